@@ -1,0 +1,220 @@
+/* autodiff: the whole C interface.
+ *
+ * A program is a flat array of instructions over slots; instruction i writes slot i.  The tape is a program.
+ * An array is an immutable, C-contiguous block of numbers with a shape; a scalar is a bare ad_value.
+ * Nothing in this folder knows Python.
+ */
+#ifndef AD_H
+#define AD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ------------------------------------------------------------------------------------------------- numbers */
+enum ad_dtype { AD_F32, AD_F64, AD_I32, AD_I64, AD_BOOL, AD_NDTYPES };
+enum { AD_MAX_RANK = 32, AD_MAX_OPERANDS = 3 };
+
+static inline size_t ad_itemsize(int dtype)
+{
+    static const unsigned char bytes[AD_NDTYPES] = {4, 8, 4, 8, 1};
+    return bytes[dtype];
+}
+
+/* What a function returns: AD_OK, or why not.  The caller's arguments are untouched on failure. */
+enum ad_status {
+    AD_OK = 0,
+    AD_NO_MEMORY = -1,
+    AD_BAD_SHAPE = -2,   /* the operands' shapes do not fit each other or the attributes */
+    AD_BAD_DTYPE = -3,   /* no kernel for these dtypes */
+    AD_BAD_INDEX = -4,   /* an index in the operands is out of range */
+    AD_DIVISION = -5     /* an integer divided by zero */
+};
+
+/* One scalar, or a reference to an array.  As an adjoint, AD_EMPTY means that nothing has arrived yet. */
+typedef union {
+    double f64;
+    float f32;
+    int64_t i64;
+    int32_t i32;
+    uint8_t b;
+    struct ad_array *array;
+    uint64_t bits;
+} ad_value;
+
+/* A signalling NaN: no arithmetic ever yields one, so that it cannot be mistaken for a computed adjoint. */
+#define AD_EMPTY UINT64_C(0x7FF0A0D1FFE7A9E5)
+
+/* ------------------------------------------------------------------------------------------------- arrays */
+/* Reference-counted.  `data` is the memory behind the header, or that of `base`, which is then held.  Rank 0 to
+ * AD_MAX_RANK; size 0 is allowed.  `uniform`: one number stands for all `size` elements (only adjoints are uniform). */
+typedef struct ad_array {
+    int32_t refs;
+    uint8_t dtype, ndim, uniform, size_class;
+    int64_t size;                /* elements: the product of shape */
+    void *data;
+    struct ad_array *base;
+    int64_t shape[];
+} ad_array;
+
+/* NULL when out of memory or when there is no such shape; the numbers are uninitialised. */
+ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape);
+ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape);  /* one number, to be written to data */
+ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes); /* shares memory */
+void ad_array_destroy(ad_array *a);
+void ad_memory_trim(void);                                              /* give this thread's cached blocks back */
+
+static inline ad_array *ad_array_hold(ad_array *a) { a->refs++; return a; }
+static inline void ad_array_release(ad_array *a) { if (--a->refs == 0) ad_array_destroy(a); }
+static inline size_t ad_array_bytes(const ad_array *a) { return (size_t)a->size * ad_itemsize(a->dtype); }
+
+/* ------------------------------------------------------------------------------------------------- kernels */
+/* Elementwise kernels see contiguous runs only: an operand that is broadcast comes as a block of equal numbers.
+ * Unused operands are NULL.  A vjp kernel ASSIGNS gx[i] = g[i] * d(a[i], ..., y[i]), and 0 where g[i] is 0. */
+typedef void (*ad_forward_kernel)(const void *a, const void *b, const void *c, void *y, size_t n);
+typedef void (*ad_vjp_kernel)(const void *g, const void *a, const void *b, const void *c, const void *y, void *gx, size_t n);
+
+typedef struct {
+    ad_forward_kernel forward[AD_NDTYPES];                  /* by dtype of the operands; NULL: no kernel */
+    ad_vjp_kernel vjp[AD_MAX_OPERANDS][2];                  /* by operand, then float32, float64 */
+} ad_elementwise;
+
+/* Structural kernels.  `in` are operands, `attr` the row's attributes: an integer as itself, a tuple as its length followed
+ * by its items.  forward returns a new array in *out.  vjp adds operand k's share to `acc`, which has the shape and dtype of
+ * in[k]; with `fresh`, acc is uninitialised and is to be overwritten instead.  g has the shape and dtype of y. */
+typedef int (*ad_forward_fn)(const ad_array *const *in, int n, const int64_t *attr, ad_array **out);
+typedef int (*ad_vjp_fn)(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
+                         const int64_t *attr, ad_array *acc, int fresh);
+
+typedef struct {
+    ad_forward_fn forward;
+    ad_vjp_fn vjp;                                          /* NULL: the rule runs instead */
+} ad_structural;
+
+enum ad_kind { AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE };
+
+/* One line of the operator table as C sees it. */
+typedef struct {
+    const char *name;
+    uint8_t kind;
+    int8_t arity;                                           /* -1: any number */
+    int8_t gives;                                           /* dtype of the result; -1: that of the operands */
+    uint8_t differentiable;
+    uint8_t uses_y[AD_MAX_OPERANDS];                        /* does the local derivative read the result? */
+    ad_structural structural;
+} ad_op;
+
+extern const ad_op ad_ops[];
+extern const int ad_op_count;
+extern const char ad_table_hash[];                          /* of the table these kernels were generated from */
+
+/* ------------------------------------------------------------------------------------------------- programs */
+/* Slots that no operator of the table writes. */
+enum {
+    AD_LEAF = 0xFFF0,   /* a constant, a watched tensor or a variable as it was first read */
+    AD_ALIAS = 0xFFF1,  /* operand a under a new slot: a variable read again, a tensor watched by an inner tape */
+    AD_CALL = 0xFFF2,   /* a Python function with a rule of its own (custom_gradient); has operands and no value */
+    AD_RESULT = 0xFFF3  /* one result of the call in operand a; attribute: which */
+};
+
+enum { AD_IS_ARRAY = 1, AD_KEEP = 2 };                      /* instruction flags; AD_KEEP: a source of the sweep under way */
+
+/* 32 bytes a recorded operation.  Operands beyond the second, and attributes, stand in the program's words at `attr`:
+ * the number of operands, their slots, then the row's attributes.  attr == 0: no such entry. */
+typedef struct {
+    uint16_t op;
+    uint8_t dtype, flags;
+    uint32_t a, b;
+    uint32_t attr;
+    uint64_t seen;                                          /* a bit per tape that this value depends on a watched one for */
+    ad_value value;
+} ad_instruction;
+
+typedef struct ad_program {
+    ad_instruction *code;
+    uint32_t n, capacity;
+    uint32_t generation;                                    /* of this memory: slots of an earlier one are void */
+    uint32_t arrays;                                        /* instructions that hold an array */
+    uint64_t recording;                                     /* bits of the tapes that record now */
+    uint64_t accessed;                                      /* of those that watch variables by themselves */
+    uint64_t taken;                                         /* bits in use */
+    int64_t largest;                                        /* elements of the largest array */
+    int64_t *words;
+    uint32_t n_words, words_capacity;
+} ad_program;
+
+enum { AD_NO_SLOT = 0xFFFFFFFF };
+
+int ad_program_grow(ad_program *p);                         /* AD_OK, or AD_NO_MEMORY */
+uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n);   /* where they stand; 0 when out of memory */
+void ad_program_reset(ad_program *p);                       /* forget everything, keep a working set of memory */
+void ad_program_forget(ad_program *p, uint32_t from, uint64_t bit);           /* no instruction from there on is seen by bit */
+
+/* Append an instruction and return its slot.  An array value is held.  AD_NO_SLOT when out of memory. */
+static inline uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr,
+                               uint64_t seen, ad_value value)
+{
+    if (p->n == p->capacity && ad_program_grow(p) != AD_OK)
+        return AD_NO_SLOT;
+    if (flags & AD_IS_ARRAY) {
+        ad_array_hold(value.array);
+        p->arrays++;
+        if (value.array->size > p->largest)
+            p->largest = value.array->size;
+    }
+    p->code[p->n] = (ad_instruction){(uint16_t)op, (uint8_t)dtype, (uint8_t)flags, a, b, attr, seen, value};
+    return p->n++;
+}
+
+static inline int ad_operand_count(const ad_program *p, const ad_instruction *in)
+{
+    if (in->attr)
+        return (int)p->words[in->attr];
+    return in->op == AD_LEAF ? 0 : in->op >= AD_LEAF ? 1 : ad_ops[in->op].arity;
+}
+
+static inline uint32_t ad_operand(const ad_program *p, const ad_instruction *in, int k)
+{
+    if (in->attr)
+        return (uint32_t)p->words[in->attr + 1 + k];
+    return k == 0 ? in->a : in->b;
+}
+
+static inline const int64_t *ad_attributes(const ad_program *p, const ad_instruction *in)
+{
+    return in->attr ? p->words + in->attr + 1 + p->words[in->attr] : NULL;
+}
+
+/* Reverse sweep of first order: visits slots `at` down to `to` for the tape with `bit`; adj[i - to] is the adjoint of
+ * slot i.  AD_SWEEP_PYTHON: slot `at` has a rule that C does not know; the caller deals with it, steps `at` down and goes on. */
+typedef struct {
+    ad_program *program;
+    ad_value *adj;
+    int64_t at, to;                                         /* next slot to visit, last slot to visit */
+    uint64_t bit;
+    int status;                                             /* AD_OK, or why the sweep stopped for good */
+} ad_sweep;
+
+enum ad_sweep_end { AD_SWEEP_DONE, AD_SWEEP_PYTHON, AD_SWEEP_FAILED };
+enum ad_sweep_end ad_reverse(ad_sweep *s);
+int ad_accumulate(ad_value *adjoint, ad_array *share);      /* takes over the reference to share */
+ad_array *ad_spread(ad_array *a);                           /* a uniform array written out; takes over a */
+
+/* ------------------------------------------------------------------------------------------------- instruction sets */
+/* The generated kernels of one instruction set, chosen once by ad_choose_isa. */
+typedef struct {
+    const char *name;
+    const ad_elementwise *kernels;                          /* by opcode */
+    int (*scalar_forward)(int op, int dtype, ad_value a, ad_value b, ad_value c, ad_value *y);
+    void (*scalar_reverse)(ad_sweep *s);                    /* goes on while instructions are scalar rows */
+} ad_isa;
+
+extern const ad_isa *ad_cpu;
+int ad_choose_isa(const char *name);                        /* NULL: the best this machine has; 0 if there is no such */
+
+/* Elementwise rows on arrays of any shapes that broadcast; scalars come as arrays of rank 0. */
+int ad_elementwise_forward(int op, const ad_array *const *in, int n, ad_array **out);
+int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
+                       ad_array *acc, int fresh);
+int ad_broadcast_shape(const ad_array *const *in, int n, int64_t *shape);     /* rank, or AD_BAD_SHAPE */
+
+#endif

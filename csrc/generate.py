@@ -1,0 +1,293 @@
+"""Print the operator table as C.
+
+    python csrc/generate.py             write csrc/generated/*.h when their text has changed
+    python csrc/generate.py softplus    show what one row becomes
+
+The table is loaded by path: autodiff/__init__.py is not run, because the core it imports is what we are about to build.
+A rule is called on `Text` operands, whose operators return C text; what the rule mentions tells which operands a backward
+kernel reads.
+"""
+
+import hashlib
+import importlib
+import os
+import sys
+import types
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.join(os.path.dirname(HERE), "autodiff")
+OPERANDS = ("a", "b", "c")
+FLOATS = ("float32", "float64")
+C_TYPE = {"float32": "float", "float64": "double", "int32": "int32_t", "int64": "int64_t", "bool": "uint8_t"}
+SUFFIX = {"float32": "f", "float64": "", "int32": "i32", "int64": "i64", "bool": "b"}
+FIELD = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b"}
+DTYPE = {"float32": "AD_F32", "float64": "AD_F64", "int32": "AD_I32", "int64": "AD_I64", "bool": "AD_BOOL"}
+
+
+def load_table():
+    """Import autodiff.ops with an empty package standing in for autodiff."""
+    package = types.ModuleType("autodiff")
+    package.__path__ = [PACKAGE]
+    sys.modules.setdefault("autodiff", package)
+    return importlib.import_module("autodiff.ops")
+
+
+def table_hash():
+    """Digest of everything the generated text depends on."""
+    digest = hashlib.sha256()
+    for path in (os.path.join(PACKAGE, "ops.py"), os.path.join(PACKAGE, "_op.py"), __file__):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+class Text:
+    """A number that is C text of one dtype; `reads` are the variables it mentions."""
+
+    def __init__(self, code, dtype, reads=frozenset(), constant=False):
+        self.code, self.dtype, self.reads, self.constant = code, dtype, frozenset(reads), constant
+
+    @staticmethod
+    def __ad_apply__(row, operands, attrs):
+        like = next(x for x in operands if isinstance(x, Text) and x.dtype != "bool" or row.takes == ("bool",))
+        return call(row, operands, like.dtype)
+
+    def __bool__(self):
+        raise TypeError("a rule cannot branch on a value: use where(condition, a, b)")
+
+
+def number(x, dtype):
+    """A Python number as C text of a dtype."""
+    if isinstance(x, Text):
+        return x
+    if dtype not in FLOATS:
+        return Text(repr(int(x)), dtype, constant=True)
+    x = float(x)
+    spelled = {float("inf"): "INFINITY", -float("inf"): "-INFINITY"}.get(x) or ("NAN" if x != x else repr(x))
+    if spelled[-1].isdigit() and dtype == "float32":
+        spelled += "f"
+    return Text(f"({spelled})" if spelled.startswith("-") else spelled, dtype, constant=True)
+
+
+def call(row, operands, dtype):
+    """A row applied to C text: its formula, or its function in scalar_math.h."""
+    operands = [number(x, dtype) for x in operands]
+    if row.value is not None:
+        return row.value(*operands)
+    takes = "bool" if row.takes == ("bool",) else dtype
+    code = f"ad_{row.name}{SUFFIX[takes]}({', '.join(x.code for x in operands)})"
+    return Text(code, (row.gives or (dtype,))[0], frozenset().union(*(x.reads for x in operands)))
+
+
+def add_operators(table):
+    """Give Text the operators; each is a row, as it is on tensors."""
+    binary = dict(add="add", sub="sub", mul="mul", truediv="div", pow="pow",
+                  lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal",
+                  and_="logical_and", or_="logical_or", xor="logical_xor")  # fmt: skip
+
+    def install(method, row):
+        forward = lambda x, y: call(row, (x, y), operand_dtype(x, y))
+        setattr(Text, f"__{method}__", forward)
+        setattr(Text, f"__r{method}__", lambda x, y: forward(y, x))
+
+    for method, name in binary.items():
+        install(method.strip("_"), getattr(table, name))
+    Text.__neg__ = lambda x: call(table.neg, (x,), x.dtype)
+    Text.__invert__ = lambda x: call(table.logical_not, (x,), x.dtype)
+    Text.__hash__ = object.__hash__
+
+
+def operand_dtype(*operands):
+    return next(x.dtype for x in operands if isinstance(x, Text))
+
+
+# ------------------------------------------------------------------------------------------------- one row
+def gives(row, dtype):
+    return row.gives[0] if row.gives else dtype
+
+
+def symbols(row, dtype):
+    """The operands of a row as C text. `where` selects by a bool."""
+    types = ["bool" if row.name == "where" and k == 0 else dtype for k in range(row.arity)]
+    return [Text(v, t, {v}) for v, t in zip(OPERANDS, types)]
+
+
+def forward_text(row, dtype):
+    return call(row, symbols(row, dtype), dtype)
+
+
+def partial_text(row, k, dtype):
+    """C text of g times the derivative by operand k: what the backward pass adds to that operand."""
+    derivative = row.d[k]
+    if derivative is None:
+        return None
+    d = number(derivative(*symbols(row, dtype), Text("y", dtype, {"y"})), dtype)
+    g = Text("g", dtype, {"g"})
+    if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
+        return Text(f"(g * {d.code})", dtype, {"g"})
+    return Text(f"ad_scale{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"})
+
+
+def loop(name, parameters, reads, body, result, dtype):
+    pointers = ", ".join(f"const void *{p}_" for p in parameters)
+    lines = [f"static void {name}({pointers}, void *{result}_, size_t n)", "{"]
+    for p, t in parameters.items():
+        lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in reads else f"    (void){p}_;")
+    lines += [f"    {C_TYPE[dtype]} *restrict {result} = {result}_;", "    for (size_t i = 0; i < n; i++)",
+              f"        {result}[i] = {body};", "}", ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def indexed(text, names):
+    """The text with its variables read from element i. Variables are single letters, functions never are."""
+    out, code = [], text.code
+    for i, ch in enumerate(code):
+        alone = ch in names and not (i and (code[i - 1].isalnum() or code[i - 1] in "_."))
+        alone = alone and not (i + 1 < len(code) and (code[i + 1].isalnum() or code[i + 1] in "_("))
+        out.append(f"{ch}[i]" if alone else ch)
+    return "".join(out)
+
+
+def kernels(row):
+    """The loops of one row, as {C name: C text}."""
+    out = {}
+    for dtype in row.takes:
+        types = {v: s.dtype for v, s in zip(OPERANDS, symbols(row, dtype))}
+        types.update({v: dtype for v in OPERANDS[row.arity :]})
+        text = forward_text(row, dtype)
+        name = f"{row.name}_{FIELD[dtype]}"
+        out[name] = loop(name, types, text.reads, indexed(text, text.reads), "y", gives(row, dtype))
+        if row.d is None or dtype not in FLOATS:
+            continue
+        for k in range(row.arity):
+            text = partial_text(row, k, dtype)
+            if text is None:
+                continue
+            name = f"{row.name}_vjp{k}_{FIELD[dtype]}"
+            parameters = {"g": dtype, **types, "y": dtype}
+            saves = ", ".join(sorted(text.reads - {"g"})) or "nothing"
+            out[name] = f"/* saves {saves} */\n" + loop(name, parameters, text.reads, indexed(text, text.reads), "gx", dtype)
+    return out
+
+
+def kernel_table(rows):
+    """static const ad_elementwise table[]: by opcode."""
+    lines = ["static const ad_elementwise table[] = {"]
+    for row in rows:
+        if row.kind != "elementwise":
+            continue
+        forward = ", ".join(f"[{DTYPE[t]}] = {row.name}_{FIELD[t]}" for t in row.takes)
+        vjp = ""
+        if row.d is not None:
+            partials = [f"{{{row.name}_vjp{k}_f32, {row.name}_vjp{k}_f64}}" if row.d[k] else "{0}" for k in range(row.arity)]
+            vjp = ", .vjp = {" + ", ".join(partials) + "}"
+        lines.append(f"    [AD_OP_{row.name}] = {{.forward = {{{forward}}}{vjp}}},")
+    return "\n".join([*lines, "};", ""])
+
+
+# ------------------------------------------------------------------------------------------------- scalars
+def scalar_forward(rows):
+    """One switch: the value of any elementwise row on scalars."""
+    lines = ["static int scalar_forward(int op, int dtype, ad_value va, ad_value vb, ad_value vc, ad_value *vy)", "{",
+             "    (void)vb, (void)vc;", "    vy->bits = 0;", "    switch (op * AD_NDTYPES + dtype) {"]  # fmt: skip
+    for row in rows:
+        if row.kind != "elementwise":
+            continue
+        for dtype in row.takes:
+            operands = [f"const {C_TYPE[s.dtype]} {s.code} = v{s.code}.{FIELD[s.dtype]};" for s in symbols(row, dtype)]
+            text = forward_text(row, dtype)
+            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {' '.join(operands)} "
+                         f"vy->{FIELD[gives(row, dtype)]} = {text.code}; return AD_OK; }}")  # fmt: skip
+    return "\n".join([*lines, "    }", "    return AD_BAD_DTYPE;", "}", ""])
+
+
+def scalar_reverse(rows):
+    """The switch in the middle of the reverse sweep over scalar instructions (csrc/elementwise.inc)."""
+    lines = ["#define AD_SCALAR_REVERSE_CASES \\"]
+    for row in rows:
+        if row.kind != "elementwise" or row.d is None:
+            continue
+        for dtype in FLOATS:
+            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {reverse_case(row, dtype)} break; }} \\")
+    return "\n".join([*lines, ""])
+
+
+def reverse_case(row, dtype):
+    field, ctype = FIELD[dtype], C_TYPE[dtype]
+    partials = [partial_text(row, k, dtype) for k in range(row.arity)]
+    reads = frozenset().union(*(p.reads for p in partials if p))
+    words = [f"const {ctype} g = adjoint->{field};"]
+    if "y" in reads:
+        words.append(f"const {ctype} y = in->value.{field};")
+    for k, s in enumerate(symbols(row, dtype)):
+        if s.code in reads:
+            words.append(f"const {C_TYPE[s.dtype]} {s.code} = VALUE({k}, {row.arity}).{FIELD[s.dtype]};")
+    for k, p in enumerate(partials):
+        if p is not None:
+            words.append(f"if (SEEN({k}, {row.arity})) add_{field}(ADJOINT({k}, {row.arity}), {p.code});")
+    return " ".join(words)
+
+
+# ------------------------------------------------------------------------------------------------- files
+def elementwise_header(rows):
+    body = [text for row in rows if row.kind == "elementwise" for text in kernels(row).values()]
+    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows)])
+
+
+def opcodes_header(rows):
+    lines = ["enum ad_opcode {"] + [f"    AD_OP_{row.name} = {row.code}," for row in rows]
+    return "\n".join([*lines, f"    AD_NOPS = {len(rows)}", "};", f'#define AD_TABLE_HASH "{table_hash()}"', ""])
+
+
+def table_header(rows):
+    """The lines of ad_ops[] with the structural kernels they name."""
+    prototypes, lines = [], []
+    for row in rows:
+        kernel = "{0}"
+        if row.kind == "structural":
+            stem = row.kernel or row.name
+            vjp = f"ad_{stem}_vjp" if row.kernel_vjp else "0"
+            kernel = f"{{ad_{stem}_forward, {vjp}}}"
+            prototypes.append(f"int ad_{stem}_forward(const ad_array *const *, int, const int64_t *, ad_array **);")
+            if row.kernel_vjp:
+                prototypes.append(f"int ad_{stem}_vjp(int, const ad_array *, const ad_array *const *, int, const ad_array *, "
+                                  "const int64_t *, ad_array *, int);")  # fmt: skip
+        uses = ", ".join("1" if uses_y(row, k) else "0" for k in range(3))
+        result = DTYPE[row.gives[0]] if row.gives and len(row.gives) == 1 else "-1"
+        lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
+                     f"{int(row.differentiable)}, {{{uses}}}, {kernel}}},")  # fmt: skip
+    return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
+
+
+def uses_y(row, k):
+    if row.kind != "elementwise" or row.d is None or k >= row.arity or row.d[k] is None:
+        return False
+    return "y" in partial_text(row, k, "float64").reads
+
+
+def write(name, text):
+    path = os.path.join(HERE, "generated", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    text = f"/* Written by csrc/generate.py from autodiff/ops.py: edit those. */\n{text}"
+    if os.path.exists(path) and open(path).read() == text:
+        return
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
+
+
+def main(names):
+    table = load_table()
+    add_operators(table)
+    rows = [r for r in table.ROWS.values() if r.code is not None]
+    if names:
+        for name in names:
+            print("\n".join(kernels(table.ROWS[name]).values()))
+        return
+    write("opcodes.h", opcodes_header(rows))
+    write("table.h", table_header(rows))
+    write("elementwise.h", elementwise_header(rows))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,169 @@
+/* Arrays and their memory: every thread keeps the blocks it freed, by size, so that a loop allocates nothing after its
+ * first turn.  Blocks may be freed by another thread than made them; they then change cache. */
+#include "ad.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sizes: multiples of 64 bytes to 4 KiB, then four steps to each power of two.  A block keeps its class in its header. */
+enum { SMALL = 64, STEPS = 4, CLASSES = SMALL + STEPS * 26, UNCACHED = 255 };
+static const size_t CACHE_LIMIT = (size_t)192 << 20;    /* bytes a thread keeps at most */
+
+typedef struct block { struct block *next; } block;
+typedef struct { block *free[CLASSES]; size_t bytes; } cache;
+
+#if defined(__GLIBC__)
+static _Thread_local cache *thread_cache __attribute__((tls_model("initial-exec")));
+#else
+static _Thread_local cache *thread_cache;
+#endif
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static int class_of(size_t bytes)
+{
+    if (bytes <= 4096)
+        return bytes ? (int)((bytes - 1) / 64) : 0;
+    const int power = 63 - __builtin_clzll((unsigned long long)(bytes - 1));     /* 2^power < bytes <= 2^(power+1) */
+    const int step = (int)((bytes - 1) >> (power - 2)) & (STEPS - 1);
+    const int c = SMALL + (power - 12) * STEPS + step;
+    return c < CLASSES ? c : UNCACHED;
+}
+
+static size_t bytes_of(int c)
+{
+    if (c < SMALL)
+        return (size_t)(c + 1) * 64;
+    const int power = 12 + (c - SMALL) / STEPS, step = (c - SMALL) % STEPS;
+    return ((size_t)1 << power) + (size_t)(step + 1) * ((size_t)1 << (power - 2));
+}
+
+static void empty(void *p)
+{
+    cache *c = p;
+    for (int i = 0; i < CLASSES; i++)
+        while (c->free[i]) {
+            block *b = c->free[i];
+            c->free[i] = b->next;
+            free(b);
+        }
+    c->bytes = 0;
+}
+
+static void at_thread_exit(void *p)
+{
+    empty(p);
+    thread_cache = NULL;
+    free(p);
+}
+
+static void make_key(void) { pthread_key_create(&key, at_thread_exit); }
+
+static cache *make_cache(void)
+{
+    cache *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    pthread_once(&once, make_key);
+    pthread_setspecific(key, c);
+    return thread_cache = c;
+}
+
+void ad_memory_trim(void)
+{
+    if (thread_cache)
+        empty(thread_cache);
+}
+
+static void *take(size_t bytes, uint8_t *size_class)
+{
+    const int c = class_of(bytes);
+    void *p = NULL;
+    *size_class = (uint8_t)c;
+    if (c == UNCACHED)
+        return posix_memalign(&p, 64, bytes) ? NULL : p;
+    cache *mine = thread_cache;
+    if (mine && mine->free[c]) {
+        block *b = mine->free[c];
+        mine->free[c] = b->next;
+        mine->bytes -= bytes_of(c);
+        return b;
+    }
+    if (posix_memalign(&p, 64, bytes_of(c)) == 0)
+        return p;
+    ad_memory_trim();                       /* what is cached may be what is missing */
+    return posix_memalign(&p, 64, bytes_of(c)) ? NULL : p;
+}
+
+static void give(void *p, int c)
+{
+    cache *mine = thread_cache ? thread_cache : make_cache();
+    if (c == UNCACHED || mine == NULL || mine->bytes + bytes_of(c) > CACHE_LIMIT) {
+        free(p);
+        return;
+    }
+    ((block *)p)->next = mine->free[c];
+    mine->free[c] = p;
+    mine->bytes += bytes_of(c);
+}
+
+/* The header alone, with size checked against overflow: -1 if the shape is not one. */
+static int64_t size_of_shape(int dtype, int ndim, const int64_t *shape)
+{
+    int64_t size = 1;
+    if (ndim < 0 || ndim > AD_MAX_RANK)
+        return -1;
+    for (int i = 0; i < ndim; i++)
+        if (shape[i] < 0 || __builtin_mul_overflow(size, shape[i], &size))
+            return -1;
+    return size > (INT64_MAX >> 5) / (int64_t)ad_itemsize(dtype) ? -1 : size;
+}
+
+static ad_array *header(int dtype, int ndim, const int64_t *shape, size_t data_bytes, int64_t size)
+{
+    const size_t head = (sizeof(ad_array) + (size_t)ndim * sizeof(int64_t) + 63) & ~(size_t)63;
+    uint8_t size_class;
+    ad_array *a = take(head + data_bytes, &size_class);
+    if (a == NULL)
+        return NULL;
+    *a = (ad_array){.refs = 1, .dtype = (uint8_t)dtype, .ndim = (uint8_t)ndim, .size_class = size_class, .size = size,
+                    .data = (char *)a + head};
+    for (int i = 0; i < ndim; i++)
+        a->shape[i] = shape[i];
+    return a;
+}
+
+ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape)
+{
+    const int64_t size = size_of_shape(dtype, ndim, shape);
+    return size < 0 ? NULL : header(dtype, ndim, shape, (size_t)size * ad_itemsize(dtype), size);
+}
+
+ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
+{
+    const int64_t size = size_of_shape(dtype, ndim, shape);
+    ad_array *a = size < 0 ? NULL : header(dtype, ndim, shape, ad_itemsize(dtype), size);
+    if (a)
+        a->uniform = 1;
+    return a;
+}
+
+ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes)
+{
+    const int64_t size = size_of_shape(base->dtype, ndim, shape);
+    ad_array *a = size < 0 ? NULL : header(base->dtype, ndim, shape, 0, size);
+    if (a == NULL)
+        return NULL;
+    a->data = (char *)base->data + offset_bytes;
+    a->uniform = base->uniform;
+    a->base = ad_array_hold(base->base ? base->base : base);    /* never a chain: freeing one would recurse */
+    return a;
+}
+
+void ad_array_destroy(ad_array *a)
+{
+    if (a->base)
+        ad_array_release(a->base);
+    give(a, a->size_class);
+}
