@@ -1,0 +1,179 @@
+"""Every exception and warning of autodiff, and every text that more than one place needs.
+
+A text says the function, what was given, what was expected and, where something would do, what.  Classes inherit from
+the built-in class a caller would catch as well as from TensorFlow's, whose InvalidArgumentError is no ValueError.
+The functions below return an exception; the caller raises it.
+"""
+
+
+class OpError(Exception):
+    """An operator could not be computed."""
+
+    @property
+    def message(self):
+        return str(self)
+
+
+class InvalidArgumentError(OpError, ValueError):
+    """An operand or an attribute has a value the operator does not take."""
+
+
+class ShapeError(InvalidArgumentError):
+    """Shapes, axes or sizes do not fit."""
+
+
+class DtypeError(InvalidArgumentError, TypeError):
+    """A dtype that the operator, or autodiff, does not take."""
+
+
+class BadIndexError(InvalidArgumentError, IndexError):
+    """An index past the end."""
+
+
+class DivisionError(InvalidArgumentError, ZeroDivisionError):
+    """An integer divided by zero."""
+
+
+class OutOfRangeError(OpError, IndexError):
+    """TensorFlow's class for reading past an end; autodiff raises BadIndexError."""
+
+
+class UnimplementedError(OpError, NotImplementedError):
+    """What TensorFlow has and autodiff does not."""
+
+
+class FailedPreconditionError(OpError, RuntimeError):
+    """TensorFlow's class for an object in no state to do what was asked."""
+
+
+class NotFoundError(OpError, LookupError):
+    """TensorFlow's class for a name that stands for nothing."""
+
+
+class TapeError(RuntimeError, ValueError):
+    """A tape in no state to do what was asked.  TensorFlow raises RuntimeError for some of these, ValueError for others."""
+
+
+class TraceError(TypeError):
+    """Python needed the value of an operand that has none: inside a rule, or while a function is traced."""
+
+
+class LostGradientWarning(UserWarning):
+    """A value that a tape was following left the tape."""
+
+
+class LostGradientError(RuntimeError):
+    """The same where `config.lost_gradient` is "raise"."""
+
+
+# --------------------------------------------------------------------------------------------------------- pieces of text
+def join_words(words, last="or"):
+    """['a', 'b', 'c'] -> 'a, b or c'."""
+    words = [str(w) for w in words]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def brackets(shape):
+    """A shape as TensorFlow's errors print it: [2,3]."""
+    return "[" + ",".join(str(n) for n in shape) + "]"
+
+
+def shorten(value, width=60):
+    """repr(value) on one line, cut to `width` characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+# ----------------------------------------------------------------------------------------------------------------- shapes
+def unlike_shapes(name, *shapes):
+    """Operands that do not broadcast."""
+    given = " vs. ".join(brackets(s) for s in shapes)
+    return ShapeError(f"{name}: Incompatible shapes: {given}. Counted from the last, sizes must be equal or 1; reshape one of them")
+
+
+def unlike_matrices(name, a, b, inner_a, inner_b):
+    """A matrix product whose inner sizes differ; `a`, `b` are the shapes as given."""
+    return ShapeError(f"{name}: {tuple(a)} @ {tuple(b)}: the inner sizes {inner_a} and {inner_b} differ")
+
+
+def low_rank(name, shape, rank, advice=""):
+    """An operand of too few dimensions."""
+    return ShapeError(f"{name}: Shape {tuple(shape)} must have rank at least {rank}{advice and '; ' + advice}")
+
+
+def bad_axis(name, axis, rank):
+    """An axis outside [-rank, rank)."""
+    if rank == 0:
+        return BadAxisError(f"{name}: axis {axis} is out of range: a scalar has no axes")
+    return BadAxisError(f"{name}: axis {axis} is out of range for rank {rank}: expected {-rank} to {rank - 1}")
+
+
+class BadAxisError(ShapeError, IndexError):
+    """An axis that the operand does not have; NumPy's AxisError is both a ValueError and an IndexError too."""
+
+
+def repeated_axis(name, axes):
+    return ShapeError(f"{name}: axes {tuple(axes)} name one axis twice")
+
+
+def bad_size(name, shape, size, to):
+    """A reshape to another number of elements."""
+    return ShapeError(f"{name}: a tensor of shape {tuple(shape)} has {size} elements; {tuple(to)} does not")
+
+
+# ----------------------------------------------------------------------------------------------------------------- dtypes
+def bad_dtype(name, given, takes):
+    """An operator on a dtype it has no kernel for."""
+    advice = "" if given == "bool" and "int32" in takes else "; cast it first"
+    if set(takes) == {"float32", "float64"}:
+        advice = ": write it as a float (1.0, not 1), or cast it"
+    elif takes == ("bool",):
+        advice = ": compare it first (x != 0)"
+    return DtypeError(f"{name}: got {given}, takes {join_words(takes)}{advice}")
+
+
+def unlike_dtypes(name, *dtypes):
+    """Dtypes that do not meet without losing information."""
+    return DtypeError(f"{name}: the operands are {join_words(dtypes, 'and')}; cast one of them")
+
+
+def dtype_requested(name, requested, given):
+    """A tensor where another dtype was asked for."""
+    return DtypeError(f"{name}: Tensor conversion requested dtype {requested} for Tensor with dtype {given}; cast it")
+
+
+# ------------------------------------------------------------------------------------------------------------------ values
+def cannot_convert(name, value, dtype):
+    """A Python number or array that the dtype cannot hold."""
+    return DtypeError(f"{name}: Cannot convert {shorten(value)} to a tensor of dtype {dtype}")
+
+
+def not_a_tensor(name, value):
+    """A value with no tensor in it: None, a string, an object."""
+    given = shorten(value)
+    if value is None:
+        return InvalidArgumentError(f"{name}: Attempt to convert a value (None) with an unsupported type "
+                                    f"(<class 'NoneType'>) to a Tensor: expected numbers")  # fmt: skip
+    return DtypeError(f"{name}: Attempt to convert a value ({given}) with an unsupported type ({type(value)}) to a Tensor: "
+                      f"expected numbers")  # fmt: skip
+
+
+def ragged(name):
+    return ShapeError(f"{name}: Can't convert non-rectangular Python sequence to Tensor: its rows differ in length")
+
+
+# ----------------------------------------------------------------------------------------------------------------- indices
+def bad_index(name, index, axis, size):
+    """An integer index past the end of an axis."""
+    return BadIndexError(f"{name}: slice index {index} of dimension {axis} out of bounds: its size is {size}")
+
+
+def bad_key(key):
+    """Something that does not index a tensor."""
+    return TypeError(f"Only integers, slices (`:`), ellipsis (`...`), newaxis (`None`) and scalar int32/int64 tensors are "
+                     f"valid indices, got {shorten(key)}")  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------------------- tapes
+TAPE_USED_UP = ("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
+                "make it GradientTape(persistent=True) to ask again")  # fmt: skip
