@@ -1,0 +1,95 @@
+"""A dtype is equal to everything that names it, one object per dtype, and refuses what autodiff does not have."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from autodiff import dtypes, errors
+
+ALL = pytest.mark.parametrize("dtype", dtypes.DTYPES, ids=str)
+
+
+@ALL
+def test_a_dtype_equals_its_name_and_numpys_type_and_dtype(dtype):
+    for twin in (dtype.name, dtype.as_numpy_dtype, np.dtype(dtype.name)):
+        assert dtype == twin and twin == dtype
+        assert not dtype != twin
+        assert dtypes.as_dtype(twin) is dtype
+
+
+@ALL
+def test_a_dtype_equals_no_other_and_nothing_else(dtype):
+    for other in dtypes.DTYPES:
+        assert (dtype == other) == (dtype is other)
+    for other in (None, 3, "float16", object(), [1]):
+        assert dtype != other
+
+
+@ALL
+def test_pickled_it_is_the_same_object(dtype):
+    assert pickle.loads(pickle.dumps(dtype)) is dtype
+
+
+@ALL
+def test_its_hash_is_that_of_its_name(dtype):
+    assert {dtype: 1}[dtype.name] == 1
+
+
+@ALL
+def test_it_prints_as_tensorflow_prints_it(dtype):
+    assert str(dtype) == f"<dtype: '{dtype.name}'>"
+    assert repr(dtype) == f"ad.{dtype.name}"
+
+
+@ALL
+def test_numpy_takes_it_for_a_dtype(dtype):
+    assert np.zeros(2, dtype=dtype).dtype == dtype.name
+
+
+def test_codes_are_the_order_of_the_c_enum():
+    assert [d.code for d in dtypes.DTYPES] == [0, 1, 2, 3, 4]
+    assert [d.name for d in dtypes.DTYPES] == ["float32", "float64", "int32", "int64", "bool"]
+
+
+def test_kinds_sizes_and_bounds():
+    assert [d.is_floating for d in dtypes.DTYPES] == [True, True, False, False, False]
+    assert [d.is_integer for d in dtypes.DTYPES] == [False, False, True, True, False]
+    assert [d.is_bool for d in dtypes.DTYPES] == [False, False, False, False, True]
+    assert [d.size for d in dtypes.DTYPES] == [4, 8, 4, 8, 1]
+    assert (dtypes.int32.min, dtypes.int32.max) == (-(2**31), 2**31 - 1)
+    assert dtypes.float64.max == np.finfo("f8").max
+    assert (dtypes.bool.min, dtypes.bool.max) == (False, True)
+
+
+def test_pythons_own_types_are_what_constant_makes_of_them():
+    assert [dtypes.as_dtype(t) for t in (float, int, bool)] == ["float32", "int32", "bool"]
+    assert dtypes.as_dtype("double") is dtypes.float64
+
+
+def test_bytes_in_the_other_order_and_both_long_types_are_known():
+    assert dtypes.as_dtype(">f4") is dtypes.float32
+    assert dtypes.as_dtype(np.longlong) is dtypes.as_dtype(np.dtype("l")) is dtypes.int64
+
+
+HAS = "float32, float64, int32, int64"
+
+
+@pytest.mark.parametrize(
+    "given, text",
+    [
+        ("float16", f"as_dtype: no tensors of dtype float16: autodiff has {HAS} and bool"),
+        (complex, f"as_dtype: no tensors of dtype complex128: autodiff has {HAS} and bool"),
+        (np.uint8, f"as_dtype: no tensors of dtype uint8: autodiff has {HAS} and bool"),
+        (object, f"as_dtype: no tensors of dtype object: autodiff has {HAS} and bool"),
+        (str, f"as_dtype: no tensors of dtype str: autodiff has {HAS} and bool"),
+        ("string", f"as_dtype: Cannot convert 'string' to a dtype: expected {HAS} or bool"),
+        (None, f"as_dtype: Cannot convert None to a dtype: expected {HAS} or bool"),
+        ([1], f"as_dtype: Cannot convert [1] to a dtype: expected {HAS} or bool"),
+    ],
+)
+def test_others_are_refused(given, text):
+    with pytest.raises(errors.DtypeError) as caught:
+        dtypes.as_dtype(given)
+    assert str(caught.value) == text
+    assert isinstance(caught.value, TypeError) and isinstance(caught.value, ValueError)
