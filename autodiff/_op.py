@@ -14,6 +14,9 @@ Four kinds of row:
     composite     `value=` alone: a name for a formula; its parts are recorded, not it
 """
 
+# Attributes that are tuples of integers; every other one is a single integer.
+TUPLES = frozenset(("shape", "strides", "axes"))
+
 ELEMENTWISE, STRUCTURAL, RULE, COMPOSITE = "elementwise", "structural", "rule", "composite"
 
 # What an operator takes: names of dtypes, in the order of enum ad_dtype in csrc/ad.h.

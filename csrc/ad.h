@@ -100,6 +100,7 @@ typedef struct {
     int8_t gives;                                           /* dtype of the result; -1: that of the operands */
     uint8_t differentiable;
     uint8_t uses_y[AD_MAX_OPERANDS];                        /* does the local derivative read the result? */
+    uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
     ad_structural structural;
 } ad_op;
 
@@ -116,7 +117,7 @@ enum {
     AD_RESULT = 0xFFF3  /* one result of the call in operand a; attribute: which */
 };
 
-enum { AD_IS_ARRAY = 1, AD_KEEP = 2 };                      /* instruction flags; AD_KEEP: a source of the sweep under way */
+enum { AD_IS_ARRAY = 1, AD_LOST = 2 };                      /* instruction flags; AD_LOST: the value left by numpy(), float(), ... */
 
 /* 32 bytes a recorded operation.  Operands beyond the second, and attributes, stand in the program's words at `attr`:
  * the number of operands, their slots, then the row's attributes.  attr == 0: no such entry. */
@@ -136,10 +137,13 @@ typedef struct ad_program {
     uint32_t arrays;                                        /* instructions that hold an array */
     uint64_t recording;                                     /* bits of the tapes that record now */
     uint64_t accessed;                                      /* of those that watch variables by themselves */
-    uint64_t taken;                                         /* bits in use */
+    uint64_t taken;                                         /* bits of living tapes */
+    uint64_t spent;                                         /* bits of dead tapes that instructions may still carry */
     int64_t largest;                                        /* elements of the largest array */
     int64_t *words;
     uint32_t n_words, words_capacity;
+    struct ad_program *next;                                /* another program that records at the same time */
+    void *host;                                             /* the caller's, who owns this program */
 } ad_program;
 
 enum { AD_NO_SLOT = 0xFFFFFFFF };
@@ -147,7 +151,7 @@ enum { AD_NO_SLOT = 0xFFFFFFFF };
 int ad_program_grow(ad_program *p);                         /* AD_OK, or AD_NO_MEMORY */
 uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n);   /* where they stand; 0 when out of memory */
 void ad_program_reset(ad_program *p);                       /* forget everything, keep a working set of memory */
-void ad_program_forget(ad_program *p, uint32_t from, uint64_t bit);           /* no instruction from there on is seen by bit */
+void ad_program_forget(ad_program *p, uint64_t bits);                         /* no instruction is seen by these any more */
 
 /* Append an instruction and return its slot.  An array value is held.  AD_NO_SLOT when out of memory. */
 static inline uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr,
@@ -184,13 +188,15 @@ static inline const int64_t *ad_attributes(const ad_program *p, const ad_instruc
     return in->attr ? p->words + in->attr + 1 + p->words[in->attr] : NULL;
 }
 
-/* Reverse sweep of first order: visits slots `at` down to `to` for the tape with `bit`; adj[i - to] is the adjoint of
- * slot i.  AD_SWEEP_PYTHON: slot `at` has a rule that C does not know; the caller deals with it, steps `at` down and goes on. */
+/* Reverse sweep of first order: visits slots `at` down to `to` for the tape with `bit`; adj[i - base] is the adjoint of
+ * slot i, and no slot below `base` is seen by `bit`.  AD_SWEEP_PYTHON: slot `at` has a rule that C does not know; the caller deals with it, steps `at` down and goes on. */
 typedef struct {
     ad_program *program;
     ad_value *adj;
-    int64_t at, to;                                         /* next slot to visit, last slot to visit */
+    int64_t at, to, base;                                   /* next slot to visit, last slot to visit, first slot in adj */
     uint64_t bit;
+    const uint32_t *keep;                                   /* n_keep slots whose adjoints are asked for */
+    int n_keep;
     int status;                                             /* AD_OK, or why the sweep stopped for good */
 } ad_sweep;
 

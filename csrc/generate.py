@@ -42,15 +42,16 @@ def table_hash():
 
 
 class Text:
-    """A number that is C text of one dtype; `reads` are the variables it mentions."""
+    """A number that is C text of one dtype; `reads` are the variables it mentions.  A bool remembers the dtype of the rule it
+    stands in (`of`), which is that of bare numbers selected by it: where(a > b, 1, 0)."""
 
-    def __init__(self, code, dtype, reads=frozenset(), constant=False):
+    def __init__(self, code, dtype, reads=frozenset(), constant=False, of=None):
         self.code, self.dtype, self.reads, self.constant = code, dtype, frozenset(reads), constant
+        self.of = of or dtype
 
     @staticmethod
     def __ad_apply__(row, operands, attrs):
-        like = next(x for x in operands if isinstance(x, Text) and x.dtype != "bool" or row.takes == ("bool",))
-        return call(row, operands, like.dtype)
+        return call(row, operands, operand_dtype(*operands))
 
     def __bool__(self):
         raise TypeError("a rule cannot branch on a value: use where(condition, a, b)")
@@ -76,7 +77,7 @@ def call(row, operands, dtype):
         return row.value(*operands)
     takes = "bool" if row.takes == ("bool",) else dtype
     code = f"ad_{row.name}{SUFFIX[takes]}({', '.join(x.code for x in operands)})"
-    return Text(code, (row.gives or (dtype,))[0], frozenset().union(*(x.reads for x in operands)))
+    return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype)
 
 
 def add_operators(table):
@@ -93,23 +94,25 @@ def add_operators(table):
     for method, name in binary.items():
         install(method.strip("_"), getattr(table, name))
     Text.__neg__ = lambda x: call(table.neg, (x,), x.dtype)
-    Text.__invert__ = lambda x: call(table.logical_not, (x,), x.dtype)
+    Text.__invert__ = lambda x: call(table.logical_not, (x,), x.of)
     Text.__hash__ = object.__hash__
 
 
 def operand_dtype(*operands):
-    return next(x.dtype for x in operands if isinstance(x, Text))
+    """The dtype of the rule these operands stand in; a rule's bool says so itself."""
+    texts = [x for x in operands if isinstance(x, Text)]
+    return next((x.dtype for x in texts if x.dtype != "bool"), texts[0].of)
 
 
 # ------------------------------------------------------------------------------------------------- one row
 def gives(row, dtype):
-    return row.gives[0] if row.gives else dtype
+    return row.gives or (row.takes[0] if len(row.takes) == 1 else dtype)
 
 
 def symbols(row, dtype):
     """The operands of a row as C text. `where` selects by a bool."""
     types = ["bool" if row.name == "where" and k == 0 else dtype for k in range(row.arity)]
-    return [Text(v, t, {v}) for v, t in zip(OPERANDS, types)]
+    return [Text(v, t, {v}, of=dtype) for v, t in zip(OPERANDS, types)]
 
 
 def forward_text(row, dtype):
@@ -203,19 +206,19 @@ def scalar_forward(rows):
 
 def scalar_reverse(rows):
     """The switch in the middle of the reverse sweep over scalar instructions (csrc/elementwise.inc)."""
-    lines = ["#define AD_SCALAR_REVERSE_CASES \\"]
+    lines = ["#define AD_SCALAR_REVERSE_CASES"]
     for row in rows:
         if row.kind != "elementwise" or row.d is None:
             continue
         for dtype in FLOATS:
-            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {reverse_case(row, dtype)} break; }} \\")
-    return "\n".join([*lines, ""])
+            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {reverse_case(row, dtype)} break; }}")
+    return " \\\n".join(lines) + "\n"
 
 
 def reverse_case(row, dtype):
     field, ctype = FIELD[dtype], C_TYPE[dtype]
     partials = [partial_text(row, k, dtype) for k in range(row.arity)]
-    reads = frozenset().union(*(p.reads for p in partials if p))
+    reads = frozenset().union(*(p.reads for p in partials if p is not None))
     words = [f"const {ctype} g = adjoint->{field};"]
     if "y" in reads:
         words.append(f"const {ctype} y = in->value.{field};")
@@ -224,7 +227,7 @@ def reverse_case(row, dtype):
             words.append(f"const {C_TYPE[s.dtype]} {s.code} = VALUE({k}, {row.arity}).{FIELD[s.dtype]};")
     for k, p in enumerate(partials):
         if p is not None:
-            words.append(f"if (SEEN({k}, {row.arity})) add_{field}(ADJOINT({k}, {row.arity}), {p.code});")
+            words.append(f"if (SEEN({k}, {row.arity})) accumulate_{field}(ADJOINT({k}, {row.arity}), {p.code});")
     return " ".join(words)
 
 
@@ -253,9 +256,10 @@ def table_header(rows):
                 prototypes.append(f"int ad_{stem}_vjp(int, const ad_array *, const ad_array *const *, int, const ad_array *, "
                                   "const int64_t *, ad_array *, int);")  # fmt: skip
         uses = ", ".join("1" if uses_y(row, k) else "0" for k in range(3))
-        result = DTYPE[row.gives[0]] if row.gives and len(row.gives) == 1 else "-1"
+        passes = ", ".join("1" if passes_through(row, k) else "0" for k in range(3))
+        result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
-                     f"{int(row.differentiable)}, {{{uses}}}, {kernel}}},")  # fmt: skip
+                     f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {kernel}}},")  # fmt: skip
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
 
 
@@ -263,6 +267,12 @@ def uses_y(row, k):
     if row.kind != "elementwise" or row.d is None or k >= row.arity or row.d[k] is None:
         return False
     return "y" in partial_text(row, k, "float64").reads
+
+
+def passes_through(row, k):
+    if row.kind != "elementwise" or row.d is None or k >= row.arity or row.d[k] is None:
+        return False
+    return partial_text(row, k, "float64").code == "(g * 1.0)"
 
 
 def write(name, text):

@@ -1,0 +1,454 @@
+# Applying a row: value first, then, where a program records, an instruction.
+
+cdef enum:
+    NOGIL_SIZE = 1 << 15                        # elements above which a kernel runs without the GIL
+
+
+cdef list ROWS = [None] * ad_op_count           # rows by code
+for _row in ops.ROWS.values():
+    if _row.code is not None:
+        ROWS[_row.code] = _row
+TABLE_HASH = ad_table_hash.decode()
+
+
+# ------------------------------------------------------------------------------------------------------------ elementwise
+cdef inline Tensor elementwise(int op, Operand *x, int n):
+    """The value of an elementwise row on operands of one dtype (where's first is a mask), recorded."""
+    cdef Tensor y
+    cdef object held = None
+    cdef int code = x[n - 1].code
+    cdef bint is_array = x[0].is_array
+    if n > 1:
+        is_array |= x[1].is_array
+    if n > 2:
+        is_array |= x[2].is_array
+    if is_array:
+        held = tensors_of(x, n)
+        y = elementwise_array(op, x, n)
+    else:
+        y = Tensor.__new__(Tensor)
+        y.code = ad_ops[op].gives if ad_ops[op].gives >= 0 else code
+        if code >= AD_I32 and code <= AD_I64:
+            check_division(op, x)
+        if ad_cpu.scalar_forward(op, code, x[0].value, x[1].value, x[2].value, &y.value) != AD_OK:
+            raise errors.bad_dtype(op_name(op), DTYPES[code].name, (<object>ROWS[op]).takes)
+    if ad_current is not NULL and ad_ops[op].differentiable:
+        record(op, y, x, n, NULL, 0)
+    return y
+
+
+cdef int check_division(int op, const Operand *x) except -1:
+    """An integer divided by zero is an error; a float is inf or nan."""
+    cdef int64_t i
+    cdef bint zero = False
+    cdef const ad_array *b = x[1].value.array
+    if op != AD_OP_floordiv and op != AD_OP_mod:
+        return 0
+    if not x[1].is_array:
+        zero = (x[1].value.i32 if x[1].code == AD_I32 else x[1].value.i64) == 0
+    elif x[1].code == AD_I32:
+        for i in range(b.size):
+            zero |= (<int32_t *>b.data)[i] == 0
+    else:
+        for i in range(b.size):
+            zero |= (<int64_t *>b.data)[i] == 0
+    if zero:
+        raise errors.DivisionError(f"{op_name(op)}: Integer division by zero; use floats for inf and nan")
+    return 0
+
+
+cdef extern from *:
+    """
+    /* An ad_array header for a scalar that stands at `value`; the shape is never read at rank 0. */
+    typedef struct { ad_array a; } ad_unit;
+    static inline const ad_array *ad_unit_of(ad_unit *u, void *value, int dtype)
+    {
+        u->a = (ad_array){.refs = 1, .dtype = (uint8_t)dtype, .size = 1, .data = value};
+        return &u->a;
+    }
+    """
+    ctypedef struct ad_unit:
+        pass
+    const ad_array *ad_unit_of(ad_unit *u, void *value, int dtype) nogil
+
+
+cdef Tensor elementwise_array(int op, Operand *x, int n):
+    cdef const ad_array *arrays[3]
+    cdef ad_unit units[3]
+    cdef ad_array *out = NULL
+    cdef int64_t size = 0
+    cdef int k, status
+    cdef int code = x[n - 1].code
+    if code >= AD_I32 and code <= AD_I64:
+        check_division(op, x)
+    for k in range(n):
+        if x[k].is_array:
+            arrays[k] = x[k].value.array
+            size = max(size, arrays[k].size)
+        else:
+            arrays[k] = ad_unit_of(&units[k], &x[k].value, x[k].code)
+    if size < NOGIL_SIZE:                       # (elementwise holds the operands)
+        status = ad_elementwise_forward(op, arrays, n, &out)
+    else:
+        with nogil:
+            status = ad_elementwise_forward(op, arrays, n, &out)
+    if status != AD_OK:
+        raise_status(status, op, x, n)
+    return wrap(out)
+
+
+cdef object tensors_of(const Operand *x, int n):
+    """The operands, to be held while the GIL is released: another thread may assign the variable one comes from.
+    None where they are too small for that."""
+    cdef int k
+    for k in range(n):
+        if x[k].is_array and x[k].value.array.size >= NOGIL_SIZE:
+            return [operand_tensor(&x[k]) for k in range(n)]
+    return None
+
+
+cdef tuple operand_shape(const Operand *x):
+    cdef int i
+    return tuple([x.value.array.shape[i] for i in range(x.value.array.ndim)]) if x.is_array else ()
+
+
+cdef object raise_status(int status, int op, const Operand *x, int n):
+    """The exception that a status from C comes to; fronts have better words where they know more."""
+    name = op_name(op)
+    shapes = [operand_shape(&x[k]) for k in range(n)]
+    if status == AD_NO_MEMORY:
+        raise MemoryError(f"{name}: no memory for the result of operands of shapes {errors.join_words(shapes, 'and')}")
+    if status == AD_BAD_DTYPE:
+        raise errors.bad_dtype(name, errors.join_words([DTYPES[x[k].code].name for k in range(n)], "and"), (<object>ROWS[op]).takes)
+    if status == AD_BAD_INDEX:
+        raise errors.BadIndexError(f"{name}: an index is out of range for shape {shapes[0]}")
+    raise errors.unlike_shapes(name, *shapes)
+
+
+# -------------------------------------------------------------------------------------------------------------- operators
+cdef inline object unary(int op, object x):
+    cdef Operand operand[3]
+    if kind_of(x, operand) != TENSOR:
+        return NotImplemented
+    return elementwise(op, operand, 1)
+
+
+cdef object binary(int op, object x, object y):
+    """x (op) y, where one of them is a tensor or variable."""
+    cdef Operand operand[3]
+    cdef int kx = kind_of(x, &operand[0]), ky = kind_of(y, &operand[1])
+    cdef object keep_x, keep_y
+    if kx == TENSOR and ky == TENSOR:
+        if operand[0].code == operand[1].code and (op != AD_OP_div or operand[0].code <= AD_F64):
+            return elementwise(op, operand, 2)
+    elif kx == TENSOR and ky == NUMBER:
+        take_beside(y, &operand[0], &operand[1], op)
+        if op != AD_OP_div or operand[0].code <= AD_F64:
+            return elementwise(op, operand, 2)
+    elif ky == TENSOR and kx == NUMBER:
+        take_beside(x, &operand[1], &operand[0], op)
+        if op != AD_OP_div or operand[0].code <= AD_F64:
+            return elementwise(op, operand, 2)
+    else:
+        if defers(y if kx == TENSOR else x):
+            return NotImplemented
+        if kx == TENSOR:
+            keep_y = beside(y, operand[0].code, op)
+            set_operand(&operand[1], <Tensor>keep_y)
+        else:
+            keep_x = beside(x, operand[1].code, op)
+            set_operand(&operand[0], <Tensor>keep_x)
+    keep = [None, None, None]
+    unite(op, operand, 2, keep)
+    return elementwise(op, operand, 2)
+
+
+cdef inline int take_beside(object number, const Operand *other, Operand *x, int op) except -1:
+    """A number beside a tensor takes its dtype."""
+    if other.code > AD_F64 and isinstance(number, (float, np.floating)):
+        raise errors.cannot_convert(op_name(op), number, DTYPES[other.code].name)
+    return take_number(number, other.code, x, op)
+
+
+cdef bint defers(object value):
+    """Should Python ask the other operand instead?"""
+    if isinstance(value, (np.ndarray, list, tuple, range)):
+        return False
+    if value is None or isinstance(value, (str, bytes, dict, set, type)):
+        return True
+    if getattr(value, "__array_ufunc__", True) is None:
+        return True
+    return not (hasattr(value, "__array__") or hasattr(value, "__ad_tensor__"))
+
+
+cdef int unite(int op, Operand *x, int n, list keep) except -1:
+    """Bring operands to one dtype: float32 with float64 is float64, integers divide as float64; all else is the caller's
+    to decide."""
+    cdef int k, first = 1 if op == AD_OP_where else 0
+    cdef int code = x[first].code
+    cdef bint alike = True
+    for k in range(first + 1, n):
+        alike &= x[k].code == code
+    if alike:
+        if op != AD_OP_div or code <= AD_F64:
+            return 0
+        if code == AD_BOOL:
+            raise errors.bad_dtype(op_name(op), "bool", (<object>ROWS[op]).takes)
+    else:
+        for k in range(first, n):
+            if x[k].code > AD_F64:
+                raise errors.unlike_dtypes(op_name(op), *[DTYPES[x[j].code].name for j in range(first, n)])
+    for k in range(first, n):
+        if x[k].code != AD_F64:
+            keep[k] = cast_operand(&x[k], AD_F64)
+            set_operand(&x[k], <Tensor>keep[k])
+    return 0
+
+
+cdef Tensor cast_operand(const Operand *x, int code):
+    cdef int64_t attr[1]
+    attr[0] = code
+    return structural(AD_OP_cast, x, 1, attr, 1)
+
+
+cdef object power(object x, object y, object z):
+    cdef Operand operand[3]
+    if z is not None:
+        raise TypeError("pow: a tensor has no third argument (modulus); use (x ** y) % z")
+    # x ** 2 is by far the most frequent power, and its derivative needs none.
+    if (PyLong_CheckExact(y) or PyFloat_CheckExact(y)) and y == 2 and kind_of(x, operand) == TENSOR and operand[0].code != AD_BOOL:
+        if operand[0].code <= AD_F64 or PyLong_CheckExact(y):
+            return elementwise(AD_OP_square, operand, 1)
+    return binary(AD_OP_pow, x, y)
+
+
+cdef int[6] COMPARISON = [AD_OP_less, AD_OP_less_equal, AD_OP_equal, AD_OP_not_equal, AD_OP_greater, AD_OP_greater_equal]
+
+
+cdef object compare(object x, object y, int how):
+    if how == 2 or how == 3:                    # == and != of what cannot be compared are False and True, not errors
+        if y is None or x is None:
+            return how == 3
+        try:
+            return binary(COMPARISON[how], x, y)
+        except errors.ShapeError:
+            return scalar(AD_BOOL, value_of(how == 3, AD_BOOL))
+        except errors.DtypeError:
+            if isinstance(y, (str, bytes, list, tuple)):
+                return NotImplemented
+            raise
+    return binary(COMPARISON[how], x, y)
+
+
+# ------------------------------------------------------------------------------------------------------------- structural
+cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int n_attr):
+    """The value of a row with a C kernel of its own, recorded."""
+    cdef const ad_array *few[8]
+    cdef ad_unit few_units[8]
+    cdef const ad_array **arrays = few
+    cdef ad_unit *units = few_units
+    cdef ad_array *out = NULL
+    cdef int64_t size = 0
+    cdef int k, status = AD_NO_MEMORY
+    cdef Tensor y
+    cdef object held = None
+    if n > 8:
+        arrays = <const ad_array **>malloc(n * sizeof(void *))
+        units = <ad_unit *>malloc(n * sizeof(ad_unit))
+    if arrays is not NULL and units is not NULL:
+        for k in range(n):
+            if x[k].is_array:
+                arrays[k] = x[k].value.array
+                size += arrays[k].size
+            else:
+                arrays[k] = ad_unit_of(&units[k], <void *>&x[k].value, x[k].code)
+        if size < NOGIL_SIZE or op == AD_OP_reshape:        # reshape holds its operand, which only the GIL makes safe
+            status = ad_ops[op].structural.forward(arrays, n, attr, &out)
+        else:
+            held = [operand_tensor(&x[k]) for k in range(n)]
+            with nogil:
+                status = ad_ops[op].structural.forward(arrays, n, attr, &out)
+    if n > 8:
+        free(arrays)
+        free(units)
+    if status != AD_OK:
+        raise_status(status, op, x, n)
+    y = wrap(out)
+    if ad_current is not NULL and ad_ops[op].differentiable:
+        record(op, y, x, n, attr, n_attr)
+    return y
+
+
+cdef object matmul_operator(object x, object y):
+    cdef int64_t attr[2]
+    return matmul(x, y, False, False)
+
+
+cdef object matmul(object x, object y, bint transpose_a, bint transpose_b):
+    cdef Operand operand[3]
+    cdef int64_t[2] attr = [transpose_a, transpose_b]
+    cdef int kx = kind_of(x, &operand[0]), ky = kind_of(y, &operand[1])
+    cdef int64_t inner_a, inner_b
+    cdef const ad_array *a
+    cdef const ad_array *b
+    keep = [None, None, None]
+    if kx != TENSOR:
+        if defers(x) and kx != NUMBER:
+            return NotImplemented
+        keep[0] = beside(x, operand[1].code if ky == TENSOR else floatx, AD_OP_matmul)
+        set_operand(&operand[0], <Tensor>keep[0])
+    if ky != TENSOR:
+        if defers(y) and ky != NUMBER:
+            return NotImplemented
+        keep[1] = beside(y, operand[0].code, AD_OP_matmul)
+        set_operand(&operand[1], <Tensor>keep[1])
+    unite(AD_OP_matmul, operand, 2, keep)
+    for k in range(2):
+        if not operand[k].is_array or operand[k].value.array.ndim < 2:
+            raise errors.low_rank("matmul", operand_shape(&operand[k]), 2, "use ad.linalg.matvec(a, x) or ad.tensordot")
+    a, b = operand[0].value.array, operand[1].value.array
+    inner_a = a.shape[a.ndim - (2 if transpose_a else 1)]
+    inner_b = b.shape[b.ndim - (1 if transpose_b else 2)]
+    if inner_a != inner_b:
+        raise errors.unlike_matrices("matmul", operand_shape(&operand[0]), operand_shape(&operand[1]), inner_a, inner_b)
+    return structural(AD_OP_matmul, operand, 2, attr, 2)
+
+
+# ----------------------------------------------------------------------------------------------------------- any row at all
+def apply(row, operands, attrs):
+    """Apply a row to operands, tensors or what becomes one; record it. `attrs` are the row's attributes by name."""
+    cdef Operand few[8]
+    cdef Operand *x = few
+    cdef int n = len(operands), op, k
+    cdef object keep = [None] * max(n, 3)
+    if row.code is None:
+        return row.value(*operands, **attrs)
+    op = row.code
+    if n == 0 or row.arity is not None and n != row.arity:
+        raise TypeError(f"{row.name}: takes {row.arity or 'at least one'} operands, got {n}")
+    if n > 8:
+        x = <Operand *>malloc(n * sizeof(Operand))
+        if x is NULL:
+            raise MemoryError(f"{row.name}: no memory for {n} operands")
+    try:
+        gather_operands(op, operands, n, x, keep)
+        if ad_ops[op].kind == AD_ELEMENTWISE:
+            return elementwise(op, x, n)
+        if ad_ops[op].kind == AD_RULE:
+            return apply_rule(row, x, n, attrs)
+        return apply_structural(row, x, n, attrs)
+    finally:
+        if x is not few:
+            free(x)
+
+
+cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) except -1:
+    """Every operand as a tensor; numbers take the dtype of the first tensor that is no mask."""
+    cdef int k, code = -1, kind
+    cdef int first = 1 if op == AD_OP_where else 0
+    for k in range(n):
+        kind = kind_of(operands[k], &x[k])
+        if kind == TENSOR:
+            if k >= first and code < 0:
+                code = x[k].code
+        elif kind == OTHER:
+            keep[k] = operands[k]
+        if kind != TENSOR:
+            x[k].tensor = NULL
+            x[k].code = 255
+    for k in range(n):
+        if keep[k] is not None:                 # an array or a list
+            keep[k] = beside(keep[k], code, op) if code >= 0 else to_tensor(keep[k], -1, -1, op_name(op))
+            set_operand(&x[k], <Tensor>keep[k])
+            if k >= first and code < 0:
+                code = x[k].code
+    for k in range(n):
+        if x[k].code == 255:
+            if k < first:
+                take_number(bool(operands[k]), AD_BOOL, &x[k], op)
+            elif code >= 0:
+                take_number(operands[k], code, &x[k], op)
+            else:
+                keep[k] = to_tensor(operands[k], -1, -1, op_name(op))
+                set_operand(&x[k], <Tensor>keep[k])
+                code = weak_code(operands, first, n)
+                if x[k].code != code:
+                    take_number(operands[k], code, &x[k], op)
+    if ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec:
+        while len(keep) < n:
+            keep.append(None)
+        unite(op, x, n, keep)
+    return 0
+
+
+cdef int weak_code(object operands, int first, int n) except -1:
+    """The dtype of Python numbers among themselves: a float makes all of them floats."""
+    cdef int k, code = AD_BOOL
+    for k in range(first, n):
+        value = operands[k]
+        if isinstance(value, (float, np.floating)):
+            return floatx
+        if not isinstance(value, (bool, np.bool_)):
+            code = AD_I32
+    return code
+
+
+cdef Tensor apply_structural(object row, const Operand *x, int n, dict attrs):
+    cdef int64_t few[3 * 40]
+    cdef int64_t *words = few
+    cdef int count = 0, i
+    values = []
+    for name in row.attrs:
+        value = attrs[name]
+        if isinstance(value, tuple):
+            values.append(len(value))
+            values.extend(value)
+        else:
+            values.append(int(value))
+    count = len(values)
+    if count > 120:
+        words = <int64_t *>malloc(count * sizeof(int64_t))
+        if words is NULL:
+            raise MemoryError()
+    try:
+        for i in range(count):
+            words[i] = values[i]
+        return structural(row.code, x, n, words, count)
+    finally:
+        if words is not few:
+            free(words)
+
+
+cdef Tensor apply_rule(object row, const Operand *x, int n, dict attrs):
+    """A row that is a formula: computed with nobody looking, recorded as one instruction."""
+    global ad_current
+    cdef ad_program *current = ad_current
+    cdef int64_t words[64]
+    cdef int count = 0, i
+    operands = [operand_tensor(&x[k]) for k in range(n)]
+    ad_current = NULL
+    try:
+        y = row.value(*operands, **attrs)
+    finally:
+        ad_current = current
+    if (<Tensor>y).place.program is not NULL or y is operands[0]:
+        y = fresh(<Tensor>y)
+    for name in row.attrs:
+        value = attrs[name]
+        if isinstance(value, tuple):
+            if count + 1 + len(value) > 64:
+                raise errors.ShapeError(f"{row.name}: too many attributes: {attrs}")
+            words[count] = len(value)
+            for i in range(len(value)):
+                words[count + 1 + i] = value[i]
+            count += 1 + len(value)
+        else:
+            words[count] = value
+            count += 1
+    if ad_current is not NULL:
+        record(row.code, <Tensor>y, x, n, words, count)
+    return <Tensor>y
+
+
+cdef object operand_tensor(const Operand *x):
+    return <Tensor>x.tensor if x.tensor is not NULL else scalar(x.code, x.value)

@@ -1,0 +1,113 @@
+# What the core uses of csrc/ad.h.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "ad.h" nogil:
+    enum: AD_F32, AD_F64, AD_I32, AD_I64, AD_BOOL, AD_NDTYPES
+    enum: AD_MAX_RANK, AD_MAX_OPERANDS
+    enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION
+    enum: AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE
+    enum: AD_LEAF, AD_ALIAS, AD_CALL, AD_RESULT
+    enum: AD_IS_ARRAY, AD_LOST
+    enum: AD_SWEEP_DONE, AD_SWEEP_PYTHON, AD_SWEEP_FAILED
+    const uint64_t AD_EMPTY
+    const uint32_t AD_NO_SLOT
+
+    ctypedef struct ad_array:
+        int32_t refs
+        uint8_t dtype, ndim, uniform
+        int64_t size
+        void *data
+        int64_t *shape
+
+    ctypedef union ad_value:
+        double f64
+        float f32
+        int64_t i64
+        int32_t i32
+        uint8_t b
+        ad_array *array
+        uint64_t bits
+
+    size_t ad_itemsize(int dtype)
+    ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape)
+    ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
+    ad_array *ad_array_hold(ad_array *a)
+    void ad_array_release(ad_array *a)
+    size_t ad_array_bytes(const ad_array *a)
+    ad_array *ad_spread(ad_array *a)
+    void ad_memory_trim()
+
+    ctypedef struct ad_structural:
+        int (*forward)(const ad_array *const *, int, const int64_t *, ad_array **) noexcept nogil
+        int (*vjp)(int, const ad_array *, const ad_array *const *, int, const ad_array *, const int64_t *, ad_array *, int) noexcept nogil
+
+    ctypedef struct ad_elementwise:
+        pass
+
+    ctypedef struct ad_op:
+        const char *name
+        uint8_t kind
+        int8_t arity, gives
+        uint8_t differentiable
+        ad_structural structural
+
+    const ad_op *ad_ops
+    const int ad_op_count
+    const char *ad_table_hash
+
+    ctypedef struct ad_instruction:
+        uint16_t op
+        uint8_t dtype, flags
+        uint32_t a, b, attr
+        uint64_t seen
+        ad_value value
+
+    ctypedef struct ad_program:
+        ad_instruction *code
+        uint32_t n, capacity, generation, arrays
+        uint64_t recording, accessed, taken, spent
+        int64_t largest
+        int64_t *words
+        uint32_t n_words
+        ad_program *next
+        void *host
+
+    int ad_program_grow(ad_program *p)
+    uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n)
+    void ad_program_reset(ad_program *p)
+    void ad_program_forget(ad_program *p, uint64_t bits)
+    uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr, uint64_t seen,
+                     ad_value value)
+    int ad_operand_count(const ad_program *p, const ad_instruction *i)
+    uint32_t ad_operand(const ad_program *p, const ad_instruction *i, int k)
+    const int64_t *ad_attributes(const ad_program *p, const ad_instruction *i)
+
+    ctypedef struct ad_sweep:
+        ad_program *program
+        ad_value *adj
+        int64_t at, to, base
+        uint64_t bit
+        const uint32_t *keep
+        int n_keep
+        int status
+
+    int ad_reverse(ad_sweep *s)
+    int ad_accumulate(ad_value *adjoint, ad_array *share)
+
+    ctypedef struct ad_isa:
+        const char *name
+        int (*scalar_forward)(int op, int dtype, ad_value a, ad_value b, ad_value c, ad_value *y) noexcept nogil
+
+    const ad_isa *ad_cpu
+    int ad_choose_isa(const char *name)
+    int ad_elementwise_forward(int op, const ad_array *const *operands, int n, ad_array **out)
+
+
+cdef extern from "generated/opcodes.h" nogil:
+    enum:
+        AD_OP_add, AD_OP_sub, AD_OP_mul, AD_OP_div, AD_OP_floordiv, AD_OP_mod, AD_OP_pow, AD_OP_neg, AD_OP_abs, AD_OP_square
+        AD_OP_equal, AD_OP_not_equal, AD_OP_less, AD_OP_less_equal, AD_OP_greater, AD_OP_greater_equal
+        AD_OP_logical_and, AD_OP_logical_or, AD_OP_logical_xor, AD_OP_logical_not
+        AD_OP_where, AD_OP_cast, AD_OP_view, AD_OP_reshape, AD_OP_concat, AD_OP_matmul, AD_OP_matvec
+        AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale

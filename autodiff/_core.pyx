@@ -1,0 +1,40 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: c_api_binop_methods=True, embedsignature=True, auto_pickle=False
+"""The core: tensors, the programs that record them, and the reverse sweep.
+
+What happens on `a * b`: the operator method makes an Operand of each side (_operands.pxi), `elementwise` computes the value
+(_apply.pxi), and if the thread has a current program, `record` appends an instruction to it (_program.pxi).  Nothing but the
+result is a Python object.  `tape.gradient` (_tape.pxi) seeds adjoints and runs the reverse sweep: in C where nobody records
+the gradient itself (csrc/program.c), by the table's rules on tensors where somebody does (_sweep.pxi).
+"""
+
+import warnings
+
+import numpy as np
+
+cimport cython
+cimport numpy as cnp
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.object cimport PyObject
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from . import dtypes, errors, ops
+from ._op import TUPLES
+from .nest import flatten as nest_flatten
+from .nest import pack_sequence_as as nest_pack
+from .shapes import TensorShape
+
+cnp.import_array()
+
+include "_program.pxi"
+include "_tensor.pxi"
+include "_operands.pxi"
+include "_apply.pxi"
+include "_index.pxi"
+include "_variable.pxi"
+include "_tape.pxi"
+include "_sweep.pxi"
+include "_front.pxi"

@@ -1,0 +1,172 @@
+# Fronts: rows as functions for users, and what custom_gradient needs.
+
+@cython.final
+cdef class Operator:
+    """An elementwise row as a function: `softplus(x, name=None)`."""
+    cdef int op, n
+    cdef readonly object row
+    cdef tuple parameters, defaults
+    cdef dict __dict__                          # __name__, __module__, __doc__, as a function's
+
+    def __init__(self, row, name, parameters, defaults, namespace):
+        self.row, self.op, self.n = row, row.code, row.arity
+        self.__name__ = self.__qualname__ = name
+        self.__module__ = "autodiff." + namespace if namespace else "autodiff"
+        self.parameters, self.defaults = parameters, defaults
+        self.__doc__ = row.doc
+
+    @property
+    def __signature__(self):
+        from inspect import Parameter, Signature
+
+        first = self.n - len(self.defaults)
+        given = [Parameter(p, Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if k < first else self.defaults[k - first])
+                 for k, p in enumerate(self.parameters)]
+        return Signature([*given, Parameter("name", Parameter.POSITIONAL_OR_KEYWORD, default=None)])
+
+    def __call__(self, *args, **kwargs):
+        cdef Operand x[3]
+        if len(args) == self.n and not kwargs:
+            if self.n == 1 and kind_of(args[0], x) == TENSOR:
+                return elementwise(self.op, x, 1)
+            return apply(self.row, args, {})
+        return apply(self.row, self.bind(args, kwargs), {})
+
+    cdef tuple bind(self, tuple args, dict kwargs):
+        """Operands in order, from positions, names and defaults; `name` is TensorFlow's and means nothing here."""
+        values = list(args[:self.n])
+        if len(args) > self.n + 1:
+            raise TypeError(f"{self.__name__}: takes {self.n} operands and a name, got {len(args)} arguments")
+        for key in kwargs:
+            if key not in self.parameters and key != "name":
+                raise TypeError(f"{self.__name__}: got an unexpected keyword argument {key!r}; "
+                                f"expected {errors.join_words(self.parameters + ('name',))}")
+        for k in range(len(values), self.n):
+            parameter = self.parameters[k]
+            missing = k < self.n - len(self.defaults)
+            if parameter in kwargs:
+                values.append(kwargs[parameter])
+            elif missing:
+                raise TypeError(f"{self.__name__}: missing the operand {parameter!r}")
+            else:
+                values.append(self.defaults[k - self.n + len(self.defaults)])
+        return tuple(values)
+
+    def __get__(self, instance, owner):
+        return self
+
+    def __repr__(self):
+        return f"<function {self.__module__}.{self.__name__}>"
+
+    def __reduce__(self):
+        return named, (self.__module__, self.__name__)
+
+
+def named(module, name):
+    import importlib
+
+    return getattr(importlib.import_module(module), name)
+
+
+def operator(row, name=None, parameters="x y", defaults=(), namespace="math"):
+    """An elementwise row as a function of tensors, arrays and numbers."""
+    parameters = tuple(parameters.split())[:row.arity] if isinstance(parameters, str) else tuple(parameters)
+    if len(parameters) != row.arity:
+        raise TypeError(f"operator: {row.name} has {row.arity} operands; got the names {parameters}")
+    return Operator(row, name or row.name, parameters, tuple(defaults), namespace)
+
+
+# -------------------------------------------------------------------------------------------------------- custom_gradient
+def record_call(outputs, inputs, backward):
+    """New tensors of the values of `outputs`, whose gradient by `inputs` is what `backward(*dys)` returns: a tensor or None for
+    each input.  Recorded on every program that sees an input."""
+    cdef ad_program *p = ad_current
+    cdef int n = len(inputs), k
+    cdef Operand *x = <Operand *>malloc((n if n else 1) * sizeof(Operand))
+    cdef int64_t attr[1]
+    cdef uint64_t seen
+    cdef uint32_t call, words
+    cdef ad_value nothing
+    cdef Program program
+    nothing.bits = 0
+    results = [fresh(<Tensor>y) for y in outputs]
+    if x is NULL:
+        raise MemoryError("custom_gradient: no memory for its inputs")
+    try:
+        for k in range(n):
+            if kind_of(inputs[k], &x[k]) != TENSOR:
+                raise TypeError(f"record_call: input {k} is no tensor: {errors.shorten(inputs[k])}")
+        while p is not NULL:
+            seen = 0
+            for k in range(n):
+                if x[k].code <= AD_F64:
+                    seen |= seen_by(&x[k], p)
+            seen &= p.recording
+            if seen:
+                program = <Program>p.host
+                if program.calls is None:
+                    program.calls = []
+                attr[0] = len(program.calls)
+                program.calls.append(backward)
+                words = record_words(p, x, n, attr, 1)
+                call = ad_emit(p, AD_CALL, AD_F32, 0, 0, 0, words, seen, nothing)
+                if call == AD_NO_SLOT:
+                    raise MemoryError("custom_gradient: no memory to record another operation")
+                for y in results:
+                    emit(p, AD_RESULT, <Tensor>y, call, 0, 0, seen if (<Tensor>y).code <= AD_F64 else 0)
+            p = p.next
+    finally:
+        free(x)
+    return results
+
+
+@cython.final
+cdef class stop_recording:
+    """Context: no tape of this thread records inside."""
+    cdef ad_program *current
+
+    def __enter__(self):
+        global ad_current
+        self.current = ad_current
+        ad_current = NULL
+
+    def __exit__(self, kind, value, traceback):
+        global ad_current
+        ad_current = self.current
+
+
+@cython.final
+cdef class meant:
+    """Context: values that leave the tapes inside are meant to; no warning."""
+    def __enter__(self):
+        global quiet
+        quiet += 1
+
+    def __exit__(self, kind, value, traceback):
+        global quiet
+        quiet -= 1
+
+
+def is_recording():
+    """Does a tape of this thread record now?"""
+    return ad_current is not NULL and ad_current.recording != 0
+
+
+# ------------------------------------------------------------------------------------------------------------------ start
+def _choose_cpu():
+    import os
+
+    cdef const char *name = NULL
+    asked = os.environ.get("AUTODIFF_CPU", "").encode()
+    if asked:
+        name = asked
+    if not ad_choose_isa(name):
+        raise ImportError(f"AUTODIFF_CPU: {asked.decode()!r} is not to be had on this processor; leave it unset, or use 'baseline'")
+
+
+def cpu():
+    """The instruction set in use."""
+    return ad_cpu.name.decode()
+
+
+_choose_cpu()

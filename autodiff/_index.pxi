@@ -1,0 +1,142 @@
+# Indexing: t[1:, ..., None, mask].  Integers, slices, None and the ellipsis make one strided view of the flat data; the row
+# `view` copies it out, and its adjoint `unview` puts gradients back.
+
+cdef struct View:
+    int ndim
+    int64_t shape[AD_MAX_RANK + 1]
+    int64_t strides[AD_MAX_RANK + 1]
+    int64_t offset
+
+
+cdef object index(object source, object key):
+    cdef Operand x
+    cdef View v
+    if type(key) is not tuple:
+        if PyLong_CheckExact(key) or type(key) is slice:        # by far the most frequent
+            kind_of(source, &x)
+            return index_simply(&x, key)
+        key = (key,)
+    for k in range(len(key)):
+        if is_mask(key[k]):
+            return index_by_mask(source, key, k)
+    kind_of(source, &x)
+    read_key(&x, key, &v)
+    return take_view(&x, &v)
+
+
+cdef object index_simply(const Operand *x, object key):
+    """One integer or slice."""
+    cdef View v
+    read_key(x, (key,), &v)
+    return take_view(x, &v)
+
+
+cdef Tensor take_view(const Operand *x, const View *v):
+    cdef int64_t attr[2 * AD_MAX_RANK + 8]
+    cdef int i
+    attr[0] = v.ndim
+    attr[1 + v.ndim] = v.ndim
+    for i in range(v.ndim):
+        attr[1 + i] = v.shape[i]
+        attr[2 + v.ndim + i] = v.strides[i]
+    attr[2 + 2 * v.ndim] = v.offset
+    return structural(AD_OP_view, x, 1, attr, 3 + 2 * v.ndim)
+
+
+cdef int read_key(const Operand *x, tuple key, View *v) except -1:
+    """What t[key] is, as shape, strides and offset in elements."""
+    cdef int64_t strides[AD_MAX_RANK + 1]
+    cdef int rank = x.value.array.ndim if x.is_array else 0
+    cdef int i, axis = 0, consumed = 0
+    cdef int64_t step = 1, n, at
+    cdef bint ellipsis = False
+    for i in range(rank - 1, -1, -1):
+        strides[i] = step
+        step *= x.value.array.shape[i]
+    for item in key:
+        if item is Ellipsis:
+            if ellipsis:
+                raise errors.ShapeError("index: Multiple ellipses are not allowed: one `...` stands for all axes left over")
+            ellipsis = True
+        elif item is not None:
+            consumed += 1
+    if consumed > rank:
+        raise errors.BadIndexError(f"index: {consumed} indices for a tensor of shape {operand_shape(x)}, which has {rank} axes")
+    v.ndim, v.offset = 0, 0
+    for item in key:
+        if item is None:
+            push(v, 1, 0)
+        elif item is Ellipsis:
+            for i in range(rank - consumed):
+                push(v, x.value.array.shape[axis], strides[axis])
+                axis += 1
+        elif type(item) is slice:
+            n = x.value.array.shape[axis]
+            start, stop, stride = slice(slice_end(item.start), slice_end(item.stop), slice_end(item.step)).indices(n)
+            n = len(range(start, stop, stride))
+            v.offset += start * strides[axis] if n else 0
+            push(v, n, stride * strides[axis] if n else 0)
+            axis += 1
+        else:
+            at = whole_index(item)
+            n = x.value.array.shape[axis]
+            if at < -n or at >= n:
+                raise errors.bad_index("index", at, axis, n)
+            v.offset += (at + n if at < 0 else at) * strides[axis]
+            axis += 1
+    while axis < rank:
+        push(v, x.value.array.shape[axis], strides[axis])
+        axis += 1
+    return 0
+
+
+cdef int push(View *v, int64_t size, int64_t stride) except -1:
+    if v.ndim >= AD_MAX_RANK:
+        raise errors.ShapeError(f"index: the result would have more than {AD_MAX_RANK} axes")
+    v.shape[v.ndim] = size
+    v.strides[v.ndim] = stride
+    v.ndim += 1
+    return 0
+
+
+cdef object slice_end(object end):
+    """A bound of a slice: None or an integer, also as a scalar integer tensor."""
+    return None if end is None else whole_index(end)
+
+
+cdef int64_t whole_index(object item) except? -1:
+    if PyLong_CheckExact(item):
+        return item
+    if isinstance(item, (bool, np.bool_, float)):
+        raise errors.bad_key(item)
+    try:
+        return item.__index__()
+    except (AttributeError, TypeError):
+        raise errors.bad_key(item) from None
+
+
+# ------------------------------------------------------------------------------------------------------------------ masks
+cdef bint is_mask(object item):
+    if type(item) is Tensor:
+        return (<Tensor>item).code == AD_BOOL and (<Tensor>item).is_array
+    return isinstance(item, np.ndarray) and item.dtype == bool and item.ndim > 0
+
+
+cdef object index_by_mask(object source, tuple key, int at):
+    """A mask stands for the axes it covers: the elements where it is True, in order, along one axis."""
+    if len(key) > 1:
+        if at != 0 and any(item is not Ellipsis for item in key[:at]) or at + 1 < len(key):
+            raise errors.bad_key(key)
+    x = to_tensor(source, -1, -1, "index")
+    mask = to_tensor(key[at], -1, -1, "index")
+    given, covers = shape_tuple(x), shape_tuple(mask)
+    if given[:len(covers)] != covers:
+        raise errors.ShapeError(f"index: a mask of shape {covers} for a tensor of shape {given}: expected {given[:len(covers)]}")
+    return apply(ops.gather_nd, (x, apply(ops.nonzero, (mask,), {})), {"batch_dims": 0})
+
+
+def rows_of(source):
+    """t[0], t[1], ...: what iterating over t gives."""
+    cdef Tensor t = to_tensor(source, -1, -1, "iter")
+    for i in range(t.value.array.shape[0]):
+        yield index(t, i)

@@ -1,0 +1,239 @@
+# Operands: what stands on either side of an operator, and how anything becomes a tensor.
+
+cdef struct Operand:
+    ad_value value
+    uint8_t code
+    bint is_array
+    PyObject *tensor                            # borrowed; NULL: a Python number, which takes the dtype of its neighbour
+
+
+cdef int floatx = AD_F32                        # what a bare Python float becomes
+
+
+def set_floatx(dtype):
+    """Make Python floats become tensors of this dtype, float32 (the default) or float64.
+
+    >>> import autodiff as ad
+    >>> ad.set_floatx("float64")
+    >>> ad.constant(1.5).dtype
+    ad.float64
+    >>> ad.set_floatx("float32")
+    """
+    global floatx
+    cdef int code = dtypes.as_dtype(dtype).code
+    if code > AD_F64:
+        raise errors.DtypeError(f"set_floatx: got {dtypes.as_dtype(dtype).name}, expected float32 or float64")
+    floatx = code
+
+
+def get_floatx():
+    return DTYPES[floatx].name
+
+
+# -------------------------------------------------------------------------------------------------------------- operands
+cdef enum Kind:
+    TENSOR                                      # a Tensor, or a Variable's value
+    NUMBER                                      # a Python or NumPy number, still without a dtype
+    OTHER
+
+
+cdef inline void set_operand(Operand *x, Tensor t) noexcept:
+    x.value = t.value
+    x.code = t.code
+    x.is_array = t.is_array
+    x.tensor = <PyObject *>t
+
+
+cdef inline int kind_of(object value, Operand *x) except -1:
+    """Fill x where value is a tensor or a variable; the caller's reference to value keeps x.tensor alive."""
+    if type(value) is Tensor:
+        set_operand(x, <Tensor>value)
+        return TENSOR
+    if isinstance(value, VariableCore):
+        set_operand(x, read(<VariableCore>value))
+        return TENSOR
+    if PyFloat_CheckExact(value) or PyLong_CheckExact(value):
+        return NUMBER
+    if isinstance(value, (float, int, np.number, np.bool_)) and not isinstance(value, np.complexfloating):
+        return NUMBER
+    return OTHER
+
+
+cdef int take_number(object value, int code, Operand *x, int op) except -1:
+    """A Python number as an operand of that dtype."""
+    cdef int overflow = 0
+    cdef long long whole
+    x.tensor = NULL
+    x.is_array = False
+    x.code = code
+    x.value.bits = 0
+    if code == AD_F64:
+        x.value.f64 = PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else float(value)
+    elif code == AD_F32:
+        x.value.f32 = <float>(PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else float(value))
+    elif code == AD_BOOL:
+        if not isinstance(value, (bool, np.bool_)):
+            raise errors.cannot_convert(op_name(op), value, "bool")
+        x.value.b = bool(value)
+    else:
+        if isinstance(value, (float, np.floating)):
+            raise errors.cannot_convert(op_name(op), value, DTYPES[code].name)
+        whole = PyLong_AsLongLongAndOverflow(int(value), &overflow)
+        if overflow or (code == AD_I32 and (whole > 2147483647 or whole < -2147483648)):
+            raise errors.cannot_convert(op_name(op), value, DTYPES[code].name)
+        if code == AD_I32:
+            x.value.i32 = <int32_t>whole
+        else:
+            x.value.i64 = whole
+    return 0
+
+
+cdef inline str op_name(int op):
+    return ad_ops[op].name.decode() if op < ad_op_count else "tensor"
+
+
+cdef Tensor beside(object value, int code, int op):
+    """What stands beside a tensor of dtype `code`: lists take that dtype, arrays keep theirs, but integers meet floats."""
+    cdef Tensor t
+    if isinstance(value, np.ndarray):
+        if code <= AD_F64 and value.dtype.kind in "iub":
+            return from_array(value, code, op_name(op))
+        return from_array(value, -1, op_name(op))
+    return to_tensor(value, -1, code, op_name(op))
+
+
+# ------------------------------------------------------------------------------------------------------------ conversion
+def convert(value, dtype=None, like=None, name="convert_to_tensor"):
+    """The tensor that a number, a nested list, an array, a tensor or a variable stands for; see convert_to_tensor."""
+    cdef int code = -1 if dtype is None else dtypes.as_dtype(dtype).code
+    return to_tensor(value, code, (<Tensor>like).code if type(like) is Tensor else -1, name)
+
+
+cdef Tensor to_tensor(object value, int code, int weak, str name):
+    """`code` is a dtype asked for (-1: none), `weak` the one that Python numbers take (-1: TensorFlow's rule)."""
+    cdef Tensor t
+    if type(value) is Tensor:
+        t = <Tensor>value
+    elif isinstance(value, VariableCore):
+        t = snapshot(<VariableCore>value)
+    elif PyFloat_CheckExact(value) and weak <= AD_F64:
+        return scalar(code, value_of(value, code)) if 0 <= code <= AD_F64 else (
+            scalar(weak if weak >= 0 else floatx, value_of(value, weak if weak >= 0 else floatx)) if code < 0
+            else from_python(value, code, weak, name))
+    elif isinstance(value, (np.ndarray, np.generic)):
+        return from_array(value, code, name)
+    elif isinstance(value, (list, tuple)) and holds_tensors(value):
+        return packed(value, code, weak, name)
+    elif hasattr(value, "__ad_tensor__"):
+        t = value.__ad_tensor__()
+    elif hasattr(value, "__array__") and not isinstance(value, type):
+        return from_array(np.asarray(value), code, name)
+    else:
+        return from_python(value, code, weak, name)
+    if code >= 0 and t.code != code:
+        raise errors.dtype_requested(name, DTYPES[code].name, DTYPES[t.code].name)
+    return t
+
+
+cdef bint holds_tensors(object values):
+    for value in values:
+        if type(value) is Tensor or isinstance(value, VariableCore):
+            return True
+        if isinstance(value, (list, tuple)) and holds_tensors(value):
+            return True
+    return False
+
+
+cdef Tensor packed(object values, int code, int weak, str name):
+    """A list with tensors in it, stacked: recorded, so that gradients reach them."""
+    cdef int k
+    if weak < 0 and code < 0:
+        for value in leaves_of(values):
+            if type(value) is Tensor or isinstance(value, VariableCore):
+                weak = to_tensor(value, -1, -1, name).code
+                break
+    parts = [to_tensor(v, code, weak, name) for v in values]
+    shape = shape_tuple(<Tensor>parts[0])
+    for part in parts:
+        if shape_tuple(<Tensor>part) != shape:
+            raise errors.ragged(name)
+    parts = [apply(ops.reshape, (part,), {"shape": (1,) + shape}) for part in parts]
+    return apply(ops.concat, tuple(parts), {"axis": 0})
+
+
+def leaves_of(values):
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from leaves_of(value)
+        else:
+            yield value
+
+
+cdef Tensor from_python(object value, int code, int weak, str name):
+    """Python numbers, or nested lists of them and of NumPy numbers and arrays."""
+    if value is None or isinstance(value, (str, bytes, complex, dict, set)):
+        raise errors.not_a_tensor(name, value)
+    typed = False                               # NumPy numbers and arrays keep their dtype, Python's take ours
+    nested = isinstance(value, (list, tuple, range))
+    for leaf in leaves_of(value) if nested else (value,):
+        if isinstance(leaf, (str, bytes)) or leaf is None:
+            raise errors.not_a_tensor(name, leaf)
+        typed = typed or isinstance(leaf, (np.ndarray, np.generic))
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError) as error:
+        if "inhomogeneous" in str(error):
+            raise errors.ragged(name) from None
+        raise errors.not_a_tensor(name, value) from error
+    if array.dtype.kind not in "fiub":
+        raise errors.not_a_tensor(name, value)
+    if code < 0:
+        if array.dtype.kind == "f" and not typed:
+            code = weak if 0 <= weak <= AD_F64 else floatx
+            if weak > AD_F64:
+                raise errors.cannot_convert(name, value, DTYPES[weak].name)
+        elif array.dtype.kind in "iu" and not typed:
+            if weak >= 0 and weak != AD_BOOL:
+                code = weak
+            else:
+                code = AD_I32 if array.size == 0 or -2**31 <= array.min() and array.max() < 2**31 else AD_I64
+            if array.size == 0 and weak < 0:
+                code = floatx
+        elif array.size == 0 and nested:
+            code = weak if weak >= 0 else floatx
+    elif array.dtype.kind == "f" and code > AD_F64 and array.size:
+        raise errors.cannot_convert(name, value, DTYPES[code].name)
+    return from_array(array, code, name)
+
+
+cdef Tensor from_array(object value, int code, str name):
+    """A copy of a NumPy array or number of any layout; -1 keeps its dtype."""
+    cdef ad_array *a
+    cdef Tensor t
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise errors.not_a_tensor(name, value)
+    if code < 0:
+        code = dtypes.as_dtype(array.dtype).code
+    if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size:
+        info = np.iinfo(NUMPY_DTYPES[code])
+        if array.max() > info.max or array.min() < info.min:
+            raise errors.cannot_convert(name, value, DTYPES[code].name)
+    if array.ndim > AD_MAX_RANK:
+        raise errors.ShapeError(f"{name}: got an array of rank {array.ndim}, the most is {AD_MAX_RANK}")
+    contiguous = np.asarray(array, dtype=NUMPY_DTYPES[code], order="C")
+    if contiguous.ndim != 0 and not contiguous.flags.c_contiguous:
+        contiguous = np.ascontiguousarray(contiguous)
+    a = ad_array_new(code, array.ndim, <const int64_t *>cnp.PyArray_DIMS(contiguous))
+    if a is NULL:
+        raise MemoryError(f"{name}: no memory for an array of shape {array.shape}")
+    memcpy(a.data, cnp.PyArray_DATA(contiguous), ad_array_bytes(a))
+    return wrap(a)
+
+
+NUMPY_DTYPES = [np.dtype(d.as_numpy_dtype) for d in dtypes.DTYPES]
+
+
+def is_tensor(value):
+    """Is it a tensor or a variable?"""
+    return type(value) is Tensor or isinstance(value, VariableCore)

@@ -1,0 +1,324 @@
+# Tapes: a bit in a program, from the slot where it was entered.
+
+UNCONNECTED_NONE, UNCONNECTED_ZERO = "none", "zero"
+
+
+cdef class TapeCore:
+    """What autodiff.GradientTape is made of.  A tape is one bit of `seen` in a program that it shares with the tapes around
+    it; slots before `start` are never seen by that bit."""
+    cdef Program program                        # None: never entered, or used up
+    cdef uint64_t bit
+    cdef uint32_t start
+    cdef readonly bint persistent
+    cdef bint accessed                          # watches variables by itself
+    cdef bint entered
+    cdef bint used                              # asked for its one set of gradients
+    cdef list watched                           # variables, once the program is gone
+    cdef object __weakref__
+
+    def __cinit__(self, persistent=False, watch_accessed_variables=True):
+        self.persistent = persistent
+        self.accessed = watch_accessed_variables
+
+    def __dealloc__(self):
+        if self.program is not None:
+            if self.entered:
+                leave(self)
+            forget(self)
+
+    def __enter__(self):
+        if self.entered:
+            raise errors.TapeError("Tape is still recording, This can happen if you try to re-enter an already-active tape.")
+        if self.program is None:
+            join(self)
+        enter(self)
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        if self.entered:
+            leave(self)
+
+    cdef int recording(self) except -1:
+        if self.program is None or not self.entered or not self.program.p.recording & self.bit:
+            raise errors.TapeError("Tape is not recording.")
+        return 0
+
+    def watch(self, tensor):
+        """Follow a tensor, a variable, or all of them in a nested structure, from here on.
+
+        Raises ValueError for anything else.  Integers cannot be followed: a warning says so.
+        """
+        if self.program is None:
+            raise errors.TapeError("watch: the tape does not record yet; enter it first: with GradientTape() as tape:")
+        if type(tensor) is Tensor or isinstance(tensor, VariableCore):
+            watch(self, tensor)
+            return
+        for leaf in nest_flatten(tensor):
+            watch(self, leaf)
+
+    def reset(self):
+        """Forget everything recorded and watched; go on recording."""
+        self.recording()
+        leave(self)
+        forget(self)
+        self.watched = None
+        join(self)
+        enter(self)
+
+    def watched_variables(self):
+        """The variables that this tape follows, a tuple in the order of their creation."""
+        variables = variables_seen(self) if self.program is not None else self.watched or []
+        return tuple(sorted(variables, key=lambda v: v.order))
+
+    def gradient(self, target, sources, output_gradients=None, unconnected_gradients=UNCONNECTED_NONE):
+        """Return the gradient of the sum of the targets by each source.
+
+        target    tensor, variable, or a nested structure of them
+        sources   the same; the result has this structure: a tensor of the source's shape and dtype, or None where the
+                  target does not depend on it (zeros with unconnected_gradients="zero")
+        output_gradients   cotangents, one per target, of its shape: weights of the targets' elements; None: ones
+
+        Reverse accumulation (Griewank & Walther, Evaluating Derivatives, 2008, ch. 3.2).  Where another recording tape
+        follows the target, or a persistent tape is asked inside its own block, the sweep itself is recorded: gradients of
+        gradients.
+
+        Raises RuntimeError on the second call of a tape that is not persistent, TypeError where target or sources hold
+        something else than tensors, ValueError for an unknown `unconnected_gradients`.
+
+        >>> import autodiff as ad
+        >>> x = ad.Variable(3.0)
+        >>> with ad.GradientTape() as tape:
+        ...     y = x ** 2
+        >>> tape.gradient(y, x)
+        <ad.Tensor: shape=(), dtype=float32, numpy=6.0>
+        """
+        cdef list flat, results, targets
+        cdef bint zeros = zeros_wanted(unconnected_gradients)
+        if self.program is None:
+            raise errors.TapeError(errors.TAPE_USED_UP if self.used else errors.TAPE_NEVER_ENTERED)
+        targets = [target] if type(target) is Tensor else targets_of(target)
+        if type(sources) is list and not nested(<list>sources):
+            flat = <list>sources
+        else:
+            flat = sources_of(sources)
+        seeds = None if output_gradients is None else seeds_of(targets, output_gradients)
+        if self.entered and not self.persistent:
+            self.program.p.recording &= ~self.bit
+            self.program.p.accessed &= ~self.bit
+        results = sweep(self, targets, seeds, flat)
+        if zeros:
+            results = [zeros_for(s) if g is None else g for g, s in zip(results, flat)]
+        if not self.persistent:
+            if self.entered:
+                leave(self)
+            self.used = True
+            forget(self)
+        if flat is sources:
+            return results
+        if type(sources) is Tensor or isinstance(sources, VariableCore):
+            return results[0]
+        return nest_pack(sources, results)
+
+    # ---- for tape.py
+    cpdef _pause(self):
+        """Stop recording for a while; returns what _resume takes."""
+        if self.program is None:
+            raise errors.TapeError("Trying to stop recording a tape which is not recording.")
+        self.recording()
+        self.program.p.recording &= ~self.bit
+        self.program.p.accessed &= ~self.bit
+
+    cpdef _resume(self):
+        if self.program is not None and self.entered:
+            self.program.p.recording |= self.bit
+            if self.accessed:
+                self.program.p.accessed |= self.bit
+
+    cpdef _story(self, target, source):
+        """What is known of the way from source to target, for `why`: a dict."""
+        return story(self, target, source)
+
+    cpdef int _size(self):
+        """Instructions in this tape's program, constants included."""
+        return self.program.p.n if self.program is not None else 0
+
+
+# --------------------------------------------------------------------------------------------------------------- lifetime
+cdef int join(TapeCore tape) except -1:
+    """Take a bit in the thread's current program, or in a new one."""
+    cdef Program program = <Program>ad_current.host if ad_current is not NULL else new_program()
+    cdef ad_program *p = program.p
+    cdef uint64_t left = ~(p.taken | p.spent)
+    if left == 0:                               # bits of dead tapes can be had again once no instruction carries them
+        ad_program_forget(p, p.spent)
+        p.spent = 0
+        left = ~p.taken
+    if left == 0:
+        raise errors.TapeError(f"GradientTape: {TAPES} tapes are alive inside one another; drop some, or leave the outermost")
+    tape.bit = left & (~left + 1)
+    p.taken |= tape.bit
+    tape.start = p.n
+    tape.program = program
+    return 0
+
+
+cdef void enter(TapeCore tape) noexcept:
+    cdef ad_program *p = tape.program.p
+    if tape.program.entered == 0 or tape.program.thread is not <void *>&ad_current:
+        link(p)
+        tape.program.thread = <void *>&ad_current
+    tape.program.entered += 1
+    tape.entered = True
+    p.recording |= tape.bit
+    if tape.accessed:
+        p.accessed |= tape.bit
+
+
+cdef void leave(TapeCore tape) noexcept:
+    cdef ad_program *p = tape.program.p
+    tape.entered = False
+    p.recording &= ~tape.bit
+    p.accessed &= ~tape.bit
+    if tape.program.thread is not <void *>&ad_current:
+        return                                  # left in another thread: stays linked there, and is never used again
+    tape.program.entered -= 1
+    if tape.program.entered == 0:
+        unlink(p)
+
+
+cdef int forget(TapeCore tape) except -1:
+    """Give up the program, and the memory with it if nobody else holds it."""
+    cdef ad_program *p = tape.program.p
+    if p.taken == tape.bit:
+        tape.watched = tape.program.variables   # all of them are this tape's
+    else:
+        tape.watched = variables_seen(tape)
+    p.taken &= ~tape.bit
+    p.spent |= tape.bit
+    tape.program = None
+    return 0
+
+
+cdef list variables_seen(TapeCore tape):
+    cdef const ad_program *p = tape.program.p
+    cdef int64_t slot
+    seen = []
+    for v in tape.program.variables or []:
+        slot = slot_in((<VariableCore>v).root, p)
+        if slot >= 0 and p.code[slot].seen & tape.bit:
+            seen.append(v)
+    return seen
+
+
+cdef int watch(TapeCore tape, object x) except -1:
+    cdef ad_program *p = tape.program.p
+    cdef VariableCore v
+    cdef Tensor t
+    cdef int64_t slot
+    if isinstance(x, VariableCore):
+        v = <VariableCore>x
+        if v.tensor.code > AD_F64:
+            return warn_of_integers(DTYPES[v.tensor.code].name)
+        slot = slot_in(v.root, p)
+        if slot < 0 or not p.code[slot].seen & tape.bit:
+            follow(v, p, slot, tape.bit | (p.accessed if v.trainable else 0))
+        return 0
+    if type(x) is not Tensor:
+        raise ValueError(f"Passed in object {errors.shorten(x)} of type {type(x).__name__!r}, not ad.Tensor or ad.Variable.")
+    t = <Tensor>x
+    if t.code > AD_F64:
+        return warn_of_integers(DTYPES[t.code].name)
+    slot = slot_in(t, p)
+    if slot < 0:
+        emit(p, AD_LEAF, t, 0, 0, 0, tape.bit)
+    elif slot >= tape.start:
+        p.code[slot].seen |= tape.bit
+    elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one
+        emit(p, AD_ALIAS, t, <uint32_t>slot, 0, 0, p.code[slot].seen & p.recording | tape.bit)
+    return 0
+
+
+cdef int integer_warnings = 0
+
+
+cdef int warn_of_integers(str name) except -1:
+    global integer_warnings
+    if integer_warnings < 5:
+        integer_warnings += 1
+        import logging
+
+        logging.getLogger("autodiff").warning("The dtype of the watched tensor must be floating (e.g. ad.float32), got ad.%s", name)
+    return 0
+
+
+# -------------------------------------------------------------------------------------------------------------- arguments
+cdef bint zeros_wanted(object unconnected) except -1:
+    if unconnected is UNCONNECTED_NONE:
+        return False
+    value = getattr(unconnected, "value", unconnected)
+    if value == "none":
+        return False
+    if value == "zero":
+        return True
+    raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}; expected 'none' or 'zero'")
+
+
+cdef list targets_of(object target):
+    if target is None:
+        raise TypeError("Argument `target` should be a list or nested structure of Tensors or Variables to be differentiated, "
+                        "but received None.")
+    targets = nest_flatten(target)
+    for t in targets:
+        if not (type(t) is Tensor or isinstance(t, VariableCore)):
+            raise errors.no_tensor_to_differentiate("target", t)
+    return targets
+
+
+cdef list sources_of(object sources):
+    if sources is None:
+        raise TypeError("gradient: sources is None; expected a tensor, a variable or a nested structure of them")
+    flat = nest_flatten(sources)
+    for s in flat:
+        if not (type(s) is Tensor or isinstance(s, VariableCore)):
+            raise errors.no_tensor_to_differentiate("sources", s)
+    return flat
+
+
+cdef bint nested(list sources) except -1:
+    for s in sources:
+        if not (type(s) is Tensor or isinstance(s, VariableCore)):
+            return True
+    return False
+
+
+cdef list seeds_of(list targets, object output_gradients):
+    given = nest_flatten(output_gradients) if isinstance(output_gradients, (list, tuple, dict)) else [output_gradients]
+    if len(given) != len(targets):
+        raise ValueError(f"gradient: output_gradients has {len(given)} entries for {len(targets)} targets; expected one for each. "
+                         f"For one target pass a tensor or array, or [value]")
+    seeds = []
+    for t, g in zip(targets, given):
+        t = t if type(t) is Tensor else (<VariableCore>t).tensor
+        if (<Tensor>t).code > AD_F64:
+            seeds.append(None)
+            continue
+        seed = to_tensor(g, -1, (<Tensor>t).code, "gradient: output_gradients")
+        if (<Tensor>seed).code != (<Tensor>t).code:
+            seed = apply(ops.cast, (seed,), {"dtype": (<Tensor>t).code})
+        if shape_tuple(<Tensor>seed) != shape_tuple(<Tensor>t):
+            seed = broadcast_seed(<Tensor>seed, <Tensor>t)
+        seeds.append(seed)
+    return seeds
+
+
+cdef Tensor broadcast_seed(Tensor seed, Tensor target):
+    seed = apply(ops.mul, (seed, filled(target.code, target, 1.0)), {})
+    if shape_tuple(seed) != shape_tuple(target):
+        raise errors.ShapeError(f"gradient: output_gradients of shape {shape_tuple(seed)} for a target of shape "
+                                f"{shape_tuple(target)}: expected that shape, or one that broadcasts to it")
+    return seed
+
+
+cdef Tensor zeros_for(object source):
+    cdef Tensor t = source if type(source) is Tensor else (<VariableCore>source).tensor
+    return filled(t.code, t, 0.0)

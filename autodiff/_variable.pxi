@@ -1,0 +1,166 @@
+# Variables: a tensor that is replaced by assignment, and that tapes watch by themselves when it is read.
+
+cdef int64_t variables_made = 0
+
+
+cdef class VariableCore:
+    """What autodiff.Variable is made of: its value, how tapes know it, and the operators.
+
+    `tensor` is the value now: never handed out, so that its places are this variable's.  `root` has no value; its place in a
+    program is the slot where the variable was first read there, or read again for a further tape; all later reads are aliases
+    of that slot, and pass their adjoints on to it.
+    """
+    cdef Tensor tensor
+    cdef Tensor root
+    cdef readonly bint trainable
+    cdef readonly int64_t order                 # of creation
+    cdef object __weakref__
+
+    def __cinit__(self):
+        global variables_made
+        self.order = variables_made
+        variables_made += 1
+        self.root = Tensor.__new__(Tensor)
+
+    cpdef _start(self, Tensor value, bint trainable):
+        """Give it its first value."""
+        self.tensor = fresh(value)
+        self.trainable = trainable
+
+    cpdef _replace(self, Tensor value):
+        """Assign: the value of the same dtype and shape."""
+        self.tensor = fresh(value)
+
+    cpdef Tensor _peek(self):
+        """The value as a new tensor that no tape knows."""
+        return fresh(self.tensor)
+
+    def __hash__(self):
+        raise TypeError(f"Variable is unhashable. Instead, use variable.ref() as the key. (Variable: {self!r})")
+
+    @property
+    def dtype(self):
+        return DTYPES[self.tensor.code]
+
+    @property
+    def shape(self):
+        return shape_of(self.tensor)
+
+    @property
+    def ndim(self):
+        return self.tensor.ndim
+
+    def ref(self):
+        return Reference(self)
+
+    def value(self):
+        """The value now, as a tensor; gradients flow through it."""
+        return snapshot(self)
+
+    def numpy(self):
+        """The value now, as a NumPy scalar or a new array."""
+        mark_lost(self.tensor)
+        return to_numpy(self.tensor)
+
+    def __array__(self, dtype=None, copy=None):
+        return snapshot(self).__array__(dtype)
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        cdef Tensor t = read(self)
+        lose(t, "the buffer protocol")
+        fill_buffer(t, buffer, flags)
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        free(buffer.internal)
+
+    def __float__(self): return float(snapshot(self))
+    def __int__(self): return int(self.tensor)
+    def __index__(self): return self.tensor.__index__()
+    def __bool__(self): return bool(self.tensor)
+    def __complex__(self): return complex(snapshot(self))
+
+    def __iter__(self):
+        return iter(snapshot(self))
+
+    def __add__(x, y): return binary(AD_OP_add, x, y)
+    def __sub__(x, y): return binary(AD_OP_sub, x, y)
+    def __mul__(x, y): return binary(AD_OP_mul, x, y)
+    def __truediv__(x, y): return binary(AD_OP_div, x, y)
+    def __floordiv__(x, y): return binary(AD_OP_floordiv, x, y)
+    def __mod__(x, y): return binary(AD_OP_mod, x, y)
+    def __pow__(x, y, z): return power(x, y, z)
+    def __matmul__(x, y): return matmul_operator(x, y)
+    def __and__(x, y): return binary(AD_OP_logical_and, x, y)
+    def __or__(x, y): return binary(AD_OP_logical_or, x, y)
+    def __xor__(x, y): return binary(AD_OP_logical_xor, x, y)
+    def __neg__(self): return unary(AD_OP_neg, self)
+    def __pos__(self): return snapshot(self)
+    def __abs__(self): return unary(AD_OP_abs, self)
+    def __invert__(self): return unary(AD_OP_logical_not, self)
+    def __richcmp__(x, y, int how): return compare(x, y, how)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return numpy_hooks[0](ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        return numpy_hooks[1](func, types, args, kwargs)
+
+    @staticmethod
+    def __ad_apply__(row, operands, attrs):
+        return apply(row, operands, attrs)
+
+
+cdef inline Tensor read(VariableCore v):
+    """The variable's value, known to every program that records: borrowed by the caller, who must not hand it out."""
+    cdef Tensor t = v.tensor
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if not (t.place.program is p and t.place.generation == p.generation and v.trainable
+                and p.code[t.place.slot].seen & p.accessed == p.accessed):
+            read_in(v, p)
+        p = p.next
+    return t
+
+
+cdef int read_in(VariableCore v, ad_program *p) except -1:
+    """Make the value's slot in p seen by all tapes that follow v there."""
+    cdef int64_t slot = slot_in(v.tensor, p), root = slot_in(v.root, p)
+    cdef uint64_t bits = p.accessed if v.trainable else 0
+    if root >= 0:
+        bits |= p.code[root].seen & p.recording
+    if bits == 0 or (slot >= 0 and p.code[slot].seen & bits == bits):
+        return 0
+    return follow(v, p, root, bits)
+
+
+cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) except -1:
+    """A new slot for the value, seen by `bits`."""
+    cdef uint32_t slot
+    cdef Program program
+    if v.tensor.code > AD_F64:
+        return 0
+    if root < 0:
+        slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
+    else:
+        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, 0, 0, bits | p.code[root].seen)
+    if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
+        put_in(v.root, p, slot)
+        program = <Program>p.host
+        if program.variables is None:
+            program.variables = []
+        if root < 0:
+            program.variables.append(v)
+    return 0
+
+
+cdef Tensor snapshot(VariableCore v):
+    """The value as a tensor of its own, known to the programs that record as the read it is."""
+    cdef Tensor t = read(v), copy = fresh(t)
+    cdef ad_program *p = ad_current
+    cdef int64_t slot
+    while p is not NULL:
+        slot = slot_in(t, p)
+        if slot >= 0:
+            put_in(copy, p, <uint32_t>slot)
+        p = p.next
+    return copy

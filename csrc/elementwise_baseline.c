@@ -1,0 +1,3 @@
+/* The elementwise rows for any processor. */
+#define AD_ISA baseline
+#include "elementwise.inc"
