@@ -76,6 +76,102 @@ def operator(row, name=None, parameters="x y", defaults=(), namespace="math"):
     return Operator(row, name or row.name, parameters, tuple(defaults), namespace)
 
 
+# ------------------------------------------------------------------------------------------------------------- reductions
+def reduce_sum(input_tensor, axis=None, keepdims=False, name=None):
+    """The sum of the elements.
+
+    axis      an integer or several; None: all
+    keepdims  keep the reduced dimensions, with size 1
+
+    >>> import autodiff as ad
+    >>> ad.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
+    array([4., 6.], dtype=float32)
+    """
+    cdef Operand x
+    cdef object keep = None
+    if kind_of(input_tensor, &x) != TENSOR:
+        keep = to_tensor(input_tensor, -1, -1, "reduce_sum")
+        set_operand(&x, <Tensor>keep)
+    return sum_over(&x, axis, keepdims, "reduce_sum", NULL)
+
+
+def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
+    """The mean of the elements; of no elements, nan.
+
+    axis      an integer or several; None: all
+    keepdims  keep the reduced dimensions, with size 1
+
+    >>> import autodiff as ad
+    >>> ad.reduce_mean([[1.0, 2.0], [3.0, 4.0]]).numpy()
+    np.float32(2.5)
+    """
+    cdef Operand pair[3]
+    cdef object keep = None
+    cdef Tensor total
+    cdef int64_t count = 1
+    if kind_of(input_tensor, pair) != TENSOR:
+        keep = to_tensor(input_tensor, -1, -1, "reduce_mean")
+        set_operand(pair, <Tensor>keep)
+    total = sum_over(pair, axis, keepdims, "reduce_mean", &count)
+    set_operand(pair, total)
+    pair[1].tensor, pair[1].is_array, pair[1].code = NULL, False, total.code
+    pair[1].value = value_of(<double>count, total.code)
+    return elementwise(AD_OP_div if total.code <= AD_F64 else AD_OP_floordiv, pair, 2)
+
+
+cdef Tensor sum_over(const Operand *x, object axis, object keepdims, str name, int64_t *count):
+    """The sum over axes; `count`, if not NULL, becomes the number of elements in each sum."""
+    cdef int64_t attr[AD_MAX_RANK + 2]
+    cdef int rank = x.value.array.ndim if x.is_array else 0
+    cdef int n, i
+    cdef bint chosen[AD_MAX_RANK]
+    if axis is None:
+        n = rank
+        for i in range(rank):
+            attr[1 + i] = i
+    else:
+        n = 0
+        for i in range(rank):
+            chosen[i] = False
+        for a in axis_list(axis, name):
+            i = normal_axis(a, rank, name)
+            if chosen[i]:
+                raise errors.repeated_axis(name, axis_list(axis, name))
+            chosen[i] = True
+        for i in range(rank):
+            if chosen[i]:
+                attr[1 + n] = i
+                n += 1
+    attr[0] = n
+    attr[1 + n] = bool(keepdims)
+    if count is not NULL:
+        for i in range(n):
+            count[0] *= x.value.array.shape[attr[1 + i]]
+    return structural(AD_OP_reduce_sum, x, 1, attr, n + 2)
+
+
+cdef object axis_list(object axis, str name):
+    if PyLong_CheckExact(axis):
+        return (axis,)
+    if isinstance(axis, (list, tuple, range)):
+        return axis
+    value = axis.numpy() if is_tensor(axis) else axis
+    if isinstance(value, np.ndarray):
+        return value.reshape(-1).tolist()
+    return (value,)
+
+
+cdef int normal_axis(object axis, int rank, str name) except -1:
+    cdef int64_t a
+    try:
+        a = axis.__index__()
+    except AttributeError:
+        raise TypeError(f"{name}: axis must be an integer, got {errors.shorten(axis)}") from None
+    if a < -rank or a >= rank:
+        raise errors.bad_axis(name, a, rank)
+    return <int>(a + rank if a < 0 else a)
+
+
 # -------------------------------------------------------------------------------------------------------- custom_gradient
 def record_call(outputs, inputs, backward):
     """New tensors of the values of `outputs`, whose gradient by `inputs` is what `backward(*dys)` returns: a tensor or None for

@@ -399,7 +399,7 @@ cdef int add_to(dict adj, int64_t slot, object share) except -1:
 cdef dict story(TapeCore tape, object target, object source):
     """Facts that `why` puts into a sentence."""
     cdef const ad_program *p
-    cdef int64_t slot, i
+    cdef int64_t slot, from_slot, i
     facts = {"program": tape.program is not None, "used": tape.used, "persistent": tape.persistent}
     if tape.program is None:
         return facts
@@ -409,12 +409,25 @@ cdef dict story(TapeCore tape, object target, object source):
     slot = slot_in(<Tensor>t, p)
     facts["target_known"] = slot >= 0
     facts["target_seen"] = slot >= 0 and p.code[slot].seen & tape.bit != 0
-    slot = slot_in(<Tensor>s, p)
-    facts["source_known"] = slot >= 0
-    facts["source_seen"] = slot >= 0 and p.code[slot].seen & tape.bit != 0
-    lost = []
-    for i in range(tape.start, p.n):
-        if p.code[i].flags & AD_LOST and p.code[i].seen & tape.bit:
-            lost.append(op_name(p.code[i].op))
-    facts["lost"] = lost
+    from_slot = source_slot(tape, source)
+    facts["source_known"] = slot_in(<Tensor>s, p) >= 0
+    facts["source_seen"] = from_slot >= 0
+    facts["connected"] = facts["target_seen"] and facts["source_seen"] and reaches(p, slot, from_slot)
+    # A read of a variable, or the result of the operation that an instruction stands for, that was handed out.
+    facts["lost"] = ["a variable" if p.code[i].op >= AD_LEAF else op_name(p.code[i].op)
+                     for i in range(tape.start, p.n) if p.code[i].flags & AD_LOST and p.code[i].seen & tape.bit]
     return facts
+
+
+cdef bint reaches(const ad_program *p, int64_t top, int64_t bottom) except -1:
+    """Is there a way from slot `bottom` to slot `top`?"""
+    cdef int64_t i
+    cdef int k
+    if bottom > top:
+        return False
+    needed = {top}
+    for i in range(top, bottom, -1):
+        if i in needed:
+            for k in range(ad_operand_count(p, &p.code[i])):
+                needed.add(<int64_t>ad_operand(p, &p.code[i], k))
+    return bottom in needed

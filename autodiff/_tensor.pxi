@@ -19,6 +19,7 @@ cdef class Tensor:
     cdef uint8_t code
     cdef bint is_array
     cdef Place place
+    cdef PyObject *origin                       # owned: (variable, key) where this is variable[key], for assign; or NULL
     cdef object __weakref__
 
     def __init__(self, *args, **kwargs):
@@ -28,6 +29,7 @@ cdef class Tensor:
         cdef Place *place
         if self.is_array and self.value.array is not NULL:
             ad_array_release(self.value.array)
+        Py_XDECREF(self.origin)
         while self.place.next is not NULL:
             place = self.place.next
             self.place.next = place.next
@@ -173,6 +175,14 @@ cdef class Tensor:
         raise TypeError("'Tensor' object does not support item assignment: tensors are immutable; "
                         "use ad.tensor_scatter_nd_update(t, indices, updates), or a Variable and v[i].assign(value)")
 
+    def assign(self, value):
+        """Where this is v[key] of a variable: assign that part of it.  Returns the variable."""
+        if self.origin is NULL:
+            raise AttributeError("'Tensor' object has no attribute 'assign': tensors are immutable; only v[key] of a Variable "
+                                 "can be assigned")
+        variable, key = <tuple>self.origin
+        return variable._assign_at(key, value)
+
     # ---- protocols
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return numpy_hooks[0](ufunc, method, inputs, kwargs)
@@ -186,7 +196,14 @@ cdef class Tensor:
         return apply(row, operands, attrs)
 
 
-numpy_hooks = [None, None]                      # of autodiff.arrays: what np.exp(t) and np.sum(t) come to
+cdef list numpy_hooks = [None, None]            # of autodiff.arrays: what np.exp(t) and np.sum(t) come to
+
+
+def set_numpy_hooks(ufunc, function):
+    """Called by autodiff.arrays, which knows NumPy's functions."""
+    numpy_hooks[0], numpy_hooks[1] = ufunc, function
+
+
 DTYPES = dtypes.DTYPES
 
 
@@ -242,6 +259,13 @@ cdef inline Tensor tensor_of(int code, bint is_array, ad_value value):
     if is_array:
         ad_array_hold(value.array)
     return t
+
+
+cdef void set_origin(Tensor t, object variable, object key):
+    origin = (variable, key)
+    Py_XDECREF(t.origin)
+    Py_INCREF(origin)
+    t.origin = <PyObject *>origin
 
 
 cdef inline Tensor fresh(Tensor t):
@@ -417,6 +441,11 @@ cdef int lose(Tensor t, str how) except -1:
         raise errors.LostGradientError(text)
     warnings.warn(text, errors.LostGradientWarning, stacklevel=1)
     return 0
+
+
+def lost(value, str how):
+    """Say that the value of a tensor or variable leaves the tapes by way of `how`, if one follows it."""
+    lose(value if type(value) is Tensor else read(<VariableCore?>value), how)
 
 
 def set_lost_gradient(str how):

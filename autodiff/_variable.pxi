@@ -35,6 +35,10 @@ cdef class VariableCore:
         """The value as a new tensor that no tape knows."""
         return fresh(self.tensor)
 
+    cpdef str _text(self):
+        """The value as repr() shows it."""
+        return numpy_text(self.tensor)
+
     def __hash__(self):
         raise TypeError(f"Variable is unhashable. Instead, use variable.ref() as the key. (Variable: {self!r})")
 
@@ -81,6 +85,14 @@ cdef class VariableCore:
 
     def __iter__(self):
         return iter(snapshot(self))
+
+    def __getitem__(self, key):
+        cdef Tensor part = index(self, key)
+        set_origin(part, self, key)
+        return part
+
+    def __setitem__(self, key, value):
+        raise TypeError("'Variable' object does not support item assignment; use v[i].assign(value)")
 
     def __add__(x, y): return binary(AD_OP_add, x, y)
     def __sub__(x, y): return binary(AD_OP_sub, x, y)

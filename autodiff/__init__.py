@@ -1,0 +1,25 @@
+"""autodiff: TensorFlow's GradientTape on a small, exact and fast core.
+
+    import autodiff as ad
+
+    x = ad.Variable(3.0)
+    with ad.GradientTape() as tape:
+        y = ad.math.log(1 + ad.exp(x))
+    tape.gradient(y, x)
+"""
+
+from . import arrays, config, debugging, errors, linalg, math, nest, nn, random  # noqa: F401
+from ._core import Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
+from .constants import *  # noqa: F403
+from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print
+from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad, stop_gradient
+from .dtypes import DType, as_dtype, bool, double, float32, float64, int32, int64
+from .indexing import *  # noqa: F403
+from .linalg import einsum, eye, matmul, norm, tensordot
+from .math import *  # noqa: F403
+from .shapes import TensorShape, TensorSpec
+from .shaping import *  # noqa: F403
+from .tape import GradientTape, UnconnectedGradients
+from .variable import Variable
+
+__version__ = "0.1.0"

@@ -1,0 +1,303 @@
+"""NumPy's protocols: np.exp(tensor) finds its row, np.sum(tensor, axis=0) its front, and both record.
+
+A ufunc is found through the `numpy=` column of the table.  Other functions take NumPy's arguments, which differ from
+TensorFlow's by name; their adaptors stand in FUNCTIONS.  What has neither is computed by NumPy on values: nothing of it can be
+recorded, which `lose` says where a tape was following.
+"""
+
+import numpy as np
+
+from . import constants, dtypes, indexing, linalg, math, ops, shaping
+from ._core import Tensor, apply, convert, is_tensor, lost, set_numpy_hooks
+
+UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
+
+# What ufunc.reduce comes to.
+REDUCTIONS = {np.add: math.reduce_sum, np.multiply: math.reduce_prod, np.maximum: math.reduce_max, np.minimum: math.reduce_min,
+              np.logical_and: math.reduce_all, np.logical_or: math.reduce_any, np.logaddexp: math.reduce_logsumexp}  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------------------- ufuncs
+def ufunc(function, method, inputs, kwargs):
+    """What __array_ufunc__ comes to."""
+    out = kwargs.pop("out", None)
+    dtype = kwargs.pop("dtype", None)
+    plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method != "reduce"}
+    if plain and method == "__call__" and (function in UFUNCS or function is np.matmul):
+        y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
+        return y if dtype is None else math.cast(y, dtype)
+    if plain and method == "reduce" and function in REDUCTIONS:
+        return REDUCTIONS[function](inputs[0], kwargs.get("axis", 0), kwargs.get("keepdims", False))
+    if method == "at":
+        raise TypeError(f"np.{function.__name__}.at: tensors are immutable; use ad.tensor_scatter_nd_add(t, indices, updates)")
+    if out is not None:
+        if any(isinstance(o, Tensor) for o in out):
+            raise TypeError(f"np.{function.__name__}: out= is a tensor, and tensors are immutable; leave it out")
+        kwargs["out"] = out if len(out) > 1 else out[0]
+    if dtype is not None:
+        kwargs["dtype"] = dtypes.as_dtype(dtype).as_numpy_dtype if not isinstance(dtype, (str, type, np.dtype)) else dtype
+    words = f"np.{function.__name__}" + (" with out=" if out is not None else "")
+    return getattr(function, method)(*_values(words, inputs), **kwargs)
+
+
+def _matmul(a, b):
+    """NumPy's product: vectors stand for rows on the left and columns on the right."""
+    like = a if is_tensor(a) else b
+    a, b = (x if isinstance(x, Tensor) else convert(x, like=convert(like)) for x in (a, b))
+    if a.ndim == 1 and b.ndim == 1:
+        return linalg.tensordot(a, b, 1)
+    if b.ndim == 1:
+        return linalg.matvec(a, b)
+    if a.ndim == 1:
+        return linalg.matvec(b, a, transpose_a=True)
+    return linalg.matmul(a, b)
+
+
+def _values(words, values):
+    """The same structure with NumPy values for tensors."""
+    if isinstance(values, (list, tuple)):
+        return type(values)([_values(words, v) for v in values]) if not hasattr(values, "_fields") else values
+    if is_tensor(values):
+        lost(values, words)
+        return values.numpy()
+    return values
+
+
+# -------------------------------------------------------------------------------------------------------------- functions
+def function(func, types, args, kwargs):
+    """What __array_function__ comes to."""
+    adaptor = FUNCTIONS.get(func)
+    if adaptor is not None:
+        try:
+            return adaptor(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
+        except _NotOurs:
+            pass
+    if func in QUIET:
+        words = None
+        return func(*_quiet(args), **{k: _quiet(v) for k, v in kwargs.items()})
+    words = f"np.{func.__name__}"
+    return func(*_values(words, args), **{k: _values(words, v) for k, v in kwargs.items()})
+
+
+def _quiet(values):
+    if isinstance(values, (list, tuple)) and not hasattr(values, "_fields"):
+        return type(values)([_quiet(v) for v in values])
+    return values.numpy() if is_tensor(values) else values
+
+
+class _NotOurs(Exception):
+    """An argument that only NumPy's own function takes."""
+
+
+def _front(front):
+    """An adaptor for front(x, axis, keepdims) to NumPy's reductions."""
+
+    def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
+        if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
+            raise _NotOurs
+        y = front(a, axis, keepdims)
+        return y if dtype is None else math.cast(y, dtype)
+
+    return adaptor
+
+
+def _std(root):
+    def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **rest):
+        if out is not None or ddof:
+            raise _NotOurs
+        return (math.reduce_std if root else math.reduce_variance)(a, axis, keepdims)
+
+    return adaptor
+
+
+def _scan(front):
+    def adaptor(a, axis=None, dtype=None, out=None):
+        if out is not None or dtype is not None:
+            raise _NotOurs
+        return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
+
+    return adaptor
+
+
+def _arg(front):
+    def adaptor(a, axis=None, out=None, keepdims=False):
+        if out is not None or keepdims:
+            raise _NotOurs
+        return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
+
+    return adaptor
+
+
+def _concatenate(arrays, axis=0, out=None, **rest):
+    if out is not None or rest:
+        raise _NotOurs
+    return shaping.concat([shaping.reshape(a, [-1]) for a in arrays], 0) if axis is None else shaping.concat(list(arrays), axis)
+
+
+def _stack(arrays, axis=0, out=None, **rest):
+    if out is not None or rest:
+        raise _NotOurs
+    return shaping.stack(list(arrays), axis)
+
+
+def _clip(a, a_min=None, a_max=None, out=None, **rest):
+    if out is not None:
+        raise _NotOurs
+    low, high = rest.pop("min", a_min), rest.pop("max", a_max)
+    if rest:
+        raise _NotOurs
+    if low is None:
+        return a if high is None else math.minimum(a, high)
+    return math.maximum(a, low) if high is None else math.clip_by_value(a, low, high)
+
+
+def _dot(a, b, out=None):
+    if out is not None:
+        raise _NotOurs
+    a, b = (x if isinstance(x, Tensor) else convert(x) for x in (a, b))
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if b.ndim == 1:
+        return linalg.tensordot(a, b, 1)
+    return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
+
+
+def _where(condition, x=None, y=None):
+    if x is None:
+        raise _NotOurs
+    return indexing.where(condition, x, y)
+
+
+def _reshape(a, shape=None, order="C", newshape=None, **rest):
+    if order != "C" or rest:
+        raise _NotOurs
+    return shaping.reshape(a, newshape if shape is None else shape)
+
+
+def _norm(x, ord=None, axis=None, keepdims=False):
+    return linalg.norm(x, "euclidean" if ord is None else ord, axis, keepdims)
+
+
+def _full_like(a, fill_value, dtype=None, **rest):
+    y = constants.fill(convert(a).shape, convert(fill_value, like=convert(a)))
+    return y if dtype is None else math.cast(y, dtype)
+
+
+def _flip(m, axis=None):
+    return shaping.reverse(m, range(convert(m).ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else [axis])
+
+
+def _outer(a, b, out=None):
+    if out is not None:
+        raise _NotOurs
+    return shaping.reshape(a, [-1, 1]) * shaping.reshape(b, [1, -1])
+
+
+def _split(ary, indices_or_sections, axis=0):
+    if isinstance(indices_or_sections, (int, np.integer)):
+        return shaping.split(ary, int(indices_or_sections), axis)
+    size = convert(ary).shape[axis]
+    edges = [0, *[min(max(i + size if i < 0 else i, 0), size) for i in indices_or_sections], size]
+    return shaping.split(ary, [max(b - a, 0) for a, b in zip(edges, edges[1:])], axis)
+
+
+# fmt: off
+FUNCTIONS = {
+    np.sum:            _front(math.reduce_sum),
+    np.mean:           _front(math.reduce_mean),
+    np.prod:           _front(math.reduce_prod),
+    np.max:            _front(math.reduce_max),
+    np.min:            _front(math.reduce_min),
+    np.amax:           _front(math.reduce_max),
+    np.amin:           _front(math.reduce_min),
+    np.any:            _front(math.reduce_any),
+    np.all:            _front(math.reduce_all),
+    np.var:            _std(False),
+    np.std:            _std(True),
+    np.cumsum:         _scan(math.cumsum),
+    np.cumprod:        _scan(math.cumprod),
+    np.argmax:         _arg(math.argmax),
+    np.argmin:         _arg(math.argmin),
+    np.concatenate:    _concatenate,
+    np.stack:          _stack,
+    np.vstack:         lambda tup, **kw: _concatenate([_at_least_2d(a) for a in tup], 0, **kw),
+    np.hstack:         lambda tup, **kw: _concatenate(list(tup), 0 if convert(tup[0]).ndim < 2 else 1, **kw),
+    np.where:          _where,
+    np.clip:           _clip,
+    np.dot:            _dot,
+    np.inner:          lambda a, b: linalg.tensordot(a, b, [[-1], [-1]]) if convert(a).ndim and convert(b).ndim else a * b,
+    np.outer:          _outer,
+    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(a, b, axes),
+    np.einsum:         lambda subscripts, *xs, **kw: linalg.einsum(subscripts, *xs),
+    np.linalg.norm:    _norm,
+    np.linalg.inv:     linalg.inv,
+    np.linalg.det:     linalg.det,
+    np.linalg.solve:   lambda a, b: linalg.solve(a, b),
+    np.linalg.cholesky: lambda a, **kw: linalg.cholesky(a),
+    np.trace:          lambda a, offset=0, axis1=0, axis2=1, **kw: linalg.trace(a) if (offset, axis1, axis2) == (0, 0, 1) else _refuse(),
+    np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),
+    np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else _refuse(),
+    np.reshape:        _reshape,
+    np.ravel:          lambda a, order="C": _reshape(a, [-1], order),
+    np.transpose:      lambda a, axes=None: shaping.transpose(a, axes),
+    np.swapaxes:       lambda a, axis1, axis2: shaping.transpose(a, _swapped(convert(a).ndim, axis1, axis2)),
+    np.moveaxis:       lambda a, source, destination: shaping.transpose(a, _moved(convert(a).ndim, source, destination)),
+    np.squeeze:        lambda a, axis=None: shaping.squeeze(a, axis),
+    np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis),
+    np.broadcast_to:   lambda array, shape, subok=False: shaping.broadcast_to(array, shape),
+    np.flip:           _flip,
+    np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None else _refuse(),
+    np.repeat:         lambda a, repeats, axis=None: shaping.repeat(a, repeats, axis),
+    np.tile:           lambda A, reps: shaping.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else _refuse(),
+    np.split:          _split,
+    np.array_split:    lambda ary, n, axis=0: _refuse(),
+    np.take:           lambda a, indices, axis=None, out=None, mode="raise": indexing.gather(a, indices, axis=axis) if axis is not None and out is None else _refuse(),
+    np.zeros_like:     lambda a, dtype=None, **kw: constants.zeros_like(a, dtype),
+    np.ones_like:      lambda a, dtype=None, **kw: constants.ones_like(a, dtype),
+    np.full_like:      _full_like,
+    np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else _refuse(),
+    np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
+    np.real:           math.real,
+    np.round:          lambda a, decimals=0, out=None: math.round(a) if decimals == 0 and out is None else _refuse(),
+    np.shape:          lambda a: tuple(a.shape),
+    np.ndim:           lambda a: a.ndim,
+    np.size:           lambda a, axis=None: int(np.prod(a.shape)) if axis is None else a.shape[axis],
+    np.copy:           lambda a, **kw: np.array(a.numpy()),
+}
+# fmt: on
+
+# What looks at values only, so that no gradient is expected of it.
+QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr, np.array_str, np.array2string, np.save, np.savetxt,
+         np.savez, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
+         np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique}  # fmt: skip
+
+
+def _refuse():
+    raise _NotOurs
+
+
+def _at_least_2d(a):
+    a = convert(a)
+    return a if a.ndim >= 2 else shaping.reshape(a, [1, -1])
+
+
+def _same_rank(a, reps):
+    return convert(a).ndim == (1 if isinstance(reps, int) else len(reps))
+
+
+def _swapped(rank, i, j):
+    order = list(range(rank))
+    order[i], order[j] = order[j], order[i]
+    return order
+
+
+def _moved(rank, source, destination):
+    source, destination = (([x] if isinstance(x, int) else list(x)) for x in (source, destination))
+    source, destination = ([x % rank for x in xs] for xs in (source, destination))
+    order = [i for i in range(rank) if i not in source]
+    for d, s in sorted(zip(destination, source)):
+        order.insert(d, s)
+    return order
+
+
+set_numpy_hooks(ufunc, function)

@@ -1,0 +1,77 @@
+"""What makes tensors out of numbers, lists and arrays."""
+
+import builtins
+import contextlib
+import sys
+
+from . import errors, ops
+from ._core import is_tensor
+from .arguments import product, sizes
+from .arguments import tensor as to_tensor
+
+
+def constant(value, dtype=None, shape=None, name="Const"):
+    """A tensor of a number, a nested list, an array or a tensor.
+
+    value   copied; Python floats become floatx() (float32), integers int32 (int64 where they do not fit), arrays and NumPy
+            numbers keep their dtype
+    dtype   another dtype; a float is not made an integer silently
+    shape   the shape to give it; a single number fills it
+
+    Raises ValueError for None, ragged lists and strings, TypeError for what the dtype cannot hold.
+
+    >>> import autodiff as ad
+    >>> ad.constant([1, 2.5])
+    <ad.Tensor: shape=(2,), dtype=float32, numpy=array([1. , 2.5], dtype=float32)>
+    """
+    t = to_tensor(value, "constant", dtype)
+    if shape is None:
+        return t
+    shape = sizes("constant", "shape", shape)
+    if product(t.shape) == product(shape):
+        return ops.reshape(t, shape=shape)
+    if product(t.shape) != 1:
+        raise errors.bad_size("constant", t.shape, product(t.shape), shape)
+    return ops.view(ops.reshape(t, shape=()), shape=shape, strides=(0,) * len(shape), offset=0)
+
+
+def convert_to_tensor(value, dtype=None, dtype_hint=None, name=None):
+    """A tensor of whatever can be one; a tensor is returned as it is, a variable is read.
+
+    dtype       raises ValueError where a tensor has another
+    dtype_hint  the dtype to take if the value can have it
+    """
+    if dtype is None and dtype_hint is not None and not is_tensor(value):
+        try:
+            return to_tensor(value, "convert_to_tensor", dtype_hint)
+        except (TypeError, ValueError):
+            pass
+    return to_tensor(value, "convert_to_tensor", dtype)
+
+
+def get_static_value(tensor, partial=False):
+    """The value as NumPy has it: every tensor here has one."""
+    return to_tensor(tensor, "get_static_value").numpy()
+
+
+def executing_eagerly():
+    """True: operations run as they are called."""
+    return True
+
+
+def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored):
+    """Print tensors by their values and all else as it is; to stderr as TensorFlow does, or to `output_stream`, a file."""
+    words = [str(x.numpy()) if is_tensor(x) else str(x) for x in inputs]
+    builtins.print(*words, sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)
+
+
+@contextlib.contextmanager
+def name_scope(name):
+    """A context without effect: names mean nothing here."""
+    yield name
+
+
+@contextlib.contextmanager
+def device(name):
+    """A context without effect: there is one CPU."""
+    yield name

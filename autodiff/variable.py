@@ -1,0 +1,178 @@
+"""Variable: a tensor that can be assigned and that tapes watch by themselves."""
+
+from . import dtypes, errors, ops
+from ._core import Tensor, VariableCore, convert, tensor_from_numpy
+from .shapes import TensorShape
+
+
+class Variable(VariableCore):
+    """A tensor that can be assigned, as tensorflow.Variable.
+
+    initial_value   number, nested list, array, tensor, another variable (its value is copied), or a function of no arguments
+                    that returns one of these
+    trainable       do tapes watch it by themselves?  True unless said otherwise; integers are never watched
+    name            a label, not unique; `name` ends in ':0' as TensorFlow's
+    dtype           float32, float64, int32, int64 or bool; that of the value if not given
+    shape           a TensorShape that the value must be compatible with
+    constraint      a function of the new value, applied by nothing here but kept for optimisers
+
+    Reading it under a GradientTape takes the value of that moment; `assign` never changes what a tape has recorded, and is not
+    differentiated itself.
+
+    Raises ValueError where there is no value or its shape does not fit, TypeError where the value cannot have the dtype.
+
+    >>> import autodiff as ad
+    >>> v = ad.Variable([1.0, 2.0], name="v")
+    >>> v.assign_add([1.0, 1.0]).numpy()
+    array([2., 3.], dtype=float32)
+    """
+
+    __slots__ = ("_name", "constraint", "_declared")
+
+    def __init__(self, initial_value=None, trainable=None, validate_shape=True, caching_device=None, name=None,
+                 variable_def=None, dtype=None, import_scope=None, constraint=None, synchronization=None, aggregation=None,
+                 shape=None):  # fmt: skip
+        if initial_value is None:
+            raise ValueError("Variable: initial_value is None; expected a number, list, array, tensor or a function returning one")
+        if callable(initial_value):
+            initial_value = initial_value()
+        value = convert(initial_value, dtype, name="Variable")
+        if constraint is not None and not callable(constraint):
+            raise ValueError(f"Variable: constraint must be a function, got {constraint!r}")
+        if shape is not None and not TensorShape(shape).is_compatible_with(value.shape):
+            raise errors.ShapeError(
+                f"Variable: the initial value's shape {tuple(value.shape)} is not compatible with the explicitly supplied "
+                f"shape {tuple(TensorShape(shape))}"
+            )
+        self._start(value, True if trainable is None else bool(trainable))
+        self._name = "Variable" if name is None else str(name)
+        self.constraint = constraint
+        self._declared = None if shape is None else TensorShape(shape)
+
+    # ---- what it is
+    @property
+    def name(self):
+        return f"{self._name}:0"
+
+    @property
+    def device(self):
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    @property
+    def handle(self):
+        return self
+
+    initializer = initial_value = property(lambda self: None)
+    op = property(lambda self: self)
+
+    def get_shape(self):
+        return self.shape
+
+    def set_shape(self, shape):
+        """Check that the shape is compatible with `shape`."""
+        self._peek().set_shape(shape)
+
+    def read_value(self):
+        """The value now, as a tensor; gradients flow through it."""
+        return self.value()
+
+    def experimental_ref(self):
+        return self.ref()
+
+    def is_initialized(self):
+        return convert(True)
+
+    # ---- assignment
+    def assign(self, value, use_locking=False, name=None, read_value=True):
+        """Replace the value; return the variable (None with read_value=False).
+
+        value   of the variable's shape (nothing broadcasts); numbers and arrays take its dtype, a tensor must have it
+        Raises ValueError for another shape or a tensor of another dtype, TypeError for what the dtype cannot hold.
+        """
+        return self._set(self._fitting(value, "assign"), read_value)
+
+    def assign_add(self, delta, use_locking=False, name=None, read_value=True):
+        """Add to the value in place; return the variable."""
+        return self._set(self._peek() + self._fitting(delta, "assign_add"), read_value)
+
+    def assign_sub(self, delta, use_locking=False, name=None, read_value=True):
+        """Subtract from the value in place; return the variable."""
+        return self._set(self._peek() - self._fitting(delta, "assign_sub"), read_value)
+
+    def _fitting(self, value, function):
+        """The value as a tensor of this variable's dtype and shape."""
+        value = convert(value, self.dtype, name=function)
+        if value.shape != self.shape:
+            raise errors.ShapeError(
+                f"Cannot assign value to variable ' {self.name}': Shape mismatch.The variable shape {self.shape}, and the "
+                f"assigned value shape {value.shape} are incompatible."
+            )
+        return value
+
+    def _set(self, value, read_value=True):
+        self._replace(value)
+        return self if read_value else None
+
+    def _assign_at(self, key, value):
+        """v[key].assign(value): the part that the key names, which may broadcast."""
+        whole = self._peek().numpy()
+        whole[key] = convert(value, self.dtype, name="assign").numpy()
+        return self._set(tensor_from_numpy(whole))
+
+    # ---- sparse updates: elements or slices named by the last axis of `indices`
+    def scatter_nd_update(self, indices, updates, name=None):
+        """Replace the elements or slices named by the last axis of `indices`."""
+        updates = convert(updates, self.dtype, name="scatter_nd_update")
+        return self._set(ops.tensor_scatter_nd_update(self._peek(), convert(indices), updates))
+
+    def scatter_nd_add(self, indices, updates, name=None):
+        """Add to the elements or slices named by the last axis of `indices`; duplicates add up."""
+        updates = convert(updates, self.dtype, name="scatter_nd_add")
+        return self._set(self._peek() + ops.scatter_nd(convert(indices), updates, shape=tuple(self.shape), batch_dims=0))
+
+    def scatter_nd_sub(self, indices, updates, name=None):
+        """Subtract from the elements or slices named by the last axis of `indices`."""
+        return self.scatter_nd_add(indices, -convert(updates, self.dtype, name="scatter_nd_sub"))
+
+    # ---- in-place operators would rebind the name to a tensor: never what is meant
+    def __iadd__(self, other):
+        raise _in_place("+", "variable.assign_add(value)")
+
+    def __isub__(self, other):
+        raise _in_place("-", "variable.assign_sub(value)")
+
+    def __imul__(self, other):
+        raise _in_place("*", "variable.assign(variable * value)")
+
+    def __itruediv__(self, other):
+        raise _in_place("/", "variable.assign(variable / value)")
+
+    def __ipow__(self, other):
+        raise _in_place("**", "variable.assign(variable ** value)")
+
+    # ---- text and copies
+    def __repr__(self):
+        return f"<ad.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}, numpy={self._text()}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self):
+        return _rebuilt, (type(self), self._peek(), self.trainable, self._name)
+
+    def __copy__(self):
+        return _rebuilt(type(self), self._peek(), self.trainable, self._name)
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = twin = self.__copy__()
+        return twin
+
+
+def _rebuilt(cls, value, trainable, name):
+    return cls(value, trainable=trainable, name=name)
+
+
+def _in_place(sign, instead):
+    return RuntimeError(
+        f"`variable {sign}= value` with `ad.Variable`s is not supported. Use `{instead}` to modify the variable, or "
+        f"`out = variable {sign} value` if you need to get a new output Tensor."
+    )
