@@ -1,0 +1,135 @@
+"""Tensors made of nothing but a shape: zeros, ones, fill, eye, range, linspace, one_hot."""
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from ._core import is_tensor
+from .arguments import axis_of, dtype_or, integer, sizes, tensors
+from .arguments import tensor as to_tensor
+
+__all__ = "eye fill linspace one_hot ones ones_like range sequence_mask zeros zeros_like".split()
+
+
+def zeros(shape, dtype=None, name=None, layout=None):
+    """A tensor of zeros; dtype is floatx() unless given."""
+    return to_tensor(np.zeros(sizes("zeros", "shape", shape), dtype_or(dtype).as_numpy_dtype))
+
+
+def ones(shape, dtype=None, name=None, layout=None):
+    """A tensor of ones; dtype is floatx() unless given."""
+    return to_tensor(np.ones(sizes("ones", "shape", shape), dtype_or(dtype).as_numpy_dtype))
+
+
+def fill(dims, value, name=None, layout=None):
+    """A tensor of shape `dims` that is `value`, a scalar, everywhere."""
+    x, dims = to_tensor(value, "fill"), sizes("fill", "dims", dims)
+    if x.ndim:
+        raise errors.ShapeError(f"fill: value must be a scalar, got shape {x.shape}")
+    return ops.view(x, shape=dims, strides=(0,) * len(dims), offset=0)
+
+
+def zeros_like(input, dtype=None, name=None, layout=None):
+    """Zeros of the shape and dtype of `input`."""
+    x = to_tensor(input, "zeros_like")
+    return to_tensor(np.zeros(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
+
+
+def ones_like(input, dtype=None, name=None, layout=None):
+    """Ones of the shape and dtype of `input`."""
+    x = to_tensor(input, "ones_like")
+    return to_tensor(np.ones(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
+
+
+def eye(num_rows, num_columns=None, batch_shape=None, dtype=None, name=None):
+    """The identity matrix, or its first rows or columns; one for each entry of a batch.
+
+    >>> eye(2).numpy().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    rows = integer("eye", "num_rows", num_rows)
+    columns = rows if num_columns is None else integer("eye", "num_columns", num_columns)
+    if min(rows, columns) < 0:
+        raise errors.ShapeError(f"eye: num_rows and num_columns must not be negative, got {rows} and {columns}")
+    matrix = np.eye(rows, columns, dtype=dtype_or(dtype).as_numpy_dtype)
+    batch = () if batch_shape is None else sizes("eye", "batch_shape", batch_shape)
+    return to_tensor(np.broadcast_to(matrix, batch + matrix.shape))
+
+
+def range(start, limit=None, delta=1, dtype=None, name="range"):
+    """start, start + delta, ... as long as it is before `limit`; `range(limit)` starts at 0.
+
+    The dtype is `dtype`, or the widest of the arguments': int32, int64, float32, float64.
+    """
+    if limit is None:
+        start, limit = 0, start
+    bounds = [to_tensor(x, "range") for x in (start, limit, delta)]
+    if any(b.ndim for b in bounds):
+        raise errors.ShapeError("range: start, limit and delta must be scalars")
+    order = (dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64)
+    if dtype is None:
+        dtype = max([b.dtype for b in bounds], key=order.index)
+    dtype = dtypes.as_dtype(dtype)
+    first, last, step = [b.numpy().astype(dtype.as_numpy_dtype) for b in bounds]
+    if step == 0:
+        raise errors.InvalidArgumentError("range: Requires delta != 0")
+    if (last < first) == (step > 0) and last != first:
+        sign = "start <= limit when delta > 0" if step > 0 else "start >= limit when delta < 0"
+        raise errors.InvalidArgumentError(f"range: Requires {sign}: start = {first}, limit = {last}")
+    return to_tensor(np.arange(first, last, step, dtype.as_numpy_dtype))
+
+
+def linspace(start, stop, num, name=None, axis=0):
+    """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`."""
+    count = integer("linspace", "num", num)
+    if count <= 0:
+        raise errors.InvalidArgumentError(f"linspace: Requires num > 0: {count}")
+    a, b = tensors("linspace", start, stop)
+    if not a.dtype.is_floating:
+        a, b = to_tensor(a.numpy().astype(dtype_or(None).as_numpy_dtype)), to_tensor(b.numpy().astype(dtype_or(None).as_numpy_dtype))
+    axis = axis_of("linspace", axis, max(a.ndim, b.ndim) + 1)
+    t = np.linspace(0, 1, count)
+    if not (is_tensor(start) or is_tensor(stop)):
+        dtype = np.result_type(a.dtype.as_numpy_dtype, b.dtype.as_numpy_dtype)
+        return to_tensor(np.linspace(a.numpy().astype("f8"), b.numpy().astype("f8"), count, axis=axis).astype(dtype))
+    if a.ndim or b.ndim:
+        shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+        t = t.reshape((-1,) + (1,) * (len(shape) - axis))
+        a, b = (ops.view(x, shape=(*shape[:axis], 1, *shape[axis:]), strides=_strides(x.shape, shape, axis), offset=0) for x in (a, b))
+    return a * (1 - t) + b * t  # exact at both ends, unlike a + (b - a) * t
+
+
+def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None, name=None):
+    """A new dimension of `depth` elements: on_value (1) at the index, off_value (0) elsewhere and where it is out of range.
+
+    >>> one_hot([0, 2], 3).numpy().tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    index = to_tensor(indices, "one_hot")
+    if not index.dtype.is_integer:
+        raise errors.bad_dtype("one_hot", index.dtype.name, ("int32", "int64"))
+    depth = integer("one_hot", "depth", depth)
+    axis = axis_of("one_hot", -1 if axis is None else axis, index.ndim + 1)
+    hot = np.expand_dims(index.numpy(), axis) == np.arange(depth).reshape((-1,) + (1,) * (index.ndim - axis))
+    if on_value is None and off_value is None:
+        return to_tensor(hot.astype(dtype_or(dtype).as_numpy_dtype))
+    values = [v for v in (on_value, off_value) if v is not None]
+    kind = dtype_or(dtype, tensors("one_hot", *values)[0].dtype)
+    on, off = (to_tensor(v, "one_hot", kind) for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value))
+    return ops.where(to_tensor(hot), on, off)
+
+
+def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None):
+    """For each length n a row of `maxlen` elements, the first n of them True; maxlen is the largest length unless given."""
+    n = to_tensor(lengths, "sequence_mask").numpy()
+    longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)
+    return to_tensor((np.arange(longest) < n[..., None]).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+
+
+def _strides(shape, to, axis):
+    """Strides that read a tensor of `shape` broadcast to `to` with a dimension of size 1 put in at `axis`."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step if n != 1 else 0)
+        step *= n
+    strides = [0] * (len(to) - len(shape)) + strides[::-1]
+    return (*strides[:axis], 0, *strides[axis:])

@@ -1,0 +1,153 @@
+"""ad.debugging: checks that raise where a tensor is not what it should be."""
+
+import numpy as np
+
+from . import dtypes, errors
+from ._core import is_tensor
+from .arguments import integer, tensors
+from .arguments import tensor as to_tensor
+
+__all__ = """assert_all_finite assert_equal assert_greater assert_greater_equal assert_integer assert_less assert_less_equal
+    assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal assert_positive assert_rank
+    assert_rank_at_least assert_rank_in assert_same_float_dtype assert_scalar assert_shapes assert_type check_numerics
+    is_numeric_tensor""".split()
+
+
+def check_numerics(tensor, message, name=None):
+    """`tensor`, if all its numbers are finite.  Raises InvalidArgumentError: "<message> : Tensor had NaN values"."""
+    x = to_tensor(tensor, "check_numerics")
+    if not x.dtype.is_floating:
+        raise errors.bad_dtype("check_numerics", x.dtype.name, ("float32", "float64"))
+    values = x.numpy()
+    found = [word for word, bad in (("Inf", np.isinf(values)), ("NaN", np.isnan(values))) if bad.any()]
+    if found:
+        raise errors.InvalidArgumentError(f"check_numerics: {message} : Tensor had {' and '.join(found)} values")
+    return x
+
+
+def assert_all_finite(x, message=None, name=None):
+    """`check_numerics` under its other name."""
+    return check_numerics(x, message or "")
+
+
+# -------------------------------------------------------------------------------------------------------------- two tensors
+def _comparison(name, relation, symbol):
+    def check(x, y, message=None, summarize=None, name=None):
+        a, b = (t.numpy() for t in tensors(title, x, y))
+        if not relation(a, b).all():
+            raise errors.InvalidArgumentError(_text(title, message, f"Condition x {symbol} y did not hold.", x=a, y=b))
+
+    title = name
+    check.__name__ = check.__qualname__ = name
+    check.__doc__ = f"Raise InvalidArgumentError unless x {symbol} y for all elements."
+    return check
+
+
+assert_equal = _comparison("assert_equal", np.equal, "==")
+assert_none_equal = _comparison("assert_none_equal", np.not_equal, "!=")
+assert_less = _comparison("assert_less", np.less, "<")
+assert_less_equal = _comparison("assert_less_equal", np.less_equal, "<=")
+assert_greater = _comparison("assert_greater", np.greater, ">")
+assert_greater_equal = _comparison("assert_greater_equal", np.greater_equal, ">=")
+
+
+def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=None):
+    """Raise InvalidArgumentError unless |x - y| <= atol + rtol * |y|; both are 10 eps of the dtype unless given."""
+    a, b = (t.numpy() for t in tensors("assert_near", x, y))
+    eps = 10 * np.finfo(np.result_type(a, np.float32) if a.dtype.kind != "f" else a.dtype).eps
+    rtol, atol = (eps if t is None else float(t) for t in (rtol, atol))
+    if not (np.abs(a - b) <= atol + rtol * np.abs(b)).all():
+        raise errors.InvalidArgumentError(_text("assert_near", message, f"x and y not equal to tolerance rtol = {rtol}, atol = {atol}", x=a, y=b))
+
+
+# --------------------------------------------------------------------------------------------------------------- one tensor
+def _against_zero(name, relation, symbol):
+    def check(x, message=None, summarize=None, name=None):
+        a = to_tensor(x, title).numpy()
+        if not relation(a, 0).all():
+            raise errors.InvalidArgumentError(_text(title, message, f"Condition x {symbol} 0 did not hold element-wise.", x=a))
+
+    title = name
+    check.__name__ = check.__qualname__ = name
+    check.__doc__ = f"Raise InvalidArgumentError unless x {symbol} 0 for all elements."
+    return check
+
+
+assert_positive = _against_zero("assert_positive", np.greater, ">")
+assert_non_negative = _against_zero("assert_non_negative", np.greater_equal, ">=")
+assert_negative = _against_zero("assert_negative", np.less, "<")
+assert_non_positive = _against_zero("assert_non_positive", np.less_equal, "<=")
+
+
+def assert_rank(x, rank, message=None, name=None):
+    """Raise ValueError unless x has this rank."""
+    _check_rank("assert_rank", x, message, f"must have rank {rank}", lambda n: n == integer("assert_rank", "rank", rank))
+
+
+def assert_rank_at_least(x, rank, message=None, name=None):
+    """Raise ValueError unless x has this rank or a higher one."""
+    _check_rank("assert_rank_at_least", x, message, f"must have rank at least {rank}", lambda n: n >= integer("assert_rank_at_least", "rank", rank))
+
+
+def assert_rank_in(x, ranks, message=None, name=None):
+    """Raise ValueError unless x has one of these ranks."""
+    _check_rank("assert_rank_in", x, message, f"must have rank in {tuple(ranks)}", lambda n: n in tuple(ranks))
+
+
+def assert_scalar(tensor, message=None, name=None):
+    """The tensor, if it is a scalar; raises ValueError otherwise."""
+    _check_rank("assert_scalar", tensor, message, "must be a scalar", lambda n: n == 0)
+    return tensor
+
+
+def _check_rank(name, x, message, expected, holds):
+    shape = to_tensor(x, name).shape
+    if not holds(len(shape)):
+        raise errors.ShapeError(_text(name, message, f"Tensor {expected}. Received rank {len(shape)}, shape {shape}"))
+
+
+def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
+    """Raise ValueError unless the tensors have these shapes: a dict or pairs of tensor and sizes.  A size is an integer, None
+    for any, or a letter that stands for one size throughout."""
+    known = {}
+    for x, sizes in shapes.items() if isinstance(shapes, dict) else shapes:
+        shape = to_tensor(x.deref() if hasattr(x, "deref") else x, "assert_shapes").shape
+        wanted = tuple(sizes) if isinstance(sizes, (tuple, list, str)) else (sizes,)
+        bound = [known.setdefault(w, n) if isinstance(w, str) and w not in (".", "*") else w for w, n in zip(wanted, shape)]
+        if len(wanted) != len(shape) or any(b not in (None, n, ".", "*") for b, n in zip(bound, shape)):
+            raise errors.ShapeError(_text("assert_shapes", message, f"Specified by shape {wanted}, with {known}. Received shape {shape}"))
+
+
+def assert_type(tensor, tf_type, message=None, name=None):
+    """Raise TypeError unless the tensor has this dtype."""
+    dtype, wanted = to_tensor(tensor, "assert_type").dtype, dtypes.as_dtype(tf_type)
+    if dtype is not wanted:
+        raise errors.DtypeError(_text("assert_type", message, f"tensor must be of type {wanted!r}; got {dtype!r}"))
+
+
+def assert_integer(x, message=None, name=None):
+    """Raise TypeError unless the dtype is int32 or int64."""
+    dtype = to_tensor(x, "assert_integer").dtype
+    if not dtype.is_integer:
+        raise errors.DtypeError(_text("assert_integer", message, f"Expected x to be of type int32 or int64; got {dtype!r}"))
+
+
+def assert_same_float_dtype(tensors=None, dtype=None):
+    """The one floating dtype of all tensors; raises ValueError where they differ."""
+    found = {to_tensor(x).dtype for x in tensors or [] if x is not None} | ({dtypes.as_dtype(dtype)} if dtype else set())
+    if len(found) > 1:
+        raise errors.unlike_dtypes("assert_same_float_dtype", *sorted(d.name for d in found))
+    one = next(iter(found), dtypes.float32)
+    if not one.is_floating:
+        raise errors.bad_dtype("assert_same_float_dtype", one.name, ("float32", "float64"))
+    return one
+
+
+def is_numeric_tensor(tensor):
+    """Is it a tensor or variable of numbers?"""
+    return is_tensor(tensor) and tensor.dtype.is_numeric
+
+
+def _text(name, message, what, **values):
+    shown = "".join(f" {key} = {errors.shorten(value.tolist())}" for key, value in values.items())
+    return f"{name}: {message + ': ' if message else ''}{what}{shown}"

@@ -1,0 +1,282 @@
+"""Elements picked, placed and put in order: fronts over gather, scatter_nd and their kin.  `t[...]` is in the core."""
+
+import collections
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from ._core import is_tensor
+from .arguments import axis_of, integer, sizes, tensors
+from .arguments import tensor as to_tensor
+from .shaping import concat, reshape
+
+__all__ = """argsort boolean_mask dynamic_partition dynamic_stitch gather gather_nd scatter_nd searchsorted sort
+    tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min tensor_scatter_nd_sub tensor_scatter_nd_update top_k
+    unique where""".split()
+
+TopK = collections.namedtuple("TopKV2", "values indices")
+Unique = collections.namedtuple("Unique", "y idx")
+
+
+# ----------------------------------------------------------------------------------------------------------------- picking
+def where(condition, x=None, y=None, name=None):
+    """`x` where the condition holds, else `y`; all three broadcast.  Without x and y: the indices where it holds, one a row.
+
+    The branch that is not taken gets the gradient 0, whatever its slope is there.
+    """
+    if x is None and y is None:
+        c = to_tensor(condition, "where")
+        return ops.nonzero(c if c.dtype.is_bool else c != 0)
+    if x is None or y is None:
+        raise ValueError("where: x and y must both be given, or neither")
+    a, b = tensors("where", x, y)
+    c = to_tensor(condition, "where")
+    if not c.dtype.is_bool:
+        raise errors.bad_dtype("where", c.dtype.name, ("bool",))
+    return ops.where(c, a, b)
+
+
+def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name=None):
+    """The slices of `params` along `axis` that the indices name; the first batch_dims dimensions of both go together.
+
+    The result's shape is params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:].  The gradient is dense.
+    """
+    x, index = to_tensor(params, "gather"), _indices("gather", indices)
+    batch = integer("gather", "batch_dims", batch_dims)
+    batch = batch + index.ndim if batch < 0 else batch
+    if not 0 <= batch <= min(index.ndim, x.ndim):
+        raise errors.ShapeError(f"gather: batch_dims {batch_dims} must be at most {min(index.ndim, x.ndim)}, the rank of params and of indices")
+    axis = batch if axis is None else axis_of("gather", axis, x.ndim)
+    if axis >= x.ndim:
+        raise errors.bad_axis("gather", axis, x.ndim)
+    if axis < batch:
+        raise errors.ShapeError(f"gather: batch_dims ({batch}) must be less than or equal to axis ({axis})")
+    _same_batch("gather", x, index, batch)
+    _check_range("gather", index, x.shape[axis], axis)
+    return ops.gather(x, index, axis=axis, batch_dims=batch)
+
+
+def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy=""):
+    """The elements or slices of `params` at indices[..., :], each a place in its leading dimensions."""
+    x, index = to_tensor(params, "gather_nd"), _indices("gather_nd", indices)
+    batch = integer("gather_nd", "batch_dims", batch_dims)
+    if index.ndim == 0:
+        raise errors.low_rank("gather_nd", index.shape, 1, "the last dimension of indices holds a place in params")
+    if not 0 <= batch < index.ndim:
+        raise errors.ShapeError(f"gather_nd: batch_dims {batch} must be less than {index.ndim}, the rank of indices")
+    depth = index.shape[-1]
+    if depth > x.ndim - batch:
+        raise errors.ShapeError(f"gather_nd: indices of {depth} numbers for params of shape {x.shape}, "
+                                f"which has {x.ndim - batch} dimensions to index")  # fmt: skip
+    _same_batch("gather_nd", x, index, batch)
+    _check_places("gather_nd", index, x.shape[batch : batch + depth])
+    return ops.gather_nd(x, index, batch_dims=batch)
+
+
+def boolean_mask(tensor, mask, axis=None, name="boolean_mask"):
+    """The slices along the dimensions from `axis` on at which the mask holds, in order."""
+    x, m = to_tensor(tensor, "boolean_mask"), to_tensor(mask, "boolean_mask")
+    if not m.dtype.is_bool:
+        raise errors.bad_dtype("boolean_mask", m.dtype.name, ("bool",))
+    if m.ndim == 0:
+        raise errors.ShapeError("boolean_mask: mask cannot be a scalar")
+    axis = 0 if axis is None else axis_of("boolean_mask", axis, x.ndim)
+    if x.shape[axis : axis + m.ndim] != m.shape:
+        raise errors.ShapeError(f"boolean_mask: Shapes {x.shape[axis : axis + m.ndim]} and {m.shape} are incompatible: "
+                                f"mask must be like dimensions {axis} to {axis + m.ndim - 1} of a tensor of shape {x.shape}")  # fmt: skip
+    flat = ops.reshape(x, shape=(*x.shape[:axis], int(np.prod(m.shape)), *x.shape[axis + m.ndim :]))
+    return ops.gather(flat, to_tensor(np.flatnonzero(m.numpy())), axis=axis, batch_dims=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------- placing
+def scatter_nd(indices, updates, shape, name=None):
+    """Zeros of `shape` with the updates added at their places; a place named twice gets the sum."""
+    index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
+    x = to_tensor(updates, "scatter_nd")
+    _check_updates("scatter_nd", shape, index, x)
+    return ops.scatter_nd(index, x, shape=shape, batch_dims=0)
+
+
+def tensor_scatter_nd_update(tensor, indices, updates, name=None):
+    """`tensor` with the updates at the places that the indices name; of two at one place the later one stays."""
+    x, index, new = _scatter("tensor_scatter_nd_update", tensor, indices, updates)
+    return ops.tensor_scatter_nd_update(x, index, new)
+
+
+def tensor_scatter_nd_add(tensor, indices, updates, name=None):
+    """`tensor` with the updates added at their places."""
+    x, index, new = _scatter("tensor_scatter_nd_add", tensor, indices, updates)
+    return ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
+
+
+def tensor_scatter_nd_sub(tensor, indices, updates, name=None):
+    """`tensor` with the updates subtracted at their places."""
+    x, index, new = _scatter("tensor_scatter_nd_sub", tensor, indices, updates)
+    return ops.sub(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
+
+
+def tensor_scatter_nd_max(tensor, indices, updates, name=None):
+    """`tensor` with the larger of itself and the updates at their places."""
+    return _scatter_pick("tensor_scatter_nd_max", tensor, indices, updates, ops.maximum)
+
+
+def tensor_scatter_nd_min(tensor, indices, updates, name=None):
+    """`tensor` with the smaller of itself and the updates at their places."""
+    return _scatter_pick("tensor_scatter_nd_min", tensor, indices, updates, ops.minimum)
+
+
+def dynamic_partition(data, partitions, num_partitions, name=None):
+    """`num_partitions` tensors: the k-th has the slices of `data` whose partition is k."""
+    x, part = to_tensor(data, "dynamic_partition"), _indices("dynamic_partition", partitions)
+    count = integer("dynamic_partition", "num_partitions", num_partitions)
+    _check_range("dynamic_partition", part, count, 0)
+    return [boolean_mask(x, part == k) for k in range(count)]
+
+
+def dynamic_stitch(indices, data, name=None):
+    """The slices of `data`, each at its index; of two at one place the later one stays."""
+    index = [_indices("dynamic_stitch", i) for i in indices]
+    xs = tensors("dynamic_stitch", *data)
+    tail = xs[0].shape[index[0].ndim :]
+    flat = concat([reshape(i, (-1,)) for i in index], 0)
+    parts = concat([reshape(x, (-1, *tail)) for x in xs], 0)
+    order = flat.numpy()
+    last = np.zeros(int(order.max()) + 1 if order.size else 0, int)
+    last[order] = np.arange(order.size)
+    return ops.gather(parts, to_tensor(last), axis=0, batch_dims=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------- ordering
+def argsort(values, axis=-1, direction="ASCENDING", stable=False, name=None):
+    """The indices that put `values` in order along `axis`; equal ones keep theirs."""
+    x = to_tensor(values, "argsort")
+    return to_tensor(_order("argsort", x, axis_of("argsort", axis, x.ndim), direction).astype(np.int32))
+
+
+def sort(values, axis=-1, direction="ASCENDING", name=None):
+    """`values` in order along `axis`; direction "ASCENDING" or "DESCENDING".  NaN counts as largest."""
+    x = to_tensor(values, "sort")
+    axis = axis_of("sort", axis, x.ndim)
+    return _take_along(x, _order("sort", x, axis, direction), axis)
+
+
+def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None):
+    """The k largest elements along the last dimension, and where they are: (values, indices); of equal ones the first."""
+    x, k = to_tensor(input, "top_k"), integer("top_k", "k", k)
+    if x.ndim == 0:
+        raise errors.low_rank("top_k", x.shape, 1)
+    if not 0 <= k <= x.shape[-1]:
+        raise errors.ShapeError(f"top_k: input must have at least k={k} elements along its last dimension, which has {x.shape[-1]}")
+    index = _order("top_k", x, x.ndim - 1, "DESCENDING")[..., :k]
+    return TopK(_take_along(x, index, x.ndim - 1), to_tensor(index.astype(dtypes.as_dtype(index_type).as_numpy_dtype)))
+
+
+def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None):
+    """For each value the place in the (ascending) last dimension before which ("left") or behind which it would stand."""
+    rows, wanted = to_tensor(sorted_sequence, "searchsorted").numpy(), to_tensor(values, "searchsorted").numpy()
+    if rows.shape[:-1] != wanted.shape[:-1]:
+        raise errors.ShapeError(f"searchsorted: leading sizes {rows.shape[:-1]} and {wanted.shape[:-1]} differ")
+    flat = zip(rows.reshape(-1, rows.shape[-1]), wanted.reshape(-1, wanted.shape[-1]))
+    found = [np.searchsorted(r, w, side=side) for r, w in flat]
+    return to_tensor(np.array(found, dtypes.as_dtype(out_type).as_numpy_dtype).reshape(wanted.shape))
+
+
+def unique(x, out_idx=dtypes.int32, name=None):
+    """The different elements of a vector in order of appearance, and for each element which one it is: (y, idx)."""
+    t = to_tensor(x, "unique")
+    if t.ndim != 1:
+        raise errors.ShapeError(f"unique: expects a vector, got shape {t.shape}")
+    _, first, inverse = np.unique(t.numpy(), return_index=True, return_inverse=True)
+    appearance = np.argsort(first)
+    place = np.empty_like(appearance)
+    place[appearance] = np.arange(len(appearance))
+    y = ops.gather(t, to_tensor(first[appearance]), axis=0, batch_dims=0)
+    return Unique(y, to_tensor(place[inverse.reshape(-1)].astype(dtypes.as_dtype(out_idx).as_numpy_dtype)))
+
+
+# ----------------------------------------------------------------------------------------------------------------- helpers
+def _indices(name, indices):
+    index = to_tensor(indices, name)
+    if index.dtype.is_integer:
+        return index
+    if not index.shape.num_elements() and not is_tensor(indices):
+        return to_tensor(index.numpy().astype(np.int32))  # [] is a float array to NumPy
+    raise errors.bad_dtype(name, index.dtype.name, ("int32", "int64"))
+
+
+def _check_range(name, index, size, axis):
+    """TensorFlow's text; the kernel would only say that some index is out of range."""
+    values = index.numpy()
+    if values.size and (values.min() < 0 or values.max() >= size):
+        at = tuple(np.argwhere((values < 0) | (values >= size))[0].tolist())
+        raise errors.BadIndexError(f"{name}: indices{list(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}")
+
+
+def _check_places(name, index, shape):
+    values = index.numpy()
+    bad = ((values < 0) | (values >= np.array(shape, dtype=values.dtype))).any(axis=-1)
+    if bad.any():
+        at = tuple(np.argwhere(bad)[0].tolist())
+        raise errors.BadIndexError(f"{name}: indices{list(at) if at else ''} = {values[at].tolist()} does not index into {list(shape)}")
+
+
+def _same_batch(name, x, index, batch):
+    if x.shape[:batch] != index.shape[:batch]:
+        raise errors.ShapeError(f"{name}: the first {batch} sizes of params {x.shape} and of indices {index.shape} must be equal")
+
+
+def _check_updates(name, shape, index, updates):
+    if index.ndim == 0 or index.shape[-1] > len(shape):
+        raise errors.ShapeError(f"{name}: indices of shape {index.shape} do not index a tensor of shape {tuple(shape)}")
+    expected = tuple(index.shape[:-1]) + tuple(shape[index.shape[-1] :])
+    if updates.shape != expected:
+        raise errors.ShapeError(f"{name}: updates must have shape {expected} for indices of shape {index.shape} "
+                                f"into {tuple(shape)}, got {updates.shape}")  # fmt: skip
+    _check_places(name, index, shape[: index.shape[-1]])
+
+
+def _scatter(name, tensor, indices, updates):
+    x, index = to_tensor(tensor, name), _indices(name, indices)
+    new = to_tensor(updates, name, like=x)
+    _check_updates(name, x.shape, index, new)
+    return x, index, new
+
+
+def _scatter_pick(name, tensor, indices, updates, pick):
+    """One update after the other where a place is named twice, all at once where none is."""
+    x, index, new = _scatter(name, tensor, indices, updates)
+    depth = index.shape[-1]
+    places = index.numpy().reshape(-1, depth)
+    new = reshape(new, (len(places), *x.shape[depth:]))
+    if len(np.unique(places, axis=0)) == len(places):
+        places = to_tensor(places)
+        return ops.tensor_scatter_nd_update(x, places, pick(ops.gather_nd(x, places, batch_dims=0), new))
+    for k in range(len(places)):
+        place = to_tensor(places[k : k + 1])
+        x = ops.tensor_scatter_nd_update(x, place, pick(ops.gather_nd(x, place, batch_dims=0), new[k : k + 1]))
+    return x
+
+
+def _order(name, x, axis, direction):
+    """Indices that sort, stable, NaN last; descending: NaN first, and still stable."""
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise ValueError(f"{name}: direction is 'ASCENDING' or 'DESCENDING', got {direction!r}")
+    values = x.numpy()
+    if direction == "ASCENDING":
+        return np.argsort(values, axis=axis, kind="stable")
+    flipped = np.argsort(np.flip(values, axis), axis=axis, kind="stable")
+    return values.shape[axis] - 1 - np.flip(flipped, axis)
+
+
+def _take_along(x, index, axis):
+    """x at index[..., k, ...] along the axis, all other dimensions going together."""
+    if x.ndim == 1:
+        return ops.gather(x, to_tensor(index), axis=0, batch_dims=0)
+    last = np.moveaxis(index, axis, -1)
+    order = [a for a in range(x.ndim) if a != axis] + [axis]
+    y = ops.gather(_transposed(x, order), to_tensor(np.ascontiguousarray(last)), axis=x.ndim - 1, batch_dims=x.ndim - 1)
+    return _transposed(y, np.argsort(order).tolist())
+
+
+def _transposed(x, perm):
+    return x if perm == list(range(x.ndim)) else ops.transpose(x, tuple(perm))

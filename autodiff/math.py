@@ -1,0 +1,357 @@
+"""ad.math: the elementwise rows under TensorFlow's names, and what sums, counts and scans."""
+
+import builtins
+
+import numpy as np
+
+from . import dtypes, errors, ops, segments
+from ._core import operator, reduce_mean, reduce_sum
+from .arguments import axes_of, axis_of, floating, integer, product, tensors
+from .arguments import tensor as to_tensor
+from .indexing import top_k
+from .segments import *  # noqa: F403
+
+__all__ = """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
+    clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
+    entr equal erf erfc exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
+    is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp
+    log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit maximum minimum mod multiply
+    multiply_no_nan negative not_equal polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
+    reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
+    scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
+    xdivy xlog1py xlogy zero_fraction""".split() + segments.__all__
+
+# ------------------------------------------------------------------------------------------------------------ elementwise
+# fmt: off
+abs                = operator(ops.abs, "abs", "x")
+acos               = operator(ops.acos, "acos", "x")
+acosh              = operator(ops.acosh, "acosh", "x")
+add                = operator(ops.add, "add", "x y")
+asin               = operator(ops.asin, "asin", "x")
+asinh              = operator(ops.asinh, "asinh", "x")
+atan               = operator(ops.atan, "atan", "x")
+atan2              = operator(ops.atan2, "atan2", "y x")
+atanh              = operator(ops.atanh, "atanh", "x")
+cbrt               = operator(ops.cbrt, "cbrt", "x")
+ceil               = operator(ops.ceil, "ceil", "x")
+clip_by_value      = operator(ops.clip_by_value, "clip_by_value", "t clip_value_min clip_value_max", namespace="")
+cos                = operator(ops.cos, "cos", "x")
+cosh               = operator(ops.cosh, "cosh", "x")
+digamma            = operator(ops.digamma, "digamma", "x")
+divide             = operator(ops.div, "divide", "x y")
+equal              = operator(ops.equal, "equal", "x y")
+erf                = operator(ops.erf, "erf", "x")
+erfc               = operator(ops.erfc, "erfc", "x")
+exp                = operator(ops.exp, "exp", "x")
+exp2               = operator(ops.exp2, "exp2", "x")
+expm1              = operator(ops.expm1, "expm1", "x")
+floor              = operator(ops.floor, "floor", "x")
+floordiv           = operator(ops.floordiv, "floordiv", "x y")
+floormod           = operator(ops.mod, "floormod", "x y")
+greater            = operator(ops.greater, "greater", "x y")
+greater_equal      = operator(ops.greater_equal, "greater_equal", "x y")
+hypot              = operator(ops.hypot, "hypot", "x y")
+is_finite          = operator(ops.is_finite, "is_finite", "x")
+is_inf             = operator(ops.is_inf, "is_inf", "x")
+is_nan             = operator(ops.is_nan, "is_nan", "x")
+less               = operator(ops.less, "less", "x y")
+less_equal         = operator(ops.less_equal, "less_equal", "x y")
+lgamma             = operator(ops.lgamma, "lgamma", "x")
+log                = operator(ops.log, "log", "x")
+log10              = operator(ops.log10, "log10", "x")
+log1mexp           = operator(ops.log1mexp, "log1mexp", "x")
+log1p              = operator(ops.log1p, "log1p", "x")
+log2               = operator(ops.log2, "log2", "x")
+log_sigmoid        = operator(ops.log_sigmoid, "log_sigmoid", "x")
+logaddexp          = operator(ops.logaddexp, "logaddexp", "x y")
+logical_and        = operator(ops.logical_and, "logical_and", "x y")
+logical_not        = operator(ops.logical_not, "logical_not", "x")
+logical_or         = operator(ops.logical_or, "logical_or", "x y")
+logical_xor        = operator(ops.logical_xor, "logical_xor", "x y")
+maximum            = operator(ops.maximum, "maximum", "x y")
+minimum            = operator(ops.minimum, "minimum", "x y")
+mod                = operator(ops.mod, "mod", "x y")
+multiply           = operator(ops.mul, "multiply", "x y")
+negative           = operator(ops.neg, "negative", "x")
+not_equal          = operator(ops.not_equal, "not_equal", "x y")
+pow                = operator(ops.pow, "pow", "x y")
+reciprocal         = operator(ops.reciprocal, "reciprocal", "x")
+rint               = operator(ops.round, "rint", "x")
+round              = operator(ops.round, "round", "x")
+rsqrt              = operator(ops.rsqrt, "rsqrt", "x")
+sigmoid            = operator(ops.sigmoid, "sigmoid", "x")
+sign               = operator(ops.sign, "sign", "x")
+sin                = operator(ops.sin, "sin", "x")
+sinh               = operator(ops.sinh, "sinh", "x")
+softplus           = operator(ops.softplus, "softplus", "features")
+softsign           = operator(ops.softsign, "softsign", "features")
+sqrt               = operator(ops.sqrt, "sqrt", "x")
+square             = operator(ops.square, "square", "x")
+squared_difference = operator(ops.squared_difference, "squared_difference", "x y")
+subtract           = operator(ops.sub, "subtract", "x y")
+tan                = operator(ops.tan, "tan", "x")
+tanh               = operator(ops.tanh, "tanh", "x")
+truediv            = operator(ops.div, "truediv", "x y")
+xlog1py            = operator(ops.xlog1py, "xlog1py", "x y")
+xlogy              = operator(ops.xlogy, "xlogy", "x y")
+# fmt: on
+
+
+def _composite(row, parameters, name=None):
+    """A front for a row that is a formula; its operands become tensors of one dtype first."""
+    title = name or row.name
+    names = parameters.split()
+    source = f"def {title}({', '.join(names)}, name=None):\n    return row(*tensors({title!r}, {', '.join(names)}))\n"
+    made = {}
+    exec(source, {"row": row, "tensors": tensors}, made)  # a real signature: keywords by name, none of our own
+    made[title].__doc__ = row.doc
+    made[title].__module__ = __name__
+    return made[title]
+
+
+divide_no_nan = _composite(ops.divide_no_nan, "x y")
+entr = _composite(ops.entr, "x")
+logit = _composite(ops.logit, "x")
+multiply_no_nan = _composite(ops.multiply_no_nan, "x y")
+reciprocal_no_nan = _composite(ops.reciprocal_no_nan, "x")
+xdivy = _composite(ops.xdivy, "x y")
+
+
+def cast(x, dtype, name=None):
+    """The same numbers in another dtype: floats to integers towards 0, anything to bool by x != 0."""
+    x, dtype = to_tensor(x, "cast"), dtypes.as_dtype(dtype)
+    return x if x.dtype is dtype else ops.cast(x, dtype=dtype.code)
+
+
+def scalar_mul(scalar, x, name=None):
+    """scalar * x, where `scalar` is a number or a scalar tensor."""
+    a, x = tensors("scalar_mul", scalar, x)
+    if a.ndim:
+        raise errors.ShapeError(f"scalar_mul: Only scalar multiply works, got shape {a.shape}")
+    return a * x
+
+
+def add_n(inputs, name=None):
+    """The sum of a list of tensors of one shape."""
+    xs = tensors("add_n", *(inputs if isinstance(inputs, (list, tuple)) else [inputs]))
+    if not xs:
+        raise ValueError("add_n: inputs must be a list of at least one tensor")
+    for x in xs:
+        if x.shape != xs[0].shape:
+            raise errors.ShapeError(f"add_n: Shapes of all inputs must match: {xs[0].shape} and {x.shape}")
+    y = xs[0] if len(xs) > 1 else ops.reshape(xs[0], shape=tuple(xs[0].shape))
+    for x in xs[1:]:
+        y = y + x
+    return y
+
+
+def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):
+    """`add_n` under its other name."""
+    return add_n(inputs)
+
+
+def polyval(coeffs, x, name=None):
+    """coeffs[0] * x**(n-1) + ... + coeffs[n-1], by Horner's rule."""
+    if not isinstance(coeffs, list):
+        raise ValueError(f"polyval: coeffs must be a list, got {type(coeffs).__name__}")
+    x, *coeffs = tensors("polyval", x, *coeffs)
+    if not coeffs:
+        return ops.mul(x, 0)
+    y = coeffs[0]
+    for c in coeffs[1:]:
+        y = y * x + c
+    return y
+
+
+def real(input, name=None):
+    """`input`: there are no complex tensors."""
+    return to_tensor(input, "real")
+
+
+conj = real
+
+
+def imag(input, name=None):
+    """Zeros: there are no complex tensors."""
+    return ops.mul(to_tensor(input, "imag"), 0)
+
+
+def angle(input, name=None):
+    """0, or pi for a negative number."""
+    x = to_tensor(input, "angle")
+    return ops.where(x < 0, to_tensor(np.pi, "angle", x.dtype), 0)
+
+
+# ------------------------------------------------------------------------------------------------------------- reductions
+def _reduction(row):
+    def reduce(input_tensor, axis=None, keepdims=False, name=None):
+        x = to_tensor(input_tensor, row.name)
+        return row(x, axes=axes_of(row.name, axis, x.ndim), keepdims=1 if keepdims else 0)
+
+    reduce.__name__ = reduce.__qualname__ = row.name
+    reduce.__doc__ = f"""{row.doc[0].upper()}{row.doc[1:]}.
+
+    axis      an integer or several; None: all
+    keepdims  keep the reduced dimensions, with size 1
+    """
+    return reduce
+
+
+reduce_all = _reduction(ops.reduce_all)
+reduce_any = _reduction(ops.reduce_any)
+reduce_euclidean_norm = _reduction(ops.reduce_euclidean_norm)
+reduce_logsumexp = _reduction(ops.reduce_logsumexp)
+reduce_max = _reduction(ops.reduce_max)
+reduce_min = _reduction(ops.reduce_min)
+reduce_prod = _reduction(ops.reduce_prod)
+reduce_std = _reduction(ops.reduce_std)
+reduce_variance = _reduction(ops.reduce_variance)
+
+
+def count_nonzero(input, axis=None, keepdims=None, dtype=dtypes.int64, name=None):
+    """How many elements are not 0, as integers."""
+    x = to_tensor(input, "count_nonzero")
+    return reduce_sum(cast(cast(x, dtypes.bool), dtype), axis, bool(keepdims))
+
+
+def zero_fraction(value, name=None):
+    """The share of elements that are 0, as float32."""
+    x = to_tensor(value, "zero_fraction")
+    size = product(x.shape)
+    zeros = size - int(np.count_nonzero(x.numpy()))
+    return to_tensor(np.float32(zeros / size if size else np.nan))
+
+
+def argmax(input, axis=None, output_type=dtypes.int64, name=None):
+    """The index of the largest element along `axis` (0), the first of equal ones."""
+    return _arg("argmax", ops.argmax, input, axis, output_type)
+
+
+def argmin(input, axis=None, output_type=dtypes.int64, name=None):
+    """The index of the smallest element along `axis` (0), the first of equal ones."""
+    return _arg("argmin", ops.argmin, input, axis, output_type)
+
+
+def _arg(name, row, x, axis, output_type):
+    x = to_tensor(x, name)
+    axis = axis_of(name, 0 if axis is None else axis, x.ndim)
+    if x.shape[axis] == 0:
+        raise errors.ShapeError(f"{name}: Reduction axis {axis} is empty in shape {x.shape}")
+    return cast(row(x, axis=axis), output_type)
+
+
+# ------------------------------------------------------------------------------------------------------------------ scans
+def cumsum(x, axis=0, exclusive=False, reverse=False, name=None):
+    """Sums of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
+    return _scan("cumsum", ops.cumsum, x, axis, exclusive, reverse)
+
+
+def cumprod(x, axis=0, exclusive=False, reverse=False, name=None):
+    """Products of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
+    return _scan("cumprod", ops.cumprod, x, axis, exclusive, reverse)
+
+
+def cumulative_logsumexp(x, axis=0, exclusive=False, reverse=False, name=None):
+    """log(cumsum(exp(x))), without overflow."""
+    return _scan("cumulative_logsumexp", ops.cumulative_logsumexp, x, axis, exclusive, reverse)
+
+
+def _scan(name, row, x, axis, exclusive, reverse):
+    x = to_tensor(x, name)
+    return row(x, axis=axis_of(name, axis, x.ndim), exclusive=int(bool(exclusive)), reverse=int(bool(reverse)))
+
+
+# -------------------------------------------------------------------------------------------------------------- normalised
+def softmax(logits, axis=None, name=None):
+    """exp(logits) / sum(exp(logits)) along `axis` (the last)."""
+    x = floating(logits, "softmax")
+    return ops.softmax(x, axis=axis_of("softmax", -1 if axis is None else axis, x.ndim))
+
+
+def log_softmax(logits, axis=None, name=None):
+    """logits - log(sum(exp(logits))) along `axis` (the last)."""
+    x = floating(logits, "log_softmax")
+    return ops.log_softmax(x, axis=axis_of("log_softmax", -1 if axis is None else axis, x.ndim))
+
+
+def l2_normalize(x, axis=None, epsilon=1e-12, name=None):
+    """x / sqrt(max(sum(x**2), epsilon)), the sum over `axis`."""
+    x = floating(x, "l2_normalize")
+    return x * ops.rsqrt(ops.maximum(reduce_sum(ops.square(x), axis, True), epsilon))
+
+
+def lbeta(x, name=None):
+    """The logarithm of the Beta function of the last dimension: sum(lgamma(x)) - lgamma(sum(x))."""
+    x = floating(x, "lbeta")
+    return ops.sub(reduce_sum(ops.lgamma(x), -1), ops.lgamma(reduce_sum(x, -1)))
+
+
+# -------------------------------------------------------------------------------------------------- integers, masks, counts
+def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None):
+    """How often each of 0, 1, 2, ... occurs, or the sum of the weights of its occurrences."""
+    index = to_tensor(arr, "bincount").numpy().reshape(-1)
+    if index.dtype.kind != "i" or (index.size and index.min() < 0):
+        raise errors.InvalidArgumentError("bincount: arr must be integers, none of them negative")
+    size = int(index.max()) + 1 if index.size else 0
+    size = builtins.max(size, 0 if minlength is None else integer("bincount", "minlength", minlength))
+    if maxlength is not None:
+        size = builtins.min(size, integer("bincount", "maxlength", maxlength))
+    keep = np.flatnonzero(index < size)
+    if weights is None:
+        return to_tensor(np.bincount(index[keep], minlength=size).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+    w = to_tensor(weights, "bincount")
+    w = ops.gather(ops.reshape(w, shape=(product(w.shape),)), to_tensor(keep), axis=0, batch_dims=0)
+    return ops.scatter_nd(to_tensor(index[keep][:, None]), w, shape=(size,), batch_dims=0)
+
+
+def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None):
+    """How often label i (row) was predicted as j (column)."""
+    rows, columns = (to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions))
+    if rows.shape != columns.shape:
+        raise errors.ShapeError(f"confusion_matrix: {rows.size} labels for {columns.size} predictions")
+    if num_classes is None:
+        size = int(builtins.max(rows.max(initial=-1), columns.max(initial=-1))) + 1
+    else:
+        size = integer("confusion_matrix", "num_classes", num_classes)
+    if rows.size and not (0 <= builtins.min(rows.min(), columns.min()) and builtins.max(rows.max(), columns.max()) < size):
+        raise errors.InvalidArgumentError(f"confusion_matrix: labels and predictions must be in [0, {size})")
+    dtype = dtypes.as_dtype(dtype).as_numpy_dtype
+    counts = np.zeros((size, size), dtype)
+    np.add.at(counts, (rows, columns), 1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype))
+    return to_tensor(counts)
+
+
+def in_top_k(targets, predictions, k, name=None):
+    """Is predictions[i, targets[i]] among the k largest of its row?  Ties count as in."""
+    t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
+    if p.ndim != 2 or t.shape != p.shape[:1]:
+        raise errors.ShapeError(f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}")
+    inside = (t >= 0) & (t < p.shape[1])
+    own = p[np.arange(len(t)), np.where(inside, t, 0)]
+    ahead = (p > own[:, None]).sum(axis=1)
+    return to_tensor(inside & np.isfinite(own) & (ahead < integer("in_top_k", "k", k)))
+
+
+def invert_permutation(x, name=None):
+    """y with y[x[i]] = i."""
+    perm = to_tensor(x, "invert_permutation").numpy()
+    if perm.ndim != 1 or sorted(perm.tolist()) != list(builtins.range(perm.size)):
+        raise errors.InvalidArgumentError(f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}")
+    y = np.empty_like(perm)
+    y[perm] = np.arange(perm.size)
+    return to_tensor(y)
+
+
+def is_non_decreasing(x, name=None):
+    """Is every element of the flat tensor at least the one before it?"""
+    return _ordered(x, np.greater_equal)
+
+
+def is_strictly_increasing(x, name=None):
+    """Is every element of the flat tensor larger than the one before it?"""
+    return _ordered(x, np.greater)
+
+
+def _ordered(x, relation):
+    flat = to_tensor(x, "is_non_decreasing").numpy().reshape(-1)
+    return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))

@@ -1,0 +1,192 @@
+"""ad.nn: activations, losses and moments."""
+
+import numpy as np
+
+from . import errors, ops, random
+from ._core import operator, reduce_sum
+from .arguments import axes_of, axis_of, floating, integer, tensors
+from .arguments import tensor as to_tensor
+from .indexing import gather, top_k
+from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
+                   softsign, tanh, zero_fraction)  # fmt: skip
+from .shaping import concat, reshape
+
+__all__ = """batch_normalization bias_add crelu dropout elu embedding_lookup gelu in_top_k l2_loss l2_normalize leaky_relu
+    log_poisson_loss log_sigmoid log_softmax mish moments normalize_moments relu relu6 selu sigmoid
+    sigmoid_cross_entropy_with_logits silu softmax softmax_cross_entropy_with_logits softplus softsign
+    sparse_softmax_cross_entropy_with_logits swish tanh top_k weighted_cross_entropy_with_logits weighted_moments
+    zero_fraction""".split()
+
+# ------------------------------------------------------------------------------------------------------------- activations
+elu = operator(ops.elu, "elu", "features", namespace="nn")
+leaky_relu = operator(ops.leaky_relu, "leaky_relu", "features alpha", (0.2,), namespace="nn")
+mish = operator(ops.mish, "mish", "features", namespace="nn")
+relu = operator(ops.relu, "relu", "features", namespace="nn")
+relu6 = operator(ops.relu6, "relu6", "features", namespace="nn")
+selu = operator(ops.selu, "selu", "features", namespace="nn")
+_gelu = operator(ops.gelu, "gelu", "features", namespace="nn")
+_silu = operator(ops.silu, "silu", "features", namespace="nn")
+
+
+def gelu(features, approximate=False, name=None):
+    """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
+    if not approximate:
+        return _gelu(features)
+    x = floating(features, "gelu")
+    return 0.5 * x * (1.0 + ops.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+def silu(features, beta=1.0, name=None):
+    """x * sigmoid(beta * x)."""
+    if isinstance(beta, (int, float)) and beta == 1:
+        return _silu(features)
+    x = floating(features, "silu")
+    return x * ops.sigmoid(x * to_tensor(beta, "silu", like=x))
+
+
+swish = silu
+
+
+def crelu(features, axis=-1, name=None):
+    """relu(x) and relu(-x), one after the other along `axis`."""
+    x = floating(features, "crelu")
+    return concat([ops.relu(x), ops.relu(-x)], axis)
+
+
+def dropout(x, rate, noise_shape=None, seed=None, name=None):
+    """Each element 0 with probability `rate`, else divided by 1 - rate; noise_shape says which are drawn together."""
+    x = floating(x, "dropout")
+    rate = float(rate)
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: `rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}")
+    shape = x.shape if noise_shape is None else [n if n is not None else m for n, m in zip(noise_shape, x.shape)]
+    kept = random.uniform(shape, dtype=x.dtype, seed=seed) >= rate
+    return ops.where(kept, x * (1 / (1 - rate)), 0)
+
+
+def bias_add(value, bias, data_format=None, name=None):
+    """A vector added along the last dimension, or, with data_format "NC...", along dimension 1."""
+    x, b = tensors("bias_add", value, bias)
+    if b.ndim != 1:
+        raise errors.ShapeError(f"bias_add: bias must be a vector, got shape {b.shape}")
+    if data_format not in (None, "NHWC", "NCHW") and not str(data_format).startswith("N"):
+        raise ValueError(f"bias_add: `data_format` must be of the form `N...C` or `NC...`, got {data_format!r}")
+    if str(data_format).startswith("NC") and x.ndim > 2:
+        b = reshape(b, (-1,) + (1,) * (x.ndim - 2))
+    return x + b
+
+
+# ------------------------------------------------------------------------------------------------------------------- losses
+def l2_loss(t, name=None):
+    """sum(t**2) / 2."""
+    return ops.l2_loss(floating(t, "l2_loss"))
+
+
+def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None):
+    """The cross entropy of `labels`, probabilities, and sigmoid(logits), element by element; exact in both tails."""
+    z, x = _pair("sigmoid_cross_entropy_with_logits", labels, logits)
+    return ops.sigmoid_cross_entropy(z, x)
+
+
+def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None, name=None):
+    """The same with the positive labels' share times pos_weight."""
+    z, x = _pair("weighted_cross_entropy_with_logits", labels, logits)
+    weight = to_tensor(pos_weight, "weighted_cross_entropy_with_logits", like=x)
+    return ops.scale(1 - z, ops.softplus(x)) + ops.scale(z * weight, ops.softplus(-x))
+
+
+def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None):
+    """The cross entropy of `labels`, probabilities along `axis`, and softmax(logits)."""
+    z, x = _pair("softmax_cross_entropy_with_logits", labels, logits)
+    if not x.ndim:
+        raise errors.low_rank("softmax_cross_entropy_with_logits", x.shape, 1)
+    return ops.softmax_cross_entropy(z, x, axis=axis_of("softmax_cross_entropy_with_logits", axis, x.ndim))
+
+
+def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None):
+    """-log_softmax(logits)[..., label]: one integer label for each row of logits."""
+    name = "sparse_softmax_cross_entropy_with_logits"
+    index, x = to_tensor(labels, name), floating(logits, name)
+    if not index.dtype.is_integer:
+        raise errors.bad_dtype(name, index.dtype.name, ("int32", "int64"))
+    if not x.ndim or index.shape != x.shape[:-1]:
+        raise errors.ShapeError(f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}")
+    values = index.numpy()
+    if values.size and (values.min() < 0 or values.max() >= x.shape[-1]):
+        worst = values.min() if values.min() < 0 else values.max()
+        raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {x.shape[-1]})")
+    hot = to_tensor((values[..., None] == np.arange(x.shape[-1])).astype(x.dtype.as_numpy_dtype))
+    return ops.softmax_cross_entropy(hot, x, axis=x.ndim - 1)
+
+
+def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None):
+    """exp(log_input) - log_input * targets, plus Stirling's approximation of log(targets!) for targets over 1 if asked."""
+    z, x = tensors("log_poisson_loss", targets, log_input)
+    if z.shape != x.shape:
+        raise errors.unlike_shapes("log_poisson_loss", x.shape, z.shape)
+    y = ops.exp(x) - x * z
+    if not compute_full_loss:
+        return y
+    large = ops.where(z > 1, z, 1)
+    stirling = large * ops.log(large) - large + 0.5 * ops.log(2 * np.pi * large)
+    return y + ops.where(z > 1, stirling, 0)
+
+
+# ------------------------------------------------------------------------------------------------------------------ moments
+def moments(x, axes, shift=None, keepdims=False, name=None):
+    """(mean, variance) over `axes`."""
+    x = floating(x, "moments")
+    return reduce_mean(x, axes, keepdims), reduce_variance(x, axes, keepdims)
+
+
+def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None):
+    """(mean, variance) over `axes`, each element counted by its weight."""
+    x, w = tensors("weighted_moments", x, frequency_weights)
+    w = w + ops.mul(x, 0)
+    total = reduce_sum(w, axes, True)
+    mean = reduce_sum(w * x, axes, True) / total
+    variance = reduce_sum(w * ops.square(x - mean), axes, True) / total
+    if keepdims:
+        return mean, variance
+    left = [n for a, n in enumerate(mean.shape) if a not in axes_of("weighted_moments", axes, x.ndim)]
+    return reshape(mean, left), reshape(variance, left)
+
+
+def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
+    """(mean, variance) of sums and sums of squares, taken about `shift`."""
+    n, s, ss = tensors("normalize_moments", counts, mean_ss, variance_ss)
+    shifted = s / n
+    mean = shifted if shift is None else shifted + to_tensor(shift, "normalize_moments", like=s)
+    return mean, ss / n - ops.square(shifted)
+
+
+def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
+    """(x - mean) / sqrt(variance + variance_epsilon) * scale + offset; offset and scale may be None."""
+    x, mean, variance = tensors("batch_normalization", x, mean, variance)
+    factor = ops.rsqrt(variance + variance_epsilon)
+    if scale is not None:
+        factor = factor * scale
+    y = (x - mean) * factor
+    return y if offset is None else y + offset
+
+
+def embedding_lookup(params, ids, max_norm=None, name=None):
+    """Rows of `params` by their index; with max_norm, made shorter to that Euclidean norm."""
+    rows = gather(params, ids)
+    if max_norm is None:
+        return rows
+    axes = tuple(range(to_tensor(ids).ndim, rows.ndim))
+    length = ops.reduce_euclidean_norm(rows, axes=axes, keepdims=1)
+    return rows * (max_norm / ops.maximum(length, max_norm))
+
+
+def _pair(name, labels, logits):
+    if labels is None or logits is None:
+        raise ValueError(f"{name}: both labels and logits must be provided.")
+    x = floating(logits, name)
+    z = to_tensor(labels, name, like=x)
+    if z.dtype is not x.dtype:
+        z = ops.cast(z, dtype=x.dtype.code)
+    if z.shape != x.shape:
+        raise errors.ShapeError(f"{name}: logits and labels must have the same shape, received ({x.shape} vs {z.shape})")
+    return z, x

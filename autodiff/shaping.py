@@ -1,0 +1,382 @@
+"""Shapes changed and tensors joined, cut and repeated: fronts over reshape, view, unview, concat and gather.
+
+A `view` reads its operand with other strides, so that transpose, broadcast_to, slices, reverse and tile are one row; its
+adjoint, `unview`, writes with them, and pads.
+"""
+
+import builtins
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from .arguments import axes_of, axis_of, integer, integers, product, sizes, tensors
+from .arguments import tensor as to_tensor
+from .shapes import TensorShape, as_shape
+
+__all__ = """broadcast_dynamic_shape broadcast_static_shape broadcast_to concat ensure_shape expand_dims identity identity_n
+    meshgrid pad rank repeat reshape reverse roll shape shape_n size slice split squeeze stack strided_slice tile transpose
+    unstack""".split()
+
+
+# ----------------------------------------------------------------------------------------------------------- what is it like
+def shape(input, out_type=dtypes.int32, name=None):
+    """The sizes, as a tensor of integers."""
+    return to_tensor(np.array(_shape_of(input), dtypes.as_dtype(out_type).as_numpy_dtype))
+
+
+def shape_n(input, out_type=dtypes.int32, name=None):
+    """The shape of each tensor of a list."""
+    return [shape(x, out_type) for x in input]
+
+
+def size(input, out_type=dtypes.int32, name=None):
+    """The number of elements, as a scalar tensor."""
+    return to_tensor(dtypes.as_dtype(out_type).as_numpy_dtype(product(_shape_of(input))))
+
+
+def rank(input, name=None):
+    """The number of dimensions, as a scalar tensor."""
+    return to_tensor(np.int32(len(_shape_of(input))))
+
+
+def identity(input, name=None):
+    """A new tensor with the same numbers: it can be watched apart from `input`."""
+    x = to_tensor(input, "identity")
+    return ops.reshape(x, shape=tuple(x.shape))
+
+
+def identity_n(input, name=None):
+    """`identity` of each tensor of a list."""
+    return [identity(x) for x in input]
+
+
+def ensure_shape(x, shape, name=None):
+    """`x`, if its shape is like `shape`, whose sizes may be None.  Raises ShapeError otherwise."""
+    x = to_tensor(x, "ensure_shape")
+    if not TensorShape(shape).is_compatible_with(x.shape):
+        raise errors.ShapeError(f"ensure_shape: Shape of tensor {x.shape} is not compatible with expected shape {TensorShape(shape)}")
+    return identity(x)
+
+
+def broadcast_static_shape(shape_x, shape_y):
+    """The shape that two shapes broadcast to, as a TensorShape."""
+    return TensorShape(_broadcast("broadcast_static_shape", as_shape(shape_x), as_shape(shape_y)))
+
+
+def broadcast_dynamic_shape(shape_x, shape_y):
+    """The shape that two shapes broadcast to, as a tensor of integers."""
+    pair = [integers("broadcast_dynamic_shape", "shape", s) for s in (shape_x, shape_y)]
+    return to_tensor(np.array(_broadcast("broadcast_dynamic_shape", *pair), np.int32))
+
+
+# ------------------------------------------------------------------------------------------------- the same numbers, other shape
+def reshape(tensor, shape, name=None):
+    """The same numbers in another shape; one size may be -1: whatever is left.
+
+    >>> reshape([1, 2, 3, 4], [2, -1]).shape
+    TensorShape([2, 2])
+    """
+    x = to_tensor(tensor, "reshape")
+    return ops.reshape(x, shape=_resolve(x.shape, integers("reshape", "shape", shape)))
+
+
+def expand_dims(input, axis, name=None):
+    """Insert a dimension of size 1 so that it is the result's dimension `axis`."""
+    x = to_tensor(input, "expand_dims")
+    axis = axis_of("expand_dims", axis, x.ndim + 1)
+    return ops.reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def squeeze(input, axis=None, name=None):
+    """Drop dimensions of size 1: all of them, or those of `axis`."""
+    x = to_tensor(input, "squeeze")
+    if axis is None or (isinstance(axis, (list, tuple)) and not axis):
+        return ops.reshape(x, shape=tuple([n for n in x.shape if n != 1]))
+    axes = axes_of("squeeze", axis, x.ndim)
+    for a in axes:
+        if x.shape[a] != 1:
+            raise errors.ShapeError(f"squeeze: Can not squeeze dim[{a}], expected a dimension of 1, got {x.shape[a]}")
+    return ops.reshape(x, shape=tuple([n for a, n in enumerate(x.shape) if a not in axes]))
+
+
+def transpose(a, perm=None, conjugate=False, name="transpose"):
+    """Dimension k of the result is dimension perm[k] of `a`; without `perm`, the dimensions in reverse order."""
+    x = to_tensor(a, "transpose")
+    if perm is None:
+        perm = tuple(builtins.range(x.ndim - 1, -1, -1))
+    else:
+        given = integers("transpose", "perm", perm)
+        perm = tuple([p + x.ndim if p < 0 else p for p in given])
+        if sorted(perm) != list(builtins.range(x.ndim)):
+            raise errors.ShapeError(f"transpose: perm {given} does not name each of the {x.ndim} dimensions of {x.shape} once")
+    if perm == tuple(builtins.range(x.ndim)):
+        return identity(x)
+    strides = strides_of(x.shape)
+    return ops.view(x, shape=tuple([x.shape[p] for p in perm]), strides=tuple([strides[p] for p in perm]), offset=0)
+
+
+def broadcast_to(input, shape, name=None):
+    """Repeat along new dimensions, and along those of size 1, up to `shape`; -1 keeps a size."""
+    x = to_tensor(input, "broadcast_to")
+    given = integers("broadcast_to", "shape", shape)
+    ahead = len(given) - x.ndim
+    shape = tuple([x.shape[k - ahead] if n == -1 and k >= ahead else n for k, n in enumerate(given)])
+    if ahead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[ahead:])):
+        raise errors.ShapeError(f"broadcast_to: Incompatible shapes: {errors.brackets(x.shape)} vs. {errors.brackets(given)}: "
+                                f"{x.shape} does not broadcast to {given}")  # fmt: skip
+    strides = [s if n == m else 0 for s, n, m in zip(strides_of(x.shape), x.shape, shape[ahead:])]
+    return ops.view(x, shape=shape, strides=(0,) * ahead + tuple(strides), offset=0)
+
+
+def reverse(tensor, axis, name=None):
+    """The order of the elements reversed along each dimension of `axis`."""
+    x = to_tensor(tensor, "reverse")
+    axes = axes_of("reverse", () if axis is None else axis, x.ndim)
+    strides, offset = list(strides_of(x.shape)), 0
+    for a in axes:
+        offset += strides[a] * max(x.shape[a] - 1, 0)
+        strides[a] = -strides[a]
+    return ops.view(x, shape=tuple(x.shape), strides=tuple(strides), offset=offset)
+
+
+def roll(input, shift, axis, name=None):
+    """Elements moved `shift` places along `axis`, the last ones to the front; several axes each with their shift."""
+    x = to_tensor(input, "roll")
+    shifts, axes = integers("roll", "shift", shift), integers("roll", "axis", axis)
+    if len(shifts) != len(axes):
+        raise errors.ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
+    for n, a in zip(shifts, axes):
+        a = axis_of("roll", a, x.ndim)
+        x = ops.gather(x, _constant((np.arange(x.shape[a]) - n) % max(x.shape[a], 1)), axis=a, batch_dims=0)
+    return x
+
+
+# ------------------------------------------------------------------------------------------------------------- cutting
+def slice(input_, begin, size, name=None):
+    """The block of `size` elements from `begin`, one of each a dimension; a size of -1 reaches to the end."""
+    x = to_tensor(input_, "slice")
+    begin, size = integers("slice", "begin", begin), integers("slice", "size", size)
+    if len(begin) != x.ndim or len(size) != x.ndim:
+        raise errors.ShapeError(f"slice: begin {begin} and size {size} need one entry for each of the {x.ndim} dimensions of {x.shape}")
+    size = tuple([x.shape[k] - b if n == -1 else n for k, (b, n) in enumerate(zip(begin, size))])
+    for k, (b, n) in enumerate(zip(begin, size)):
+        if b < 0 or n < 0 or b + n > x.shape[k]:
+            raise errors.BadIndexError(f"slice: Expected begin[{k}] in [0, {x.shape[k]}] and size[{k}] within what follows, got {b} and {n}")
+    return _block(x, begin, size)
+
+
+def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, var=None, name=None):  # fmt: skip
+    """`input_[begin[0]:end[0]:strides[0], ...]`; bit k of a mask says that entry k means something else: begin_mask and
+    end_mask nothing given there, ellipsis_mask `...`, new_axis_mask None, shrink_axis_mask the index begin[k]."""
+    x = to_tensor(input_, "strided_slice")
+    begin, end = integers("strided_slice", "begin", begin), integers("strided_slice", "end", end)
+    strides = (1,) * len(begin) if strides is None else integers("strided_slice", "strides", strides)
+    if not len(begin) == len(end) == len(strides):
+        raise errors.ShapeError(f"strided_slice: begin {begin}, end {end} and strides {strides} differ in length")
+    return x[tuple([_key(k, b, e, s, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+                    for k, (b, e, s) in enumerate(zip(begin, end, strides))])]  # fmt: skip
+
+
+def split(value, num_or_size_splits, axis=0, num=None, name="split"):
+    """Cut along `axis` into equal parts (an integer: how many) or into parts of given sizes, one of which may be -1."""
+    x = to_tensor(value, "split")
+    axis = axis_of("split", axis, x.ndim)
+    n = x.shape[axis]
+    if len(getattr(num_or_size_splits, "shape", ())) == 0 and not isinstance(num_or_size_splits, (list, tuple)):
+        count = integer("split", "num_or_size_splits", num_or_size_splits)
+        if count <= 0 or n % count:
+            raise errors.ShapeError(f"split: {n} elements along axis {axis} do not make {count} equal parts: give the sizes in a list")
+        parts = (n // count,) * count
+    else:
+        parts = integers("split", "num_or_size_splits", num_or_size_splits)
+        rest = n - builtins.sum(p for p in parts if p != -1)
+        parts = tuple([rest if p == -1 else p for p in parts])
+        if builtins.sum(parts) != n or (parts and min(parts) < 0):
+            raise errors.ShapeError(f"split: parts of {parts} elements do not make up the {n} elements along axis {axis}")
+    starts = [builtins.sum(parts[:k]) for k in builtins.range(len(parts))]
+    at = [0] * x.ndim
+    return [_block(x, (*at[:axis], s, *at[axis + 1 :]), (*x.shape[:axis], p, *x.shape[axis + 1 :])) for s, p in zip(starts, parts)]
+
+
+def unstack(value, num=None, axis=0, name="unstack"):
+    """The parts along `axis`, which they lose: the inverse of stack."""
+    x = to_tensor(value, "unstack")
+    axis = axis_of("unstack", axis, x.ndim)
+    n = x.shape[axis]
+    if num not in (None, n):
+        raise errors.ShapeError(f"unstack: there are {n} parts along axis {axis}, not {num}")
+    strides = strides_of(x.shape)
+    shape, left = (*x.shape[:axis], *x.shape[axis + 1 :]), (*strides[:axis], *strides[axis + 1 :])
+    return [ops.view(x, shape=shape, strides=left, offset=k * strides[axis]) for k in builtins.range(n)]
+
+
+# ------------------------------------------------------------------------------------------------------------- joining
+def concat(values, axis, name="concat"):
+    """Tensors one after the other along `axis`; their other sizes are equal."""
+    xs = tensors("concat", *(values if isinstance(values, (list, tuple)) else [values]))
+    if not xs:
+        raise errors.InvalidArgumentError("concat: there is nothing to join: `values` is empty")
+    axis = axis_of("concat", axis, xs[0].ndim)
+    first = xs[0].shape
+    for k, x in enumerate(xs[1:], 1):
+        if x.ndim != len(first) or any(n != m and a != axis for a, (n, m) in enumerate(zip(first, x.shape))):
+            raise errors.ShapeError(f"concat: Dimensions must be equal but for axis {axis}: shape[0] = {errors.brackets(first)} "
+                                    f"vs. shape[{k}] = {errors.brackets(x.shape)}")  # fmt: skip
+    return ops.concat(*xs, axis=axis)
+
+
+def stack(values, axis=0, name="stack"):
+    """Tensors of one shape as the parts of a new dimension `axis`."""
+    xs = tensors("stack", *values)
+    if not xs:
+        raise errors.InvalidArgumentError("stack: there is nothing to join: `values` is empty")
+    shape = xs[0].shape
+    for k, x in enumerate(xs[1:], 1):
+        if x.shape != shape:
+            raise errors.ShapeError(f"stack: Shapes of all inputs must match: values[0].shape = {errors.brackets(shape)} "
+                                    f"!= values[{k}].shape = {errors.brackets(x.shape)}")  # fmt: skip
+    axis = axis_of("stack", axis, len(shape) + 1)
+    wide = (*shape[:axis], 1, *shape[axis:])
+    return ops.concat(*[ops.reshape(x, shape=wide) for x in xs], axis=axis)
+
+
+def meshgrid(*args, indexing="xy", name="meshgrid"):
+    """For n vectors, n tensors of rank n: each vector along its own dimension (`indexing="xy"`: the first two swapped)."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', got {indexing!r}")
+    xs = [reshape(x, (-1,)) for x in tensors("meshgrid", *args)]
+    place = list(builtins.range(len(xs)))
+    if indexing == "xy" and len(xs) > 1:
+        place[:2] = [1, 0]
+    shape = [0] * len(xs)
+    for x, k in zip(xs, place):
+        shape[k] = x.shape[0]
+    return [ops.view(x, shape=tuple(shape), strides=tuple([int(a == k) for a in builtins.range(len(xs))]), offset=0) for x, k in zip(xs, place)]
+
+
+# ------------------------------------------------------------------------------------------------------------- repeating
+def tile(input, multiples, name=None):
+    """The whole tensor multiples[k] times along dimension k."""
+    x = to_tensor(input, "tile")
+    times = sizes("tile", "multiples", multiples)
+    if len(times) != x.ndim:
+        raise errors.ShapeError(f"tile: Expected multiples argument to be a vector of length {x.ndim} but got length {len(times)}")
+    shape, strides = [], []
+    for m, n, s in zip(times, x.shape, strides_of(x.shape)):
+        shape += [m, n] if m != 1 else [n]
+        strides += [0, s] if m != 1 else [s]
+    y = ops.view(x, shape=tuple(shape), strides=tuple(strides), offset=0)
+    return ops.reshape(y, shape=tuple([m * n for m, n in zip(times, x.shape)]))
+
+
+def repeat(input, repeats, axis=None, name=None):
+    """Each element of dimension `axis` several times, next to each other; without `axis`, of the flat tensor.
+
+    repeats  an integer, or one for each element
+    """
+    x = to_tensor(input, "repeat")
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = axis_of("repeat", axis, x.ndim)
+    n, times = x.shape[axis], sizes("repeat", "repeats", repeats)
+    if len(times) == n != 1:
+        return ops.gather(x, _constant(np.repeat(np.arange(n), times)), axis=axis, batch_dims=0)
+    if len(times) != 1:
+        raise errors.ShapeError(f"repeat: {len(times)} repeats for the {n} elements of axis {axis}")
+    strides = strides_of(x.shape)
+    y = ops.view(x, shape=(*x.shape[: axis + 1], times[0], *x.shape[axis + 1 :]),
+                 strides=(*strides[: axis + 1], 0, *strides[axis + 1 :]), offset=0)  # fmt: skip
+    return ops.reshape(y, shape=(*x.shape[:axis], n * times[0], *x.shape[axis + 1 :]))
+
+
+def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
+    """paddings[k][0] elements before and paddings[k][1] after along dimension k.
+
+    mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
+    """
+    x = to_tensor(tensor, "pad")
+    edges = np.array(sizes("pad", "paddings", paddings if hasattr(paddings, "__array__") else np.array(paddings))).reshape(-1, 2)
+    if len(edges) != x.ndim:
+        raise errors.ShapeError(f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got {len(edges)}")
+    kind = str(mode).upper()
+    if kind == "CONSTANT":
+        return _pad_constant(x, edges, constant_values)
+    if kind not in ("REFLECT", "SYMMETRIC"):
+        raise ValueError(f"pad: Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")
+    for a, edge in enumerate(edges):
+        widest = x.shape[a] - (kind == "REFLECT")
+        if edge.max() > widest:
+            raise errors.ShapeError(f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}")
+        if edge.any():
+            index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
+            x = ops.gather(x, _constant(index), axis=a, batch_dims=0)
+    return x
+
+
+def _pad_constant(x, edges, value):
+    shape = tuple([n + int(e.sum()) for n, e in zip(x.shape, edges)])
+    strides = strides_of(shape)
+    y = ops.unview(x, shape=shape, strides=strides, offset=builtins.sum(int(e[0]) * s for e, s in zip(edges, strides)))
+    if type(value) in (int, float) and value == 0:
+        return y
+    inside = np.zeros(shape, bool)
+    inside[tuple([builtins.slice(int(e[0]), int(e[0]) + n) for e, n in zip(edges, x.shape)])] = True
+    return ops.where(_constant(inside), y, to_tensor(value, "pad", like=x))
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+def strides_of(shape):
+    """Elements from one place to the next along each dimension of a C-contiguous array."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def _block(x, begin, size):
+    strides = strides_of(x.shape)
+    return ops.view(x, shape=tuple(size), strides=strides, offset=builtins.sum(b * s for b, s in zip(begin, strides)))
+
+
+def _constant(array):
+    return to_tensor(array)
+
+
+def _shape_of(x):
+    given = getattr(x, "shape", None)
+    return given if isinstance(given, tuple) else to_tensor(x, "shape").shape
+
+
+def _resolve(old, new):
+    """`new` with its -1 replaced."""
+    size = product(old)
+    if -1 not in new:
+        if product(new) == size and (not new or min(new) >= 0):
+            return new
+    elif new.count(-1) == 1:
+        known = -product(new)
+        if known > 0 and size % known == 0:
+            return tuple([size // known if n == -1 else n for n in new])
+        if known == 0 == size:
+            return tuple([0 if n == -1 else n for n in new])
+    raise errors.bad_size("reshape", old, size, new)
+
+
+def _broadcast(name, a, b):
+    n = max(len(a), len(b))
+    pairs = list(zip((1,) * (n - len(a)) + tuple(a), (1,) * (n - len(b)) + tuple(b)))
+    if any(x != y and 1 not in (x, y) for x, y in pairs):
+        raise errors.unlike_shapes(name, a, b)
+    return tuple([y if x == 1 else x for x, y in pairs])
+
+
+def _key(k, begin, end, stride, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask):
+    bit = 1 << k
+    if ellipsis_mask & bit:
+        return Ellipsis
+    if new_axis_mask & bit:
+        return None
+    if shrink_axis_mask & bit:
+        return begin
+    return builtins.slice(None if begin_mask & bit else begin, None if end_mask & bit else end, stride)
