@@ -22,8 +22,10 @@ def tensor(x, name="convert_to_tensor", dtype=None, like=None):
 
 
 def tensors(name, *xs):
-    """The operands as tensors: those that are no tensors take the dtype of the first that is one."""
+    """The operands as tensors: Python's numbers take the dtype of the first that is a tensor, else of the first array."""
     like = next((x for x in xs if is_tensor(x)), None)
+    if like is None:
+        like = next((x for x in xs if hasattr(x, "dtype")), None)
     if like is not None:
         like = tensor(like, name)
     return [tensor(x, name, like=like) for x in xs]

@@ -87,7 +87,7 @@ def linspace(start, stop, num, name=None, axis=0):
     if not a.dtype.is_floating:
         a, b = to_tensor(a.numpy().astype(dtype_or(None).as_numpy_dtype)), to_tensor(b.numpy().astype(dtype_or(None).as_numpy_dtype))
     axis = axis_of("linspace", axis, max(a.ndim, b.ndim) + 1)
-    t = np.linspace(0, 1, count)
+    t = np.linspace(0, 1, count).astype(a.dtype.as_numpy_dtype)
     if not (is_tensor(start) or is_tensor(stop)):
         dtype = np.result_type(a.dtype.as_numpy_dtype, b.dtype.as_numpy_dtype)
         return to_tensor(np.linspace(a.numpy().astype("f8"), b.numpy().astype("f8"), count, axis=axis).astype(dtype))

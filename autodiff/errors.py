@@ -174,6 +174,13 @@ def bad_key(key):
                      f"valid indices, got {shorten(key)}")  # fmt: skip
 
 
+# ------------------------------------------------------------------------------------------------------------------ matrices
+def no_decomposition(function, error):
+    """A matrix without inverse, or that is not positive definite; `error` is NumPy's."""
+    advice = "the matrix must be symmetric positive definite" if function == "cholesky" else "Input matrix is not invertible"
+    return InvalidArgumentError(f"{function}: {advice} ({error})")
+
+
 # -------------------------------------------------------------------------------------------------------------------- tapes
 TAPE_USED_UP = ("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
                 "make it GradientTape(persistent=True) to ask again")  # fmt: skip

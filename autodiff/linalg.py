@@ -243,7 +243,7 @@ def band_part(input, num_lower, num_upper, name=None):
 # ----------------------------------------------------------------------------------------------------------- decompositions
 def inv(input, adjoint=False, name=None):
     """The inverse of square matrices, or of their transposes.  Raises InvalidArgumentError where there is none."""
-    y = _numpy("inv", ops.inv, _square("inv", input))
+    y = ops.inv(_square("inv", input))
     return matrix_transpose(y) if adjoint else y
 
 
@@ -267,7 +267,7 @@ def logdet(matrix, name=None):
 
 def cholesky(input, name=None):
     """The lower triangular L with L @ transpose(L) = input, which is symmetric positive definite; only its lower half is read."""
-    return _numpy("cholesky", ops.cholesky, _square("cholesky", input))
+    return ops.cholesky(_square("cholesky", input))
 
 
 def solve(matrix, rhs, adjoint=False, name=None):
@@ -276,7 +276,7 @@ def solve(matrix, rhs, adjoint=False, name=None):
     a, b = _square("solve", a), _matrix("solve", b)
     if a.shape[-1] != b.shape[-2]:
         raise errors.unlike_matrices("solve", a.shape, b.shape, a.shape[-1], b.shape[-2])
-    return _numpy("solve", ops.solve, matrix_transpose(a) if adjoint else a, b)
+    return ops.solve(a, b, adjoint=1 if adjoint else 0)
 
 
 def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None):
@@ -355,14 +355,6 @@ def _square(name, x):
     if x.shape[-1] != x.shape[-2]:
         raise errors.ShapeError(f"{name}: Input matrix must be square, got shape {x.shape}")
     return x
-
-
-def _numpy(name, row, *operands):
-    try:
-        return row(*operands)
-    except np.linalg.LinAlgError as error:
-        advice = {"cholesky": "it must be symmetric positive definite", "inv": "Input is not invertible", "solve": "Input matrix is not invertible"}
-        raise errors.InvalidArgumentError(f"{name}: {advice[name]} ({error})") from None
 
 
 def _one_diagonal(name, k):
