@@ -26,7 +26,7 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
         held = tensors_of(x, n)
         y = elementwise_array(op, x, n)
     else:
-        y = Tensor.__new__(Tensor)
+        y = new_tensor()
         y.code = ad_ops[op].gives if ad_ops[op].gives >= 0 else code
         if code >= AD_I32 and code <= AD_I64:
             check_division(op, x)
@@ -128,13 +128,94 @@ cdef object raise_status(int status, int op, const Operand *x, int n):
 # -------------------------------------------------------------------------------------------------------------- operators
 cdef inline object unary(int op, object x):
     cdef Operand operand[3]
+    cdef Tensor a = scalar_operand(x, 255)
+    if a is not None:
+        return unary_scalar(op, a)
     if kind_of(x, operand) != TENSOR:
         return NotImplemented
     return elementwise(op, operand, 1)
 
 
+cdef inline Tensor scalar_operand(object value, int other):
+    """A tensor or variable that is a floating scalar, or a number beside one; None: take the long way."""
+    cdef Tensor t
+    if type(value) is Tensor:
+        t = <Tensor>value
+    elif PyFloat_CheckExact(value):
+        return scalar(other, value_of(PyFloat_AS_DOUBLE(value), other)) if other <= AD_F64 else None
+    elif PyLong_CheckExact(value):
+        return scalar(other, value_of(PyLong_AsDouble(value), other)) if other <= AD_F64 else None
+    elif isinstance(value, VariableCore):
+        t = read(<VariableCore>value)
+    else:
+        return None
+    return None if t.is_array or t.code > AD_F64 or (other <= AD_F64 and t.code != other) else t
+
+
+cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
+    """What `elementwise` and `record` do, for two floating scalars of one dtype."""
+    cdef Tensor y = new_tensor()
+    cdef ad_program *p = ad_current
+    cdef ad_instruction *last
+    cdef int64_t i, j
+    cdef uint64_t seen
+    cdef ad_value nothing
+    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
+    if ad_cpu.scalar_forward(op, a.code, a.value, b.value, nothing, &y.value) != AD_OK:
+        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
+    if p is NULL or not ad_ops[op].differentiable:
+        return y
+    while p is not NULL:
+        i, j = slot_in(a, p), slot_in(b, p)
+        seen = ((p.code[i].seen if i >= 0 else 0) | (p.code[j].seen if j >= 0 else 0)) & p.recording
+        if seen:
+            if i < 0:
+                i = emit(p, AD_LEAF, a, 0, 0, 0, 0)
+                j = slot_in(b, p)               # a may be b
+            if j < 0:
+                j = emit(p, AD_LEAF, b, 0, 0, 0, 0)
+            append(p, op, y, i, j, seen)
+        p = p.next
+    return y
+
+
+cdef Tensor unary_scalar(int op, Tensor a):
+    """What `elementwise` and `record` do, for a floating scalar."""
+    cdef Tensor y = new_tensor()
+    cdef ad_program *p = ad_current
+    cdef int64_t i
+    cdef uint64_t seen
+    cdef ad_value nothing
+    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
+    if ad_cpu.scalar_forward(op, a.code, a.value, nothing, nothing, &y.value) != AD_OK:
+        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
+    if p is NULL or not ad_ops[op].differentiable:
+        return y
+    while p is not NULL:
+        i = slot_in(a, p)
+        seen = p.code[i].seen & p.recording if i >= 0 else 0
+        if seen:
+            append(p, op, y, i, 0, seen)
+        p = p.next
+    return y
+
+
 cdef object binary(int op, object x, object y):
     """x (op) y, where one of them is a tensor or variable."""
+    cdef Tensor a, b
+    a = scalar_operand(x, 255)
+    if a is not None:
+        b = scalar_operand(y, a.code)
+        if b is not None:
+            return binary_scalar(op, a, b)
+    elif PyLong_CheckExact(x) or PyFloat_CheckExact(x):
+        b = scalar_operand(y, 255)
+        if b is not None:
+            return binary_scalar(op, scalar_operand(x, b.code), b)
+    return binary_general(op, x, y)
+
+
+cdef object binary_general(int op, object x, object y):
     cdef Operand operand[3]
     cdef int kx = kind_of(x, &operand[0]), ky = kind_of(y, &operand[1])
     cdef object keep_x, keep_y
@@ -212,13 +293,12 @@ cdef Tensor cast_operand(const Operand *x, int code):
 
 
 cdef object power(object x, object y, object z):
-    cdef Operand operand[3]
     if z is not None:
         raise TypeError("pow: a tensor has no third argument (modulus); use (x ** y) % z")
     # x ** 2 is by far the most frequent power, and its derivative needs none.
-    if (PyLong_CheckExact(y) or PyFloat_CheckExact(y)) and y == 2 and kind_of(x, operand) == TENSOR and operand[0].code != AD_BOOL:
-        if operand[0].code <= AD_F64 or PyLong_CheckExact(y):
-            return elementwise(AD_OP_square, operand, 1)
+    if PyLong_CheckExact(y) and PyLong_AsDouble(y) == 2 or PyFloat_CheckExact(y) and PyFloat_AS_DOUBLE(y) == 2:
+        if is_tensor(x) and (PyLong_CheckExact(y) or x.dtype.is_floating):
+            return unary(AD_OP_square, x)
     return binary(AD_OP_pow, x, y)
 
 

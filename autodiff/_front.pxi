@@ -26,9 +26,18 @@ cdef class Operator:
 
     def __call__(self, *args, **kwargs):
         cdef Operand x[3]
+        cdef Tensor a
         if len(args) == self.n and not kwargs:
-            if self.n == 1 and kind_of(args[0], x) == TENSOR:
-                return elementwise(self.op, x, 1)
+            if self.n == 1:
+                a = scalar_operand(args[0], 255)
+                if a is not None:
+                    return unary_scalar(self.op, a)
+                if kind_of(args[0], x) == TENSOR:
+                    return elementwise(self.op, x, 1)
+            elif self.n == 2 and (is_tensor(args[0]) or is_tensor(args[1])):
+                y = binary(self.op, args[0], args[1])
+                if y is not NotImplemented:
+                    return y
             return apply(self.row, args, {})
         return apply(self.row, self.bind(args, kwargs), {})
 

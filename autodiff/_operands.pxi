@@ -49,11 +49,11 @@ cdef inline int kind_of(object value, Operand *x) except -1:
     if type(value) is Tensor:
         set_operand(x, <Tensor>value)
         return TENSOR
+    if PyFloat_CheckExact(value) or PyLong_CheckExact(value):
+        return NUMBER
     if isinstance(value, VariableCore):
         set_operand(x, read(<VariableCore>value))
         return TENSOR
-    if PyFloat_CheckExact(value) or PyLong_CheckExact(value):
-        return NUMBER
     if isinstance(value, (float, int, np.number, np.bool_)) and not isinstance(value, np.complexfloating):
         return NUMBER
     return OTHER
@@ -68,9 +68,9 @@ cdef int take_number(object value, int code, Operand *x, int op) except -1:
     x.code = code
     x.value.bits = 0
     if code == AD_F64:
-        x.value.f64 = PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else float(value)
+        x.value.f64 = double_of(value)
     elif code == AD_F32:
-        x.value.f32 = <float>(PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else float(value))
+        x.value.f32 = <float>double_of(value)
     elif code == AD_BOOL:
         if not isinstance(value, (bool, np.bool_)):
             raise errors.cannot_convert(op_name(op), value, "bool")
@@ -86,6 +86,14 @@ cdef int take_number(object value, int code, Operand *x, int op) except -1:
         else:
             x.value.i64 = whole
     return 0
+
+
+cdef inline double double_of(object number) except? -1.0:
+    if PyFloat_CheckExact(number):
+        return PyFloat_AS_DOUBLE(number)
+    if PyLong_CheckExact(number):
+        return PyLong_AsDouble(number)
+    return float(number)
 
 
 cdef inline str op_name(int op):
@@ -234,6 +242,6 @@ cdef Tensor from_array(object value, int code, str name):
 NUMPY_DTYPES = [np.dtype(d.as_numpy_dtype) for d in dtypes.DTYPES]
 
 
-def is_tensor(value):
+cpdef bint is_tensor(object value):
     """Is it a tensor or a variable?"""
     return type(value) is Tensor or isinstance(value, VariableCore)

@@ -5,6 +5,12 @@
 
 cdef extern from *:
     """
+    typedef struct ad_place {
+        ad_program *program;
+        uint32_t generation, slot;
+        struct ad_place *next;
+    } ad_place;
+
     #if defined(__GLIBC__)
     #define AD_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
     #else
@@ -13,57 +19,96 @@ cdef extern from *:
     /* The programs that record in this thread, linked by `next`; NULL: nobody does. */
     static AD_THREAD ad_program *ad_current;
     """
+    ctypedef struct Place "ad_place":
+        ad_program *program
+        uint32_t generation
+        uint32_t slot
+        Place *next
+
     ad_program *ad_current
-
-
-cdef struct Place:
-    ad_program *program
-    uint32_t generation
-    uint32_t slot
-    Place *next
 
 
 # -------------------------------------------------------------------------------------------------------------- programs
 cdef enum:
-    POOL = 32
+    POOL = 16
     TAPES = 64                                  # bits in an instruction's `seen`
-
-cdef ad_program *pool[POOL]
-cdef int pooled = 0
 
 
 @cython.final
 cdef class Program:
-    """The Python side of one ad_program, held by its tapes; when the last one is gone the memory is reused."""
+    """The Python side of one ad_program, with the tapes that share it.  When the last of them is gone its memory is reset and it
+    waits in `pool` for the next one."""
     cdef ad_program *p
-    cdef int entered                            # tapes of it that are recording or paused inside their block
+    cdef int tapes                              # alive
+    cdef int entered                            # recording, or paused inside their block
+    cdef int swept                              # sweeps under way, whose callbacks may drop the last tape
     cdef void *thread                           # where `ad_current` of the recording thread stands
-    cdef list variables                         # as they were first read
+    cdef PyObject **variables                   # as they were first read: n_variables of them, owned
+    cdef int n_variables, room
     cdef list calls                             # the backward functions of AD_CALL instructions
 
     def __dealloc__(self):
-        global pooled
-        if self.p is NULL:
-            return
-        ad_program_reset(self.p)
-        self.p.host = NULL
-        if self.entered == 0 and pooled < POOL:  # one that was never left may still be some thread's current program
-            pool[pooled] = self.p
-            pooled += 1
+        drop_variables(self)
+        free(self.variables)
+        if self.p is not NULL:
+            ad_program_reset(self.p)            # the struct itself stays: places may still point to it
+            self.p.host = NULL
+
+
+cdef PyObject *pool[POOL]                       # Programs, owned
+cdef int pooled = 0
 
 
 cdef Program new_program():
     global pooled
-    cdef Program program = Program.__new__(Program)
+    cdef Program program
     if pooled:
         pooled -= 1
-        program.p = pool[pooled]
-    else:
-        program.p = <ad_program *>calloc(1, sizeof(ad_program))
-        if program.p is NULL:
-            raise MemoryError("GradientTape: no memory for a program")
+        program = <Program>pool[pooled]
+        Py_DECREF(program)
+        return program
+    program = Program.__new__(Program)
+    program.p = <ad_program *>calloc(1, sizeof(ad_program))
+    if program.p is NULL:
+        raise MemoryError("GradientTape: no memory for a program")
     program.p.host = <void *>program            # borrowed: cleared when the Program goes
     return program
+
+
+cdef void give_back(Program program) noexcept:
+    """If no tape and no sweep needs it any more, reset the program and keep it for the next tape."""
+    global pooled
+    if program.tapes or program.swept:
+        return
+    ad_program_reset(program.p)
+    drop_variables(program)
+    program.calls = None
+    if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
+        Py_INCREF(program)
+        pool[pooled] = <PyObject *>program
+        pooled += 1
+
+
+cdef int add_variable(Program program, object v) except -1:
+    cdef PyObject **grown
+    if program.n_variables == program.room:
+        grown = <PyObject **>realloc(program.variables, (2 * program.room + 8) * sizeof(PyObject *))
+        if grown is NULL:
+            raise MemoryError("GradientTape: no memory to note another variable")
+        program.variables = grown
+        program.room = 2 * program.room + 8
+    Py_INCREF(v)
+    program.variables[program.n_variables] = <PyObject *>v
+    program.n_variables += 1
+    return 0
+
+
+cdef void drop_variables(Program program) noexcept:
+    cdef int n = program.n_variables
+    program.n_variables = 0
+    while n:
+        n -= 1
+        Py_XDECREF(program.variables[n])
 
 
 cdef void link(ad_program *p) noexcept:
@@ -145,6 +190,21 @@ cdef uint32_t emit(ad_program *p, int op, Tensor t, uint32_t a, uint32_t b, uint
     else:
         put_in(t, p, slot)
     return slot
+
+
+cdef inline int append(ad_program *p, int op, Tensor y, int64_t a, int64_t b, uint64_t seen) except -1:
+    """`emit` for the result of an operation of one or two scalars, in its first program."""
+    cdef uint32_t slot
+    if y.place.program is not NULL:
+        emit(p, op, y, <uint32_t>a, <uint32_t>b, 0, seen)
+        return 0
+    slot = ad_emit(p, op, y.code, 0, <uint32_t>a, <uint32_t>b, 0, seen, y.value)
+    if slot == AD_NO_SLOT:
+        raise MemoryError("autodiff: no memory to record another operation")
+    y.place.program = p
+    y.place.generation = p.generation
+    y.place.slot = slot
+    return 0
 
 
 cdef inline bint seen_now(Tensor t) noexcept:

@@ -21,22 +21,24 @@ cdef struct Ends:
     int64_t top, lowest
 
 
-cdef list sweep(TapeCore tape, list targets, list seeds, list sources):
-    """The gradient by each source, or None."""
+cdef list sweep(TapeCore tape, object targets, list seeds, list sources):
+    """The gradient by each source, or None.  `targets` is a list, or the only target."""
     cdef int64_t few[24]
     cdef uint32_t few_keep[12]
     cdef Ends ends
-    cdef int total = len(targets) + len(sources), k
-    cdef bint recorded = False
+    cdef bint several = type(targets) is list
+    cdef int total
     cdef list results
-    ends.n_targets, ends.n_sources = len(targets), len(sources)
+    ends.n_targets = len(<list>targets) if several else 1
+    ends.n_sources = len(sources)
+    total = ends.n_targets + ends.n_sources
     ends.targets = &few[0] if total <= 24 else <int64_t *>malloc(total * sizeof(int64_t))
     ends.keep = &few_keep[0] if ends.n_sources <= 12 else <uint32_t *>malloc(ends.n_sources * sizeof(uint32_t))
     try:
         if ends.targets is NULL or ends.keep is NULL:
             raise MemoryError("gradient: no memory for the slots of sources")
         ends.sources = ends.targets + ends.n_targets
-        find_ends(tape, targets, sources, &ends)
+        find_ends(tape, targets if several else None, targets, sources, &ends)
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_sources
         elif is_followed(tape, &ends, seeds):
@@ -48,17 +50,21 @@ cdef list sweep(TapeCore tape, list targets, list seeds, list sources):
             free(ends.targets)
         if ends.keep is not &few_keep[0]:
             free(ends.keep)
-    add_identities(tape, targets, seeds, sources, results)
+    if several:
+        for k in range(ends.n_targets):
+            add_identities(tape, (<list>targets)[k], None if seeds is None else seeds[k], sources, results)
+    else:
+        add_identities(tape, targets, None, sources, results)
     return results
 
 
-cdef int find_ends(TapeCore tape, list targets, list sources, Ends *ends) except -1:
+cdef int find_ends(TapeCore tape, list targets, object only, list sources, Ends *ends) except -1:
     cdef const ad_program *p = tape.program.p
     cdef int64_t slot
     cdef int k
     ends.top, ends.lowest = -1, p.n
     for k in range(ends.n_targets):
-        x = targets[k]
+        x = only if targets is None else targets[k]
         if type(x) is Tensor:
             slot = slot_in(<Tensor>x, p)
             if slot >= 0 and not p.code[slot].seen & tape.bit:
@@ -92,17 +98,15 @@ cdef bint is_followed(TapeCore tape, const Ends *ends, list seeds) except -1:
     return False
 
 
-cdef int add_identities(TapeCore tape, list targets, list seeds, list sources, list results) except -1:
+cdef int add_identities(TapeCore tape, object target, object seed, list sources, list results) except -1:
     """A target that is itself a source counts as 1, also where the tape never saw it."""
-    cdef int k, j
-    for k in range(len(targets)):
-        x = targets[k]
-        for j in range(len(sources)):
-            if sources[j] is x and source_slot(tape, x) < 0:
-                t = x if type(x) is Tensor else (<VariableCore>x).tensor
-                if (<Tensor>t).code > AD_F64:
-                    continue
-                one = filled((<Tensor>t).code, t, 1.0) if seeds is None else seeds[k]
+    cdef Py_ssize_t j
+    cdef Tensor t
+    for j in range(len(sources)):
+        if sources[j] is target and source_slot(tape, target) < 0:
+            t = target if type(target) is Tensor else (<VariableCore>target).tensor
+            if t.code <= AD_F64:
+                one = filled(t.code, t, 1.0) if seed is None else seed
                 results[j] = one if results[j] is None else apply(ops.add, (results[j], one), {})
     return 0
 
@@ -150,10 +154,11 @@ cdef list sweep_fast(TapeCore tape, const Ends *ends, list seeds):
     cdef ad_sweep s
     cdef int64_t n = ends.top - tape.start + 1, i
     cdef int k, end
-    cdef list results = []
+    cdef list results = [None] * ends.n_sources
     s.program, s.base, s.at, s.to, s.bit = p, tape.start, ends.top, ends.lowest, tape.bit
     s.keep, s.n_keep, s.status = ends.keep, ends.n_sources, AD_OK
     s.adj = take_adjoints(n)
+    program.swept += 1
     try:
         for k in range(ends.n_targets):
             if ends.targets[k] >= 0:
@@ -172,13 +177,15 @@ cdef list sweep_fast(TapeCore tape, const Ends *ends, list seeds):
             step_in_python(program, &s)
             s.at -= 1
         for k in range(ends.n_sources):
-            results.append(adjoint_tensor(&s, ends.sources[k]))
+            results[k] = adjoint_tensor(&s, ends.sources[k])
     finally:
         if p.arrays:
             for i in range(n):
                 if s.adj[i].bits != AD_EMPTY and p.code[s.base + i].flags & AD_IS_ARRAY:
                     ad_array_release(s.adj[i].array)
         give_adjoints(s.adj, n)
+        program.swept -= 1
+        give_back(program)
     return results
 
 
@@ -190,6 +197,9 @@ cdef int seed_adjoint(ad_sweep *s, int64_t slot, object seed) except -1:
         return add_share(s, slot, <Tensor>seed)
     one = value_of(1.0, target.dtype)
     if not target.flags & AD_IS_ARRAY:
+        if s.adj[slot - s.base].bits == AD_EMPTY:
+            s.adj[slot - s.base] = one
+            return 0
         return add_share(s, slot, scalar(target.dtype, one))
     a = ad_array_uniform(target.dtype, target.value.array.ndim, target.value.array.shape)
     if a is NULL:
@@ -359,34 +369,39 @@ cdef list sweep_recorded(TapeCore tape, const Ends *ends, list seeds):
     cdef int64_t i, r
     cdef int k
     cdef dict adj = {}
-    keep = {ends.sources[k] for k in range(ends.n_sources)}
-    for k in range(ends.n_targets):
-        if ends.targets[k] >= 0:
-            seed = filled(p.code[ends.targets[k]].dtype, tensor_at(p, ends.targets[k]), 1.0) if seeds is None else seeds[k]
-            add_to(adj, ends.targets[k], seed)
-    for i in range(ends.top, ends.lowest - 1, -1):
-        if i not in adj or p.code[i].op == AD_LEAF:
-            continue
-        if p.code[i].op == AD_RESULT:
-            adj.setdefault(<int64_t>p.code[i].a, True)
-            continue
-        if p.code[i].op == AD_ALIAS:
-            if p.code[p.code[i].a].seen & tape.bit:
-                add_to(adj, p.code[i].a, adj[i])
-            continue
-        if p.code[i].op == AD_CALL:
-            dys = [adj[r] if r in adj else zero_at(p, r) for r in result_slots(p, i)]
-            shares = call_back(program, i, dys)
-        else:
-            shares = rule_shares(program, i, tape.bit, adj[i])
-        for k in range(len(shares)):
-            if shares[k] is not None:
-                r = ad_operand(p, &p.code[i], k)
-                if p.code[r].seen & tape.bit:
-                    add_to(adj, r, fit(p, r, <Tensor>shares[k], i))
-        if i not in keep:
-            adj.pop(i)
-    return [adj.get(ends.sources[k]) for k in range(ends.n_sources)]
+    program.swept += 1
+    try:
+        keep = {ends.sources[k] for k in range(ends.n_sources)}
+        for k in range(ends.n_targets):
+            if ends.targets[k] >= 0:
+                seed = filled(p.code[ends.targets[k]].dtype, tensor_at(p, ends.targets[k]), 1.0) if seeds is None else seeds[k]
+                add_to(adj, ends.targets[k], seed)
+        for i in range(ends.top, ends.lowest - 1, -1):
+            if i not in adj or p.code[i].op == AD_LEAF:
+                continue
+            if p.code[i].op == AD_RESULT:
+                adj.setdefault(<int64_t>p.code[i].a, True)
+                continue
+            if p.code[i].op == AD_ALIAS:
+                if p.code[p.code[i].a].seen & tape.bit:
+                    add_to(adj, p.code[i].a, adj[i])
+                continue
+            if p.code[i].op == AD_CALL:
+                dys = [adj[r] if r in adj else zero_at(p, r) for r in result_slots(p, i)]
+                shares = call_back(program, i, dys)
+            else:
+                shares = rule_shares(program, i, tape.bit, adj[i])
+            for k in range(len(shares)):
+                if shares[k] is not None:
+                    r = ad_operand(p, &p.code[i], k)
+                    if p.code[r].seen & tape.bit:
+                        add_to(adj, r, fit(p, r, <Tensor>shares[k], i))
+            if i not in keep:
+                adj.pop(i)
+        return [adj.get(ends.sources[k]) for k in range(ends.n_sources)]
+    finally:
+        program.swept -= 1
+        give_back(program)
 
 
 cdef int add_to(dict adj, int64_t slot, object share) except -1:

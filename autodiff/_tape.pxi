@@ -3,6 +3,10 @@
 UNCONNECTED_NONE, UNCONNECTED_ZERO = "none", "zero"
 
 
+cdef enum:
+    FEW_WATCHED = 4
+
+
 cdef class TapeCore:
     """What autodiff.GradientTape is made of.  A tape is one bit of `seen` in a program that it shares with the tapes around
     it; slots before `start` are never seen by that bit."""
@@ -13,7 +17,9 @@ cdef class TapeCore:
     cdef bint accessed                          # watches variables by itself
     cdef bint entered
     cdef bint used                              # asked for its one set of gradients
-    cdef list watched                           # variables, once the program is gone
+    cdef PyObject *few_watched[FEW_WATCHED]     # the variables, owned, once the program is gone: n_watched of them ...
+    cdef int n_watched
+    cdef list watched                           # ... or all of them here, where they are more
     cdef object __weakref__
 
     def __cinit__(self, persistent=False, watch_accessed_variables=True):
@@ -25,11 +31,13 @@ cdef class TapeCore:
             if self.entered:
                 leave(self)
             forget(self)
+        forget_variables(self)
 
     def __enter__(self):
         if self.entered:
             raise errors.TapeError("Tape is still recording, This can happen if you try to re-enter an already-active tape.")
         if self.program is None:
+            forget_variables(self)
             join(self)
         enter(self)
         return self
@@ -61,14 +69,20 @@ cdef class TapeCore:
         self.recording()
         leave(self)
         forget(self)
-        self.watched = None
+        forget_variables(self)
         join(self)
         enter(self)
 
     def watched_variables(self):
         """The variables that this tape follows, a tuple in the order of their creation."""
-        variables = variables_seen(self) if self.program is not None else self.watched or []
-        return tuple(sorted(variables, key=lambda v: v.order))
+        cdef int k
+        if self.program is not None:
+            variables = variables_seen(self)
+        elif self.watched is not None:
+            variables = self.watched
+        else:
+            variables = [<object>self.few_watched[k] for k in range(self.n_watched)]
+        return tuple(sorted(variables, key=by_order))
 
     def gradient(self, target, sources, output_gradients=None, unconnected_gradients=UNCONNECTED_NONE):
         """Return the gradient of the sum of the targets by each source.
@@ -92,16 +106,22 @@ cdef class TapeCore:
         >>> tape.gradient(y, x)
         <ad.Tensor: shape=(), dtype=float32, numpy=6.0>
         """
-        cdef list flat, results, targets
+        cdef list flat, results
         cdef bint zeros = zeros_wanted(unconnected_gradients)
         if self.program is None:
             raise errors.TapeError(errors.TAPE_USED_UP if self.used else errors.TAPE_NEVER_ENTERED)
-        targets = [target] if type(target) is Tensor else targets_of(target)
+        targets = target if is_tensor(target) else targets_of(target)
         if type(sources) is list and not nested(<list>sources):
             flat = <list>sources
+        elif is_tensor(sources):
+            flat = [sources]
         else:
             flat = sources_of(sources)
-        seeds = None if output_gradients is None else seeds_of(targets, output_gradients)
+        if output_gradients is None:
+            seeds = None
+        else:
+            targets = targets if type(targets) is list else [targets]
+            seeds = seeds_of(targets, output_gradients)
         if self.entered and not self.persistent:
             self.program.p.recording &= ~self.bit
             self.program.p.accessed &= ~self.bit
@@ -115,7 +135,7 @@ cdef class TapeCore:
             forget(self)
         if flat is sources:
             return results
-        if type(sources) is Tensor or isinstance(sources, VariableCore):
+        if is_tensor(sources):
             return results[0]
         return nest_pack(sources, results)
 
@@ -159,6 +179,7 @@ cdef int join(TapeCore tape) except -1:
     p.taken |= tape.bit
     tape.start = p.n
     tape.program = program
+    program.tapes += 1
     return 0
 
 
@@ -189,21 +210,42 @@ cdef void leave(TapeCore tape) noexcept:
 cdef int forget(TapeCore tape) except -1:
     """Give up the program, and the memory with it if nobody else holds it."""
     cdef ad_program *p = tape.program.p
-    if p.taken == tape.bit:
-        tape.watched = tape.program.variables   # all of them are this tape's
+    cdef Program program
+    cdef int k
+    if p.taken == tape.bit and tape.program.n_variables <= FEW_WATCHED:    # all of them are this tape's
+        for k in range(tape.program.n_variables):
+            tape.few_watched[k] = tape.program.variables[k]
+            Py_INCREF(<object>tape.few_watched[k])
+        tape.n_watched = tape.program.n_variables
     else:
         tape.watched = variables_seen(tape)
     p.taken &= ~tape.bit
     p.spent |= tape.bit
+    program = tape.program
     tape.program = None
+    program.tapes -= 1
+    give_back(program)
     return 0
+
+
+cdef void forget_variables(TapeCore tape) noexcept:
+    tape.watched = None
+    while tape.n_watched:
+        tape.n_watched -= 1
+        Py_DECREF(<object>tape.few_watched[tape.n_watched])
+
+
+def by_order(v):
+    return (<VariableCore>v).order
 
 
 cdef list variables_seen(TapeCore tape):
     cdef const ad_program *p = tape.program.p
     cdef int64_t slot
+    cdef int k
     seen = []
-    for v in tape.program.variables or []:
+    for k in range(tape.program.n_variables):
+        v = <object>tape.program.variables[k]
         slot = slot_in((<VariableCore>v).root, p)
         if slot >= 0 and p.code[slot].seen & tape.bit:
             seen.append(v)

@@ -1,7 +1,73 @@
 # Tensor: an immutable value, scalar inline or array by reference, and its place in the programs that saw it.
 
+cdef extern from *:
+    """
+    /* Tensors come and go with every operation.  These two functions do what Cython's do (PyErr_Fetch, a wrapper around
+     * __dealloc__, PyObject_Malloc) in a third of the time.  The struct repeats the fields of `Tensor` below, in their order;
+     * check_layout makes sure of it. */
+    typedef struct {
+        PyObject_HEAD
+        ad_value value;
+        uint8_t code;
+        int is_array;
+        ad_place place;
+        PyObject *origin, *weakrefs;
+    } ad_tensor;
+
+    enum { AD_FREE_TENSORS = 1024 };
+    static PyTypeObject *ad_tensor_type;
+    static ad_tensor *ad_free_tensors[AD_FREE_TENSORS];         /* under the GIL */
+    static int ad_free_tensor_count;
+
+    static inline PyObject *ad_tensor_new(void)
+    {
+        ad_tensor *t = ad_free_tensor_count ? ad_free_tensors[--ad_free_tensor_count]
+                                            : PyObject_Malloc(sizeof(ad_tensor));
+        if (t == NULL)
+            return PyErr_NoMemory();
+        memset((char *)t + sizeof(PyObject), 0, sizeof *t - sizeof(PyObject));
+        return PyObject_Init((PyObject *)t, ad_tensor_type);
+    }
+
+    static void ad_tensor_dealloc(PyObject *o)
+    {
+        ad_tensor *t = (ad_tensor *)o;
+        if (t->weakrefs)
+            PyObject_ClearWeakRefs(o);
+        if (t->is_array && t->value.array)
+            ad_array_release(t->value.array);
+        if (t->origin)
+            Py_DECREF(t->origin);
+        while (t->place.next) {
+            ad_place *place = t->place.next;
+            t->place.next = place->next;
+            free(place);
+        }
+        if (ad_free_tensor_count < AD_FREE_TENSORS)
+            ad_free_tensors[ad_free_tensor_count++] = t;
+        else
+            PyObject_Free(t);
+    }
+
+    static void ad_tensor_own(PyTypeObject *type)
+    {
+        ad_tensor_type = type;
+        type->tp_dealloc = ad_tensor_dealloc;
+    }
+    """
+    ctypedef struct ad_tensor:
+        ad_value value
+        uint8_t code
+        int is_array
+        Place place
+        PyObject *origin
+        PyObject *weakrefs
+
+    Tensor new_tensor "(struct __pyx_obj_8autodiff_5_core_Tensor *)ad_tensor_new" ()
+    void ad_tensor_own(PyTypeObject *type)
+
+
 @cython.final
-@cython.freelist(256)
 cdef class Tensor:
     """An immutable array of numbers, as tensorflow.Tensor.
 
@@ -24,16 +90,6 @@ cdef class Tensor:
 
     def __init__(self, *args, **kwargs):
         raise TypeError("Tensor: tensors are made by constant(value) or convert_to_tensor(value)")
-
-    def __dealloc__(self):
-        cdef Place *place
-        if self.is_array and self.value.array is not NULL:
-            ad_array_release(self.value.array)
-        Py_XDECREF(self.origin)
-        while self.place.next is not NULL:
-            place = self.place.next
-            self.place.next = place.next
-            free(place)
 
     def __hash__(self):
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
@@ -229,8 +285,21 @@ cdef class Reference:
 
 
 # ------------------------------------------------------------------------------------------------------------ making them
-cdef inline Tensor scalar(int code, ad_value value):
+cdef int check_layout() except -1:
     cdef Tensor t = Tensor.__new__(Tensor)
+    cdef ad_tensor *c = <ad_tensor *>(<PyObject *>t)
+    if (&c.value is not &t.value or &c.code is not &t.code or &c.place is not &t.place or &c.origin is not &t.origin
+            or (<PyTypeObject *>Tensor).tp_basicsize != sizeof(ad_tensor)):
+        raise SystemError("autodiff: ad_tensor does not repeat the fields of Tensor")
+    return 0
+
+
+check_layout()
+ad_tensor_own(<PyTypeObject *>Tensor)
+
+
+cdef inline Tensor scalar(int code, ad_value value):
+    cdef Tensor t = new_tensor()
     t.code = code
     t.value = value
     return t
@@ -238,7 +307,7 @@ cdef inline Tensor scalar(int code, ad_value value):
 
 cdef Tensor wrap(ad_array *a):
     """A tensor of the array, whose reference it takes over; rank 0 becomes a scalar."""
-    cdef Tensor t = Tensor.__new__(Tensor)
+    cdef Tensor t = new_tensor()
     t.code = a.dtype
     if a.ndim == 0:
         t.value.bits = 0
@@ -252,7 +321,7 @@ cdef Tensor wrap(ad_array *a):
 
 cdef inline Tensor tensor_of(int code, bint is_array, ad_value value):
     """A tensor of a value that stands elsewhere too."""
-    cdef Tensor t = Tensor.__new__(Tensor)
+    cdef Tensor t = new_tensor()
     t.code = code
     t.value = value
     t.is_array = is_array

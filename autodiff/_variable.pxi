@@ -20,7 +20,7 @@ cdef class VariableCore:
         global variables_made
         self.order = variables_made
         variables_made += 1
-        self.root = Tensor.__new__(Tensor)
+        self.root = new_tensor()
 
     cpdef _start(self, Tensor value, bint trainable):
         """Give it its first value."""
@@ -148,7 +148,6 @@ cdef int read_in(VariableCore v, ad_program *p) except -1:
 cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) except -1:
     """A new slot for the value, seen by `bits`."""
     cdef uint32_t slot
-    cdef Program program
     if v.tensor.code > AD_F64:
         return 0
     if root < 0:
@@ -157,11 +156,8 @@ cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) exce
         slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, 0, 0, bits | p.code[root].seen)
     if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
         put_in(v.root, p, slot)
-        program = <Program>p.host
-        if program.variables is None:
-            program.variables = []
         if root < 0:
-            program.variables.append(v)
+            add_variable(<Program>p.host, v)
     return 0
 
 
@@ -176,3 +172,25 @@ cdef Tensor snapshot(VariableCore v):
             put_in(copy, p, <uint32_t>slot)
         p = p.next
     return copy
+
+
+cdef extern from *:
+    """
+    /* Cython's method tables make a Python subclass look its operators up by name at every use, at 50 ns a time.  Give it
+     * the slots of its base, but for those it defines itself. */
+    static void ad_inherit_operators(PyTypeObject *type)
+    {
+        void **to = (void **)type->tp_as_number, **from = (void **)type->tp_base->tp_as_number;
+        for (size_t i = 0; i < sizeof(PyNumberMethods) / sizeof(void *); i++)
+            if (from[i] != NULL)
+                to[i] = from[i];
+        type->tp_richcompare = type->tp_base->tp_richcompare;
+    }
+    """
+    void ad_inherit_operators(PyTypeObject *type)
+
+
+def inherit_operators(type cls not None):
+    """Give a Python subclass of VariableCore that defines none of its operators the operators of the core."""
+    ad_inherit_operators(<PyTypeObject *>cls)
+    return cls

@@ -1,10 +1,11 @@
 """Variable: a tensor that can be assigned and that tapes watch by themselves."""
 
 from . import dtypes, errors, ops
-from ._core import Tensor, VariableCore, convert, tensor_from_numpy
+from ._core import VariableCore, convert, inherit_operators, tensor_from_numpy
 from .shapes import TensorShape
 
 
+@inherit_operators
 class Variable(VariableCore):
     """A tensor that can be assigned, as tensorflow.Variable.
 
