@@ -173,13 +173,17 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
 
 # --------------------------------------------------------------------------------------------------------------- diagonals
 def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, align="RIGHT_LEFT"):
-    """Matrices whose k-th diagonal is the last dimension of `diagonal`, and padding_value elsewhere.  k > 0: above the main one."""
+    """Matrices whose k-th diagonal is the last dimension of `diagonal`, and padding_value elsewhere.  k > 0: above the main one.
+
+    num_rows, num_cols  their sizes; square unless one is given, then as small as the diagonal allows
+    """
     x, k = to_tensor(diagonal, "diag"), _one_diagonal("diag", k)
     if not x.ndim:
         raise errors.low_rank("diag", x.shape, 1)
     n = x.shape[-1]
-    rows = n + max(-k, 0) if num_rows == -1 else integer("diag", "num_rows", num_rows)
-    columns = n + max(k, 0) if num_cols == -1 else integer("diag", "num_cols", num_cols)
+    square = n + abs(k) if num_rows == num_cols == -1 else 0
+    rows = max(n + max(-k, 0), square) if num_rows == -1 else integer("diag", "num_rows", num_rows)
+    columns = max(n + max(k, 0), square) if num_cols == -1 else integer("diag", "num_cols", num_cols)
     if _length(rows, columns, k) != n:
         raise errors.ShapeError(f"diag: {n} elements are not diagonal {k} of a matrix of {rows} rows and {columns} columns")
     y = ops.unview(x, **_diagonal((*x.shape[:-1], rows, columns), k))

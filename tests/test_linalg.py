@@ -1,0 +1,248 @@
+"""ad.linalg agrees with NumPy, its gradients with differences; misuse is said in full."""
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff import errors, linalg
+from differences import check_gradients, gradient
+
+RNG = np.random.default_rng(5)
+A = RNG.standard_normal((2, 3, 3)) + 3 * np.eye(3)
+M = RNG.standard_normal((2, 3, 4))
+S = A @ A.transpose(0, 2, 1)
+V = np.array([3.0, -4.0, 12.0])
+
+
+def same(got, expected, rtol=1e-13):
+    expected = np.asarray(expected)
+    assert got.shape == expected.shape and got.dtype == expected.dtype, (got, expected.dtype)
+    np.testing.assert_allclose(got.numpy(), expected, rtol=rtol, atol=1e-14)
+
+
+def T(x):
+    return np.swapaxes(x, -1, -2)
+
+
+# ---------------------------------------------------------------------------------------------------------------- products
+@pytest.mark.parametrize("flip_a", [False, True])
+@pytest.mark.parametrize("flip_b", [False, True])
+def test_matmul_with_any_transposes(flip_a, flip_b):
+    a, b = RNG.standard_normal((2, 1, 3, 4)), RNG.standard_normal((5, 4, 2))
+    given = T(a) if flip_a else a, T(b) if flip_b else b
+    same(linalg.matmul(*given, transpose_a=flip_a, transpose_b=flip_b), a @ b)
+    same(linalg.matmul(*given, adjoint_a=flip_a, adjoint_b=flip_b), a @ b)
+    check_gradients(lambda x, y: linalg.matmul(x, y, flip_a, flip_b) ** 2, *given)
+
+
+def test_matmul_of_integers_and_into_another_dtype():
+    same(linalg.matmul([[1, 2]], [[3], [4]]), np.int32([[11]]))
+    same(linalg.matmul([[1.0, 2.0]], [[3.0], [4.0]], output_type="float64"), np.array([[11.0]]))
+
+
+def test_matvec():
+    same(linalg.matvec(M, V[:1].repeat(4)), M @ V[:1].repeat(4))
+    same(linalg.matvec(M, V, transpose_a=True), T(M) @ V)
+    same(linalg.matvec(M[0], RNG.standard_normal((5, 4)) * 0), np.zeros((5, 3)))
+    check_gradients(lambda a, x: linalg.matvec(a, x) ** 2, M, RNG.standard_normal((2, 4)))
+    check_gradients(lambda a, x: linalg.matvec(a, x, True) ** 2, M, V)
+
+
+def test_transposes_and_cross_products():
+    same(linalg.matrix_transpose(M), T(M))
+    same(linalg.adjoint(M), T(M))
+    a, b = RNG.standard_normal((4, 3)), RNG.standard_normal((4, 3))
+    same(linalg.cross(a, b), np.cross(a, b))
+    check_gradients(linalg.cross, a, b)
+
+
+# ------------------------------------------------------------------------------------------------------------------- norms
+@pytest.mark.parametrize("ord", ["euclidean", 1, 2, 3, 0.5, 2.5, np.inf])
+@pytest.mark.parametrize("axis", [None, 1, [-1]], ids=str)
+def test_vector_norms(ord, axis):
+    numpy_ord = 2 if ord == "euclidean" else ord
+    for keepdims in (None, True):
+        x = M.reshape(-1) if axis is None else M
+        expected = np.linalg.norm(x, numpy_ord, axis[0] if isinstance(axis, list) else axis, bool(keepdims) and axis is not None)
+        same(linalg.norm(M, ord, axis, keepdims), np.reshape(expected, (1, 1, 1)) if axis is None and keepdims else expected)
+    check_gradients(lambda t: linalg.norm(t, ord, axis), M)
+
+
+@pytest.mark.parametrize("ord", ["euclidean", "fro", 1, 2, np.inf])
+@pytest.mark.parametrize("axis", [(-2, -1), (2, 0)])
+def test_matrix_norms(ord, axis):
+    for keepdims in (False, True):
+        same(linalg.norm(M, ord, axis, keepdims), np.linalg.norm(M, "fro" if ord == "euclidean" else ord, axis, keepdims))
+    check_gradients(lambda t: linalg.norm(t, ord, axis), M)
+
+
+def test_norms_of_tiny_and_huge_vectors():
+    for size in (1e-300, 1e300):
+        for ord, length in (("euclidean", 13), (1, 19), (3, 12.227506), (np.inf, 12)):
+            assert float(linalg.norm(V * size, ord)) / size == pytest.approx(length)
+            assert np.isfinite(gradient(lambda t: linalg.norm(t, ord), V * size)[0]).all()
+
+
+def test_norms_have_the_gradient_zero_at_zero():
+    for ord in ("euclidean", 1, 3, 0.5):
+        same(linalg.norm(np.zeros(2), ord), np.float64(0))
+        assert gradient(lambda t: linalg.norm(t, ord), np.zeros(2))[0].tolist() == [0, 0]
+
+
+def test_normalize_and_global_norm():
+    unit, length = linalg.normalize(V)
+    same(unit, V / 13)
+    same(length, np.array([13.0]))
+    same(linalg.global_norm([V, None, np.array(84.0)]), np.float64(85))
+    assert gradient(lambda t: linalg.global_norm([t]), np.zeros(2))[0].tolist() == [0, 0]
+
+
+def test_clipping_by_norm():
+    same(linalg.clip_by_norm(V, 26.0), V, 0)
+    same(linalg.clip_by_norm(V, 6.5), V / 2)
+    same(linalg.clip_by_norm(M, 0.5, axes=[2]), M * np.minimum(1, 0.5 / np.linalg.norm(M, axis=2, keepdims=True)))
+    same(linalg.clip_by_norm(np.zeros(2), 1.0), np.zeros(2))
+    clipped, length = linalg.clip_by_global_norm([V, None], 6.5)
+    same(clipped[0], V / 2)
+    same(length, np.float64(13))
+    assert clipped[1] is None
+    same(linalg.clip_by_global_norm([V], 6.5, use_norm=26.0)[0][0], V / 4)
+    check_gradients(lambda t: linalg.clip_by_norm(t, 6.5), V)
+    check_gradients(lambda t: linalg.clip_by_global_norm([t, t * t], 6.5)[0], V)
+
+
+# --------------------------------------------------------------------------------------------------------------- diagonals
+def test_diagonals_made():
+    for k in (-2, -1, 0, 1):
+        same(linalg.diag(V, k=k), np.diag(V, k))
+        check_gradients(lambda d: linalg.diag(d, k=k) ** 2, V)
+    same(linalg.diag(M)[1, 2], np.diag(M[1, 2]))
+    same(linalg.diag(V[:2], k=1, num_rows=2, num_cols=4), np.array([[0, 3.0, 0, 0], [0, 0, -4.0, 0]]))
+    same(linalg.diag([1, 2], padding_value=7), np.int32([[1, 7], [7, 2]]))
+    same(linalg.tensor_diag([[1.0, 2.0]]), np.diag([1.0, 2.0]).reshape(1, 2, 1, 2).astype("f4"))
+
+
+def test_diagonals_taken():
+    for k in (-2, -1, 0, 1, 3):
+        same(linalg.diag_part(M, k=k), np.diagonal(M, k, 1, 2))
+        check_gradients(lambda x: linalg.diag_part(x, k=k) ** 2, M)
+    same(linalg.trace(A), np.trace(A, axis1=1, axis2=2))
+    same(linalg.tensor_diag_part(np.arange(16.0).reshape(2, 2, 2, 2)), np.array([[0, 5.0], [10, 15]]))
+    check_gradients(lambda x: linalg.trace(x) ** 2, A)
+
+
+def test_diagonals_replaced():
+    for k in (-1, 0, 2):
+        d = np.diagonal(M, k, 1, 2) * 2
+        expected = M.copy()
+        rows, columns = np.nonzero(np.eye(3, 4, k))
+        expected[:, rows, columns] = d
+        same(linalg.set_diag(M, d, k=k), expected)
+        check_gradients(lambda x, y: linalg.set_diag(x, y, k=k) ** 2, M, d)
+
+
+def test_bands():
+    for lower, upper in ((0, 0), (1, -1), (-1, 0), (-1, -1), (0, 2)):
+        expected = np.where([[(lower < 0 or i - j <= lower) and (upper < 0 or j - i <= upper) for j in range(4)] for i in range(3)], M, 0)
+        same(linalg.band_part(M, lower, upper), expected)
+
+
+# ----------------------------------------------------------------------------------------------------------- decompositions
+def test_inverse_and_determinant():
+    same(linalg.inv(A), np.linalg.inv(A))
+    same(linalg.inv(A, adjoint=True), T(np.linalg.inv(A)))
+    same(linalg.det(A), np.linalg.det(A))
+    sign, size = linalg.slogdet(-A)
+    same(sign, np.linalg.slogdet(-A)[0])
+    same(size, np.linalg.slogdet(-A)[1])
+    same(linalg.logdet(S), np.linalg.slogdet(S)[1])
+    for f in (linalg.inv, linalg.det, lambda x: linalg.slogdet(x)[1]):
+        check_gradients(f, A)
+
+
+def test_equations():
+    same(linalg.solve(A, M), np.linalg.solve(A, M))
+    same(linalg.solve(A, M, adjoint=True), np.linalg.solve(T(A), M))
+    same(linalg.triangular_solve(A, M), np.linalg.solve(np.tril(A), M))
+    same(linalg.triangular_solve(A, M, lower=False), np.linalg.solve(np.triu(A), M))
+    same(linalg.cholesky_solve(np.linalg.cholesky(S), M), np.linalg.solve(S, M), 1e-11)
+    check_gradients(linalg.solve, A, M)
+    check_gradients(lambda a, b: linalg.solve(a, b, adjoint=True), A, M)
+    check_gradients(lambda a, b: linalg.triangular_solve(a, b, False, True), A, M)
+
+
+def test_least_squares():
+    a, b = RNG.standard_normal((5, 2)), RNG.standard_normal((5, 3))
+    same(linalg.lstsq(a, b), np.linalg.lstsq(a, b)[0], 1e-11)
+    same(linalg.lstsq(T(a), b[:2]), np.linalg.lstsq(T(a), b[:2])[0], 1e-11)
+    same(linalg.lstsq(a, b, 0.5), np.linalg.solve(T(a) @ a + 0.5 * np.eye(2), T(a) @ b), 1e-11)
+    check_gradients(linalg.lstsq, a, b)
+
+
+def test_cholesky():
+    same(linalg.cholesky(S), np.linalg.cholesky(S))
+    check_gradients(lambda x: linalg.cholesky(x + linalg.matrix_transpose(x)), S)
+
+
+def test_eigenvalues_and_vectors():
+    values, vectors = linalg.eigh(S)
+    same(values, np.linalg.eigh(S)[0])
+    same(linalg.eigvalsh(S), np.linalg.eigvalsh(S))
+    same(linalg.matmul(S, vectors), vectors.numpy() * values.numpy()[:, None, :], 1e-10)
+
+    def symmetric(x):
+        return x + linalg.matrix_transpose(x)
+
+    check_gradients(lambda x: linalg.eigvalsh(symmetric(x)) ** 2, S)
+    check_gradients(lambda x: linalg.eigh(symmetric(x))[1] ** 2, S)  # squares: the sign of a vector is free
+
+
+def test_float32_stays_float32():
+    a = A.astype("f4")
+    for f in (linalg.inv, linalg.det, linalg.norm, linalg.trace, lambda x: linalg.cholesky(linalg.matmul(x, x, False, True))):
+        assert f(a).dtype == "float32"
+        assert gradient(f, a)[0].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: linalg.matmul(M, M), errors.ShapeError, "matmul: (2, 3, 4) @ (2, 3, 4): the inner sizes 4 and 3 differ"),
+        (lambda: linalg.matmul(M, M, transpose_a=True, transpose_b=True), errors.ShapeError,
+         "matmul: (2, 3, 4) @ (2, 3, 4): the inner sizes 3 and 4 differ"),
+        (lambda: linalg.matmul(V, M), errors.ShapeError,
+         "matmul: Shape (3,) must have rank at least 2; use ad.linalg.matvec(a, x) or ad.tensordot"),
+        (lambda: linalg.matmul(M, M, transpose_a=True, adjoint_a=True), ValueError,
+         "matmul: Only one of `transpose_a` and `adjoint_a` can be True"),
+        (lambda: linalg.matvec(M, V), errors.ShapeError, "matvec: (2, 3, 4) @ (3,): the inner sizes 4 and 3 differ"),
+        (lambda: linalg.matvec(V, V), errors.ShapeError, "matvec: Shape (3,) must have rank at least 2"),
+        (lambda: linalg.cross(M, M), errors.ShapeError, "cross: the last dimension must have 3 elements, got shape (2, 3, 4)"),
+        (lambda: linalg.norm(M, "abc"), ValueError, "norm: ord must be 'euclidean', 'fro', inf or a positive number, got 'abc'"),
+        (lambda: linalg.norm(M, -1), ValueError, "norm: ord must be 'euclidean', 'fro', inf or a positive number, got -1"),
+        (lambda: linalg.norm(M, "fro"), ValueError, "norm: ord 'fro' is of matrices: give a pair of axes; of vectors it is 'euclidean'"),
+        (lambda: linalg.norm(M, 3, (0, 1)), ValueError, "norm: ord of matrices must be 'euclidean', 'fro', 1, 2 or inf, got 3"),
+        (lambda: linalg.norm(M, 2, (0, 1, 2)), ValueError, "norm: axis must be None, an integer or a pair of integers, got (0, 1, 2)"),
+        (lambda: linalg.norm(M, 1, 3), errors.ShapeError, "norm: axis 3 is out of range for rank 3: expected -3 to 2"),
+        (lambda: linalg.norm([1, 2]), errors.DtypeError, "norm: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
+        (lambda: linalg.global_norm(V), TypeError, "global_norm: t_list must be a list, got array([ 3., -4., 12.])"),
+        (lambda: linalg.diag(V, num_rows=2), errors.ShapeError, "diag: 3 elements are not diagonal 0 of a matrix of 2 rows and 3 columns"),
+        (lambda: linalg.diag(V, k=(0, 1)), errors.UnimplementedError,
+         "diag: k = (0, 1): one diagonal at a time; bands of several are not implemented"),
+        (lambda: linalg.diag_part(M, k=4), errors.ShapeError, "diag_part: there is no diagonal 4 in matrices of shape (3, 4)"),
+        (lambda: linalg.set_diag(M, V), errors.ShapeError, "set_diag: diagonal 0 of a tensor of shape (2, 3, 4) has shape (2, 3), got (3,)"),
+        (lambda: linalg.tensor_diag_part(M), errors.ShapeError, "tensor_diag_part: both halves of the shape must be equal, got (2, 3, 4)"),
+        (lambda: linalg.trace(V), errors.ShapeError, "diag_part: Shape (3,) must have rank at least 2"),
+        (lambda: linalg.inv(M), errors.ShapeError, "inv: Input matrix must be square, got shape (2, 3, 4)"),
+        (lambda: linalg.inv(np.zeros((2, 2))), errors.InvalidArgumentError, "inv: Input matrix is not invertible (Singular matrix)"),
+        (lambda: linalg.solve(np.zeros((2, 2)), np.ones((2, 1))), errors.InvalidArgumentError,
+         "solve: Input matrix is not invertible (Singular matrix)"),
+        (lambda: linalg.solve(A, V), errors.ShapeError, "solve: Shape (3,) must have rank at least 2"),
+        (lambda: linalg.solve(A, M[:, :2]), errors.ShapeError, "solve: (2, 3, 3) @ (2, 2, 4): the inner sizes 3 and 2 differ"),
+        (lambda: linalg.cholesky(-np.eye(2)), errors.InvalidArgumentError,
+         "cholesky: the matrix must be symmetric positive definite (Matrix is not positive definite)"),
+    ],
+)  # fmt: skip
+def test_misuse_is_said(call, error, text):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text

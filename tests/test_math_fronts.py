@@ -1,0 +1,307 @@
+"""The fronts of ad.math: NumPy's numbers, TensorFlow's arguments, texts of errors in full.  The rows behind them have
+test_rows.py."""
+
+import inspect
+
+import numpy as np
+import pytest
+import scipy.special
+
+import autodiff as ad
+from autodiff import errors, math
+from differences import check_gradients, gradient
+
+X = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -2.0]])
+
+
+def same(got, expected, rtol=0.0):
+    expected = np.asarray(expected)
+    assert got.shape == expected.shape and got.dtype == expected.dtype, (got, expected.dtype)
+    np.testing.assert_allclose(got.numpy(), expected, rtol=rtol, atol=0)
+
+
+# ------------------------------------------------------------------------------------------------------------- reductions
+REDUCTIONS = {
+    math.reduce_sum: np.sum,
+    math.reduce_mean: np.mean,
+    math.reduce_prod: np.prod,
+    math.reduce_max: np.max,
+    math.reduce_min: np.min,
+    math.reduce_variance: np.var,
+    math.reduce_std: np.std,
+    math.reduce_euclidean_norm: lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
+    math.reduce_logsumexp: lambda x, axis=None, keepdims=False: scipy.special.logsumexp(x, axis=axis, keepdims=keepdims),
+}
+EACH = pytest.mark.parametrize("front, numpy", REDUCTIONS.items(), ids=lambda f: getattr(f, "__name__", ""))
+AXES = [None, 0, 1, -1, -2, (0, 1), [1], (-1, 0), np.array(1), np.array([0, 1])]
+
+
+@EACH
+@pytest.mark.parametrize("axis", AXES, ids=str)
+def test_a_reduction_takes_any_axes(front, numpy, axis):
+    plain = tuple(np.atleast_1d(axis).tolist()) if axis is not None else None
+    for keepdims in (False, True):
+        same(front(ad.constant(X), axis, keepdims), numpy(X, axis=plain, keepdims=keepdims), 1e-15)
+        same(front(input_tensor=X, axis=axis, keepdims=keepdims, name="x"), numpy(X, axis=plain, keepdims=keepdims), 1e-15)
+
+
+@EACH
+def test_a_reduction_over_no_axis_takes_each_element_by_itself(front, numpy):
+    if front not in (math.reduce_variance, math.reduce_std, math.reduce_euclidean_norm):
+        same(front(ad.constant(X), []), X, 1e-15)
+    assert front(2.5).shape == ()
+    assert front(np.zeros((2, 0, 3)), 0).shape == (0, 3)
+
+
+@EACH
+def test_a_reductions_gradients_are_those_of_differences(front, numpy):
+    for axis in (None, 0, [-1]):
+        check_gradients(lambda x: front(x, axis) ** 2, X)
+
+
+@EACH
+def test_a_reduction_says_which_axes_there_are(front, numpy):
+    name = front.__name__
+    for axis, text in ((2, "axis 2 is out of range for rank 2: expected -2 to 1"), ((0, 0), "axes (0, 0) name one axis twice"),
+                       ([0, -3], "axis -3 is out of range for rank 2: expected -2 to 1")):  # fmt: skip
+        with pytest.raises(errors.ShapeError) as caught:
+            front(X, axis)
+        assert str(caught.value) == f"{name}: {text}"
+    with pytest.raises(TypeError) as caught:
+        front(X, 0.5)
+    assert str(caught.value) == f"{name}: axis must be an integer, got 0.5"
+
+
+def test_masks_are_reduced():
+    mask = np.array([[True, False], [True, True]])
+    for axis in (None, 0, 1):
+        same(math.reduce_all(mask, axis), mask.all(axis=axis))
+        same(math.reduce_any(mask, axis), mask.any(axis=axis))
+
+
+def test_integers_are_reduced_as_integers():
+    same(math.reduce_sum([1, 2]), np.int32(3))
+    same(math.reduce_prod([2, 3]), np.int32(6))
+    same(math.reduce_max([[1, 5], [7, 2]], 1), np.int32([5, 7]))
+    same(math.count_nonzero([[0, 2], [1, 3]]), np.int64(3))
+    same(math.count_nonzero([[0, 2], [1, 3]], axis=0, keepdims=True, dtype="int32"), np.int32([[1, 2]]))
+    same(math.zero_fraction([0.0, 1.0, 0.0, 0.0]), np.float32(0.75))
+
+
+def test_variance_of_numbers_far_from_zero_has_all_digits():
+    same(math.reduce_variance(np.array([1e9, 1e9 + 1, 1e9 + 2])), np.float64(2 / 3), 1e-15)
+    assert gradient(math.reduce_variance, np.array([1e9, 1e9 + 1, 1e9 + 2]))[0] == pytest.approx([-2 / 3, 0, 2 / 3])
+
+
+def test_std_and_its_gradient_are_zero_at_a_constant():
+    for x in ([0.1, 0.1, 0.1], [5.0], [1e30, 1e30]):
+        for dtype in ("f4", "f8"):
+            x = np.array(x, dtype)
+            same(math.reduce_std(x), x.dtype.type(0))
+            assert gradient(math.reduce_std, x)[0].tolist() == [0.0] * len(x)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1.0, 1e160, 1e300])
+def test_norm_and_std_neither_overflow_nor_vanish(size):
+    x = np.array([3.0, -4.0]) * size
+    same(math.reduce_euclidean_norm(x), np.float64(5 * size), 1e-15)
+    assert gradient(math.reduce_euclidean_norm, x)[0] == pytest.approx([0.6, -0.8], rel=1e-15)
+    same(math.reduce_std(x), np.float64(3.5 * size), 1e-15)
+
+
+def test_norm_at_special_points():
+    assert gradient(math.reduce_euclidean_norm, np.zeros(2))[0].tolist() == [0, 0]
+    same(math.reduce_euclidean_norm([np.inf, 1.0]), np.float32(np.inf))
+    assert np.isnan(math.reduce_euclidean_norm([np.nan, 1.0]).numpy())
+    minus_zero = gradient(math.reduce_euclidean_norm, np.array([1.0, -0.0]))[0][1]
+    assert 1 / minus_zero == -np.inf
+
+
+# ------------------------------------------------------------------------------------------------------------ scans, places
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scans(exclusive, reverse):
+    def scan(accumulate, neutral, x, axis):
+        x = np.flip(x, axis) if reverse else x
+        y = accumulate(x, axis=axis)
+        if exclusive:
+            first = np.full_like(np.take(y, [0], axis), neutral)
+            y = np.concatenate([first, np.delete(y, -1, axis)], axis)
+        return np.flip(y, axis) if reverse else y
+
+    for axis in (0, -1):
+        for front, accumulate, neutral in ((math.cumsum, np.cumsum, 0), (math.cumprod, np.cumprod, 1),
+                                           (math.cumulative_logsumexp, np.logaddexp.accumulate, -np.inf)):  # fmt: skip
+            got = front(X, axis, exclusive=exclusive, reverse=reverse)
+            same(got, scan(accumulate, neutral, X, axis), 1e-14)
+            check_gradients(lambda x: ad.exp(front(x, axis, exclusive, reverse)), X)
+
+
+def test_argmax_and_argmin():
+    same(math.argmax(X), X.argmax(0))
+    same(math.argmin(X, axis=-1, output_type="int32"), X.argmin(1).astype("i4"))
+    with pytest.raises(errors.ShapeError) as caught:
+        math.argmax(np.zeros((0, 2)))
+    assert str(caught.value) == "argmax: Reduction axis 0 is empty in shape (0, 2)"
+
+
+def test_softmax_along_any_axis():
+    for axis in (None, 0, 1):
+        same(math.softmax(X, axis), scipy.special.softmax(X, -1 if axis is None else axis), 1e-15)
+        same(math.log_softmax(X, axis), scipy.special.log_softmax(X, -1 if axis is None else axis), 1e-14)
+        check_gradients(lambda x: math.softmax(x, axis) * math.log_softmax(x, axis), X)
+    with pytest.raises(errors.DtypeError) as caught:
+        math.softmax([1, 2])
+    assert str(caught.value) == "softmax: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"
+
+
+# --------------------------------------------------------------------------------------------------------------- elementwise
+def test_elementwise_fronts_take_tensorflows_keywords():
+    same(math.atan2(y=1.0, x=2.0), np.arctan2(np.float32(1), np.float32(2)), 1e-7)
+    same(math.pow(x=3.0, y=2.0), np.float32(9))
+    same(math.exp(x=0.0, name="e"), np.float32(1))
+    same(math.softplus(features=0.0), np.float32(np.log(2)), 1e-7)
+    same(math.clip_by_value(t=[0.0, 5.0], clip_value_min=1.0, clip_value_max=2.0), np.float32([1, 2]))
+    assert list(inspect.signature(math.squared_difference).parameters) == ["x", "y", "name"]
+    assert list(inspect.signature(math.divide_no_nan).parameters) == ["x", "y", "name"]
+
+
+def test_every_name_is_there_and_documented():
+    for name in math.__all__:
+        front = getattr(math, name)
+        assert callable(front) and front.__doc__, name
+
+
+def test_cast():
+    same(math.cast([1.7, -1.7], "int32"), np.int32([1, -1]))
+    same(math.cast([0, 3], "bool"), np.array([False, True]))
+    same(math.cast(True, "float64"), np.float64(1))
+    x = ad.constant([1.0])
+    assert math.cast(x, "float32") is x
+    assert gradient(lambda x: math.cast(x, "float64") * 2, np.float32(3)) == [2.0]
+
+
+def test_quotients_and_products_without_nan():
+    same(math.divide_no_nan([1.0, 0.0, 3.0], [0.0, 0.0, 2.0]), np.float32([0, 0, 1.5]))
+    same(math.multiply_no_nan([np.inf, np.nan, 3.0], [0.0, 0.0, 2.0]), np.float32([0, 0, 6]))
+    same(math.reciprocal_no_nan([0.0, 4.0]), np.float32([0, 0.25]))
+    same(math.xdivy([0.0, 1.0], [0.0, 4.0]), np.float32([0, 0.25]))
+    assert gradient(math.divide_no_nan, 1.0, 0.0) == [0, 0]
+    for front in (math.divide_no_nan, math.multiply_no_nan, math.xdivy):
+        check_gradients(front, X, X + 4)
+
+
+def test_logit_and_entropy():
+    p = np.array([1e-20, 0.1, 0.25, 0.4999999, 0.5, 0.6, 0.999])
+    same(math.logit(p), scipy.special.logit(p), 1e-15)
+    same(math.entr(p), scipy.special.entr(p), 1e-15)
+    same(math.entr(0.0), np.float32(0))
+    check_gradients(lambda x: math.logit(x) + math.entr(x), p[1:], step=1e-4)
+
+
+def test_sums_of_lists():
+    same(math.add_n([X, X, X]), 3 * X)
+    same(math.accumulate_n([X]), X)
+    same(math.scalar_mul(2.0, ad.constant(X)), 2 * X)
+    same(math.polyval([1.0, 2.0, 3.0], ad.constant(X)), np.polyval([1.0, 2.0, 3.0], X))
+    assert [g.tolist() for g in gradient(lambda a, b: math.add_n([a, b, a]), [1.0], [2.0])] == [[2], [1]]
+    x = ad.constant(X)
+    assert math.add_n([x]) is not x
+
+
+def test_parts_of_a_real_number():
+    same(math.real(X), X)
+    same(math.conj(X), X)
+    same(math.imag(X), np.zeros_like(X))
+    same(math.angle(X), np.angle(X))
+
+
+def test_l2_normalize_and_lbeta():
+    same(math.l2_normalize([3.0, 4.0]), np.float32([0.6, 0.8]), 1e-7)
+    same(math.l2_normalize(X, axis=1), X / np.linalg.norm(X, axis=1, keepdims=True), 1e-15)
+    a = np.array([[0.5, 2.0], [3.0, 4.0]])
+    same(math.lbeta(a), scipy.special.betaln(a[:, 0], a[:, 1]), 1e-14)
+    check_gradients(lambda x: math.l2_normalize(x, 0), X)
+
+
+# -------------------------------------------------------------------------------------------------------------- integers
+def test_counts():
+    same(math.bincount([1, 3, 1]), np.int32([0, 2, 0, 1]))
+    same(math.bincount([1, 3], minlength=5), np.int32([0, 1, 0, 1, 0]))
+    same(math.bincount([1, 3, 0], maxlength=2), np.int32([1, 1]))
+    same(math.bincount([1, 0, 1], weights=[0.5, 2.0, 1.0]), np.float32([2, 1.5]))
+    same(math.confusion_matrix([0, 1, 1], [0, 0, 1]), np.int32([[1, 0], [1, 1]]))
+    same(math.confusion_matrix([0], [1], num_classes=2, weights=[0.5], dtype="float32"), np.float32([[0, 0.5], [0, 0]]))
+    same(math.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1), np.array([True, False]))
+    same(math.invert_permutation([2, 0, 1]), np.int32([1, 2, 0]))
+    assert math.is_non_decreasing([1, 1, 2]) and not math.is_non_decreasing([2, 1])
+    assert math.is_strictly_increasing([1, 2]) and not math.is_strictly_increasing([1, 1])
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: math.cumsum(X, 2), errors.ShapeError, "cumsum: axis 2 is out of range for rank 2: expected -2 to 1"),
+        (lambda: math.cumsum(1.0), errors.ShapeError, "cumsum: axis 0 is out of range: a scalar has no axes"),
+        (lambda: math.scalar_mul(X, X), errors.ShapeError, "scalar_mul: Only scalar multiply works, got shape (2, 3)"),
+        (lambda: math.add_n([]), ValueError, "add_n: inputs must be a list of at least one tensor"),
+        (lambda: math.add_n([X, [1.0]]), errors.ShapeError, "add_n: Shapes of all inputs must match: (2, 3) and (1,)"),
+        (lambda: math.polyval((1.0,), X), ValueError, "polyval: coeffs must be a list, got tuple"),
+        (lambda: math.cast(X, "float16"), errors.DtypeError,
+         "as_dtype: no tensors of dtype float16: autodiff has float32, float64, int32, int64 and bool"),
+        (lambda: math.invert_permutation([0, 0]), errors.InvalidArgumentError,
+         "invert_permutation: expects each of 0 to n - 1 once, got array([0, 0], dtype=int32)"),
+        (lambda: math.bincount([-1]), errors.InvalidArgumentError, "bincount: arr must be integers, none of them negative"),
+        (lambda: math.confusion_matrix([0, 1], [0]), errors.ShapeError, "confusion_matrix: 2 labels for 1 predictions"),
+    ],
+)  # fmt: skip
+def test_misuse_is_said(call, error, text):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+# -------------------------------------------------------------------------------------------------------------- segments
+IDS = np.array([0, 0, 2])
+ROWS = np.array([[1.0, -4.0], [3.0, 2.0], [5.0, 0.0]])
+SORTED = {
+    math.segment_sum: [[4, -2], [0, 0], [5, 0]],
+    math.segment_mean: [[2, -1], [0, 0], [5, 0]],
+    math.segment_prod: [[3, -8], [1, 1], [5, 0]],
+    math.segment_max: [[3, 2], [0, 0], [5, 0]],
+    math.segment_min: [[1, -4], [0, 0], [5, 0]],
+}
+LOWEST, HIGHEST = np.finfo("f8").min, np.finfo("f8").max
+UNSORTED = {
+    math.unsorted_segment_sum: [[4, -2], [0, 0]],
+    math.unsorted_segment_mean: [[2, -1], [0, 0]],
+    math.unsorted_segment_sqrt_n: [[4 / 2**0.5, -2 / 2**0.5], [0, 0]],
+    math.unsorted_segment_prod: [[3, -8], [1, 1]],
+    math.unsorted_segment_max: [[3, 2], [LOWEST] * 2],
+    math.unsorted_segment_min: [[1, -4], [HIGHEST] * 2],
+}
+
+
+@pytest.mark.parametrize("front, expected", SORTED.items(), ids=lambda f: getattr(f, "__name__", ""))
+def test_segments_of_ascending_ids(front, expected):
+    same(front(ROWS, IDS), np.array(expected, "f8"))
+    check_gradients(lambda x: front(x, IDS) ** 2, ROWS)
+    with pytest.raises(errors.InvalidArgumentError) as caught:
+        front(ROWS, [1, 0, 0])
+    name = front.__name__
+    assert str(caught.value) == f"{name}: segment ids are not increasing; use unsorted_{name}"
+
+
+@pytest.mark.parametrize("front, expected", UNSORTED.items(), ids=lambda f: getattr(f, "__name__", ""))
+def test_segments_of_any_ids(front, expected):
+    same(front(ROWS, [0, 0, -1], 2), np.array(expected, "f8"), 1e-15)
+    check_gradients(lambda x: front(x, [1, 0, 1], 2) ** 2, ROWS)
+    check_gradients(lambda x: front(x, [[1, 0], [0, 1], [1, 1]], 2) ** 2, ROWS)
+    with pytest.raises(errors.BadIndexError) as caught:
+        front(ROWS, [0, 2, 0], 2)
+    assert str(caught.value) == f"{front.__name__}: segment id 2 is out of range [0, 2)"
+
+
+def test_a_segments_ties_share_the_gradient():
+    assert gradient(lambda x: math.segment_max(x, [0, 0, 0]), [2.0, 2.0, 1.0])[0].tolist() == [0.5, 0.5, 0]
+    assert gradient(lambda x: math.segment_prod(x, [0, 0]), [0.0, 3.0])[0].tolist() == [3, 0]
