@@ -1,0 +1,126 @@
+"""Builds autodiff._core: the table printed as C, the core cythonized, every object compiled that its inputs have outdated.
+
+    python setup.py build_ext --inplace                      what `make build` runs
+    AUTODIFF_SANITIZE=1 python setup.py build_ext --inplace  with the address and undefined-behaviour sanitizers
+
+setuptools alone recompiles all objects or none, one after another; here the compiler itself lists what each object read
+(-MD), and four compile at a time.  The rest of the metadata is in pyproject.toml.
+"""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+
+SANITIZE = os.environ.get("AUTODIFF_SANITIZE", "0") not in ("", "0")
+FLAGS = "-std=c11 -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility=hidden -Wno-unused-function".split()
+# -UNDEBUG: the sanitized build is the one that checks the core's asserts
+CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined".split()
+FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
+TABLE = ["autodiff/ops.py", "autodiff/_op.py", "csrc/generate.py"]
+CYTHON = sorted(glob.glob("autodiff/*.px[di]")) + ["autodiff/_core.pyx"]
+C = sorted(glob.glob("csrc/*.c"))
+
+
+def newest(paths):
+    return max(os.path.getmtime(path) for path in paths)
+
+
+def run(command):
+    """Run a command; when it fails, its own messages are enough: no traceback of ours."""
+    if subprocess.run(command).returncode:
+        sys.exit(f"autodiff: failed: {' '.join(command)}")
+
+
+class Build(build_ext):
+    def finalize_options(self):
+        super().finalize_options()
+        import numpy
+
+        self.include_dirs += ["csrc", numpy.get_include()]
+
+    def build_extensions(self):
+        self.require_compiler()
+        run([sys.executable, "csrc/generate.py"])
+        self.cythonize()
+        for ext in self.extensions:
+            self.build_core(ext)
+
+    def require_compiler(self):
+        cc = self.compiler.compiler_so[0]
+        if shutil.which(cc) is None:
+            sys.exit(f"autodiff: no C compiler ({cc}). Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc")
+        header = os.path.join(sysconfig.get_path("include"), "Python.h")
+        if not os.path.exists(header):
+            sys.exit(f"autodiff: {header} is missing. Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel")
+
+    def cythonize(self):
+        out = "autodiff/_core.c"
+        if self.force or not os.path.exists(out) or os.path.getmtime(out) <= newest(CYTHON):
+            run([sys.executable, "-m", "cython", "-3", "-I", "autodiff", "-o", out + ".new", "autodiff/_core.pyx"])
+            os.replace(out + ".new", out)
+
+    def build_core(self, ext):
+        command = [*self.compiler.compiler_so, *FLAGS, "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]
+        command += [f"-I{path}" for path in self.include_dirs]
+        sources = ["autodiff/_core.c", *C]
+        objects = [os.path.join(self.build_temp, os.path.basename(source)[:-2] + ".o") for source in sources]
+        os.makedirs(self.build_temp, exist_ok=True)
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            changed = any([*pool.map(self.compile, [command] * len(sources), sources, objects)])
+        path = self.get_ext_fullpath(ext.name)
+        if changed or self.force or not os.path.exists(path) or os.path.getmtime(path) < newest(objects):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            checked = [flag for flag in CHECKED if flag.startswith("-fsanitize")] if SANITIZE else []
+            run([*self.compiler.linker_so, *objects, *checked, "-lm", "-o", path + ".new"])
+            os.replace(path + ".new", path)
+
+    def compile(self, command, source, output):
+        """Compile one object unless it is newer than all it was made of; return whether it was compiled."""
+        command = [*command, "-MD", "-MF", output + ".d", "-c", source, "-o", output]
+        if not self.force and os.path.exists(output) and recorded(output) == " ".join(command):
+            inputs = made_of(output)
+            if all(map(os.path.exists, inputs)) and newest(inputs) < os.path.getmtime(output):
+                return False
+        run(command)
+        with open(output + ".cmd", "w") as file:
+            file.write(" ".join(command))
+        return True
+
+    def copy_extensions_to_source(self):
+        """In place: replaced at once, since a running process may have the old one mapped, a starting one may be reading it."""
+        for ext in self.extensions:
+            place = self.get_ext_filename(ext.name)
+            built = os.path.join(self.build_lib, place)
+            if not os.path.exists(place) or os.path.getmtime(place) != os.path.getmtime(built):
+                shutil.copy2(built, place + ".new")
+                os.replace(place + ".new", place)
+
+
+def recorded(output):
+    """The command that made an object."""
+    if not os.path.exists(output + ".cmd"):
+        return None
+    with open(output + ".cmd") as file:
+        return file.read()
+
+
+def made_of(output):
+    """The files an object was compiled from, as the compiler listed them; with the table's files if it read the printed table."""
+    with open(output + ".d") as file:
+        paths = re.findall(r"(?:\\.|[^\s\\])+", file.read().split(":", 1)[1])
+    paths = [path.replace("\\ ", " ") for path in paths]
+    return paths + (TABLE if any("generated/" in path for path in paths) else [])
+
+
+depends = [*TABLE, *CYTHON, *sorted(glob.glob("csrc/*.h") + glob.glob("csrc/*.inc"))]
+setup(ext_modules=[Extension("autodiff._core", C, depends=depends)], cmdclass={"build_ext": Build})
