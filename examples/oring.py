@@ -1,0 +1,44 @@
+"""O-ring damage and temperature: a logistic regression by maximum likelihood.
+
+On the night before Challenger's last launch its engineers argued about the cold: 31 °F. On seven of the 23 launches
+before, the rubber rings in the boosters' joints had been damaged, the four coldest days among them. SciPy maximises the
+likelihood; the tape gives it the gradient.
+
+Data: Dalal, Fowlkes & Hoadley, "Risk analysis of the space shuttle: pre-Challenger prediction of failure", Journal of
+the American Statistical Association 84 (1989) 945-957.
+"""
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+
+import autodiff as ad
+
+# fmt: off
+temperature = np.array([66, 70, 69, 68, 67, 72, 73, 70, 57, 63, 70, 78, 67, 53, 67, 75, 70, 81, 76, 79, 75, 76, 58], float)  # °F
+damaged     = np.array([ 0,  1,  0,  0,  0,  0,  0,  0,  1,  1,  1,  0,  0,  1,  0,  0,  0,  0,  0,  0,  1,  0,  1], float)
+# fmt: on
+
+
+def loss_and_gradient(coefficients):
+    """The negative log-likelihood of the 23 outcomes, and its gradient."""
+    w = ad.Variable(coefficients)
+    with ad.GradientTape() as tape:
+        logit = w[0] + w[1] * temperature
+        loss = ad.reduce_sum(ad.math.softplus(logit) - damaged * logit)
+    return float(loss), tape.gradient(loss, w).numpy()
+
+
+fit = minimize(loss_and_gradient, np.zeros(2), jac=True)
+intercept, slope = fit.x
+risk = 1 / (1 + math.exp(-(intercept + slope * 31)))
+
+print(f"intercept             {intercept:8.4f}")
+print(f"slope per °F          {slope:8.4f}")
+print(f"probability at 31 °F  {risk:8.4f}")
+print(f"evaluations           {fit.nfev:8d}")
+
+assert fit.success, fit.message
+assert np.allclose([intercept, slope, risk], [15.0429, -0.2322, 0.9996], rtol=0, atol=5e-5), "not the known estimates"
+print("These are the known maximum-likelihood estimates: 15.0429, -0.2322, 0.9996.")
