@@ -9,7 +9,7 @@
 """
 
 from . import arrays, config, debugging, errors, linalg, math, nest, nn, random  # noqa: F401
-from ._core import Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
+from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
 from .constants import *  # noqa: F403
 from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print
 from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad, stop_gradient
@@ -19,7 +19,7 @@ from .linalg import einsum, eye, matmul, norm, tensordot
 from .math import *  # noqa: F403
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
-from .tape import GradientTape, UnconnectedGradients
+from .tape import UnconnectedGradients
 from .variable import Variable
 
 __version__ = "0.1.0"

@@ -145,7 +145,7 @@ cdef inline Tensor scalar_operand(object value, int other):
         return scalar(other, value_of(PyFloat_AS_DOUBLE(value), other)) if other <= AD_F64 else None
     elif PyLong_CheckExact(value):
         return scalar(other, value_of(PyLong_AsDouble(value), other)) if other <= AD_F64 else None
-    elif isinstance(value, VariableCore):
+    elif is_variable(value):
         t = read(<VariableCore>value)
     else:
         return None

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-# cython: c_api_binop_methods=True, embedsignature=True, auto_pickle=False
+# cython: c_api_binop_methods=True, embedsignature=True, auto_pickle=False, binding=False
 """The core: tensors, the programs that record them, and the reverse sweep.
 
 What happens on `a * b`: the operator method makes an Operand of each side (_operands.pxi), `elementwise` computes the value
@@ -17,7 +17,7 @@ cimport numpy as cnp
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
@@ -27,6 +27,7 @@ from ._op import TUPLES
 from .nest import flatten as nest_flatten
 from .nest import pack_sequence_as as nest_pack
 from .shapes import TensorShape
+from .tape import explain
 
 cnp.import_array()
 

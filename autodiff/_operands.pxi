@@ -37,6 +37,13 @@ cdef enum Kind:
     OTHER
 
 
+cdef PyObject *variable_type = NULL              # autodiff.Variable, once it is there
+
+
+cdef inline bint is_variable(object value) noexcept:
+    return <PyObject *>Py_TYPE(value) is variable_type or isinstance(value, VariableCore)
+
+
 cdef inline void set_operand(Operand *x, Tensor t) noexcept:
     x.value = t.value
     x.code = t.code
@@ -51,7 +58,7 @@ cdef inline int kind_of(object value, Operand *x) except -1:
         return TENSOR
     if PyFloat_CheckExact(value) or PyLong_CheckExact(value):
         return NUMBER
-    if isinstance(value, VariableCore):
+    if is_variable(value):
         set_operand(x, read(<VariableCore>value))
         return TENSOR
     if isinstance(value, (float, int, np.number, np.bool_)) and not isinstance(value, np.complexfloating):
@@ -244,4 +251,4 @@ NUMPY_DTYPES = [np.dtype(d.as_numpy_dtype) for d in dtypes.DTYPES]
 
 cpdef bint is_tensor(object value):
     """Is it a tensor or a variable?"""
-    return type(value) is Tensor or isinstance(value, VariableCore)
+    return type(value) is Tensor or is_variable(value)

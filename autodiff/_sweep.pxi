@@ -1,9 +1,9 @@
 # The reverse sweep: slots of targets and sources, then C (sweep_fast) or the table's rules on tensors (sweep_recorded).
 
-cdef int64_t source_slot(TapeCore tape, object x) noexcept:
+cdef int64_t source_slot(GradientTape tape, object x) noexcept:
     """The slot whose adjoint is the gradient by x, or -1: the tape does not follow it."""
     cdef const ad_program *p = tape.program.p
-    cdef int64_t slot = slot_in((<VariableCore>x).root if isinstance(x, VariableCore) else <Tensor>x, p)
+    cdef int64_t slot = slot_in((<VariableCore>x).root if type(x) is not Tensor else <Tensor>x, p)
     if slot < 0 or not p.code[slot].seen & tape.bit:
         return -1
     while (p.code[slot].op == AD_ALIAS and p.code[slot].a >= tape.start
@@ -21,7 +21,7 @@ cdef struct Ends:
     int64_t top, lowest
 
 
-cdef list sweep(TapeCore tape, object targets, list seeds, list sources):
+cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
     """The gradient by each source, or None.  `targets` is a list, or the only target."""
     cdef int64_t few[24]
     cdef uint32_t few_keep[12]
@@ -58,7 +58,7 @@ cdef list sweep(TapeCore tape, object targets, list seeds, list sources):
     return results
 
 
-cdef int find_ends(TapeCore tape, list targets, object only, list sources, Ends *ends) except -1:
+cdef int find_ends(GradientTape tape, list targets, object only, list sources, Ends *ends) except -1:
     cdef const ad_program *p = tape.program.p
     cdef int64_t slot
     cdef int k
@@ -83,7 +83,7 @@ cdef int find_ends(TapeCore tape, list targets, object only, list sources, Ends 
     return 0
 
 
-cdef bint is_followed(TapeCore tape, const Ends *ends, list seeds) except -1:
+cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1:
     """Does a recording tape depend on the gradient, so that the sweep must be recorded?  What sees any part of the way from
     source to target sees the target."""
     cdef const ad_program *p = tape.program.p
@@ -98,7 +98,7 @@ cdef bint is_followed(TapeCore tape, const Ends *ends, list seeds) except -1:
     return False
 
 
-cdef int add_identities(TapeCore tape, object target, object seed, list sources, list results) except -1:
+cdef int add_identities(GradientTape tape, object target, object seed, list sources, list results) except -1:
     """A target that is itself a source counts as 1, also where the tape never saw it."""
     cdef Py_ssize_t j
     cdef Tensor t
@@ -148,7 +148,7 @@ cdef void give_adjoints(ad_value *adj, int64_t n) noexcept:
         free(adj)
 
 
-cdef list sweep_fast(TapeCore tape, const Ends *ends, list seeds):
+cdef list sweep_fast(GradientTape tape, const Ends *ends, list seeds):
     cdef Program program = tape.program         # held: a callback may drop the tape's
     cdef ad_program *p = program.p
     cdef ad_sweep s
@@ -362,7 +362,7 @@ cdef Tensor fit(ad_program *p, int64_t slot, Tensor share, int64_t source):
     return share
 
 
-cdef list sweep_recorded(TapeCore tape, const Ends *ends, list seeds):
+cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
     """The sweep as operations on tensors, which the tapes that follow the target record."""
     cdef Program program = tape.program
     cdef ad_program *p = program.p
@@ -411,13 +411,20 @@ cdef int add_to(dict adj, int64_t slot, object share) except -1:
 
 
 # ----------------------------------------------------------------------------------------------------------------- for why
-cdef dict story(TapeCore tape, object target, object source):
-    """Facts that `why` puts into a sentence."""
+cdef dict story(GradientTape tape, object target, object source):
+    """What is known of the way from source to target; tape.explain puts it into a sentence."""
     cdef const ad_program *p
     cdef int64_t slot, from_slot, i
-    facts = {"program": tape.program is not None, "used": tape.used, "persistent": tape.persistent}
-    if tape.program is None:
+    facts = {"program": tape.program is not None}
+    for name, value in (("target", target), ("source", source)):
+        if not is_tensor(value):
+            facts[name] = f"is no tensor but {errors.shorten(value)}: nothing can follow it."
+        elif not value.dtype.is_floating:
+            facts[name] = f"has dtype {value.dtype.name}: only floating tensors have gradients."
+    if tape.program is None or "target" in facts or "source" in facts:
         return facts
+    facts["variable"] = is_variable(source)
+    facts["trainable"] = facts["variable"] and source.trainable
     p = tape.program.p
     t = target if type(target) is Tensor else (<VariableCore>target).root
     s = source if type(source) is Tensor else (<VariableCore>source).root

@@ -7,9 +7,25 @@ cdef enum:
     FEW_WATCHED = 4
 
 
-cdef class TapeCore:
-    """What autodiff.GradientTape is made of.  A tape is one bit of `seen` in a program that it shares with the tapes around
-    it; slots before `start` are never seen by that bit."""
+@cython.freelist(16)
+cdef class GradientTape:
+    """Record operations for automatic differentiation, as tensorflow.GradientTape.
+
+    persistent                 may `gradient` be called more than once?  The record is kept until the tape is deleted
+    watch_accessed_variables   follow every trainable variable that is read inside; otherwise only what is watched
+
+    Tapes nest to any order: operations of a `gradient` call are recorded by the tapes that are still recording.  A tape may be
+    entered again after it was left, and goes on recording.
+
+    >>> import autodiff as ad
+    >>> x, y = ad.Variable(5.0), ad.Variable(10.0)
+    >>> with ad.GradientTape() as tape:
+    ...     z = 3 * x**2 + 5 * x * y
+    >>> tape.gradient(z, [x, y])
+    [<ad.Tensor: shape=(), dtype=float32, numpy=80.0>, <ad.Tensor: shape=(), dtype=float32, numpy=25.0>]
+    """
+    # A tape is one bit of `seen` in a program that it shares with the tapes around it; slots before `start` are never seen
+    # by that bit.
     cdef Program program                        # None: never entered, or used up
     cdef uint64_t bit
     cdef uint32_t start
@@ -139,32 +155,48 @@ cdef class TapeCore:
             return results[0]
         return nest_pack(sources, results)
 
-    # ---- for tape.py
-    cpdef _pause(self):
-        """Stop recording for a while; returns what _resume takes."""
+    def stop_recording(self):
+        """Context: what runs inside is not recorded by this tape."""
         if self.program is None:
             raise errors.TapeError("Trying to stop recording a tape which is not recording.")
         self.recording()
-        self.program.p.recording &= ~self.bit
-        self.program.p.accessed &= ~self.bit
+        return Pause(self)
 
-    cpdef _resume(self):
-        if self.program is not None and self.entered:
-            self.program.p.recording |= self.bit
-            if self.accessed:
-                self.program.p.accessed |= self.bit
+    def why(self, target, source):
+        """Say in a sentence why the gradient of target by source is None, or that it is not.
 
-    cpdef _story(self, target, source):
-        """What is known of the way from source to target, for `why`: a dict."""
-        return story(self, target, source)
+        target, source   a tensor or a variable each
 
-    cpdef int _size(self):
-        """Instructions in this tape's program, constants included."""
-        return self.program.p.n if self.program is not None else 0
+        >>> import autodiff as ad
+        >>> x = ad.constant(1.0)
+        >>> with ad.GradientTape(persistent=True) as tape:
+        ...     y = x * x
+        >>> tape.why(y, x)
+        'The source was not watched: it is a plain tensor. Call tape.watch(source) before computing, or make it a Variable.'
+        """
+        return explain(story(self, target, source))
+
+
+@cython.final
+cdef class Pause:
+    cdef GradientTape tape
+
+    def __init__(self, GradientTape tape not None):
+        self.tape = tape
+
+    def __enter__(self):
+        self.tape.program.p.recording &= ~self.tape.bit
+        self.tape.program.p.accessed &= ~self.tape.bit
+
+    def __exit__(self, kind, value, traceback):
+        if self.tape.program is not None and self.tape.entered:
+            self.tape.program.p.recording |= self.tape.bit
+            if self.tape.accessed:
+                self.tape.program.p.accessed |= self.tape.bit
 
 
 # --------------------------------------------------------------------------------------------------------------- lifetime
-cdef int join(TapeCore tape) except -1:
+cdef int join(GradientTape tape) except -1:
     """Take a bit in the thread's current program, or in a new one."""
     cdef Program program = <Program>ad_current.host if ad_current is not NULL else new_program()
     cdef ad_program *p = program.p
@@ -183,7 +215,7 @@ cdef int join(TapeCore tape) except -1:
     return 0
 
 
-cdef void enter(TapeCore tape) noexcept:
+cdef void enter(GradientTape tape) noexcept:
     cdef ad_program *p = tape.program.p
     if tape.program.entered == 0 or tape.program.thread is not <void *>&ad_current:
         link(p)
@@ -195,7 +227,7 @@ cdef void enter(TapeCore tape) noexcept:
         p.accessed |= tape.bit
 
 
-cdef void leave(TapeCore tape) noexcept:
+cdef void leave(GradientTape tape) noexcept:
     cdef ad_program *p = tape.program.p
     tape.entered = False
     p.recording &= ~tape.bit
@@ -207,7 +239,7 @@ cdef void leave(TapeCore tape) noexcept:
         unlink(p)
 
 
-cdef int forget(TapeCore tape) except -1:
+cdef int forget(GradientTape tape) except -1:
     """Give up the program, and the memory with it if nobody else holds it."""
     cdef ad_program *p = tape.program.p
     cdef Program program
@@ -228,7 +260,7 @@ cdef int forget(TapeCore tape) except -1:
     return 0
 
 
-cdef void forget_variables(TapeCore tape) noexcept:
+cdef void forget_variables(GradientTape tape) noexcept:
     tape.watched = None
     while tape.n_watched:
         tape.n_watched -= 1
@@ -239,7 +271,7 @@ def by_order(v):
     return (<VariableCore>v).order
 
 
-cdef list variables_seen(TapeCore tape):
+cdef list variables_seen(GradientTape tape):
     cdef const ad_program *p = tape.program.p
     cdef int64_t slot
     cdef int k
@@ -252,7 +284,7 @@ cdef list variables_seen(TapeCore tape):
     return seen
 
 
-cdef int watch(TapeCore tape, object x) except -1:
+cdef int watch(GradientTape tape, object x) except -1:
     cdef ad_program *p = tape.program.p
     cdef VariableCore v
     cdef Tensor t
@@ -311,7 +343,7 @@ cdef list targets_of(object target):
                         "but received None.")
     targets = nest_flatten(target)
     for t in targets:
-        if not (type(t) is Tensor or isinstance(t, VariableCore)):
+        if not is_tensor(t):
             raise errors.no_tensor_to_differentiate("target", t)
     return targets
 
@@ -321,14 +353,14 @@ cdef list sources_of(object sources):
         raise TypeError("gradient: sources is None; expected a tensor, a variable or a nested structure of them")
     flat = nest_flatten(sources)
     for s in flat:
-        if not (type(s) is Tensor or isinstance(s, VariableCore)):
+        if not is_tensor(s):
             raise errors.no_tensor_to_differentiate("sources", s)
     return flat
 
 
 cdef bint nested(list sources) except -1:
     for s in sources:
-        if not (type(s) is Tensor or isinstance(s, VariableCore)):
+        if not is_tensor(s):
             return True
     return False
 

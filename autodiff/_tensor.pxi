@@ -21,12 +21,18 @@ cdef extern from *:
 
     static inline PyObject *ad_tensor_new(void)
     {
-        ad_tensor *t = ad_free_tensor_count ? ad_free_tensors[--ad_free_tensor_count]
-                                            : PyObject_Malloc(sizeof(ad_tensor));
-        if (t == NULL)
-            return PyErr_NoMemory();
+        ad_tensor *t;
+        if (ad_free_tensor_count) {
+            t = ad_free_tensors[--ad_free_tensor_count];
+            Py_SET_REFCNT((PyObject *)t, 1);                    /* the rest of the header is as it was */
+        } else {
+            t = PyObject_Malloc(sizeof(ad_tensor));
+            if (t == NULL)
+                return PyErr_NoMemory();
+            PyObject_Init((PyObject *)t, ad_tensor_type);
+        }
         memset((char *)t + sizeof(PyObject), 0, sizeof *t - sizeof(PyObject));
-        return PyObject_Init((PyObject *)t, ad_tensor_type);
+        return (PyObject *)t;
     }
 
     static void ad_tensor_dealloc(PyObject *o)

@@ -192,5 +192,8 @@ cdef extern from *:
 
 def inherit_operators(type cls not None):
     """Give a Python subclass of VariableCore that defines none of its operators the operators of the core."""
+    global variable_type
     ad_inherit_operators(<PyTypeObject *>cls)
+    variable_type = <PyObject *>cls             # never goes: autodiff.Variable
+    Py_INCREF(cls)
     return cls

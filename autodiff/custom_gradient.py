@@ -4,7 +4,7 @@ import functools
 import inspect
 
 from . import errors, nest, ops
-from ._core import TapeCore, Tensor, convert, is_tensor, meant, record_call, stop_recording
+from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call, stop_recording
 
 __all__ = ["custom_gradient", "grad_pass_through", "recompute_grad", "stop_gradient"]
 
@@ -85,7 +85,7 @@ class _Custom:
 
 
 def _call(f, args, kwargs):
-    with meant(), TapeCore() as watcher:
+    with meant(), GradientTape() as watcher:
         pair = f(*args, **kwargs)
     if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not callable(pair[1]):
         raise TypeError(f"custom_gradient: {_name(f)} must return (y, grad_fn), got {errors.shorten(pair)}")
@@ -110,7 +110,7 @@ def _call(f, args, kwargs):
 
 
 def _recompute(f, args, kwargs):
-    with stop_recording(), TapeCore() as watcher:
+    with stop_recording(), GradientTape() as watcher:
         result = f(*args, **kwargs)
     variables = list(watcher.watched_variables())
     del watcher
@@ -119,7 +119,7 @@ def _recompute(f, args, kwargs):
     variables = [v for v in variables if not any(v is x for x in inputs)]
 
     def backward(*dys):
-        tape = TapeCore(watch_accessed_variables=False)
+        tape = GradientTape(watch_accessed_variables=False)
         with tape:
             own = [_identity(x) if is_tensor(x) else x for x in leaves]
             watched = [x for x in own if is_tensor(x)] + variables

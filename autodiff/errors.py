@@ -184,3 +184,12 @@ def no_decomposition(function, error):
 # -------------------------------------------------------------------------------------------------------------------- tapes
 TAPE_USED_UP = ("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
                 "make it GradientTape(persistent=True) to ask again")  # fmt: skip
+TAPE_NEVER_ENTERED = ("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians): this one "
+                      "recorded nothing; compute inside `with GradientTape() as tape:` first")  # fmt: skip
+
+
+def no_tensor_to_differentiate(role, value):
+    """A target or source that is neither tensor nor variable."""
+    return TypeError(f"gradient: {role} holds {shorten(value)} of type {type(value).__name__!r}, expected tensors or variables"
+                     + ("; make it a Variable, or a constant that the tape watches, before computing" if role == "sources" else
+                        ""))  # fmt: skip
