@@ -44,11 +44,18 @@ def _comparison(name, relation, symbol):
 
 
 assert_equal = _comparison("assert_equal", np.equal, "==")
-assert_none_equal = _comparison("assert_none_equal", np.not_equal, "!=")
 assert_less = _comparison("assert_less", np.less, "<")
 assert_less_equal = _comparison("assert_less_equal", np.less_equal, "<=")
 assert_greater = _comparison("assert_greater", np.greater, ">")
 assert_greater_equal = _comparison("assert_greater_equal", np.greater_equal, ">=")
+
+
+def assert_none_equal(x, y, summarize=None, message=None, name=None):
+    """Raise InvalidArgumentError unless x != y for all elements."""
+    _none_equal(x, y, message)
+
+
+_none_equal = _comparison("assert_none_equal", np.not_equal, "!=")
 
 
 def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=None):

@@ -89,7 +89,7 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask"):
 
 
 # ----------------------------------------------------------------------------------------------------------------- placing
-def scatter_nd(indices, updates, shape, name=None):
+def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None):
     """Zeros of `shape` with the updates added at their places; a place named twice gets the sum."""
     index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
     x = to_tensor(updates, "scatter_nd")
@@ -103,24 +103,24 @@ def tensor_scatter_nd_update(tensor, indices, updates, name=None):
     return ops.tensor_scatter_nd_update(x, index, new)
 
 
-def tensor_scatter_nd_add(tensor, indices, updates, name=None):
+def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=None):
     """`tensor` with the updates added at their places."""
     x, index, new = _scatter("tensor_scatter_nd_add", tensor, indices, updates)
     return ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
 
 
-def tensor_scatter_nd_sub(tensor, indices, updates, name=None):
+def tensor_scatter_nd_sub(tensor, indices, updates, bad_indices_policy="", name=None):
     """`tensor` with the updates subtracted at their places."""
     x, index, new = _scatter("tensor_scatter_nd_sub", tensor, indices, updates)
     return ops.sub(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
 
 
-def tensor_scatter_nd_max(tensor, indices, updates, name=None):
+def tensor_scatter_nd_max(tensor, indices, updates, bad_indices_policy="", name=None):
     """`tensor` with the larger of itself and the updates at their places."""
     return _scatter_pick("tensor_scatter_nd_max", tensor, indices, updates, ops.maximum)
 
 
-def tensor_scatter_nd_min(tensor, indices, updates, name=None):
+def tensor_scatter_nd_min(tensor, indices, updates, bad_indices_policy="", name=None):
     """`tensor` with the smaller of itself and the updates at their places."""
     return _scatter_pick("tensor_scatter_nd_min", tensor, indices, updates, ops.minimum)
 

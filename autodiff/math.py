@@ -168,7 +168,9 @@ def real(input, name=None):
     return to_tensor(input, "real")
 
 
-conj = real
+def conj(x, name=None):
+    """`x`: there are no complex tensors."""
+    return to_tensor(x, "conj")
 
 
 def imag(input, name=None):

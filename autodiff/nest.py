@@ -11,12 +11,12 @@ from .shapes import TensorShape
 _ATOMS = (str, bytes, bytearray, memoryview, range, TensorShape)
 
 
-def is_nested(structure):
+def is_nested(seq):
     """Is it a list, tuple, named tuple or dict (and not a leaf)?"""
-    kind = type(structure)
+    kind = type(seq)
     if kind is list or kind is tuple or kind is dict:
         return True
-    return isinstance(structure, (Sequence, Mapping)) and not isinstance(structure, _ATOMS)
+    return isinstance(seq, (Sequence, Mapping)) and not isinstance(seq, _ATOMS)
 
 
 def flatten(structure, expand_composites=False):

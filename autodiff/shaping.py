@@ -9,7 +9,7 @@ import builtins
 import numpy as np
 
 from . import dtypes, errors, ops
-from .arguments import axes_of, axis_of, integer, integers, product, sizes, tensors
+from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shapes import TensorShape, as_shape
 
@@ -19,9 +19,9 @@ __all__ = """broadcast_dynamic_shape broadcast_static_shape broadcast_to concat 
 
 
 # ----------------------------------------------------------------------------------------------------------- what is it like
-def shape(input, out_type=dtypes.int32, name=None):
-    """The sizes, as a tensor of integers."""
-    return to_tensor(np.array(_shape_of(input), dtypes.as_dtype(out_type).as_numpy_dtype))
+def shape(input, out_type=None, name=None):
+    """The sizes, as a tensor of integers (int32)."""
+    return to_tensor(np.array(_shape_of(input), dtype_or(out_type, dtypes.int32).as_numpy_dtype))
 
 
 def shape_n(input, out_type=dtypes.int32, name=None):
@@ -29,9 +29,9 @@ def shape_n(input, out_type=dtypes.int32, name=None):
     return [shape(x, out_type) for x in input]
 
 
-def size(input, out_type=dtypes.int32, name=None):
-    """The number of elements, as a scalar tensor."""
-    return to_tensor(dtypes.as_dtype(out_type).as_numpy_dtype(product(_shape_of(input))))
+def size(input, out_type=None, name=None):
+    """The number of elements, as a scalar tensor of an integer (int32)."""
+    return to_tensor(dtype_or(out_type, dtypes.int32).as_numpy_dtype(product(_shape_of(input))))
 
 
 def rank(input, name=None):

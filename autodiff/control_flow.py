@@ -1,0 +1,114 @@
+"""TensorFlow's loops and branches as functions: here they are Python's, and record what they run."""
+
+from . import errors, nest, shaping
+from .arguments import integer
+from .arguments import tensor as to_tensor
+
+__all__ = "case cond foldl foldr group map_fn no_op scan switch_case vectorized_map while_loop".split()
+
+
+def cond(pred, true_fn=None, false_fn=None, name=None):
+    """true_fn() where `pred`, a scalar, holds, else false_fn()."""
+    for what, f in (("true_fn", true_fn), ("false_fn", false_fn)):
+        if not callable(f):
+            raise TypeError(f"cond: '{what}' must be a callable, got {errors.shorten(f)}")
+    return true_fn() if bool(to_tensor(pred, "cond")) else false_fn()
+
+
+def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"):
+    """f() of the first pair (pred, f) whose pred holds, else default()."""
+    pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)
+    held = [f for pred, f in pairs if bool(to_tensor(pred, "case"))]
+    if exclusive and len(held) > 1:
+        raise errors.InvalidArgumentError(f"case: {len(held)} conditions hold, at most one may (exclusive=True)")
+    if not held and default is None:
+        raise errors.InvalidArgumentError("case: None of the conditions evaluated as True, and there is no default")
+    return held[0]() if held else default()
+
+
+def switch_case(branch_index, branch_fns, default=None, name="switch_case"):
+    """branch_fns[branch_index](), or default() (the last) where there is no such branch."""
+    pairs = branch_fns.items() if isinstance(branch_fns, dict) else enumerate(branch_fns)
+    table = dict(f if isinstance(f, tuple) else (k, f) for k, f in pairs)
+    return table.get(integer("switch_case", "branch_index", branch_index), default or list(table.values())[-1])()
+
+
+def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True, swap_memory=False,
+               maximum_iterations=None, name=None):  # fmt: skip
+    """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds, at most maximum_iterations times."""
+    limit = None if maximum_iterations is None else integer("while_loop", "maximum_iterations", maximum_iterations)
+    values, single = loop_vars, len(loop_vars) == 1
+    while (limit is None or limit > 0) and bool(to_tensor(cond(*values), "while_loop")):
+        given = body(*values)
+        values = type(loop_vars)([given]) if single and not isinstance(given, (list, tuple)) else given
+        nest.assert_same_structure(list(loop_vars), list(values), check_types=False)
+        limit = None if limit is None else limit - 1
+    return nest.map_structure(lambda x: to_tensor(x, "while_loop"), values)
+
+
+def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap_memory=False, infer_shape=True, name=None,
+           fn_output_signature=None):  # fmt: skip
+    """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures."""
+    parts = _parts("map_fn", elems)
+    if not parts:
+        raise errors.ShapeError("map_fn: elems has no parts along its first dimension: there is nothing to stack")
+    return _stacked([fn(part) for part in parts])
+
+
+def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True):
+    """`map_fn` under the name that promises speed."""
+    return map_fn(fn, elems)
+
+
+def foldl(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None):
+    """fn(fn(fn(initializer, first part), second), ...); without initializer it starts with the first part."""
+    return _fold("foldl", fn, _parts("foldl", elems), initializer)[-1]
+
+
+def foldr(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None):
+    """`foldl` from the last part to the first."""
+    return _fold("foldr", fn, _parts("foldr", elems)[::-1], initializer)[-1]
+
+
+def scan(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, infer_shape=True, reverse=False,
+         name=None):  # fmt: skip
+    """All the values that foldl comes by (foldr, if `reverse`), stacked; the initializer is not among them."""
+    parts = _parts("scan", elems)
+    values = _fold("scan", fn, parts[::-1] if reverse else parts, initializer)
+    values = values if initializer is None else values[1:]
+    return _stacked(values[::-1] if reverse else values)
+
+
+def group(*inputs, **kwargs):
+    """Nothing: what it would wait for has been done already."""
+
+
+def no_op(name=None):
+    """Nothing."""
+
+
+def _parts(name, elems):
+    """The structures that elems holds along the first dimension of its leaves."""
+    leaves = [to_tensor(x, name) for x in nest.flatten(elems)]
+    for x in leaves:
+        if not x.ndim:
+            raise errors.ShapeError(f"{name}: elements in elems must be 1+ dimensional Tensors, not scalars")
+        if x.shape[0] != leaves[0].shape[0]:
+            raise errors.ShapeError(f"{name}: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}")
+    return [nest.pack_sequence_as(elems, list(row)) for row in zip(*[shaping.unstack(x) for x in leaves])]
+
+
+def _fold(name, fn, parts, initializer):
+    if initializer is None:
+        if not parts:
+            raise errors.ShapeError(f"{name}: elems has no parts along its first dimension, and there is no initializer")
+        initializer, parts = parts[0], parts[1:]
+    values = [initializer]
+    for part in parts:
+        values.append(fn(values[-1], part))
+    return values
+
+
+def _stacked(results):
+    columns = zip(*[nest.flatten(r) for r in results])
+    return nest.pack_sequence_as(results[0], [shaping.stack(list(column)) for column in columns])

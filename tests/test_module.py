@@ -1,0 +1,43 @@
+"""A module finds the variables it holds, each once."""
+
+import pytest
+
+import autodiff as ad
+from autodiff.module import Module
+
+
+class Layer(Module):
+    def __init__(self, name=None):
+        super().__init__(name)
+        self.weight = ad.Variable(1.0)
+        self.bias = ad.Variable(0.0, trainable=False)
+
+
+class TwoLayers(Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [Layer(), {"inner": Layer("second")}]
+        self.again = self.layers[0].weight
+        self.label = "text"
+
+
+def test_variables_are_found_wherever_they_stand():
+    m = TwoLayers()
+    assert len(m.variables) == 4 and len(m.trainable_variables) == 2 and len(m.non_trainable_variables) == 2
+    assert m.variables[0] is m.again
+    assert [s.name for s in m.submodules] == ["layer", "second"]
+    assert m.name == "two_layers"
+
+
+def test_a_module_without_its_init_still_works():
+    class Bare(Module):
+        def __init__(self):
+            self.v = ad.Variable(2.0)
+
+    assert Bare().name == "bare" and len(Bare().variables) == 1
+
+
+def test_names_are_identifiers():
+    with pytest.raises(ValueError) as caught:
+        Module("a b")
+    assert str(caught.value) == "Module: 'a b' is not a valid module name: module names must be valid Python identifiers"
