@@ -3,8 +3,8 @@
 import numpy as np
 
 from . import dtypes, errors
+from ._core import GradientTape
 from .arguments import tensor as to_tensor
-from .tape import GradientTape
 
 __all__ = ["compute_gradient", "is_built_with_cuda", "max_error"]
 
