@@ -1,0 +1,88 @@
+# make demo      the whole thing on one screen
+# make test      the test suite
+# make build     the core, compiled in place: what changed since the last time
+# make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
+# make bench     against TensorFlow and the others; downloads about 1 GB the first time
+# make clean     remove what was built (the environments are .venv and .venv-bench)
+#
+# Nothing is installed outside this folder.  PYTHON=python3.12 chooses an interpreter.
+
+PYTHON ?= python3
+TESTS ?= tests
+SHELL = /bin/sh
+VENV = .venv
+IN = $(VENV)/bin/python
+PIP = -m pip install -q --disable-pip-version-check
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath
+PEERS = tensorflow-cpu torch jax autograd casadi
+BENCH = .venv-bench
+# One build at a time, where the system can say so.
+LOCKED = $(shell command -v flock > /dev/null && echo flock setup.py)
+
+# Without a home pip would make its cache in this folder.
+ifeq ($(HOME),)
+export PIP_NO_CACHE_DIR = 1
+endif
+
+.PHONY: demo test build sanitize bench clean check
+
+demo: build
+	$(IN) examples/demo.py
+
+test: build
+	$(IN) -m pytest -q $(TESTS)
+
+build: $(VENV)/ready
+	@$(LOCKED) $(IN) setup.py -q build_ext --inplace
+
+# The folder itself goes on the environment's path (four levels above site-packages): an edit needs no installation.
+$(VENV)/ready: Makefile
+	@$(MAKE) -s check
+	@$(LOCKED) sh -ec '\
+	  $(IN) -c "" 2> /dev/null || $(PYTHON) -m venv $(VENV); \
+	  $(IN) $(PIP) $(NEEDS); \
+	  cd $(VENV)/lib/python*/site-packages; echo ../../../.. > autodiff-tree.pth'
+	@touch $@
+
+# Each of these on one line, before anything is downloaded.
+check:
+	@command -v $(PYTHON) > /dev/null || \
+	  { echo "autodiff: no $(PYTHON). Debian, Ubuntu: apt install python3; Fedora: dnf install python3" >&2; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" || \
+	  { echo "autodiff: $(PYTHON) is older than 3.10; choose another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2> /dev/null || \
+	  { echo "autodiff: $(PYTHON) cannot make environments. Debian, Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')" 2> /dev/null || \
+	  { echo "autodiff: Python.h is missing. Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel" >&2; exit 1; }
+	@command -v cc > /dev/null || \
+	  { echo "autodiff: no C compiler (cc). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc" >&2; exit 1; }
+
+# On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
+# tested with the ordinary core only: its tests run pip and compilers, not ours.
+COPY = build/sanitize
+COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml
+sanitize: $(VENV)/ready
+	@test -f "`cc -print-file-name=libasan.so`" || \
+	  { echo "autodiff: no libasan. Debian, Ubuntu: apt install gcc; Fedora: dnf install libasan libubsan" >&2; exit 1; }
+	@$(LOCKED) sh -ec '\
+	  mkdir -p $(COPY); cd $(COPY); rm -rf $(COPIED); \
+	  for each in $(COPIED); do test ! -e ../../$$each || cp -pR ../../$$each .; done; \
+	  rm -f autodiff/*.so; \
+	  AUTODIFF_SANITIZE=1 ../../$(IN) setup.py -q build_ext --inplace'
+	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so`" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=. \
+	  ../../$(IN) -m pytest -q --ignore=tests/test_packaging.py $(TESTS)
+
+# The peers get an environment of their own; one that this interpreter has no wheel of is left out.
+bench: build $(BENCH)/ready
+	$(BENCH)/bin/python -m benchmarks
+
+$(BENCH)/ready:
+	@$(BENCH)/bin/python -c "" 2> /dev/null || $(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python $(PIP) 'numpy>=1.26' scipy
+	@for peer in $(PEERS); do \
+	  $(BENCH)/bin/python $(PIP) --only-binary :all: $$peer || \
+	  $(BENCH)/bin/python $(PIP) $$peer || echo "autodiff: without $$peer" >&2; done
+	@touch $@
+
+clean:
+	rm -rf build dist autodiff/_core.c autodiff/*.so csrc/generated *.egg-info

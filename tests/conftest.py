@@ -1,0 +1,31 @@
+"""The suite runs on the core that is built in this folder, from the table that is in this folder."""
+
+import importlib.util
+import os
+
+import hypothesis
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# No deadline: under the sanitizers everything takes ten times as long.  The same examples every time: what fails for one
+# fails for all.
+hypothesis.settings.register_profile("autodiff", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("autodiff")
+
+
+def generator():
+    """csrc/generate.py as a module."""
+    spec = importlib.util.spec_from_file_location("generate", os.path.join(ROOT, "csrc", "generate.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_configure(config):
+    import autodiff
+
+    if os.path.dirname(os.path.dirname(autodiff.__file__)) != ROOT:
+        raise pytest.UsageError(f"autodiff is imported from {autodiff.__file__}, not from {ROOT}: run make test")
+    if autodiff._core.TABLE_HASH != generator().table_hash():
+        raise pytest.UsageError("the core was built from another table than autodiff/ops.py now is: run make build")
