@@ -6,65 +6,234 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Contraction is decided here, not by the compiler: -ffp-contract=off elsewhere. */
+#if defined(AD_TARGET_FMA)
+#define AD_FMA(a, b, c) __builtin_fma(a, b, c)
+#else
+#define AD_FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
 #define AD_THROUGH_DOUBLE(name) static inline float ad_##name##f(float x) { return (float)ad_##name((double)x); }
+#define AD_THROUGH_DOUBLE_2(name) static inline float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
+#define AD_LIBM(name, libm)                                            \
+    static inline double ad_##name(double x) { return libm(x); }       \
+    AD_THROUGH_DOUBLE(name)
 
-static inline double ad_exp(double x) { return exp(x); }
-static inline double ad_expm1(double x) { return expm1(x); }
-static inline double ad_log(double x) { return log(x); }
-static inline double ad_log1p(double x) { return log1p(x); }
-static inline double ad_sigmoid(double x) { double e = exp(-fabs(x)); return (x < 0 ? e : 1.0) / (1.0 + e); }
-static inline double ad_softplus(double x) { return (x > 0 ? x : (x != x ? x : 0.0)) + log1p(exp(-fabs(x))); }
-static inline double ad_tanh(double x) { return tanh(x); }
-static inline double ad_sech2(double x) { double e = exp(-2 * fabs(x)); return 4 * e / ((1 + e) * (1 + e)); }
-static inline double ad_sin(double x) { return sin(x); }
-static inline double ad_cos(double x) { return cos(x); }
-AD_THROUGH_DOUBLE(exp) AD_THROUGH_DOUBLE(expm1) AD_THROUGH_DOUBLE(log) AD_THROUGH_DOUBLE(log1p) AD_THROUGH_DOUBLE(sigmoid)
-AD_THROUGH_DOUBLE(softplus) AD_THROUGH_DOUBLE(tanh) AD_THROUGH_DOUBLE(sech2) AD_THROUGH_DOUBLE(sin) AD_THROUGH_DOUBLE(cos)
-static inline double ad_sqrt(double x) { return sqrt(x); }
-static inline float ad_sqrtf(float x) { return sqrtf(x); }
-static inline double ad_pow(double a, double b) { return pow(a, b); }
-static inline float ad_powf(float a, float b) { return (float)pow(a, b); }
+/* ------------------------------------------------------------------------------------------------- arithmetic */
+#define AD_ARITHMETIC(T, s, SQRT, FLOOR, CEIL, RINT)                                                              \
+    static inline T ad_add##s(T a, T b) { return a + b; }                                                         \
+    static inline T ad_sub##s(T a, T b) { return a - b; }                                                         \
+    static inline T ad_mul##s(T a, T b) { return a * b; }                                                         \
+    static inline T ad_div##s(T a, T b) { return a / b; }                                                         \
+    static inline T ad_neg##s(T x) { return -x; }                                                                 \
+    static inline T ad_square##s(T x) { return x * x; }                                                           \
+    static inline T ad_squared_difference##s(T a, T b) { return (a - b) * (a - b); }                              \
+    static inline T ad_reciprocal##s(T x) { return 1 / x; }                                                       \
+    static inline T ad_identity##s(T x) { return x; }                                                             \
+    static inline T ad_scale##s(T g, T d) { return g == 0 ? 0 : g * d; }                                          \
+    static inline T ad_sign##s(T x) { return x > 0 ? 1 : x < 0 ? -1 : x; }                                        \
+    static inline T ad_maximum##s(T a, T b) { return a > b || a != a ? a : b; }                                   \
+    static inline T ad_minimum##s(T a, T b) { return a < b || a != a ? a : b; }                                   \
+    static inline T ad_clip_by_value##s(T a, T b, T c) { return ad_minimum##s(ad_maximum##s(a, b), c); }          \
+    static inline T ad_relu##s(T x) { return x > 0 ? x : x != x ? x : 0; }                                        \
+    static inline T ad_relu6##s(T x) { return ad_minimum##s(ad_relu##s(x), 6); }                                  \
+    static inline T ad_leaky_relu##s(T x, T a) { return x > 0 ? x : a * x; }                                      \
+    static inline T ad_floor##s(T x) { return FLOOR(x); }                                                         \
+    static inline T ad_ceil##s(T x) { return CEIL(x); }                                                           \
+    static inline T ad_round##s(T x) { return RINT(x); }                                                          \
+    static inline T ad_sqrt##s(T x) { return SQRT(x); }                                                           \
+    static inline uint8_t ad_is_nan##s(T x) { return x != x; }                                                    \
+    static inline uint8_t ad_is_inf##s(T x) { return x == (T)INFINITY || x == -(T)INFINITY; }                     \
+    static inline uint8_t ad_is_finite##s(T x) { return x - x == 0; }
+AD_ARITHMETIC(double, , sqrt, floor, ceil, rint)
+AD_ARITHMETIC(float, f, sqrtf, floorf, ceilf, rintf)
 
-#define AD_ARITHMETIC(T, s)                                                                    \
-    static inline T ad_add##s(T a, T b) { return a + b; }                                      \
-    static inline T ad_sub##s(T a, T b) { return a - b; }                                      \
-    static inline T ad_mul##s(T a, T b) { return a * b; }                                      \
-    static inline T ad_div##s(T a, T b) { return a / b; }                                      \
-    static inline T ad_neg##s(T x) { return -x; }                                              \
-    static inline T ad_square##s(T x) { return x * x; }                                        \
-    static inline T ad_scale##s(T g, T d) { return g == 0 ? 0 : g * d; }                       \
-    static inline T ad_abs##s(T x) { return x < 0 ? -x : x + 0; }                              \
-    static inline T ad_sign##s(T x) { return x > 0 ? 1 : x < 0 ? -1 : x; }                     \
-    static inline T ad_maximum##s(T a, T b) { return a > b || a != a ? a : b; }                \
-    static inline T ad_minimum##s(T a, T b) { return a < b || a != a ? a : b; }
-#define AD_WRAPPING(T, U, s)                                                                   \
-    static inline T ad_add##s(T a, T b) { return (T)((U)a + (U)b); }                           \
-    static inline T ad_sub##s(T a, T b) { return (T)((U)a - (U)b); }                           \
-    static inline T ad_mul##s(T a, T b) { return (T)((U)a * (U)b); }                           \
-    static inline T ad_neg##s(T x) { return (T)(0 - (U)x); }                                   \
-    static inline T ad_square##s(T x) { return ad_mul##s(x, x); }                              \
-    static inline T ad_abs##s(T x) { return x < 0 ? ad_neg##s(x) : x; }                        \
-    static inline T ad_sign##s(T x) { return (x > 0) - (x < 0); }                              \
-    static inline T ad_maximum##s(T a, T b) { return a > b ? a : b; }                          \
-    static inline T ad_minimum##s(T a, T b) { return a < b ? a : b; }                          \
-    static inline T ad_pow##s(T a, T b)                                                        \
-    {                                                                                          \
-        U y = 1, p = (U)a;                                                                     \
-        for (; b > 0; b >>= 1, p *= p)                                                         \
-            y *= b & 1 ? p : 1;                                                                \
-        return (T)y;                                                                           \
+static inline double ad_abs(double x) { return fabs(x); }
+static inline float ad_absf(float x) { return fabsf(x); }
+
+/* Python's % and //: the remainder has the sign of b.  fmod is exact, a - b * floor(a / b) is not. */
+static inline double ad_mod(double a, double b)
+{
+    const double r = fmod(a, b);
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r == 0 ? copysign(0.0, b) : r;
+}
+static inline double ad_floordiv(double a, double b)
+{
+    if (b == 0)
+        return a / b;
+    const double q = (a - ad_mod(a, b)) / b, f = floor(q);
+    return q - f > 0.5 ? f + 1 : f;                         /* the division itself may have been rounded down */
+}
+AD_THROUGH_DOUBLE_2(mod)
+AD_THROUGH_DOUBLE_2(floordiv)
+
+/* Integers wrap around, as NumPy's do; a division by zero is refused before it comes here, and gives 0. */
+#define AD_INTEGERS(T, U, s)                                                                                      \
+    static inline T ad_add##s(T a, T b) { return (T)((U)a + (U)b); }                                              \
+    static inline T ad_sub##s(T a, T b) { return (T)((U)a - (U)b); }                                              \
+    static inline T ad_mul##s(T a, T b) { return (T)((U)a * (U)b); }                                              \
+    static inline T ad_neg##s(T x) { return (T)(0 - (U)x); }                                                      \
+    static inline T ad_square##s(T x) { return ad_mul##s(x, x); }                                                 \
+    static inline T ad_squared_difference##s(T a, T b) { return ad_square##s(ad_sub##s(a, b)); }                  \
+    static inline T ad_identity##s(T x) { return x; }                                                             \
+    static inline T ad_abs##s(T x) { return x < 0 ? ad_neg##s(x) : x; }                                           \
+    static inline T ad_sign##s(T x) { return (x > 0) - (x < 0); }                                                 \
+    static inline T ad_maximum##s(T a, T b) { return a > b ? a : b; }                                             \
+    static inline T ad_minimum##s(T a, T b) { return a < b ? a : b; }                                             \
+    static inline T ad_clip_by_value##s(T a, T b, T c) { return ad_minimum##s(ad_maximum##s(a, b), c); }          \
+    static inline T ad_relu##s(T x) { return x > 0 ? x : 0; }                                                     \
+    static inline T ad_relu6##s(T x) { return ad_minimum##s(ad_relu##s(x), 6); }                                  \
+    static inline T ad_floor##s(T x) { return x; }                                                                \
+    static inline T ad_ceil##s(T x) { return x; }                                                                 \
+    static inline T ad_round##s(T x) { return x; }                                                                \
+    static inline T ad_floordiv##s(T a, T b)                                                                      \
+    {                                                                                                             \
+        if (b == 0 || b == -1)                                                                                    \
+            return b ? ad_neg##s(a) : 0;                    /* the least number by -1 would trap */               \
+        return a / b - (a % b != 0 && (a < 0) != (b < 0));                                                        \
+    }                                                                                                             \
+    static inline T ad_mod##s(T a, T b)                                                                           \
+    {                                                                                                             \
+        if (b == 0 || b == -1)                                                                                    \
+            return 0;                                                                                             \
+        const T r = a % b;                                                                                        \
+        return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                                          \
+    }                                                                                                             \
+    static inline T ad_pow##s(T a, T b)                                                                           \
+    {                                                                                                             \
+        U y = 1, p = (U)a;                                                                                        \
+        if (b < 0)                                          /* 1 / a**|b| rounded towards 0 */                    \
+            return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;                                                   \
+        for (; b > 0; b >>= 1, p *= p)                                                                            \
+            y *= b & 1 ? p : 1;                                                                                   \
+        return (T)y;                                                                                              \
     }
-#define AD_COMPARISONS(T, s)                                                                   \
-    static inline uint8_t ad_equal##s(T a, T b) { return a == b; }                             \
-    static inline uint8_t ad_not_equal##s(T a, T b) { return a != b; }                         \
-    static inline uint8_t ad_less##s(T a, T b) { return a < b; }                               \
-    static inline uint8_t ad_less_equal##s(T a, T b) { return a <= b; }                        \
-    static inline uint8_t ad_greater##s(T a, T b) { return a > b; }                            \
-    static inline uint8_t ad_greater_equal##s(T a, T b) { return a >= b; }                     \
-    static inline T ad_where##s(uint8_t c, T a, T b) { return c ? a : b; }
+AD_INTEGERS(int32_t, uint32_t, i32)
+AD_INTEGERS(int64_t, uint64_t, i64)
 
-AD_ARITHMETIC(double, ) AD_ARITHMETIC(float, f)
-AD_WRAPPING(int32_t, uint32_t, i32) AD_WRAPPING(int64_t, uint64_t, i64)
-AD_COMPARISONS(double, ) AD_COMPARISONS(float, f) AD_COMPARISONS(int32_t, i32) AD_COMPARISONS(int64_t, i64) AD_COMPARISONS(uint8_t, b)
+#define AD_COMPARISONS(T, s)                                                                                      \
+    static inline uint8_t ad_equal##s(T a, T b) { return a == b; }                                                \
+    static inline uint8_t ad_not_equal##s(T a, T b) { return a != b; }                                            \
+    static inline uint8_t ad_less##s(T a, T b) { return a < b; }                                                  \
+    static inline uint8_t ad_less_equal##s(T a, T b) { return a <= b; }                                           \
+    static inline uint8_t ad_greater##s(T a, T b) { return a > b; }                                               \
+    static inline uint8_t ad_greater_equal##s(T a, T b) { return a >= b; }                                        \
+    static inline T ad_where##s(uint8_t c, T a, T b) { return c ? a : b; }
+AD_COMPARISONS(double, )
+AD_COMPARISONS(float, f)
+AD_COMPARISONS(int32_t, i32)
+AD_COMPARISONS(int64_t, i64)
+AD_COMPARISONS(uint8_t, b)
+
+static inline uint8_t ad_identityb(uint8_t x) { return x; }
+static inline uint8_t ad_logical_andb(uint8_t a, uint8_t b) { return a & b; }
+static inline uint8_t ad_logical_orb(uint8_t a, uint8_t b) { return a | b; }
+static inline uint8_t ad_logical_xorb(uint8_t a, uint8_t b) { return a ^ b; }
+static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
+
+/* ------------------------------------------------------------------------------------------------- powers and roots */
+static inline double ad_rsqrt(double x) { return 1 / sqrt(x); }
+static inline double ad_pow(double a, double b) { return pow(a, b); }
+static inline double ad_hypot(double a, double b) { return hypot(a, b); }
+AD_THROUGH_DOUBLE(rsqrt)
+AD_THROUGH_DOUBLE_2(pow)
+AD_THROUGH_DOUBLE_2(hypot)
+AD_LIBM(cbrt, cbrt)
+
+/* ------------------------------------------------------------------------------------------------- exponentials, logarithms */
+AD_LIBM(exp, exp)
+AD_LIBM(exp2, exp2)
+AD_LIBM(expm1, expm1)
+AD_LIBM(log, log)
+AD_LIBM(log2, log2)
+AD_LIBM(log10, log10)
+AD_LIBM(log1p, log1p)
+
+/* log(1 - exp(x)) for x <= 0; nan above.  Maechler, "Accurately computing log(1 - exp(-|a|))" (2012), eq. 7. */
+static inline double ad_log1mexp(double x)
+{
+    return x > -0.6931471805599453 ? ad_log(-ad_expm1(x)) : ad_log1p(-ad_exp(x));
+}
+AD_THROUGH_DOUBLE(log1mexp)
+
+/* log(1 + exp(x)) on all of R, 2 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
+ * argument in [0, 1].  softplus(-inf) = 0, softplus(inf) = inf, NaN stays NaN.  Maechler (2012), eq. 10; his cut-offs only
+ * save time, and branches cost us SIMD. */
+static inline double ad_softplus(double x)
+{
+    return (x > 0 ? x : 0.0) + ad_log1p(ad_exp(-fabs(x)));  /* not fmax: its NaN rule makes GCC emit a call */
+}
+static inline double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
+static inline double ad_sigmoid(double x)
+{
+    const double e = ad_exp(-fabs(x));
+    return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+static inline double ad_logaddexp(double a, double b)
+{
+    const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
+    return (a > b ? a : a != a ? a : b) + ad_log1p(ad_exp(-fabs(d)));
+}
+static inline double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
+static inline double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log1p(b); }
+static inline double ad_softsign(double x) { return fabs(x) == (double)INFINITY ? copysign(1, x) : x / (1 + fabs(x)); }
+AD_THROUGH_DOUBLE(softplus)
+AD_THROUGH_DOUBLE(log_sigmoid)
+AD_THROUGH_DOUBLE(sigmoid)
+AD_THROUGH_DOUBLE_2(logaddexp)
+AD_THROUGH_DOUBLE_2(xlogy)
+AD_THROUGH_DOUBLE_2(xlog1py)
+AD_THROUGH_DOUBLE(softsign)
+
+/* ------------------------------------------------------------------------------------------------- trigonometric, hyperbolic */
+AD_LIBM(sin, sin)
+AD_LIBM(cos, cos)
+AD_LIBM(tan, tan)
+AD_LIBM(asin, asin)
+AD_LIBM(acos, acos)
+AD_LIBM(atan, atan)
+AD_LIBM(sinh, sinh)
+AD_LIBM(cosh, cosh)
+AD_LIBM(tanh, tanh)
+AD_LIBM(asinh, asinh)
+AD_LIBM(acosh, acosh)
+AD_LIBM(atanh, atanh)
+static inline double ad_atan2(double a, double b) { return atan2(a, b); }
+AD_THROUGH_DOUBLE_2(atan2)
+
+/* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|). */
+static inline double ad_sech2(double x)
+{
+    const double e = ad_exp(-2 * fabs(x));
+    return 4 * e / ((1 + e) * (1 + e));
+}
+AD_THROUGH_DOUBLE(sech2)
+
+/* ------------------------------------------------------------------------------------------------- special functions */
+AD_LIBM(erf, erf)
+AD_LIBM(erfc, erfc)
+AD_LIBM(lgamma, lgamma)
+
+/* exp(-x*x): the square as h + l exactly (Dekker), since an error of one ULP in 700 is one of 700 ULP in the result. */
+static inline double ad_exp_minus_square(double x)
+{
+    const double h = x * x;
+    const double t = 134217729.0 * x, u = t - (t - x), v = x - u;       /* x = u + v, both short enough to square exactly */
+    const double l = h < 1e4 ? ((u * u - h) + 2 * u * v) + v * v : 0;
+    return ad_exp(-h) * (1 - l);
+}
+AD_THROUGH_DOUBLE(exp_minus_square)
+
+#include "special_math.h"
+
+/* ------------------------------------------------------------------------------------------------- activations */
+static inline double ad_elu(double x) { return x > 0 ? x : ad_expm1(x); }
+static inline double ad_selu(double x) { return x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * ad_expm1(x); }
+static inline double ad_silu(double x) { return x == -(double)INFINITY ? -0.0 : x * ad_sigmoid(x); }
+static inline double ad_gelu(double x) { return x == -(double)INFINITY ? -0.0 : 0.5 * x * ad_erfc(x * -0.7071067811865476); }
+AD_THROUGH_DOUBLE(elu)
+AD_THROUGH_DOUBLE(selu)
+AD_THROUGH_DOUBLE(silu)
+AD_THROUGH_DOUBLE(gelu)
 
 #endif
