@@ -23,8 +23,10 @@ def generator():
 
 
 def pytest_configure(config):
-    import autodiff
-
+    try:
+        import autodiff
+    except Exception:  # every test that needs it says why, in full
+        return
     if os.path.dirname(os.path.dirname(autodiff.__file__)) != ROOT:
         raise pytest.UsageError(f"autodiff is imported from {autodiff.__file__}, not from {ROOT}: run make test")
     if autodiff._core.TABLE_HASH != generator().table_hash():

@@ -1,0 +1,155 @@
+"""What is distributed is what is in the tree: the sdist is whole, the wheel is made of the sdist and runs without the tree."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, generator
+
+import autodiff
+
+ROOT = Path(ROOT)
+FOLDERS = ("autodiff", "csrc", "tests", "examples", "benchmarks", "docs")
+MADE = re.compile(r"\.(so|o|d|pyc|new)$|/_core\.c$|csrc/generated/|\.egg-info/")
+
+
+def tracked():
+    """The files of the project, relative to its root. An unpacked sdist has no git: it is its own list."""
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    else:
+        listed = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+        listed = [path for path in listed if not MADE.search(path)] + [path.name for path in ROOT.iterdir()]
+    return [path for path in listed if (ROOT / path).is_file()]
+
+
+def run(*command, cwd, **environment):
+    """What a command prints; the test fails with everything it said when it fails."""
+    environment = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """The sdist of the tracked files alone, so that nothing lying about in the tree can stand in for a missing one."""
+    clean, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("sdist")
+    for path in tracked():
+        (clean / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, clean / path)
+    call = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    run(sys.executable, "-c", call, out, cwd=clean)
+    (archive,) = out.glob("*.tar.gz")
+    return archive
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist, tmp_path_factory):
+    """The sdist unpacked, and a wheel built there."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder)
+    (top,) = folder.iterdir()
+    start = time.monotonic()
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", "dist", ".", cwd=top)
+    assert time.monotonic() - start < 60, "the wheel took more than 60 s"
+    return top
+
+
+@pytest.fixture(scope="module")
+def wheel(unpacked):
+    (path,) = (unpacked / "dist").glob("*.whl")
+    return path
+
+
+def members(sdist):
+    with tarfile.open(sdist) as archive:
+        return {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
+
+
+def test_the_sdist_has_every_file_of_the_project(sdist):
+    wanted = {path for path in tracked() if path.split("/")[0] in FOLDERS}
+    wanted |= {"LICENSE", "README.md", "Makefile", "MANIFEST.in", "pyproject.toml", "setup.py"}
+    assert wanted - members(sdist) == set()
+
+
+def test_the_sdist_has_nothing_that_a_build_makes(sdist):
+    own = re.compile(r"autodiff_tape\.egg-info/")  # the list of its own contents, which setuptools puts there
+    assert [name for name in members(sdist) if MADE.search(name) and not own.search(name)] == []
+
+
+def test_the_wheel_has_the_package_and_no_sources_of_the_core(wheel):
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    python = {path for path in tracked() if re.fullmatch(r"autodiff/(.*/)?[^/]+\.py", path)}
+    (core,) = (name for name in names if re.fullmatch(r"autodiff/_core\..*\.so", name))
+    assert names == python | {core, "autodiff/py.typed", "autodiff/_core.pxd"} | {n for n in names if n.endswith(".pyi")}
+
+
+def test_the_wheel_works_outside_the_tree(wheel, tmp_path):
+    target = tmp_path / "site"
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", target, wheel, cwd=tmp_path)
+    program = """if True:
+        import sys; sys.path.insert(0, sys.argv[1])
+        from importlib.metadata import version
+        import autodiff as ad
+        x = ad.Variable(3.0)
+        with ad.GradientTape() as tape:
+            y = x * x
+        print(ad.__file__.startswith(sys.argv[1]), version("autodiff-tape"), float(tape.gradient(y, x)))
+    """
+    printed = run(sys.executable, "-c", program, target, cwd=tmp_path)
+    assert printed.split() == ["True", autodiff.__version__, "6.0"]
+
+
+def test_the_version_is_said_once(sdist, wheel):
+    assert sdist.name == f"autodiff_tape-{autodiff.__version__}.tar.gz"
+    assert wheel.name.startswith(f"autodiff_tape-{autodiff.__version__}-")
+    said = [path for path in ("pyproject.toml", "setup.py", "README.md", "autodiff/__init__.py")
+            if autodiff.__version__ in (ROOT / path).read_text()]  # fmt: skip
+    assert said == ["autodiff/__init__.py"]
+
+
+def test_the_core_was_built_from_this_table():
+    assert autodiff._core.TABLE_HASH == generator().table_hash()
+
+
+def compiled_by(top):
+    """The objects that a build in place makes."""
+    before = {path: path.stat().st_mtime_ns for path in top.glob("build/temp*/*.o")}
+    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=top)
+    return {path.stem for path in top.glob("build/temp*/*.o") if path.stat().st_mtime_ns != before.get(path)}
+
+
+def test_a_build_compiles_what_an_edit_has_outdated(unpacked):
+    assert compiled_by(unpacked) == set()
+    with open(unpacked / "csrc" / "memory.c", "a") as file:
+        file.write("/* edited */\n")
+    assert compiled_by(unpacked) == {"memory"}
+    with open(unpacked / "autodiff" / "ops.py", "a") as file:
+        file.write("# edited\n")
+    changed = compiled_by(unpacked)
+    assert {"table", "elementwise_baseline"} <= changed and "memory" not in changed
+
+
+def test_a_missing_compiler_is_said_in_one_line():
+    done = subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=ROOT,
+                          env={**os.environ, "CC": "no-such-cc"}, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode != 0
+    assert done.stderr == "autodiff: no C compiler (no-such-cc). Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc\n"
+
+
+def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
+    bad = re.compile(r"(?<![\w.}])/(home|root|work|tmp|Users|mnt)/\w|\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+    found = []
+    for path in tracked():
+        text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
+        found += [f"{path}:{text[: m.start()].count(chr(10)) + 1}: {m.group()}" for m in bad.finditer(text)]
+    assert found == []
