@@ -34,7 +34,7 @@ identity   = row(d=lambda x, y: 1,                                takes=ANY,    
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, numpy="exp",   doc="e to the power x")
 exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, numpy="exp2",  doc="2 to the power x")
-expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
+expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=2, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
 log        = row(d=lambda x, y: 1 / x,                      on=POSITIVE,        ulp=1, numpy="log",   doc="natural logarithm")
 log2       = row(d=lambda x, y: 1.4426950408889634 / x,     on=POSITIVE,        ulp=1, numpy="log2",  doc="logarithm to base 2")
 log10      = row(d=lambda x, y: 0.4342944819032518 / x,     on=POSITIVE,        ulp=1, numpy="log10", doc="logarithm to base 10")
@@ -46,12 +46,12 @@ xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: where(a == 0, 0, a /
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: where(a == 0, 0, a / (1 + b))),  on=(REAL, ABOVE_MINUS_ONE), ulp=2, doc="a * log(1 + b); 0 where a is 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
-sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=2,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
+sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=3,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
 log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=2,                doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=2,                doc="log(1 + exp(x)), no overflow")
 softsign    = row(d=lambda x, y: 1 / square(1 + abs(x)),    on=REAL,            ulp=2,                doc="x / (1 + |x|)")
-tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=2, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
-sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=3,                doc="1 / cosh(x)**2, no overflow")
+tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
+sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, numpy="sin",   doc="sine of x radians")
