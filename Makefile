@@ -60,7 +60,7 @@ check:
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
 # tested with the ordinary core only: its tests run pip and compilers, not ours.
 COPY = build/sanitize
-COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml
+COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml README.md LICENSE
 sanitize: $(VENV)/ready
 	@test -f "`cc -print-file-name=libasan.so`" || \
 	  { echo "autodiff: no libasan. Debian, Ubuntu: apt install gcc; Fedora: dnf install libasan libubsan" >&2; exit 1; }
