@@ -36,8 +36,7 @@ build: $(VENV)/ready
 	@$(LOCKED) $(IN) setup.py -q build_ext --inplace
 
 # The folder itself goes on the environment's path (four levels above site-packages): an edit needs no installation.
-$(VENV)/ready: Makefile
-	@$(MAKE) -s check
+$(VENV)/ready: Makefile $(if $(wildcard $(VENV)/ready),,check)
 	@$(LOCKED) sh -ec '\
 	  $(IN) -c "" 2> /dev/null || $(PYTHON) -m venv $(VENV); \
 	  $(IN) $(PIP) $(NEEDS); \
