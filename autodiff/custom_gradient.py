@@ -121,7 +121,7 @@ def _recompute(f, args, kwargs):
     def backward(*dys):
         tape = GradientTape(watch_accessed_variables=False)
         with tape:
-            own = [_identity(x) if is_tensor(x) else x for x in leaves]
+            own = [ops.identity(x) if is_tensor(x) else x for x in leaves]
             watched = [x for x in own if is_tensor(x)] + variables
             tape.watch([x for x in watched if x.dtype.is_floating])
             own_args, own_kwargs = nest.pack_sequence_as((args, kwargs), own)
@@ -131,11 +131,6 @@ def _recompute(f, args, kwargs):
 
     outputs = [convert(y, None, None, "recompute_grad") for y in nest.flatten(result)]
     return nest.pack_sequence_as(result, record_call(outputs, inputs + variables, backward))
-
-
-def _identity(x):
-    x = convert(x)
-    return ops.reshape(x, shape=tuple(x.shape))
 
 
 class _Inputs:

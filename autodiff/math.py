@@ -15,8 +15,8 @@ __all__ = """abs accumulate_n acos acosh add add_n angle argmax argmin asin asin
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
     entr equal erf erfc exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
     is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp
-    log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit maximum minimum mod multiply
-    multiply_no_nan negative not_equal polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
+    log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
+    multiply_no_nan ndtr negative not_equal polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
     scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
     xdivy xlog1py xlogy zero_fraction""".split() + segments.__all__
@@ -39,6 +39,8 @@ cos                = operator(ops.cos, "cos", "x")
 cosh               = operator(ops.cosh, "cosh", "x")
 digamma            = operator(ops.digamma, "digamma", "x")
 divide             = operator(ops.div, "divide", "x y")
+divide_no_nan      = operator(ops.divide_no_nan, "divide_no_nan", "x y")
+entr               = operator(ops.entr, "entr", "x")
 equal              = operator(ops.equal, "equal", "x y")
 erf                = operator(ops.erf, "erf", "x")
 erfc               = operator(ops.erfc, "erfc", "x")
@@ -68,14 +70,19 @@ logical_and        = operator(ops.logical_and, "logical_and", "x y")
 logical_not        = operator(ops.logical_not, "logical_not", "x")
 logical_or         = operator(ops.logical_or, "logical_or", "x y")
 logical_xor        = operator(ops.logical_xor, "logical_xor", "x y")
+logit              = operator(ops.logit, "logit", "x")
+logsubexp          = operator(ops.logsubexp, "logsubexp", "x y")
 maximum            = operator(ops.maximum, "maximum", "x y")
 minimum            = operator(ops.minimum, "minimum", "x y")
 mod                = operator(ops.mod, "mod", "x y")
 multiply           = operator(ops.mul, "multiply", "x y")
+multiply_no_nan    = operator(ops.multiply_no_nan, "multiply_no_nan", "x y")
+ndtr               = operator(ops.ndtr, "ndtr", "x")
 negative           = operator(ops.neg, "negative", "x")
 not_equal          = operator(ops.not_equal, "not_equal", "x y")
 pow                = operator(ops.pow, "pow", "x y")
 reciprocal         = operator(ops.reciprocal, "reciprocal", "x")
+reciprocal_no_nan  = operator(ops.reciprocal_no_nan, "reciprocal_no_nan", "x")
 rint               = operator(ops.round, "rint", "x")
 round              = operator(ops.round, "round", "x")
 rsqrt              = operator(ops.rsqrt, "rsqrt", "x")
@@ -92,29 +99,10 @@ subtract           = operator(ops.sub, "subtract", "x y")
 tan                = operator(ops.tan, "tan", "x")
 tanh               = operator(ops.tanh, "tanh", "x")
 truediv            = operator(ops.div, "truediv", "x y")
+xdivy              = operator(ops.xdivy, "xdivy", "x y")
 xlog1py            = operator(ops.xlog1py, "xlog1py", "x y")
 xlogy              = operator(ops.xlogy, "xlogy", "x y")
 # fmt: on
-
-
-def _composite(row, parameters, name=None):
-    """A front for a row that is a formula; its operands become tensors of one dtype first."""
-    title = name or row.name
-    names = parameters.split()
-    source = f"def {title}({', '.join(names)}, name=None):\n    return row(*tensors({title!r}, {', '.join(names)}))\n"
-    made = {}
-    exec(source, {"row": row, "tensors": tensors}, made)  # a real signature: keywords by name, none of our own
-    made[title].__doc__ = row.doc
-    made[title].__module__ = __name__
-    return made[title]
-
-
-divide_no_nan = _composite(ops.divide_no_nan, "x y")
-entr = _composite(ops.entr, "x")
-logit = _composite(ops.logit, "x")
-multiply_no_nan = _composite(ops.multiply_no_nan, "x y")
-reciprocal_no_nan = _composite(ops.reciprocal_no_nan, "x")
-xdivy = _composite(ops.xdivy, "x y")
 
 
 def cast(x, dtype, name=None):
@@ -139,7 +127,7 @@ def add_n(inputs, name=None):
     for x in xs:
         if x.shape != xs[0].shape:
             raise errors.ShapeError(f"add_n: Shapes of all inputs must match: {xs[0].shape} and {x.shape}")
-    y = xs[0] if len(xs) > 1 else ops.reshape(xs[0], shape=tuple(xs[0].shape))
+    y = xs[0] if len(xs) > 1 else ops.identity(xs[0])
     for x in xs[1:]:
         y = y + x
     return y

@@ -24,23 +24,19 @@ mish = operator(ops.mish, "mish", "features", namespace="nn")
 relu = operator(ops.relu, "relu", "features", namespace="nn")
 relu6 = operator(ops.relu6, "relu6", "features", namespace="nn")
 selu = operator(ops.selu, "selu", "features", namespace="nn")
-_gelu = operator(ops.gelu, "gelu", "features", namespace="nn")
-_silu = operator(ops.silu, "silu", "features", namespace="nn")
 
 
 def gelu(features, approximate=False, name=None):
     """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
-    if not approximate:
-        return _gelu(features)
     x = floating(features, "gelu")
-    return 0.5 * x * (1.0 + ops.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1.0 + ops.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) if approximate else ops.gelu(x)
 
 
 def silu(features, beta=1.0, name=None):
     """x * sigmoid(beta * x)."""
-    if isinstance(beta, (int, float)) and beta == 1:
-        return _silu(features)
     x = floating(features, "silu")
+    if isinstance(beta, (int, float)) and beta == 1:
+        return ops.silu(x)
     return x * ops.sigmoid(x * to_tensor(beta, "silu", like=x))
 
 

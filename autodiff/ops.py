@@ -5,8 +5,9 @@ times: printed as C, run on tensors for higher orders, recorded in a traced prog
 they must be finite and accurate wherever the true ones are.
 """
 
-from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NEGATIVE, NON_NEGATIVE, NUMBERS, POSITIVE, REAL, UNIT,
-                  composite, number_rows, row, rule, structural)  # fmt: skip
+from . import errors
+from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS,
+                  POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
 
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
@@ -312,5 +313,156 @@ tensor_scatter_nd_update = structural(vjp=(lambda g, x, indices, updates, y: ten
 last_of    = structural(attrs="shape", gives="bool", doc="is this index vector the last of its equals?")
 nonzero    = structural(takes=BOOL, gives="int64", doc="index vectors of what is true, in row-major order")
 # fmt: on
+
+# ------------------------------------------------------------------------------- formulas over other rows: composite and rule
+# fmt: off
+# Quotients and products with a convention where the formula says 0 * inf.
+divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: divide_no_nan(1, b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), doc="a / b; 0 where b is 0")
+multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                          doc="a * b; 0 where b is 0, even if a is inf or nan")
+reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                            doc="1 / x; 0 where x is 0")
+xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, divide_no_nan(1, b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), doc="a / b; 0 where a is 0, even if b is")
+
+entr      = row(value=lambda x: -xlogy(x, x), d=lambda x, y: -1 - log(x), on=NON_NEGATIVE, ulp=2, doc="-x * log(x); 0 at 0")
+# log(x) - log(1 - x) cancels around 1/2; there 2 * x - 1 is exact (Sterbenz 1974).
+logit     = row(value=lambda x: where(abs(x - 0.5) < 0.25, 2 * atanh(2 * x - 1), log(x) - log1p(-x)), d=lambda x, y: 1 / (x * (1 - x)), on=Interval(0.0, 1.0, "(0, 1)"), ulp=4, doc="log(x / (1 - x)), the inverse of sigmoid")
+logsubexp = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: -1 / expm1(a - b)), ulp=None, doc="log(exp(a) - exp(b)) for a > b, no overflow")
+mish      = row(value=lambda x: x * tanh(softplus(x)), d=lambda x, y: tanh(softplus(x)) + x * sech2(softplus(x)) * sigmoid(x), ulp=6, doc="x * tanh(softplus(x))")
+ndtr      = row(value=lambda x: 0.5 * erfc(x * -0.7071067811865476), d=lambda x, y: 0.3989422804014327 * exp_minus_square(x * 0.7071067811865476), ulp=None, doc="the normal distribution function")
+# As a difference, softplus(b) - a * b, it has no correct digit left where a is 1 and b is large; nor has sigmoid(b) - a.
+sigmoid_cross_entropy = row(value=lambda a, b: scale(1 - a, maximum(b, 0)) + scale(a, maximum(-b, 0)) + softplus(-abs(b)),
+                            d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT, REAL), ulp=None,
+                            doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
+# fmt: on
+
+
+def _count(x, axes):
+    """How many elements a reduction over `axes` puts together."""
+    n = 1
+    for a in axes:
+        n *= x.shape[a]
+    return n
+
+
+def _kept(g, x, axes):
+    """The result of a reduction with its dimensions as if they had been kept: it broadcasts against x."""
+    return reshape(g, shape=tuple([1 if a in axes else n for a, n in enumerate(x.shape)]))
+
+
+def _deviation(x, axes):
+    """x less its mean; the second step takes out what the mean lacks by rounding, and makes a constant's exactly 0."""
+    d = x - reduce_mean(x, axes=axes, keepdims=1)
+    return d - reduce_mean(d, axes=axes, keepdims=1)
+
+
+def _safe_scale(x, axes):
+    """What to divide by so that squares neither overflow nor vanish: 1 for all but huge or tiny elements, where rounding would
+    be all it brings."""
+    m = reduce_max(abs(x), axes=axes, keepdims=1)
+    return where(m > 1e12, where(m < INF, m, 1), where(m < 1e-12, where(m > 0, m, 1), 1))
+
+
+def _euclidean_norm(x, axes, keepdims):
+    s = _safe_scale(x, axes)
+    y = s * sqrt(reduce_sum(square(x / s), axes=axes, keepdims=1))
+    return y if keepdims else reshape(y, shape=tuple([n for a, n in enumerate(x.shape) if a not in axes]))
+
+
+def _direction(x, y):
+    """x / y, and 0 where y is 0: the subgradient of the norm at 0 that has the least norm itself."""
+    return where(y == 0, 0, x / where(y == 0, 1, y))
+
+
+reduce_mean = composite(
+    lambda x, axes, keepdims: reduce_sum(x, axes=axes, keepdims=keepdims) / _count(x, axes),
+    attrs="axes keepdims", doc="mean of the elements")  # fmt: skip
+
+reduce_variance = rule(                             # two passes: E(x**2) - E(x)**2 cancels
+    value=lambda x, axes, keepdims: reduce_mean(square(_deviation(x, axes)), axes=axes, keepdims=keepdims),
+    vjp=lambda g, x, y, axes, keepdims: 2 * _kept(g, x, axes) * _deviation(x, axes) / _count(x, axes),
+    attrs="axes keepdims", doc="mean of the squared distances from the mean")  # fmt: skip
+
+reduce_std = rule(                                  # by the norm, which does not underflow; gradient 0 at a constant
+    value=lambda x, axes, keepdims: _euclidean_norm(_deviation(x, axes), axes, keepdims) / _count(x, axes) ** 0.5,
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(_deviation(x, axes), _kept(y, x, axes)) / _count(x, axes),
+    attrs="axes keepdims", doc="square root of the variance")  # fmt: skip
+
+reduce_euclidean_norm = rule(
+    value=_euclidean_norm,
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(x, _kept(y, x, axes)),
+    attrs="axes keepdims", doc="square root of the sum of squares")  # fmt: skip
+
+l2_loss = composite(lambda x: reduce_sum(square(x), axes=tuple(range(x.ndim)), keepdims=0) / 2, doc="half the sum of squares")
+
+# The gradient is softmax(x) * sum(z) - z; for a one-hot z that difference, at the hot place, has the accuracy of
+# expm1(log_softmax(x)).
+softmax_cross_entropy = rule(                       # labels z, logits x
+    value=lambda z, x, axis: -reduce_sum(scale(z, log_softmax(x, axis=axis)), axes=(axis,), keepdims=0),
+    vjp=(lambda g, z, x, y, axis: -scale(_kept(g, x, (axis,)), log_softmax(x, axis=axis)),
+         lambda g, z, x, y, axis: _kept(g, x, (axis,)) * (softmax(x, axis=axis) * (reduce_sum(z, axes=(axis,), keepdims=1) - z)
+                                                          + scale(z, expm1(log_softmax(x, axis=axis))))),
+    arity=2, attrs="axis", doc="-sum(z * log_softmax(x))")  # fmt: skip
+
+
+# LAPACK's part, by way of NumPy.
+def _by_numpy(function, *operands):
+    """The value of a function of numpy.linalg as an operand of the same kind."""
+    import numpy
+
+    try:
+        y = getattr(numpy.linalg, function)(*[x.numpy() for x in operands])
+    except numpy.linalg.LinAlgError as error:
+        raise errors.no_decomposition(function, error) from None
+    y = numpy.asarray(y[1] if function == "slogdet" else y, dtype=operands[0].dtype.as_numpy_dtype)
+    return operands[0].__ad_apply__(reshape, (y,), {"shape": y.shape})
+
+
+def _matrices(g, x):
+    """Numbers, one for each of the matrices x, as something that broadcasts against them."""
+    return reshape(g, shape=(*x.shape[:-2], 1, 1))
+
+
+def _lower_half(x):
+    """The lower triangle with half the diagonal."""
+    import numpy
+
+    n = x.shape[-1]
+    mask = numpy.tril(numpy.ones((n, n)), -1) + numpy.eye(n) / 2
+    return x * mask.astype(x.dtype.as_numpy_dtype)
+
+
+def _cholesky_vjp(g, x, y):
+    """Murray, Differentiation of the Cholesky decomposition (2016), eq. 10."""
+    inner = _lower_half(matmul(y, g, transpose_a=1, transpose_b=0))
+    half = solve(y, swap_last(solve(y, inner, adjoint=1)), adjoint=1)
+    return (half + swap_last(half)) * 0.5
+
+
+def _fit(g, x):
+    return g if tuple(g.shape) == tuple(x.shape) else sum_to(g, shape=tuple(x.shape))
+
+
+inv = rule(
+    value=lambda x: _by_numpy("inv", x),
+    vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1),
+    doc="inverse of square matrices")  # fmt: skip
+
+det = rule(
+    value=lambda x: _by_numpy("det", x),
+    vjp=lambda g, x, y: _matrices(g * y, x) * swap_last(inv(x)),
+    doc="determinant of square matrices")  # fmt: skip
+
+logabsdet = rule(
+    value=lambda x: _by_numpy("slogdet", x),
+    vjp=lambda g, x, y: _matrices(g, x) * swap_last(inv(x)),
+    doc="logarithm of the absolute value of the determinant")  # fmt: skip
+
+solve = rule(                                       # a @ y = b: a (.., m, m), b (.., m, k); with `adjoint` transpose(a) @ y = b
+    value=lambda a, b, adjoint: _by_numpy("solve", swap_last(a) if adjoint else a, b),
+    vjp=(lambda g, a, b, y, adjoint: _fit(-matmul(y, solve(a, g, adjoint=0), transpose_a=0, transpose_b=1) if adjoint else
+                                          -matmul(solve(a, g, adjoint=1), y, transpose_a=0, transpose_b=1), a),
+         lambda g, a, b, y, adjoint: _fit(solve(a, g, adjoint=1 - adjoint), b)),
+    arity=2, attrs="adjoint", doc="solution of linear equations")  # fmt: skip
+
+cholesky = rule(value=lambda x: _by_numpy("cholesky", x), vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
 
 ROWS = number_rows(globals())

@@ -41,8 +41,7 @@ def rank(input, name=None):
 
 def identity(input, name=None):
     """A new tensor with the same numbers: it can be watched apart from `input`."""
-    x = to_tensor(input, "identity")
-    return ops.reshape(x, shape=tuple(x.shape))
+    return ops.identity(to_tensor(input, "identity"))
 
 
 def identity_n(input, name=None):
