@@ -1,7 +1,7 @@
 """Gradients by GradientTape, from a polynomial to a custom gradient.
 
-Follows the notebook "Using Autodiff in TensorFlow", day 28 of Ravi Mashru's "100 days of deep learning" (GitHub,
-ravimashru/100-days-of-deep-learning). For TensorFlow itself, change the import and nothing else.
+Follows the notebook "Using Autodiff in TensorFlow", day 28 of Ravi Mashru's "100 days of deep
+learning" (on GitHub). For TensorFlow itself, change the import and nothing else.
 """
 
 import autodiff as tf
@@ -24,7 +24,7 @@ with tf.GradientTape() as tape:
 print("gradient tape:     ", tape.gradient(z, [x, y]))
 
 
-# The formula as it stands in the textbook overflows: exp(100) is inf in float32, and inf / inf is no slope.
+# The textbook's formula overflows: exp(100) is inf in float32, and inf / inf is no slope.
 def softplus(x):
     return tf.math.log(1 + tf.math.exp(x))
 

@@ -1,11 +1,11 @@
 """O-ring damage and temperature: a logistic regression by maximum likelihood.
 
-On the night before Challenger's last launch its engineers argued about the cold: 31 °F. On seven of the 23 launches
-before, the rubber rings in the boosters' joints had been damaged, the four coldest days among them. SciPy maximises the
-likelihood; the tape gives it the gradient.
+On the night before Challenger's last launch its engineers argued about the cold: 31 °F. On seven of
+the 23 launches before, the rubber rings in the boosters' joints had been damaged, the four coldest
+days among them. SciPy maximises the likelihood; the tape gives it the gradient.
 
-Data: Dalal, Fowlkes & Hoadley, "Risk analysis of the space shuttle: pre-Challenger prediction of failure", Journal of
-the American Statistical Association 84 (1989) 945-957.
+Data: Dalal, Fowlkes & Hoadley, "Risk analysis of the space shuttle: pre-Challenger prediction of
+failure", Journal of the American Statistical Association 84 (1989) 945-957.
 """
 
 import math
@@ -16,9 +16,10 @@ from scipy.optimize import minimize
 import autodiff as ad
 
 # fmt: off
-temperature = np.array([66, 70, 69, 68, 67, 72, 73, 70, 57, 63, 70, 78, 67, 53, 67, 75, 70, 81, 76, 79, 75, 76, 58], float)  # °F
-damaged     = np.array([ 0,  1,  0,  0,  0,  0,  0,  0,  1,  1,  1,  0,  0,  1,  0,  0,  0,  0,  0,  0,  1,  0,  1], float)
+temperature = [66, 70, 69, 68, 67, 72, 73, 70, 57, 63, 70, 78, 67, 53, 67, 75, 70, 81, 76, 79, 75, 76, 58]  # °F
+damaged     = [ 0,  1,  0,  0,  0,  0,  0,  0,  1,  1,  1,  0,  0,  1,  0,  0,  0,  0,  0,  0,  1,  0,  1]
 # fmt: on
+temperature, damaged = np.array(temperature, float), np.array(damaged, float)
 
 
 def loss_and_gradient(coefficients):

@@ -306,7 +306,8 @@ def mixture(logits, means, log_scales, data):
     share /= total
     held = share.sum(axis=0)
     value = (top + np.log(total)).sum()
-    return value, (held - len(data) * weights, (share * z).sum(axis=0) * np.exp(-log_scales), (share * z * z).sum(axis=0) - held)
+    pull, spread = (share * z).sum(axis=0), (share * z * z).sum(axis=0)
+    return value, (held - len(data) * weights, pull * np.exp(-log_scales), spread - held)
 
 
 def mlp(w1, b1, w2, b2, x, y):

@@ -236,13 +236,19 @@ def lennard_jones(ad, x, i, j):
     return 4 * ad.reduce_sum(s * s - s)
 
 
-@case(lambda n, r: (*r.uniform(80, 120, size=(2, n)), *r.uniform((0.01, 0.1, 0.5), (0.05, 0.4, 2), size=(n, 3)).T), wrt=5, sizes=(10, 10_000))
+def _calls(n, r):
+    least, most = (80, 80, 0.01, 0.1, 0.5), (120, 120, 0.05, 0.4, 2)
+    return tuple(r.uniform(least, most, size=(n, 5)).T.copy())
+
+
+@case(_calls, wrt=5, sizes=(10, 10_000))
 def black_scholes(ad, spot, strike, rate, volatility, years):
     """Black-Scholes price of n calls"""
     spread = volatility * ad.sqrt(years)
     up = (ad.math.log(spot / strike) + rate * years) / spread + 0.5 * spread
     present = strike * ad.exp(-rate * years)
-    return ad.reduce_sum(0.5 * spot * ad.math.erfc(-up / math.sqrt(2)) - 0.5 * present * ad.math.erfc((spread - up) / math.sqrt(2)))
+    gain, cost = ad.math.erfc(-up / math.sqrt(2)), ad.math.erfc((spread - up) / math.sqrt(2))
+    return ad.reduce_sum(0.5 * (spot * gain - present * cost))
 
 
 # ------------------------------------------------------------------------------------------ linear algebra and statistics
@@ -267,7 +273,7 @@ def logistic_loss(ad, w, a, b):
     return ad.reduce_mean(ad.math.softplus(-b * ad.linalg.matvec(a, w)))
 
 
-@case(lambda n, r: (0.1 * r.normal(size=10), 0.3 * r.normal(size=(n, 10)), r.poisson(2.0, size=n).astype("f8")), sizes=(50, 1_000))
+@case(lambda n, r: (0.1 * r.normal(size=10), 0.3 * r.normal(size=(n, 10)), 1.0 * r.poisson(2.0, size=n)), sizes=(50, 1_000))
 def poisson_regression(ad, w, a, counts):
     """Poisson regression, n points in 10 dimensions"""
     log_rate = ad.linalg.matvec(a, w)
@@ -313,7 +319,8 @@ def mixture(ad, logits, means, log_scales, data):
 
 
 def _network(n, r):
-    return 0.3 * r.normal(size=(5, 16)), 0.1 * r.normal(size=16), 0.3 * r.normal(size=(16, 1)), 0.1 * r.normal(size=1), r.normal(size=(n, 5)), r.normal(size=(n, 1))
+    sizes = (5, 16), (16,), (16, 1), (1,), (n, 5), (n, 1)
+    return tuple(scale * r.normal(size=size) for scale, size in zip((0.3, 0.1, 0.3, 0.1, 1.0, 1.0), sizes))
 
 
 @case(_network, wrt=4, sizes=(10, 256))

@@ -30,7 +30,8 @@ def printed():
 def test_notebook_prints_what_tensorflow_prints(printed):
     assert printed["notebook.py"].splitlines() == [
         "finite differences: 80.00029083632398 24.999735614983365",
-        "gradient tape:      [<ad.Tensor: shape=(), dtype=float32, numpy=80.0>, <ad.Tensor: shape=(), dtype=float32, numpy=25.0>]",
+        "gradient tape:      "
+        "[<ad.Tensor: shape=(), dtype=float32, numpy=80.0>, <ad.Tensor: shape=(), dtype=float32, numpy=25.0>]",
         "naive softplus:     [<ad.Tensor: shape=(1,), dtype=float32, numpy=array([nan], dtype=float32)>]",
         "custom gradient:    [<ad.Tensor: shape=(1,), dtype=float32, numpy=array([1.], dtype=float32)>]",
         "tf.math.softplus:   ad.Tensor([100.], shape=(1,), dtype=float32)",

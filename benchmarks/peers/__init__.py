@@ -1,0 +1,31 @@
+"""One adaptor a peer, a module with
+
+    VERSION                       what is measured
+    prepare(case, args, dtype)    a function of no arguments that computes the value and the gradients in the peer's own
+                                  kind, to the end; a name that the peer lacks raises AttributeError
+    numbers(result)               the value as a float and the gradients as arrays
+"""
+
+import importlib
+from importlib.util import find_spec
+
+# What the reports call it: its module here, and what must be installed.
+PEERS = {
+    "autodiff": ("autodiff", "autodiff"),
+    "by hand": ("byhand", "numpy"),
+    "TensorFlow": ("tensorflow", "tensorflow"),
+    "tf.function": ("tensorflow_function", "tensorflow"),
+    "PyTorch": ("torch", "torch"),
+    "JAX": ("jax", "jax"),
+    "jax.jit": ("jax_jit", "jax"),
+    "autograd": ("autograd", "autograd"),
+    "CasADi": ("casadi", "casadi"),
+}
+
+
+def installed():
+    return [name for name, (_, package) in PEERS.items() if find_spec(package)]
+
+
+def load(name):
+    return importlib.import_module(f"{__name__}.{PEERS[name][0]}")
