@@ -1,0 +1,95 @@
+"""Independent references for the elementwise rows, in mpmath at 200 bits, and points at which to ask."""
+
+import math
+
+import mpmath as mp
+import numpy as np
+
+PRECISION = 200
+
+
+def _sign(x):
+    return mp.mpf((x > 0) - (x < 0))
+
+
+def _softplus(x):
+    return mp.log1p(mp.exp(x)) if x < 400 else x + mp.log1p(mp.exp(-x))
+
+
+def _floordiv(a, b):
+    return mp.floor(a / b)
+
+
+def _round(x):
+    """To the nearest whole number, halves to even; mpmath's nint does that."""
+    return mp.nint(x)
+
+
+# One function for each elementwise row with floating results; comparisons and masks are held against NumPy.
+# fmt: off
+REFERENCE = {
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
+    "floordiv": _floordiv, "mod": lambda a, b: a - b * _floordiv(a, b), "neg": lambda x: -x, "abs": abs, "sign": _sign,
+    "square": lambda x: x * x, "squared_difference": lambda a, b: (a - b) ** 2, "reciprocal": lambda x: 1 / x,
+    "sqrt": mp.sqrt, "rsqrt": lambda x: 1 / mp.sqrt(x), "cbrt": lambda x: _sign(x) * mp.cbrt(abs(x)),
+    "hypot": mp.hypot, "pow": mp.power, "identity": lambda x: x,
+    "exp": mp.exp, "exp2": lambda x: mp.power(2, x), "expm1": mp.expm1, "log": mp.log, "log2": lambda x: mp.log(x, 2),
+    "log10": mp.log10, "log1p": mp.log1p, "log1mexp": lambda x: mp.log(-mp.expm1(x)),
+    "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
+    "xlogy": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log(b), "xlog1py": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log1p(b),
+    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus,
+    "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,
+    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
+    "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
+    "erf": mp.erf, "erfc": mp.erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))), "digamma": mp.digamma, "trigamma": lambda x: mp.psi(1, x),
+    "polygamma2": lambda x: mp.psi(2, x),
+    "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
+    "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),
+    "selu": lambda x: mp.mpf("1.0507009873554804934193349852946") * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
+    "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "maximum": max, "minimum": min, "clip_by_value": lambda a, b, c: min(max(a, b), c),
+    "scale": lambda g, s: g * s, "floor": mp.floor, "ceil": mp.ceil, "round": _round,
+}
+# fmt: on
+
+TINY, HUGE = {"float64": (5e-324, 1.7e308), "float32": (1.4e-45, 3.4e38)}["float64"]
+
+
+def points(interval, n, dtype, rng):
+    """Points of a domain: around 1, small and large, close to its ends, and in its tails."""
+    top = 300.0 if dtype == "float64" else 37.0
+    spread = np.concatenate([rng.normal(size=n), rng.normal(size=n) * 20, 10.0 ** rng.uniform(-top, top, n) * rng.choice([-1, 1], n)])
+    lo, hi = interval.lo, interval.hi
+    if lo == -math.inf and hi == math.inf:
+        x = spread
+    elif hi == math.inf:
+        x = lo + np.abs(spread)
+    elif lo == -math.inf:
+        x = hi - np.abs(spread)
+    else:
+        near = 10.0 ** rng.uniform(-15, 0, n) * (hi - lo) / 2
+        x = np.concatenate([rng.uniform(lo, hi, n), lo + near, hi - near, 10.0 ** rng.uniform(-top, -1, n) * rng.choice([-1, 1], n)])
+    with np.errstate(over="ignore", under="ignore"):
+        x = x.astype(dtype)
+    return x[(x > lo) & (x < hi) & np.isfinite(x)]
+
+
+def operands(row, n, dtype, seed=0):
+    """A tuple of arrays, one per operand, paired from points of every kind."""
+    rng = np.random.default_rng([seed, *row.name.encode()])
+    columns = [points(interval, n, dtype, rng) for interval in row.on]
+    size = min(c.size for c in columns)
+    return tuple(rng.permutation(c)[:size] for c in columns)
+
+
+def ulps(got, exact, dtype):
+    """The error of `got` in units in the last place of the exact value; 0 where both overflow alike."""
+    info = np.finfo(dtype)
+    limit = mp.mpf(float(info.max)) * (1 + mp.mpf(float(info.eps)) / 4)
+    if abs(exact) > limit:
+        return 0.0 if math.isinf(got) and (got > 0) == (exact > 0) else math.inf
+    if not math.isfinite(got):
+        return math.inf
+    exponent = max(mp.frexp(exact)[1] if exact else -10**6, info.minexp + 1)
+    return float(abs(mp.mpf(float(got)) - exact) / mp.ldexp(1, int(exponent) - info.nmant - 1))
