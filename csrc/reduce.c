@@ -130,7 +130,7 @@ static int sum_uniform(ad_array *acc, int fresh, const ad_array *x, int64_t coun
 
 int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced)
 {
-    uint64_t few[16] = {0};
+    union { double f64[16]; uint64_t u64[16]; } few = {{0}};
     const int64_t size = ad_product(shape, ndim);
     if (size == 0 || acc->size == 0) {
         if (fresh)
@@ -148,10 +148,164 @@ int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int
     ad_array *many = acc->size <= 16 ? NULL : ad_zeros(AD_I64, 1, &acc->size);
     if (acc->size > 16 && many == NULL)
         return AD_NO_MEMORY;
-    void *total = many ? many->data : few;
+    void *total = many ? many->data : (void *)&few;
     add_sums(total, x, &g);
     add_totals(acc, fresh, total);
     if (many)
         ad_array_release(many);
     return AD_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- attributes */
+static int mark_axes(const ad_array *x, ad_tuple axes, uint8_t *reduced)
+{
+    memset(reduced, 0, AD_MAX_RANK);
+    for (int i = 0; i < axes.n; i++) {
+        if (axes.item[i] < 0 || axes.item[i] >= x->ndim)
+            return AD_BAD_SHAPE;
+        reduced[axes.item[i]] = 1;
+    }
+    return AD_OK;
+}
+
+/* A new array of the reduced shape in *out. */
+static int new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t keepdims, ad_array **out)
+{
+    int64_t shape[AD_MAX_RANK];
+    int n = 0;
+    for (int i = 0; i < x->ndim; i++)
+        if (!reduced[i] || keepdims)
+            shape[n++] = reduced[i] ? 1 : x->shape[i];
+    *out = ad_array_new(dtype, n, shape);
+    return *out ? AD_OK : AD_NO_MEMORY;
+}
+
+int ad_reduce_sum_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    uint8_t reduced[AD_MAX_RANK];
+    const ad_array *x = in[0];
+    if (x->dtype == AD_BOOL)
+        return AD_BAD_DTYPE;
+    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    if (status == AD_OK)
+        status = new_reduced(x, x->dtype, reduced, attr[0], out);
+    return status == AD_OK ? ad_sum_into(*out, 1, x, x->ndim, x->shape, reduced) : status;
+}
+
+int ad_reduce_sum_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)n, (void)y;
+    uint8_t reduced[AD_MAX_RANK];
+    int64_t stride[AD_MAX_RANK], step = 1;
+    const ad_array *x = in[0];
+    const int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    if (status != AD_OK)
+        return status;
+    for (int i = x->ndim - 1; i >= 0; i--) {
+        stride[i] = reduced[i] ? 0 : step;
+        step *= reduced[i] ? 1 : x->shape[i];
+    }
+    ad_gather_strided(acc, fresh, g, x->ndim, x->shape, stride, 0);
+    return AD_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- rows */
+/* x as a matrix whose rows are what is reduced: its own memory, or a copy with the reduced dimensions moved last. */
+typedef struct {
+    int64_t rows, length;
+    const void *data;
+    ad_array *copy;
+    int64_t stride[AD_MAX_RANK];                            /* of x's dimensions in the matrix */
+} matrix;
+
+static int rows_of(matrix *m, const ad_array *x, const uint8_t *reduced)
+{
+    int64_t shape[AD_MAX_RANK], stride[AD_MAX_RANK], own[AD_MAX_RANK], step = 1;
+    int n = x->ndim, in_order = 1, seen_kept = 0;
+    m->rows = m->length = 1;
+    for (int i = x->ndim - 1; i >= 0; i--) {
+        own[i] = step;
+        step *= x->shape[i];
+    }
+    for (int pass = 1; pass >= 0; pass--)                   /* the reduced dimensions, from the last on; then the others */
+        for (int i = x->ndim - 1; i >= 0; i--)
+            if (reduced[i] == pass) {
+                shape[--n] = x->shape[i];
+                stride[n] = own[i];
+                m->stride[i] = m->rows * m->length;
+                *(pass ? &m->length : &m->rows) *= x->shape[i];
+            }
+    for (int i = x->ndim - 1; i >= 0; i--) {
+        if (x->shape[i] == 1)
+            continue;
+        in_order &= !(reduced[i] && seen_kept);
+        seen_kept |= !reduced[i];
+    }
+    m->copy = NULL;
+    m->data = x->data;
+    if (in_order || x->size == 0)
+        return AD_OK;
+    m->copy = ad_array_new(x->dtype, x->ndim, shape);
+    if (m->copy == NULL)
+        return AD_NO_MEMORY;
+    ad_gather_strided(m->copy, 1, x, x->ndim, shape, stride, 0);
+    m->data = m->copy->data;
+    return AD_OK;
+}
+
+static void release_rows(matrix *m)
+{
+    if (m->copy)
+        ad_array_release(m->copy);
+}
+
+/* A row in, a number out. */
+typedef void (*row_forward)(const void *x, int64_t n, void *y);
+/* acc[i] = g times the derivative of y by x[i]. */
+typedef void (*row_vjp)(const void *g, const void *x, int64_t n, const void *y, void *acc);
+
+static int forward_rows(row_forward row, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
+{
+    uint8_t reduced[AD_MAX_RANK];
+    matrix m;
+    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    if (status != AD_OK)
+        return status;
+    status = rows_of(&m, x, reduced);
+    if (status != AD_OK)
+        return status;
+    status = new_reduced(x, dtype, reduced, attr[0], out);
+    const size_t item = ad_itemsize(x->dtype), item_y = ad_itemsize(dtype);
+    if (status == AD_OK)
+        for (int64_t r = 0; r < m.rows; r++)
+            row((const char *)m.data + (size_t)(r * m.length) * item, m.length, (char *)(*out)->data + (size_t)r * item_y);
+    release_rows(&m);
+    return status;
+}
+
+static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    uint8_t reduced[AD_MAX_RANK];
+    matrix m;
+    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    if (status != AD_OK)
+        return status;
+    status = rows_of(&m, x, reduced);
+    if (status != AD_OK)
+        return status;
+    ad_array *share = fresh && !m.copy ? acc : ad_array_new(x->dtype, 1, &x->size);
+    const size_t item = ad_itemsize(x->dtype);
+    if (share)
+        for (int64_t r = 0; r < m.rows; r++) {
+            const size_t at = (size_t)(r * m.length) * item;
+            row((const char *)g->data + (size_t)r * item, (const char *)m.data + at, m.length,
+                (const char *)y->data + (size_t)r * item, (char *)share->data + at);
+        }
+    if (share && share != acc) {
+        ad_gather_strided(acc, fresh, share, x->ndim, x->shape, m.stride, 0);
+        ad_array_release(share);
+    }
+    release_rows(&m);
+    return share ? AD_OK : AD_NO_MEMORY;
 }
