@@ -10,7 +10,7 @@ from .arguments import axes_of, axis_of, floating, integer, integers, product, t
 from .arguments import tensor as to_tensor
 from .constants import eye
 from .custom_gradient import stop_gradient
-from .einsum import einsum, tensordot
+from .contraction import einsum, tensordot
 from .math import l2_normalize
 from .shaping import reshape, stack, strides_of, transpose
 

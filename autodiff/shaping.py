@@ -299,6 +299,9 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
         raise errors.ShapeError(f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got {len(edges)}")
     kind = str(mode).upper()
     if kind == "CONSTANT":
+        if x.dtype.is_bool:  # masks do not add up, as unview does
+            padded = _pad_constant(ops.cast(x, dtype=dtypes.int32.code), edges, int(constant_values))
+            return ops.cast(padded, dtype=dtypes.bool.code)
         return _pad_constant(x, edges, constant_values)
     if kind not in ("REFLECT", "SYMMETRIC"):
         raise ValueError(f"pad: Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import einsum as module
+from autodiff import contraction as module
 from autodiff import errors
-from autodiff.einsum import einsum, tensordot
+from autodiff.contraction import einsum, tensordot
 from differences import check_gradients
 
 RNG = np.random.default_rng(3)
