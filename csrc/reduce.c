@@ -1,214 +1,9 @@
-/* Reductions over any axes: sum, prod, max, min, any, all, logsumexp; argmax, argmin over one. */
+/* Reductions of rows: prod, max, min, any, all, logsumexp over any axes; argmax, argmin over one. */
 #include "strided.h"
 
+#include <limits.h>
+
 #include "scalar_math.h"
-
-/* ------------------------------------------------------------------------------------------------- sums */
-/* Blocks of BLOCK elements are summed in LANES partial sums, which the compiler keeps in vectors; blocks are summed in pairs of
- * halves, so that rounding errors grow with log2(n) (Higham, "The accuracy of floating point summation", 1993).  The order is fixed:
- * it depends on n alone.  Beyond a block float32 goes on in double. */
-enum { LANES = 16, BLOCK = 512, COLUMNS = 256 };
-
-/* Neighbouring dimensions that are all kept or all reduced, merged; the last is fastest. */
-typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK]; } groups;
-
-#define DEFINE_SUMS(T, A)                                                                              \
-    static A run_##T(const T *x, int64_t n)                                                            \
-    {                                                                                                  \
-        if (n > BLOCK) {                                                                               \
-            const int64_t half = (n / 2 + BLOCK - 1) / BLOCK * BLOCK;                                  \
-            return run_##T(x, half) + run_##T(x + half, n - half);                                     \
-        }                                                                                              \
-        T part[LANES] = {0};                                                                           \
-        A sum = 0, rest = 0;                                                                           \
-        int64_t i = 0;                                                                                 \
-        for (; i + LANES <= n; i += LANES)                                                             \
-            for (int j = 0; j < LANES; j++)                                                            \
-                part[j] += x[i + j];                                                                   \
-        for (; i < n; i++)                                                                             \
-            rest += x[i];                                                                              \
-        for (int j = 0; j < LANES; j++)                                                                \
-            sum += part[j];                                                                            \
-        return sum + rest;                                                                             \
-    }                                                                                                  \
-    static void columns_##T(const T *x, int64_t rows, int64_t columns, A *to)                          \
-    {                                                                                                  \
-        A part[COLUMNS];                                                                               \
-        for (int64_t c = 0; c < columns; c += COLUMNS) {                                               \
-            const int64_t n = columns - c < COLUMNS ? columns - c : COLUMNS;                           \
-            for (int64_t top = 0; top < rows; top += BLOCK) {                                          \
-                const int64_t end = top + BLOCK < rows ? top + BLOCK : rows;                           \
-                memset(part, 0, sizeof part);                                                          \
-                for (int64_t r = top; r < end; r++)                                                    \
-                    for (int64_t j = 0; j < n; j++)                                                    \
-                        part[j] += x[r * columns + c + j];                                             \
-                for (int64_t j = 0; j < n; j++)                                                        \
-                    to[c + j] += part[j];                                                              \
-            }                                                                                          \
-        }                                                                                              \
-    }                                                                                                  \
-    static void groups_##T(const T *x, A *to, const groups *g, int d)                                  \
-    {                                                                                                  \
-        const int left = g->n - d;                                                                     \
-        const int64_t n = g->size[d];                                                                  \
-        if (left == 1 && g->reduced[d]) {                                                              \
-            *to += run_##T(x, n);                                                                      \
-        } else if (left == 1) {                                                                        \
-            for (int64_t i = 0; i < n; i++)                                                            \
-                to[i] += x[i];                                                                         \
-        } else if (left == 2 && g->reduced[d]) {                                                       \
-            columns_##T(x, n, g->size[d + 1], to);                                                     \
-        } else {                                                                                       \
-            int64_t from = 1, kept = g->reduced[d] ? 0 : 1;                                            \
-            for (int i = d + 1; i < g->n; i++) {                                                       \
-                from *= g->size[i];                                                                    \
-                kept *= g->reduced[i] ? 1 : g->size[i];                                                \
-            }                                                                                          \
-            for (int64_t i = 0; i < n; i++)                                                            \
-                groups_##T(x + i * from, to + i * kept, g, d + 1);                                     \
-        }                                                                                              \
-    }
-typedef uint32_t u32;
-typedef uint64_t u64;
-DEFINE_SUMS(float, double)
-DEFINE_SUMS(double, double)
-DEFINE_SUMS(u32, u64)
-DEFINE_SUMS(u64, u64)
-
-static groups merge(int ndim, const int64_t *shape, const uint8_t *reduced)
-{
-    groups g = {.n = 0};
-    for (int i = 0; i < ndim; i++) {
-        if (shape[i] == 1)
-            continue;
-        if (g.n && g.reduced[g.n - 1] == reduced[i]) {
-            g.size[g.n - 1] *= shape[i];
-        } else {
-            g.size[g.n] = shape[i];
-            g.reduced[g.n++] = reduced[i];
-        }
-    }
-    if (g.n == 0)
-        g.n = 1, g.size[0] = 1, g.reduced[0] = 0;
-    return g;
-}
-
-/* to += the sums, in the 8-byte type of their kind. */
-static void add_sums(void *to, const ad_array *x, const groups *g)
-{
-    switch (x->dtype) {
-    case AD_F32: groups_float(x->data, to, g, 0); break;
-    case AD_F64: groups_double(x->data, to, g, 0); break;
-    case AD_I32: groups_u32(x->data, to, g, 0); break;
-    case AD_I64: groups_u64(x->data, to, g, 0); break;
-    }
-}
-
-#define ADD_TOTALS(T, A)                                                      \
-    for (int64_t i = 0; i < acc->size; i++)                                   \
-        ((T *)acc->data)[i] = (T)(((A *)total)[i] + (fresh ? 0 : ((T *)acc->data)[i]))
-
-static void add_totals(ad_array *acc, int fresh, const void *total)
-{
-    switch (acc->dtype) {
-    case AD_F32: ADD_TOTALS(float, double); break;
-    case AD_F64: ADD_TOTALS(double, double); break;
-    case AD_I32: ADD_TOTALS(u32, u64); break;
-    case AD_I64: ADD_TOTALS(u64, u64); break;
-    }
-}
-
-static int sum_uniform(ad_array *acc, int fresh, const ad_array *x, int64_t count)
-{
-    AD_BY_NUMBER(acc->dtype,
-        const T sum = (T)count * *(const T *)x->data;
-        T *to = acc->data;
-        for (int64_t i = 0; i < acc->size; i++)
-            to[i] = sum + (fresh ? 0 : to[i]);)
-    return AD_OK;
-}
-
-int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced)
-{
-    union { double f64[16]; uint64_t u64[16]; } few = {{0}};
-    const int64_t size = ad_product(shape, ndim);
-    if (size == 0 || acc->size == 0) {
-        if (fresh)
-            ad_zero(acc);
-        return AD_OK;
-    }
-    if (x->uniform)
-        return sum_uniform(acc, fresh, x, size / acc->size);
-    const groups g = merge(ndim, shape, reduced);
-    if (fresh && ad_itemsize(acc->dtype) == 8) {
-        ad_zero(acc);
-        add_sums(acc->data, x, &g);
-        return AD_OK;
-    }
-    ad_array *many = acc->size <= 16 ? NULL : ad_zeros(AD_I64, 1, &acc->size);
-    if (acc->size > 16 && many == NULL)
-        return AD_NO_MEMORY;
-    void *total = many ? many->data : (void *)&few;
-    add_sums(total, x, &g);
-    add_totals(acc, fresh, total);
-    if (many)
-        ad_array_release(many);
-    return AD_OK;
-}
-
-/* ------------------------------------------------------------------------------------------------- attributes */
-static int mark_axes(const ad_array *x, ad_tuple axes, uint8_t *reduced)
-{
-    memset(reduced, 0, AD_MAX_RANK);
-    for (int i = 0; i < axes.n; i++) {
-        if (axes.item[i] < 0 || axes.item[i] >= x->ndim)
-            return AD_BAD_SHAPE;
-        reduced[axes.item[i]] = 1;
-    }
-    return AD_OK;
-}
-
-/* A new array of the reduced shape in *out. */
-static int new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t keepdims, ad_array **out)
-{
-    int64_t shape[AD_MAX_RANK];
-    int n = 0;
-    for (int i = 0; i < x->ndim; i++)
-        if (!reduced[i] || keepdims)
-            shape[n++] = reduced[i] ? 1 : x->shape[i];
-    *out = ad_array_new(dtype, n, shape);
-    return *out ? AD_OK : AD_NO_MEMORY;
-}
-
-int ad_reduce_sum_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
-{
-    (void)n;
-    uint8_t reduced[AD_MAX_RANK];
-    const ad_array *x = in[0];
-    if (x->dtype == AD_BOOL)
-        return AD_BAD_DTYPE;
-    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
-    if (status == AD_OK)
-        status = new_reduced(x, x->dtype, reduced, attr[0], out);
-    return status == AD_OK ? ad_sum_into(*out, 1, x, x->ndim, x->shape, reduced) : status;
-}
-
-int ad_reduce_sum_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
-{
-    (void)k, (void)n, (void)y;
-    uint8_t reduced[AD_MAX_RANK];
-    int64_t stride[AD_MAX_RANK], step = 1;
-    const ad_array *x = in[0];
-    const int status = mark_axes(x, ad_take_tuple(&attr), reduced);
-    if (status != AD_OK)
-        return status;
-    for (int i = x->ndim - 1; i >= 0; i--) {
-        stride[i] = reduced[i] ? 0 : step;
-        step *= reduced[i] ? 1 : x->shape[i];
-    }
-    ad_gather_strided(acc, fresh, g, x->ndim, x->shape, stride, 0);
-    return AD_OK;
-}
 
 /* ------------------------------------------------------------------------------------------------- rows */
 /* x as a matrix whose rows are what is reduced: its own memory, or a copy with the reduced dimensions moved last. */
@@ -269,13 +64,13 @@ static int forward_rows(row_forward row, const ad_array *x, int dtype, const int
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
-    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    int status = ad_mark_axes(x, ad_take_tuple(&attr), reduced);
     if (status != AD_OK)
         return status;
     status = rows_of(&m, x, reduced);
     if (status != AD_OK)
         return status;
-    status = new_reduced(x, dtype, reduced, attr[0], out);
+    status = ad_new_reduced(x, dtype, reduced, attr[0], out);
     const size_t item = ad_itemsize(x->dtype), item_y = ad_itemsize(dtype);
     if (status == AD_OK)
         for (int64_t r = 0; r < m.rows; r++)
@@ -288,7 +83,7 @@ static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
-    int status = mark_axes(x, ad_take_tuple(&attr), reduced);
+    int status = ad_mark_axes(x, ad_take_tuple(&attr), reduced);
     if (status != AD_OK)
         return status;
     status = rows_of(&m, x, reduced);
@@ -309,3 +104,210 @@ static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_
     release_rows(&m);
     return share ? AD_OK : AD_NO_MEMORY;
 }
+
+/* ------------------------------------------------------------------------------------------------- prod, max, min, any, all */
+#define DEFINE_PRODUCT(T, A, s)                                                             \
+    static void prod_##s(const void *x_, int64_t n, void *y)                                \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        A p = 1;                                                                            \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            p *= x[i];                                                                      \
+        *(T *)y = (T)p;                                                                     \
+    }
+DEFINE_PRODUCT(float, double, f32)
+DEFINE_PRODUCT(double, double, f64)
+DEFINE_PRODUCT(uint32_t, uint32_t, i32)
+DEFINE_PRODUCT(uint64_t, uint64_t, i64)
+
+/* Is a before b?  A NaN, the only number that is not equal to itself, is before all others. */
+#define FIRST(a, op, b) ((a) op (b) || (a) != (a))
+#define DEFINE_EXTREME(T, s, name, op, none)                                                \
+    static void name##_##s(const void *x_, int64_t n, void *y)                              \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        T best = none;                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            best = FIRST(x[i], op, best) ? x[i] : best;                                     \
+        *(T *)y = best;                                                                     \
+    }                                                                                       \
+    static void arg##name##_##s(const void *x_, int64_t n, int64_t step, int64_t *y)        \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        int64_t at = 0;                                                                     \
+        for (int64_t i = 1; i < n && x[at * step] == x[at * step]; i++)                     \
+            at = FIRST(x[i * step], op, x[at * step]) ? i : at;                             \
+        *y = at;                                                                            \
+    }
+DEFINE_EXTREME(float, f32, max, >, -INFINITY)
+DEFINE_EXTREME(double, f64, max, >, -INFINITY)
+DEFINE_EXTREME(int32_t, i32, max, >, INT32_MIN)
+DEFINE_EXTREME(int64_t, i64, max, >, INT64_MIN)
+DEFINE_EXTREME(float, f32, min, <, INFINITY)
+DEFINE_EXTREME(double, f64, min, <, INFINITY)
+DEFINE_EXTREME(int32_t, i32, min, <, INT32_MAX)
+DEFINE_EXTREME(int64_t, i64, min, <, INT64_MAX)
+
+static void any_true(const void *x, int64_t n, void *y) { *(uint8_t *)y = n > 0 && memchr(x, 1, (size_t)n) != NULL; }
+static void all_true(const void *x, int64_t n, void *y) { *(uint8_t *)y = n == 0 || memchr(x, 0, (size_t)n) == NULL; }
+
+#define REDUCTION(name)                                                                                                         \
+    int ad_reduce_##name##_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)                       \
+    {                                                                                                                           \
+        static const row_forward rows[AD_NDTYPES] = {name##_f32, name##_f64, name##_i32, name##_i64, NULL};                     \
+        (void)n;                                                                                                                \
+        return rows[in[0]->dtype] ? forward_rows(rows[in[0]->dtype], in[0], in[0]->dtype, attr, out) : AD_BAD_DTYPE;            \
+    }
+REDUCTION(prod)
+REDUCTION(max)
+REDUCTION(min)
+
+int ad_reduce_any_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return in[0]->dtype == AD_BOOL ? forward_rows(any_true, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
+}
+
+int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return in[0]->dtype == AD_BOOL ? forward_rows(all_true, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
+}
+
+/* ------------------------------------------------------------------------------------------------- argmax, argmin */
+typedef void (*row_arg)(const void *x, int64_t n, int64_t step, int64_t *y);
+
+static int arg_along(const row_arg *rows, const ad_array *x, int64_t axis, ad_array **out)
+{
+    int64_t shape[AD_MAX_RANK];
+    if (axis < 0 || axis >= x->ndim)
+        return AD_BAD_SHAPE;
+    if (rows[x->dtype] == NULL)
+        return AD_BAD_DTYPE;
+    const int64_t outer = ad_product(x->shape, (int)axis), n = x->shape[axis];
+    const int64_t inner = ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1));
+    for (int i = 0, j = 0; i < x->ndim; i++)
+        if (i != axis)
+            shape[j++] = x->shape[i];
+    if (n == 0 && outer * inner > 0)
+        return AD_BAD_SHAPE;
+    *out = ad_array_new(AD_I64, x->ndim - 1, shape);
+    if (*out == NULL)
+        return AD_NO_MEMORY;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            rows[x->dtype]((const char *)x->data + (size_t)(o * n * inner + i) * ad_itemsize(x->dtype), n, inner,
+                           (int64_t *)(*out)->data + o * inner + i);
+    return AD_OK;
+}
+
+int ad_argmax_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    static const row_arg rows[AD_NDTYPES] = {argmax_f32, argmax_f64, argmax_i32, argmax_i64, NULL};
+    (void)n;
+    return arg_along(rows, in[0], attr[0], out);
+}
+
+int ad_argmin_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    static const row_arg rows[AD_NDTYPES] = {argmin_f32, argmin_f64, argmin_i32, argmin_i64, NULL};
+    (void)n;
+    return arg_along(rows, in[0], attr[0], out);
+}
+
+/* ------------------------------------------------------------------------------------------------- derivatives */
+/* Where the product is an ordinary number no element is 0, and it can be divided by each; else what is before and after an
+ * element is multiplied. */
+#define DEFINE_PRODUCT_VJP(T, A, s)                                                         \
+    static void prod_vjp_##s(const void *g_, const void *x_, int64_t n, const void *y, void *acc_) \
+    {                                                                                       \
+        const T *x = x_, g = *(const T *)g_;                                                \
+        T *acc = acc_;                                                                      \
+        A all = 1, before = 1, after = 1;                                                   \
+        (void)y;                                                                            \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            all *= x[i];                                                                    \
+        if (g == 0) {                                                                       \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                acc[i] = 0;                                                                 \
+        } else if (isnormal(all)) {                                                         \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                acc[i] = (T)(g * (all / x[i]));                                             \
+        } else {                                                                            \
+            for (int64_t i = 0; i < n; before *= x[i++])                                    \
+                acc[i] = (T)before;                                                         \
+            for (int64_t i = n - 1; i >= 0; after *= x[i--])                                \
+                acc[i] = (T)(g * (acc[i] * after));                                         \
+        }                                                                                   \
+    }
+DEFINE_PRODUCT_VJP(float, double, f32)
+DEFINE_PRODUCT_VJP(double, double, f64)
+
+#define DEFINE_EXTREME_VJP(T, s)                                                            \
+    static void extreme_vjp_##s(const void *g, const void *x_, int64_t n, const void *y_, void *acc_) \
+    {                                                                                       \
+        const T *x = x_, y = *(const T *)y_;                                                \
+        T *acc = acc_;                                                                      \
+        int64_t ties = 0;                                                                   \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            ties += x[i] == y;                                                              \
+        const T share = *(const T *)g / (T)(ties ? ties : 1);                               \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            acc[i] = x[i] == y ? share : 0;                                                 \
+    }
+DEFINE_EXTREME_VJP(float, f32)
+DEFINE_EXTREME_VJP(double, f64)
+
+static int vjp_by_dtype(row_vjp f32, row_vjp f64, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr,
+                        ad_array *acc, int fresh)
+{
+    return ad_is_float(x) ? vjp_rows(x->dtype == AD_F32 ? f32 : f64, g, x, y, attr, acc, fresh) : AD_BAD_DTYPE;
+}
+
+#define REDUCTION_VJP(name, row)                                                                                                \
+    int ad_reduce_##name##_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,                   \
+                               const int64_t *attr, ad_array *acc, int fresh)                                                   \
+    {                                                                                                                           \
+        (void)k, (void)n;                                                                                                       \
+        return vjp_by_dtype(row##_f32, row##_f64, g, in[0], y, attr, acc, fresh);                                               \
+    }
+REDUCTION_VJP(prod, prod_vjp)
+REDUCTION_VJP(max, extreme_vjp)
+REDUCTION_VJP(min, extreme_vjp)
+
+/* ------------------------------------------------------------------------------------------------- logsumexp */
+/* m + log1p(sum over the others of exp(x - m)), m the largest: nothing overflows, and next to m = 0 no term is lost (Blanchard,
+ * Higham & Higham, "Accurately computing the log-sum-exp and softmax functions", 2021). */
+#define DEFINE_LOGSUMEXP(T, s, f)                                                           \
+    static T sum_exp_##s(const T *x, int64_t n, T m)                                        \
+    {                                                                                       \
+        T part[8] = {0};                                                                    \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            part[i & 7] += ad_exp##f(x[i] - m);                                             \
+        return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])); \
+    }                                                                                       \
+    static void logsumexp_##s(const void *x_, int64_t n, void *y)                           \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        int64_t at;                                                                         \
+        argmax_##s(x, n, 1, &at);                                                           \
+        const T m = n ? x[at] : -INFINITY;                                                  \
+        *(T *)y = isfinite(m) ? m + ad_log1p##f(sum_exp_##s(x, at, m) + sum_exp_##s(x + at + 1, n - at - 1, m)) : m; \
+    }                                                                                       \
+    static void logsumexp_vjp_##s(const void *g_, const void *x_, int64_t n, const void *y_, void *acc_) \
+    {                                                                                       \
+        const T *x = x_, g = *(const T *)g_, y = *(const T *)y_;                            \
+        T *acc = acc_;                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            acc[i] = g == 0 || y == -INFINITY ? 0 : g * ad_exp##f(x[i] - y);                \
+    }
+DEFINE_LOGSUMEXP(float, f32, f)
+DEFINE_LOGSUMEXP(double, f64, )
+
+int ad_reduce_logsumexp_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return ad_is_float(in[0]) ? forward_rows(in[0]->dtype == AD_F32 ? logsumexp_f32 : logsumexp_f64, in[0], in[0]->dtype, attr, out) : AD_BAD_DTYPE;
+}
+
+REDUCTION_VJP(logsumexp, logsumexp_vjp)

@@ -110,6 +110,9 @@ static inline int ad_next_run(ad_walk *w)
 }
 
 /* ------------------------------------------------------------------------------------------------- between the files */
+/* Marks the dimensions to reduce; a new array of the reduced shape in *out. */
+int ad_mark_axes(const ad_array *x, ad_tuple axes, uint8_t *reduced);
+int ad_new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t keepdims, ad_array **out);
 /* acc = (or, not fresh, +=) the sum of x, taken as of the given shape, over the dimensions marked in `reduced`.  The others, in
  * row-major order, are acc's.  x may be uniform. */
 int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced);
