@@ -6,7 +6,7 @@ they must be finite and accurate wherever the true ones are.
 """
 
 from . import errors
-from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS,
+from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
 
 # fmt: off
@@ -16,7 +16,7 @@ sub        = row(d=(lambda a, b, y: 1, lambda a, b, y: -1),       takes=NUMBERS,
 mul        = row(d=(lambda a, b, y: b, lambda a, b, y: a),        takes=NUMBERS, linear=(0, 1), numpy="multiply",             doc="a * b")
 div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),              linear=(0,),   numpy="divide true_divide",   doc="a / b")   # not -a / (b * b): overflows
 floordiv   = row(arity=2,                                         takes=NUMBERS,                numpy="floor_divide",         doc="the largest whole number not above a / b")
-mod        = row(d=(lambda a, b, y: 1, lambda a, b, y: -floor(a / b)), takes=NUMBERS,           numpy="mod remainder",        doc="a - b * floor(a / b): has the sign of b")
+mod        = row(d=(lambda a, b, y: 1, lambda a, b, y: -floordiv(a, b)), takes=NUMBERS,         numpy="mod remainder",        doc="a - b * floordiv(a, b): has the sign of b")
 neg        = row(d=lambda x, y: -1,                               takes=NUMBERS, linear=(0,),   numpy="negative",             doc="-x")
 abs        = row(d=lambda x, y: sign(x),                          takes=NUMBERS,                numpy="abs absolute fabs",    doc="|x|; derivative 0 at 0")
 sign       = row(d=lambda x, y: 0,                                takes=NUMBERS,                numpy="sign",                 doc="-1, 0 or 1")
@@ -26,11 +26,19 @@ reciprocal = row(d=lambda x, y: -y * y,                                         
 sqrt       = row(d=lambda x, y: 0.5 / y,                          on=NON_NEGATIVE,              numpy="sqrt",                 doc="square root")
 rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,                                                doc="1 / sqrt(x)")
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
-hypot      = row(d=(lambda a, b, y: where(y == 0, 0, a / y),
-                    lambda a, b, y: where(y == 0, 0, b / y)),                    ulp=2,         numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
+hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
+over_hypot = row(d=(lambda a, b, y: divide_no_nan(square(over_hypot(b, a)), hypot(a, b)),
+                    lambda a, b, y: -divide_no_nan(y * over_hypot(b, a), hypot(a, b))), ulp=3, d_ulp=12,                     doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, b * pow(a, b - 1)),
                     lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
+scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
+
+# Products and quotients with a convention for 0 * inf and x / 0.
+divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), doc="a / b; 0 where b is 0")
+reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                                       doc="1 / x; 0 where x is 0")
+multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                                     doc="a * b; 0 where b is 0, even if a is inf or nan")
+xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, reciprocal_no_nan(b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), doc="a / b; 0 where a is 0, even if b is")
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, numpy="exp",   doc="e to the power x")
@@ -40,29 +48,36 @@ log        = row(d=lambda x, y: 1 / x,                      on=POSITIVE,        
 log2       = row(d=lambda x, y: 1.4426950408889634 / x,     on=POSITIVE,        ulp=1, numpy="log2",  doc="logarithm to base 2")
 log10      = row(d=lambda x, y: 0.4342944819032518 / x,     on=POSITIVE,        ulp=1, numpy="log10", doc="logarithm to base 10")
 log1p      = row(d=lambda x, y: 1 / (1 + x),                on=ABOVE_MINUS_ONE, ulp=1, numpy="log1p", doc="log(1 + x), exact near 0")
-log1mexp   = row(d=lambda x, y: -1 / expm1(-x),             on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
-logaddexp  = row(d=(lambda a, b, y: sigmoid(where(a == b, 0, a - b)),
-                    lambda a, b, y: sigmoid(where(a == b, 0, b - a))),          ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")   # inf - inf is nan: hence where
-xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: where(a == 0, 0, a / b)),          on=(REAL, POSITIVE),        ulp=2, doc="a * log(b); 0 where a is 0")
-xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: where(a == 0, 0, a / (1 + b))),  on=(REAL, ABOVE_MINUS_ONE), ulp=2, doc="a * log(1 + b); 0 where a is 0")
+log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
+logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
+logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: -1 / expm1(a - b)), ulp=None, doc="log(exp(a) - exp(b)) for a > b, no overflow")
+xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
+xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
+entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * (x - 0.36787944117144233 + 1.2428753672788363e-17)), -1 - log(x)),
+                 on=NON_NEGATIVE, ulp=2, doc="-x * log(x), 0 at 0; its derivative's root, 1/e, is no double: hence two parts")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
 sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=3,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
+sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=3, d_ulp=6,
+                                                                                                      doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
+logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT, REAL), ulp=3,   # not sigmoid(b) - a
+                                                                                                      doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=2,                doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=2,                doc="log(1 + exp(x)), no overflow")
-softsign    = row(d=lambda x, y: 1 / square(1 + abs(x)),    on=REAL,            ulp=2,                doc="x / (1 + |x|)")
+softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, numpy="sin",   doc="sine of x radians")
 cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, numpy="cos",   doc="cosine of x radians")
-tan        = row(d=lambda x, y: 1 / square(cos(x)),         on=REAL,            ulp=1, numpy="tan",   doc="tangent of x radians")
+tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, numpy="tan",   doc="tangent of x radians")
 asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
-atan2      = row(d=(lambda a, b, y: where(hypot(a, b) == 0, 0, b / hypot(a, b) / hypot(a, b)),
-                    lambda a, b, y: where(hypot(a, b) == 0, 0, -a / hypot(a, b) / hypot(a, b))), ulp=1, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]")
+atan2      = row(d=(lambda a, b, y: divide_no_nan(over_hypot(b, a), hypot(a, b)),
+                    lambda a, b, y: -divide_no_nan(over_hypot(a, b), hypot(a, b))), ulp=1, d_ulp=6, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
 sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, numpy="sinh",  doc="hyperbolic sine")
 cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, numpy="cosh",  doc="hyperbolic cosine")
 asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
@@ -73,10 +88,11 @@ atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=5,            doc="1 - erf(x), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * x * y,           on=REAL,            ulp=2,                doc="exp(-x*x), the square taken exactly")
+ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=6,                doc="distribution function of the normal distribution")
+normal_pdf = row(d=lambda x, y: -x * y,                     on=REAL,            ulp=3,                doc="density of the normal distribution")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=None,             doc="log|gamma(x)|")
-digamma    = row(d=lambda x, y: trigamma(x),                on=REAL,            ulp=None,             doc="derivative of lgamma")
-trigamma   = row(d=lambda x, y: polygamma2(x),              on=REAL,            ulp=None,             doc="second derivative of lgamma")
-polygamma2 = row(on=REAL,                                                       ulp=None,             doc="third derivative of lgamma")
+digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=None,             doc="derivative of lgamma")
+polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=None,    doc="derivative of order a, a whole number, of digamma at b")
 
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        doc="max(x, 0); derivative 0 at 0")
@@ -85,7 +101,10 @@ leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x 
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
 silu       = row(d=lambda x, y: sigmoid(x) * (1 + x * sigmoid(-x)),                             ulp=3, doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: 0.5 * erfc(x * -0.7071067811865476) + x * 0.3989422804014327 * exp_minus_square(x * 0.7071067811865476), ulp=6, doc="x times the normal distribution function of x")
+gelu       = row(d=lambda x, y: ndtr(x) + x * normal_pdf(x),                                    ulp=6, doc="x * ndtr(x)")
+gelu_tanh  = row(d=lambda x, y: gelu_gate(x) * (1 + x * gelu_gate(-x) * (1.5957691216057308 + 0.21406444881780074 * x * x)), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: y * gelu_gate(-x) * (1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+mish       = row(d=lambda x, y: tanh(softplus(x)) + x * sech2(softplus(x)) * sigmoid(x),        ulp=4, doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.
@@ -96,12 +115,12 @@ minimum    = row(d=(lambda a, b, y: where(a < b, 1, where(a == b, 0.5, 0)),
 clip_by_value = row(d=(lambda a, b, c, y: where((a < b) | (a > c), 0, 1), lambda a, b, c, y: where((a < b) & (b <= c), 1, 0),
                        lambda a, b, c, y: where((a > c) | (b > c), 1, 0)),   takes=NUMBERS, numpy="clip",    doc="a no less than b and no more than c; derivative 1 at a bound")
 where      = row(d=(None, lambda c, a, b, y: where(c, 1, 0), lambda c, a, b, y: where(c, 0, 1)), takes=ANY, linear=(1, 2), doc="a where c, else b")
-scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g), linear=(0, 1), doc="g * s; exactly 0 where g is 0, whatever s is")
 
 # --------------------------------------------------------------------------------------------- rounding: no derivatives
 floor      = row(takes=NUMBERS, numpy="floor",     doc="the largest whole number not above x")
 ceil       = row(takes=NUMBERS, numpy="ceil",      doc="the smallest whole number not below x")
 round      = row(takes=NUMBERS, numpy="rint",      doc="the nearest whole number; a half goes to the even one")
+nextafter  = row(d=(lambda a, b, y: 1, lambda a, b, y: 0), numpy="nextafter", doc="the number next to a on the way to b; derivative 1 by a")
 
 # ----------------------------------------------------------------------------------------------------------- comparisons
 equal         = row(arity=2, takes=ANY,     gives="bool", numpy="equal",         doc="a == b")
@@ -315,24 +334,6 @@ nonzero    = structural(takes=BOOL, gives="int64", doc="index vectors of what is
 # fmt: on
 
 # ------------------------------------------------------------------------------- formulas over other rows: composite and rule
-# fmt: off
-# Quotients and products with a convention where the formula says 0 * inf.
-divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: divide_no_nan(1, b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), doc="a / b; 0 where b is 0")
-multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                          doc="a * b; 0 where b is 0, even if a is inf or nan")
-reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                            doc="1 / x; 0 where x is 0")
-xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, divide_no_nan(1, b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), doc="a / b; 0 where a is 0, even if b is")
-
-entr      = row(value=lambda x: -xlogy(x, x), d=lambda x, y: -1 - log(x), on=NON_NEGATIVE, ulp=2, doc="-x * log(x); 0 at 0")
-# log(x) - log(1 - x) cancels around 1/2; there 2 * x - 1 is exact (Sterbenz 1974).
-logit     = row(value=lambda x: where(abs(x - 0.5) < 0.25, 2 * atanh(2 * x - 1), log(x) - log1p(-x)), d=lambda x, y: 1 / (x * (1 - x)), on=Interval(0.0, 1.0, "(0, 1)"), ulp=4, doc="log(x / (1 - x)), the inverse of sigmoid")
-logsubexp = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: -1 / expm1(a - b)), ulp=None, doc="log(exp(a) - exp(b)) for a > b, no overflow")
-mish      = row(value=lambda x: x * tanh(softplus(x)), d=lambda x, y: tanh(softplus(x)) + x * sech2(softplus(x)) * sigmoid(x), ulp=6, doc="x * tanh(softplus(x))")
-ndtr      = row(value=lambda x: 0.5 * erfc(x * -0.7071067811865476), d=lambda x, y: 0.3989422804014327 * exp_minus_square(x * 0.7071067811865476), ulp=None, doc="the normal distribution function")
-# As a difference, softplus(b) - a * b, it has no correct digit left where a is 1 and b is large; nor has sigmoid(b) - a.
-sigmoid_cross_entropy = row(value=lambda a, b: scale(1 - a, maximum(b, 0)) + scale(a, maximum(-b, 0)) + softplus(-abs(b)),
-                            d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT, REAL), ulp=None,
-                            doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
-# fmt: on
 
 
 def _count(x, axes):

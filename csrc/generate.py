@@ -126,6 +126,8 @@ def partial_text(row, k, dtype):
         return None
     d = number(derivative(*symbols(row, dtype), Text("y", dtype, {"y"})), dtype)
     g = Text("g", dtype, {"g"})
+    if d.constant and float(d.code.strip("()f")) == 0:
+        return d            # whatever g is: not inf * 0
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
         return Text(f"(g * {d.code})", dtype, {"g"})
     return Text(f"ad_scale{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"})
@@ -219,7 +221,7 @@ def reverse_case(row, dtype):
     field, ctype = FIELD[dtype], C_TYPE[dtype]
     partials = [partial_text(row, k, dtype) for k in range(row.arity)]
     reads = frozenset().union(*(p.reads for p in partials if p is not None))
-    words = [f"const {ctype} g = adjoint->{field};"]
+    words = [f"const {ctype} g = adjoint->{field};"] if "g" in reads else []
     if "y" in reads:
         words.append(f"const {ctype} y = in->value.{field};")
     for k, s in enumerate(symbols(row, dtype)):

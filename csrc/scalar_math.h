@@ -51,6 +51,9 @@ AD_ARITHMETIC(float, f, sqrtf, floorf, ceilf, rintf)
 static inline double ad_abs(double x) { return fabs(x); }
 static inline float ad_absf(float x) { return fabsf(x); }
 
+static inline double ad_nextafter(double a, double b) { return nextafter(a, b); }
+static inline float ad_nextafterf(float a, float b) { return nextafterf(a, b); }
+
 /* Python's % and //: the remainder has the sign of b.  fmod is exact, a - b * floor(a / b) is not. */
 static inline double ad_mod(double a, double b)
 {
@@ -138,6 +141,9 @@ static inline double ad_hypot(double a, double b) { return hypot(a, b); }
 AD_THROUGH_DOUBLE(rsqrt)
 AD_THROUGH_DOUBLE_2(pow)
 AD_THROUGH_DOUBLE_2(hypot)
+/* a / hypot(a, b): the sine of an angle within a right one, where the sine is well-conditioned. */
+static inline double ad_over_hypot(double a, double b) { return sin(atan2(a, fabs(b))); }
+AD_THROUGH_DOUBLE_2(over_hypot)
 AD_LIBM(cbrt, cbrt)
 
 /* ------------------------------------------------------------------------------------------------- exponentials, logarithms */
@@ -270,6 +276,23 @@ static inline double ad_logaddexp(double a, double b)
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
     return (a > b ? a : a != a ? a : b) + ad_log1p_unit(ad_exp(-fabs(d)));
 }
+static inline double ad_sigmoid_of_difference(double a, double b) { return ad_sigmoid(a == b ? 0 : a - b); }
+static inline double ad_entr(double x) { return x == 0 ? 0 : -x * ad_log(x); }
+static inline double ad_logit(double x)
+{
+    if (x < 0.25 || x > 0.75)
+        return x > 0.75 && x < 1 ? -ad_log((1 - x) / x) : ad_log(x / (1 - x));
+    return x < 0.5 ? -ad_log1p((1 - 2 * x) / x) : ad_log1p((2 * x - 1) / (1 - x));
+}
+static inline double ad_sigmoid_cross_entropy(double a, double b)
+{
+    const double w = b > 0 ? 1 - a : a;
+    return (w == 0 ? 0 : w * fabs(b)) + ad_log1p(ad_exp(-fabs(b)));
+}
+AD_THROUGH_DOUBLE(entr)
+AD_THROUGH_DOUBLE(logit)
+AD_THROUGH_DOUBLE_2(sigmoid_of_difference)
+AD_THROUGH_DOUBLE_2(sigmoid_cross_entropy)
 static inline double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
 static inline double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log1p(b); }
 static inline double ad_softsign(double x) { return fabs(x) == (double)INFINITY ? copysign(1, x) : x / (1 + fabs(x)); }
@@ -324,6 +347,10 @@ static inline double ad_exp_minus_square(double x)
     const double l = h < 1e4 ? ((u * u - h) + 2 * u * v) + v * v : 0;
     return ad_exp(-h) * (1 - l);
 }
+static inline double ad_ndtr(double x) { return 0.5 * erfc(-0.7071067811865476 * x); }
+static inline double ad_normal_pdf(double x) { return 0.3989422804014327 * ad_exp_minus_square(0.7071067811865476 * x); }
+AD_THROUGH_DOUBLE(ndtr)
+AD_THROUGH_DOUBLE(normal_pdf)
 AD_THROUGH_DOUBLE(exp_minus_square)
 
 #include "special_math.h"
@@ -333,6 +360,12 @@ static inline double ad_elu(double x) { return x > 0 ? x : ad_expm1(x); }
 static inline double ad_selu(double x) { return x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * ad_expm1(x); }
 static inline double ad_silu(double x) { return x == -(double)INFINITY ? -0.0 : x * ad_sigmoid(x); }
 static inline double ad_gelu(double x) { return x == -(double)INFINITY ? -0.0 : 0.5 * x * ad_erfc(x * -0.7071067811865476); }
+static inline double ad_gelu_gate(double x) { return ad_sigmoid(1.5957691216057308 * AD_FMA(0.044715 * x, x * x, x)); }
+static inline double ad_gelu_tanh(double x) { return x == -(double)INFINITY ? -0.0 : x * ad_gelu_gate(x); }
+static inline double ad_mish(double x) { return x == -(double)INFINITY ? -0.0 : x * ad_tanh(ad_softplus(x)); }
+AD_THROUGH_DOUBLE(gelu_gate)
+AD_THROUGH_DOUBLE(gelu_tanh)
+AD_THROUGH_DOUBLE(mish)
 AD_THROUGH_DOUBLE(elu)
 AD_THROUGH_DOUBLE(selu)
 AD_THROUGH_DOUBLE(silu)

@@ -23,46 +23,27 @@ static inline double ad_digamma(double x)
     return log(x) - 0.5 / x - series - sum + shift;
 }
 
-static inline double ad_trigamma(double x)
+/* (-1)^(n+1) n! times the Hurwitz zeta function of n + 1 (DLMF 25.11.12), for x > 0: Euler and Maclaurin's formula from x >= 15 + n. */
+static inline double ad_polygamma(double n, double x)
 {
-    double sign = 1, shift = 0;
-    if (x <= 0) {
-        if (x == floor(x))
-            return (double)INFINITY;
-        const double s = sin(3.141592653589793 * (x - floor(x)));
-        shift = 9.869604401089358 / (s * s);
-        sign = -1;
-        x = 1 - x;
-    }
+    static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};
+    if (!(n >= 0) || n != floor(n) || n > 160)
+        return NAN;
+    if (n == 0)
+        return ad_digamma(x);
     double sum = 0;
-    for (; x < 12; x += 1)
-        sum += 1 / (x * x);
-    const double z = 1 / (x * x);
-    const double series = 1 / x + 0.5 * z + z / x * (1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 -
-                          z * (691.0 / 2730 - z * (7.0 / 6)))))));
-    return sign * (sum + series) + shift;
-}
-
-static inline double ad_polygamma2(double x)
-{
-    double sum = 0, shift = 0;
-    if (x <= 0) {
-        if (x == floor(x))
-            return NAN;
-        const double t = 3.141592653589793 * (x - floor(x)), s = sin(t);
-        shift = -2 * 31.00627668029982 * cos(t) / (s * s * s);
-        x = 1 - x;
+    for (; x < 15 + n; x += 1)
+        sum += pow(x, -n - 1);
+    sum += pow(x, -n) / n + 0.5 * pow(x, -n - 1);
+    double term = 0.5 * (n + 1) * pow(x, -n - 2);
+    for (int k = 0; k < 8; k++) {
+        sum += bernoulli[k] * term;
+        term *= (n + 2 * k + 2) * (n + 2 * k + 3) / ((2 * k + 3.0) * (2 * k + 4.0)) / (x * x);
     }
-    for (; x < 14; x += 1)
-        sum -= 2 / (x * x * x);
-    const double z = 1 / (x * x);
-    const double series = -z - z / x - z * z * (0.5 - z * (1.0 / 6 - z * (1.0 / 6 - z * (3.0 / 10 - z * (5.0 / 6 -
-                          z * (691.0 / 210))))));
-    return sum + series + shift;
+    return (fmod(n, 2) == 1 ? 1 : -1) * tgamma(n + 1) * sum;
 }
 
 AD_THROUGH_DOUBLE(digamma)
-AD_THROUGH_DOUBLE(trigamma)
-AD_THROUGH_DOUBLE(polygamma2)
+AD_THROUGH_DOUBLE_2(polygamma)
 
 #endif
