@@ -1,0 +1,155 @@
+/* Scans along one axis: cumsum, cumprod, cumulative_logsumexp, recurrence. */
+#include "strided.h"
+
+#include "scalar_math.h"
+
+/* An axis of n elements, `inner` apart, in `outer` blocks; a scan goes from `start` on by `move`, both in elements of a block. */
+typedef struct {
+    int64_t outer, n, inner, start, move;
+} scan;
+
+static int scan_along(scan *s, const ad_array *x, int64_t axis, int64_t reverse)
+{
+    if (axis < 0 || axis >= x->ndim)
+        return AD_BAD_SHAPE;
+    s->outer = ad_product(x->shape, (int)axis);
+    s->n = x->shape[axis];
+    s->inner = ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1));
+    s->start = reverse ? (s->n - 1) * s->inner : 0;
+    s->move = reverse ? -s->inner : s->inner;
+    return AD_OK;
+}
+
+/* acc = share, or += share and the share is released. */
+static int hand_over(int status, ad_array *acc, ad_array *share)
+{
+    const int64_t one = 1;
+    if (share == acc)
+        return status;
+    if (status == AD_OK)
+        ad_gather_strided(acc, 0, share, 1, &acc->size, &one, 0);
+    ad_array_release(share);
+    return status;
+}
+
+/* Where a scan writes its share: acc itself if that is still empty. */
+static ad_array *room(ad_array *acc, int fresh) { return fresh ? acc : ad_array_new(acc->dtype, acc->ndim, acc->shape); }
+
+/* ------------------------------------------------------------------------------------------------- cumsum, cumprod */
+/* Element p of a block is where the scan stands, p - move where it came from. */
+#define DEFINE_SCAN(T, name, op, none)                                                      \
+    static void name##_##T(const void *x_, void *y_, const scan *s, int exclusive)          \
+    {                                                                                       \
+        for (int64_t o = 0; o < s->outer && s->n; o++) {                                    \
+            const T *x = (const T *)x_ + o * s->n * s->inner;                               \
+            T *y = (T *)y_ + o * s->n * s->inner;                                           \
+            int64_t p = s->start;                                                           \
+            for (int64_t i = 0; i < s->inner; i++)                                          \
+                y[p + i] = exclusive ? none : x[p + i];                                     \
+            for (int64_t j = 1; j < s->n; j++) {                                            \
+                const int64_t last = p, from = exclusive ? p : p + s->move;                 \
+                p += s->move;                                                               \
+                for (int64_t i = 0; i < s->inner; i++)                                      \
+                    y[p + i] = y[last + i] op x[from + i];                                  \
+            }                                                                               \
+        }                                                                                   \
+    }
+#define DEFINE_SCANS(T) DEFINE_SCAN(T, sums, +, 0) DEFINE_SCAN(T, products, *, 1)
+DEFINE_SCANS(float)
+DEFINE_SCANS(double)
+DEFINE_SCANS(uint32_t)
+DEFINE_SCANS(uint64_t)
+
+typedef void (*scan_fn)(const void *x, void *y, const scan *s, int exclusive);
+static const scan_fn sums[AD_NDTYPES] = {sums_float, sums_double, sums_uint32_t, sums_uint64_t, NULL};
+static const scan_fn products[AD_NDTYPES] = {products_float, products_double, products_uint32_t, products_uint64_t, NULL};
+
+static int scan_forward(const scan_fn *fn, const ad_array *x, const int64_t *attr, ad_array **out)
+{
+    scan s;
+    const int status = scan_along(&s, x, attr[0], attr[2]);
+    if (status != AD_OK)
+        return status;
+    if (fn[x->dtype] == NULL)
+        return AD_BAD_DTYPE;
+    *out = ad_array_new(x->dtype, x->ndim, x->shape);
+    if (*out == NULL)
+        return AD_NO_MEMORY;
+    fn[x->dtype](x->data, (*out)->data, &s, attr[1] != 0);
+    return AD_OK;
+}
+
+int ad_cumsum_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return scan_forward(sums, in[0], attr, out);
+}
+
+int ad_cumprod_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return scan_forward(products, in[0], attr, out);
+}
+
+int ad_cumsum_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)in, (void)n, (void)y;
+    scan s;
+    const int status = scan_along(&s, g, attr[0], !attr[2]);
+    if (status != AD_OK || !ad_is_float(acc))
+        return status == AD_OK ? AD_BAD_DTYPE : status;
+    ad_array *share = room(acc, fresh);
+    if (share == NULL)
+        return AD_NO_MEMORY;
+    sums[acc->dtype](g->data, share->data, &s, attr[1] != 0);
+    return hand_over(AD_OK, acc, share);
+}
+
+/* dx[i] = (product before i) * (g[i] + x[i+1] * (g[i+1] + x[i+2] * ...)): Horner's rule from the far end, without a division. */
+#define DEFINE_CUMPROD_VJP(T)                                                               \
+    static void cumprod_vjp_##T(const T *g, const T *x, T *acc, const scan *s, int exclusive) \
+    {                                                                                       \
+        T before = 1, after = 0;                                                            \
+        int64_t p = s->start;                                                               \
+        for (int64_t j = 0; j < s->n; j++, p += s->move) {                                  \
+            acc[p] = before;                                                                \
+            before *= x[p];                                                                 \
+        }                                                                                   \
+        for (int64_t j = 0; j < s->n; j++) {                                                \
+            p -= s->move;                                                                   \
+            if (!exclusive)                                                                 \
+                after += g[p];                                                              \
+            acc[p] = ad_scale_##T(after, acc[p]);                                           \
+            after = (exclusive ? g[p] : 0) + ad_scale_##T(after, x[p]);                     \
+        }                                                                                   \
+    }
+static inline float ad_scale_float(float g, float s) { return g == 0 ? 0 : g * s; }
+static inline double ad_scale_double(double g, double s) { return g == 0 ? 0 : g * s; }
+DEFINE_CUMPROD_VJP(float)
+DEFINE_CUMPROD_VJP(double)
+
+/* The statements for every line along the axis, `at` its first element in memory. */
+#define EACH_LINE(s, ...)                                                                   \
+    for (int64_t o = 0; o < (s).outer && (s).n; o++)                                        \
+        for (int64_t i = 0; i < (s).inner; i++) {                                           \
+            const int64_t at = o * (s).n * (s).inner + i;                                   \
+            __VA_ARGS__                                                                     \
+        }
+
+int ad_cumprod_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)n, (void)y;
+    scan s;
+    const ad_array *x = in[0];
+    const int status = scan_along(&s, x, attr[0], attr[2]), exclusive = attr[1] != 0;
+    if (status != AD_OK)
+        return status;
+    ad_array *share = room(acc, fresh);
+    if (share == NULL)
+        return AD_NO_MEMORY;
+    if (acc->dtype == AD_F64)
+        EACH_LINE(s, cumprod_vjp_double((double *)g->data + at, (double *)x->data + at, (double *)share->data + at, &s, exclusive);)
+    else
+        EACH_LINE(s, cumprod_vjp_float((float *)g->data + at, (float *)x->data + at, (float *)share->data + at, &s, exclusive);)
+    return hand_over(AD_OK, acc, share);
+}
