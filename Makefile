@@ -57,7 +57,8 @@ check:
 	  { echo "autodiff: no C compiler (cc). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc" >&2; exit 1; }
 
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
-# tested with the ordinary core only: its tests run pip and compilers, not ours.
+# tested with the ordinary core only: its tests run pip and compilers, not ours.  Pytest must leave the sanitizers what they
+# need to speak: the file descriptor (--capture=sys), the signal of a bad access (no faulthandler).
 COPY = build/sanitize
 COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml README.md LICENSE
 sanitize: $(VENV)/ready
@@ -69,7 +70,7 @@ sanitize: $(VENV)/ready
 	  rm -f autodiff/*.so; \
 	  AUTODIFF_SANITIZE=1 ../../$(IN) setup.py -q build_ext --inplace'
 	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so`" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=. \
-	  ../../$(IN) -m pytest -q --ignore=tests/test_packaging.py $(TESTS)
+	  ../../$(IN) -m pytest -q --capture=sys -p no:faulthandler --ignore=tests/test_packaging.py $(TESTS)
 
 # The peers get an environment of their own; one that this interpreter has no wheel of is left out.
 bench: build $(BENCH)/ready
