@@ -69,7 +69,7 @@ sanitize: $(VENV)/ready
 	  for each in $(COPIED); do test ! -e ../../$$each || cp -pR ../../$$each .; done; \
 	  rm -f autodiff/*.so; \
 	  AUTODIFF_SANITIZE=1 ../../$(IN) setup.py -q build_ext --inplace'
-	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so`" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=. \
+	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so`" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=. \
 	  ../../$(IN) -m pytest -q --capture=sys -p no:faulthandler --ignore=tests/test_packaging.py $(TESTS)
 
 # The peers get an environment of their own; one that this interpreter has no wheel of is left out.
