@@ -153,3 +153,163 @@ int ad_cumprod_vjp(int k, const ad_array *g, const ad_array *const *in, int n, c
         EACH_LINE(s, cumprod_vjp_float((float *)g->data + at, (float *)x->data + at, (float *)share->data + at, &s, exclusive);)
     return hand_over(AD_OK, acc, share);
 }
+
+/* ------------------------------------------------------------------------------------------------- cumulative_logsumexp */
+/* So far the sum is exp(m) * (1 + r), m the largest; -inf adds nothing to it. */
+#define DEFINE_CUMULATIVE_LOGSUMEXP(T, f)                                                   \
+    static void logsumexps_##T(const T *x, T *y, const scan *s, int exclusive)              \
+    {                                                                                       \
+        T m = -INFINITY, r = 0;                                                             \
+        int64_t p = s->start;                                                               \
+        for (int64_t j = 0; j < s->n; j++, p += s->move) {                                  \
+            if (exclusive)                                                                  \
+                y[p] = m + ad_log1p##f(r);                                                  \
+            if (x[p] == m) {                                                                \
+                r += m == -INFINITY ? 0 : 1;                                                \
+            } else if (x[p] < m) {                                                          \
+                r += ad_exp##f(x[p] - m);                                                   \
+            } else {                                                                        \
+                r = (1 + r) * ad_exp##f(m - x[p]);                                          \
+                m = x[p];                                                                   \
+            }                                                                               \
+            if (!exclusive)                                                                 \
+                y[p] = m + ad_log1p##f(r);                                                  \
+        }                                                                                   \
+    }                                                                                       \
+    /* dx[j] = exp(x[j] - y[j]) * r[j], r[j] = g[j] + exp(y[j] - y[j+1]) * r[j+1]: y only grows, so that no exp overflows. */ \
+    static void logsumexps_vjp_##T(const T *g, const T *x, const T *y, T *acc, const scan *s, int exclusive) \
+    {                                                                                       \
+        T r = 0, next = 0;                                                                  \
+        int64_t p = s->start + s->n * s->move;                                              \
+        for (int64_t j = 0; j < s->n; j++) {                                                \
+            p -= s->move;                                                                   \
+            if (exclusive)                                                                  \
+                acc[p] = r == 0 ? 0 : r * ad_exp##f(x[p] - next);                           \
+            r = g[p] + (r == 0 || y[p] == -INFINITY ? 0 : r * ad_exp##f(y[p] - next));      \
+            next = y[p];                                                                    \
+            if (!exclusive)                                                                 \
+                acc[p] = r == 0 || next == -INFINITY ? 0 : r * ad_exp##f(x[p] - next);      \
+            else if (next == -INFINITY)                                                     \
+                r = 0;                                                                      \
+        }                                                                                   \
+    }
+DEFINE_CUMULATIVE_LOGSUMEXP(float, f)
+DEFINE_CUMULATIVE_LOGSUMEXP(double, )
+
+int ad_cumulative_logsumexp_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    scan s;
+    const ad_array *x = in[0];
+    const int status = scan_along(&s, x, attr[0], attr[2]), exclusive = attr[1] != 0;
+    if (status != AD_OK || !ad_is_float(x))
+        return status == AD_OK ? AD_BAD_DTYPE : status;
+    ad_array *y = *out = ad_array_new(x->dtype, x->ndim, x->shape);
+    if (y == NULL)
+        return AD_NO_MEMORY;
+    if (x->dtype == AD_F64)
+        EACH_LINE(s, logsumexps_double((double *)x->data + at, (double *)y->data + at, &s, exclusive);)
+    else
+        EACH_LINE(s, logsumexps_float((float *)x->data + at, (float *)y->data + at, &s, exclusive);)
+    return AD_OK;
+}
+
+int ad_cumulative_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
+                                ad_array *acc, int fresh)
+{
+    (void)k, (void)n;
+    scan s;
+    const ad_array *x = in[0];
+    const int status = scan_along(&s, x, attr[0], attr[2]), exclusive = attr[1] != 0;
+    if (status != AD_OK)
+        return status;
+    ad_array *share = room(acc, fresh);
+    if (share == NULL)
+        return AD_NO_MEMORY;
+    if (acc->dtype == AD_F64)
+        EACH_LINE(s, logsumexps_vjp_double((double *)g->data + at, (double *)x->data + at, (double *)y->data + at, (double *)share->data + at, &s, exclusive);)
+    else
+        EACH_LINE(s, logsumexps_vjp_float((float *)g->data + at, (float *)x->data + at, (float *)y->data + at, (float *)share->data + at, &s, exclusive);)
+    return hand_over(AD_OK, acc, share);
+}
+
+/* ------------------------------------------------------------------------------------------------- recurrence */
+/* y[p] = b[p] + a[p] * y[last], or a[last] * y[last]. */
+#define DEFINE_RECURRENCE(T)                                                                \
+    static void recurrence_##T(const void *a_, const void *b_, void *y_, const scan *s, int own) \
+    {                                                                                       \
+        for (int64_t o = 0; o < s->outer && s->n; o++) {                                    \
+            const T *a = (const T *)a_ + o * s->n * s->inner, *b = (const T *)b_ + o * s->n * s->inner; \
+            T *y = (T *)y_ + o * s->n * s->inner;                                           \
+            int64_t p = s->start;                                                           \
+            memcpy(y + p, b + p, (size_t)s->inner * sizeof(T));                             \
+            for (int64_t j = 1; j < s->n; j++) {                                            \
+                const int64_t last = p;                                                     \
+                p += s->move;                                                               \
+                for (int64_t i = 0; i < s->inner; i++)                                      \
+                    y[p + i] = b[p + i] + ad_scale_##T(y[last + i], a[(own ? p : last) + i]); \
+            }                                                                               \
+        }                                                                                   \
+    }                                                                                       \
+    /* What arrived at y[p] in all, times the y that a met; `after` elements later in the scan arrived at. */ \
+    static void recurrence_a_##T(const void *arrived_, const void *y_, void *acc_, const scan *s, int own, int fresh) \
+    {                                                                                       \
+        for (int64_t o = 0; o < s->outer && s->n; o++) {                                    \
+            const T *arrived = (const T *)arrived_ + o * s->n * s->inner, *y = (const T *)y_ + o * s->n * s->inner; \
+            T *acc = (T *)acc_ + o * s->n * s->inner;                                       \
+            int64_t p = s->start;                                                           \
+            for (int64_t j = 0; j < s->n; j++, p += s->move) {                              \
+                const int none = own ? j == 0 : j == s->n - 1;                              \
+                for (int64_t i = 0; i < s->inner; i++) {                                    \
+                    const T share = none ? 0 : own ? ad_scale_##T(arrived[p + i], y[p - s->move + i]) \
+                                                   : ad_scale_##T(arrived[p + s->move + i], y[p + i]); \
+                    acc[p + i] = share + (fresh ? 0 : acc[p + i]);                          \
+                }                                                                           \
+            }                                                                               \
+        }                                                                                   \
+    }
+DEFINE_RECURRENCE(float)
+DEFINE_RECURRENCE(double)
+
+static void recurrence(const ad_array *a, const ad_array *b, ad_array *y, const scan *s, int own)
+{
+    (a->dtype == AD_F64 ? recurrence_double : recurrence_float)(a->data, b->data, y->data, s, own);
+}
+
+int ad_recurrence_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    scan s;
+    const ad_array *a = in[0], *b = in[1];
+    const int status = scan_along(&s, a, attr[0], attr[2]);
+    if (status != AD_OK)
+        return status;
+    if (!ad_is_float(a) || a->dtype != b->dtype)
+        return AD_BAD_DTYPE;
+    if (!ad_same_shape(b, a->ndim, a->shape))
+        return AD_BAD_SHAPE;
+    *out = ad_array_new(a->dtype, a->ndim, a->shape);
+    if (*out == NULL)
+        return AD_NO_MEMORY;
+    recurrence(a, b, *out, &s, attr[1] != 0);
+    return AD_OK;
+}
+
+int ad_recurrence_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)n;
+    scan s, back;
+    const int own = attr[1] != 0, status = scan_along(&s, y, attr[0], attr[2]);
+    if (status != AD_OK)
+        return status;
+    scan_along(&back, y, attr[0], !attr[2]);
+    ad_array *arrived = k == 1 && fresh ? acc : ad_array_new(y->dtype, y->ndim, y->shape);
+    if (arrived == NULL)
+        return AD_NO_MEMORY;
+    recurrence(in[0], g, arrived, &back, !own);
+    if (k == 1)
+        return hand_over(AD_OK, acc, arrived);
+    (y->dtype == AD_F64 ? recurrence_a_double : recurrence_a_float)(arrived->data, y->data, acc->data, &s, own, fresh);
+    ad_array_release(arrived);
+    return AD_OK;
+}
