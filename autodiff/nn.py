@@ -28,8 +28,7 @@ selu = operator(ops.selu, "selu", "features", namespace="nn")
 
 def gelu(features, approximate=False, name=None):
     """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
-    x = floating(features, "gelu")
-    return 0.5 * x * (1.0 + ops.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) if approximate else ops.gelu(x)
+    return (ops.gelu_tanh if approximate else ops.gelu)(floating(features, "gelu"))
 
 
 def silu(features, beta=1.0, name=None):

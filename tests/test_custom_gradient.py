@@ -340,7 +340,7 @@ def test_what_f_returns_is_checked():
 
     with pytest.raises(TypeError) as caught:
         f(1)
-    assert str(caught.value).startswith("custom_gradient: f must return (y, grad_fn), got <ad.Tensor")
+    assert str(caught.value) == "custom_gradient: f must return (y, grad_fn), got 2"
 
 
 def test_none_is_no_argument():
@@ -407,20 +407,21 @@ def test_recompute_grad_runs_f_once_forward_and_once_a_gradient():
     check_gradients(f, x, order=3)
 
 
-def test_recompute_grad_keeps_nothing_but_the_arguments():
-    def f(x):
-        for _ in range(50):
-            x = ad.sin(x)
-        return x
+def test_recompute_grad_records_nothing_of_what_f_computes():
+    inside = []
 
-    sizes = []
-    for g in (f, ad.recompute_grad(f)):
-        x = ad.constant(np.ones(1000))
-        with ad.GradientTape() as tape:
+    def f(x):
+        inside.append(ad.sin(x))
+        return inside[-1] * 2
+
+    for g, recorded in ((f, True), (ad.recompute_grad(f), False)):
+        x = ad.constant(1.0)
+        with ad.GradientTape(persistent=True) as tape:
             tape.watch(x)
-            g(x)
-        sizes.append(tape._size())
-    assert sizes[0] > 50 and sizes[1] < 5
+            y = g(x)
+        assert float(tape.gradient(y, x)) == pytest.approx(2 * np.cos(1.0))
+        assert (tape.gradient(inside[0], x) is not None) == recorded
+        inside.clear()
 
 
 def test_recompute_grad_finds_the_variables_that_f_reads():

@@ -65,7 +65,7 @@ def test_vector_norms(ord, axis):
         x = M.reshape(-1) if axis is None else M
         expected = np.linalg.norm(x, numpy_ord, axis[0] if isinstance(axis, list) else axis, bool(keepdims) and axis is not None)
         same(linalg.norm(M, ord, axis, keepdims), np.reshape(expected, (1, 1, 1)) if axis is None and keepdims else expected)
-    check_gradients(lambda t: linalg.norm(t, ord, axis), M)
+    check_gradients(lambda t: linalg.norm(t, ord, axis), M, step=1e-4)
 
 
 @pytest.mark.parametrize("ord", ["euclidean", "fro", 1, 2, np.inf])
@@ -78,7 +78,7 @@ def test_matrix_norms(ord, axis):
 
 def test_norms_of_tiny_and_huge_vectors():
     for size in (1e-300, 1e300):
-        for ord, length in (("euclidean", 13), (1, 19), (3, 12.227506), (np.inf, 12)):
+        for ord, length in (("euclidean", 13), (1, 19), (3, 1819 ** (1 / 3)), (np.inf, 12)):
             assert float(linalg.norm(V * size, ord)) / size == pytest.approx(length)
             assert np.isfinite(gradient(lambda t: linalg.norm(t, ord), V * size)[0]).all()
 

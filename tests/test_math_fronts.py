@@ -196,7 +196,7 @@ def test_logit_and_entropy():
     same(math.logit(p), scipy.special.logit(p), 1e-15)
     same(math.entr(p), scipy.special.entr(p), 1e-15)
     same(math.entr(0.0), np.float32(0))
-    check_gradients(lambda x: math.logit(x) + math.entr(x), p[1:], step=1e-4)
+    check_gradients(lambda x: math.logit(x) + math.entr(x), p[1:-1], step=1e-4)
 
 
 def test_sums_of_lists():
