@@ -1,0 +1,178 @@
+/* softmax and log_softmax along one axis. */
+#include "strided.h"
+
+#include "scalar_math.h"
+
+/* ------------------------------------------------------------------------------------------------- rows */
+enum { PARTS = 8 };                                         /* partial sums, which the compiler keeps in vectors */
+
+#define DEFINE_SOFTMAX(T, f)                                                                \
+    static T total_##T(const T *part)                                                       \
+    {                                                                                       \
+        return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])); \
+    }                                                                                       \
+    static T largest_##T(const T *x, int64_t n, int64_t *at)                                \
+    {                                                                                       \
+        *at = 0;                                                                            \
+        for (int64_t i = 1; i < n; i++)                                                     \
+            *at = x[i] > x[*at] ? i : *at;                                                  \
+        return x[*at];                                                                      \
+    }                                                                                       \
+    static void softmax_##T(const T *x, T *y, int64_t n)                                    \
+    {                                                                                       \
+        T part[PARTS] = {0};                                                                \
+        int64_t at;                                                                         \
+        const T m = largest_##T(x, n, &at);                                                 \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            y[i] = ad_exp##f(x[i] - m);                                                     \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            part[i % PARTS] += y[i];                                                        \
+        const T sum = total_##T(part);                                                      \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            y[i] /= sum;                                                                    \
+    }                                                                                       \
+    /* x - m - log1p(sum over the others of exp(x - m)): where one number dominates, its result is tiny and accurate. */ \
+    static void log_softmax_##T(const T *x, T *y, int64_t n)                                \
+    {                                                                                       \
+        T part[PARTS] = {0};                                                                \
+        int64_t at;                                                                         \
+        const T m = largest_##T(x, n, &at);                                                 \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            part[i % PARTS] += i == at ? x[i] - m : ad_exp##f(x[i] - m);                    \
+        const T log_sum = ad_log1p##f(total_##T(part));                                     \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            y[i] = (x[i] - m) - log_sum;                                                    \
+    }                                                                                       \
+    static void softmax_vjp_##T(const T *g, const T *y, T *acc, int64_t n)                  \
+    {                                                                                       \
+        T part[PARTS] = {0};                                                                \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            part[i % PARTS] += g[i] == 0 ? 0 : g[i] * y[i];                                 \
+        const T mean = total_##T(part);                                                     \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            acc[i] = g[i] == mean ? 0 : (g[i] - mean) * y[i];                               \
+    }                                                                                       \
+    static void log_softmax_vjp_##T(const T *g, const T *y, T *acc, int64_t n)              \
+    {                                                                                       \
+        T part[PARTS] = {0};                                                                \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            part[i % PARTS] += g[i];                                                        \
+        const T sum = total_##T(part);                                                      \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            acc[i] = g[i] - (sum == 0 ? 0 : sum * ad_exp##f(y[i]));                         \
+    }
+DEFINE_SOFTMAX(float, f)
+DEFINE_SOFTMAX(double, )
+
+/* ------------------------------------------------------------------------------------------------- along an axis */
+/* x with the axis moved last (back = 0), or such an array moved back (back = 1), into a new array of x's shape or that with the axis last. */
+static ad_array *moved(const ad_array *x, const ad_array *like, int axis, int back)
+{
+    const int64_t outer = ad_product(like->shape, axis), n = like->shape[axis];
+    const int64_t inner = ad_product(like->shape + axis + 1, like->ndim - axis - 1);
+    const int64_t shape[3] = {outer, back ? n : inner, back ? inner : n}, stride[3] = {n * inner, 1, back ? n : inner};
+    ad_array *y = ad_array_new(x->dtype, like->ndim, like->shape);
+    if (y)
+        ad_gather_strided(y, 1, x, 3, shape, stride, 0);
+    return y;
+}
+
+/* The function on every row of arrays whose axis is last. */
+#define EACH_ROW(...)                                                                    \
+    for (int64_t at = 0; at < size; at += n) {                                              \
+        __VA_ARGS__                                                                         \
+    }
+
+static void forward_rows(const ad_array *x, ad_array *y, int64_t n, int logarithm)
+{
+    const int64_t size = x->size;
+    if (x->dtype == AD_F64)
+        EACH_ROW((logarithm ? log_softmax_double : softmax_double)((double *)x->data + at, (double *)y->data + at, n);)
+    else
+        EACH_ROW((logarithm ? log_softmax_float : softmax_float)((float *)x->data + at, (float *)y->data + at, n);)
+}
+
+static void vjp_rows(const ad_array *g, const ad_array *y, ad_array *acc, int64_t n, int logarithm)
+{
+    const int64_t size = y->size;
+    if (y->dtype == AD_F64)
+        EACH_ROW((logarithm ? log_softmax_vjp_double : softmax_vjp_double)
+                         ((double *)g->data + at, (double *)y->data + at, (double *)acc->data + at, n);)
+    else
+        EACH_ROW((logarithm ? log_softmax_vjp_float : softmax_vjp_float)
+                        ((float *)g->data + at, (float *)y->data + at, (float *)acc->data + at, n);)
+}
+
+static int is_last(const ad_array *x, int64_t axis) { return ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1)) == 1; }
+
+static void release_if(ad_array *a)
+{
+    if (a)
+        ad_array_release(a);
+}
+
+static int forward(const ad_array *x, int64_t axis, int logarithm, ad_array **out)
+{
+    if (axis < 0 || axis >= x->ndim)
+        return AD_BAD_SHAPE;
+    if (!ad_is_float(x))
+        return AD_BAD_DTYPE;
+    const int64_t n = x->shape[axis];
+    if (x->size == 0 || is_last(x, axis)) {
+        *out = ad_array_new(x->dtype, x->ndim, x->shape);
+        if (*out)
+            forward_rows(x, *out, n, logarithm);
+        return *out ? AD_OK : AD_NO_MEMORY;
+    }
+    ad_array *rows = moved(x, x, (int)axis, 0);
+    if (rows)
+        forward_rows(rows, rows, n, logarithm);
+    *out = rows ? moved(rows, x, (int)axis, 1) : NULL;
+    release_if(rows);
+    return *out ? AD_OK : AD_NO_MEMORY;
+}
+
+static int vjp(const ad_array *g, const ad_array *y, int64_t axis, int logarithm, ad_array *acc, int fresh)
+{
+    const int64_t n = y->shape[axis], one = 1;
+    const int last = y->size == 0 || is_last(y, axis);
+    if (last && fresh) {
+        vjp_rows(g, y, acc, n, logarithm);
+        return AD_OK;
+    }
+    ad_array *g_rows = last ? NULL : moved(g, y, (int)axis, 0), *y_rows = last ? NULL : moved(y, y, (int)axis, 0);
+    ad_array *rows = ad_array_new(y->dtype, y->ndim, y->shape), *share = NULL;
+    if (rows && (last || (g_rows && y_rows))) {
+        vjp_rows(last ? g : g_rows, last ? y : y_rows, rows, n, logarithm);
+        share = last ? ad_array_hold(rows) : moved(rows, y, (int)axis, 1);
+    }
+    if (share)
+        ad_gather_strided(acc, fresh, share, 1, &acc->size, &one, 0);
+    const int status = share ? AD_OK : AD_NO_MEMORY;
+    release_if(share), release_if(rows), release_if(g_rows), release_if(y_rows);
+    return status;
+}
+
+int ad_softmax_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return forward(in[0], attr[0], 0, out);
+}
+
+int ad_log_softmax_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    return forward(in[0], attr[0], 1, out);
+}
+
+int ad_softmax_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)in, (void)n;
+    return vjp(g, y, attr[0], 0, acc, fresh);
+}
+
+int ad_log_softmax_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)in, (void)n;
+    return vjp(g, y, attr[0], 1, acc, fresh);
+}
