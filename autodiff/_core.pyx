@@ -2,10 +2,11 @@
 # cython: c_api_binop_methods=True, embedsignature=True, auto_pickle=False, binding=False
 """The core: tensors, the programs that record them, and the reverse sweep.
 
-What happens on `a * b`: the operator method makes an Operand of each side (_operands.pxi), `elementwise` computes the value
-(_apply.pxi), and if the thread has a current program, `record` appends an instruction to it (_program.pxi).  Nothing but the
-result is a Python object.  `tape.gradient` (_tape.pxi) seeds adjoints and runs the reverse sweep: in C where nobody records
-the gradient itself (csrc/program.c), by the table's rules on tensors where somebody does (_sweep.pxi).
+What happens on `a * b`: `binary` (_operators.pxi) makes tensors of both sides, computes the value, and, if the thread has a
+current program, appends an instruction to it (_program.pxi); arrays and other rows go through `elementwise` and `structural`
+(_apply.pxi).  Nothing but the result is a Python object.  `tape.gradient` (_tape.pxi) seeds adjoints and runs the reverse
+sweep (_sweep.pxi): in C where nobody records the gradient itself (csrc/program.c), by the table's rules on tensors where
+somebody does.
 """
 
 import warnings
@@ -33,8 +34,10 @@ cnp.import_array()
 
 include "_program.pxi"
 include "_tensor.pxi"
+include "_values.pxi"
 include "_operands.pxi"
 include "_apply.pxi"
+include "_operators.pxi"
 include "_index.pxi"
 include "_variable.pxi"
 include "_tape.pxi"

@@ -1,0 +1,140 @@
+"""NumPy's functions on tensors find their rows and record; what cannot be recorded says so."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff import arrays, ops
+
+A = np.linspace(0.2, 0.8, 6).reshape(2, 3)
+
+
+@pytest.mark.parametrize("name", sorted({f.__name__ for f in arrays.UFUNCS}))
+def test_a_ufunc_is_its_row(name):
+    f = getattr(np, name)
+    row = arrays.UFUNCS[f]
+    xs = [A, A[::-1] + 0.3][: f.nin] if "float64" in row.takes else [A > 0.4, A > 0.5][: f.nin]
+    xs = [x + 1 for x in xs] if name in ("arccosh", "acosh") else xs
+    expected = f(*xs)
+    got = f(*[ad.constant(x) for x in xs])
+    assert type(got) is ad.Tensor
+    np.testing.assert_allclose(got.numpy(), expected, rtol=1e-14)
+    if f.nin == 2:
+        assert type(f(xs[0], ad.constant(xs[1]))) is type(f(ad.Variable(xs[0]), xs[1])) is ad.Tensor
+
+
+def test_every_numpy_name_in_the_table_is_a_numpy_function():
+    for row in ops.ROWS.values():
+        for name in row.numpy:
+            assert hasattr(np, name) or name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"), name  # NumPy 2
+
+
+FUNCTIONS = {
+    "sum": lambda np, a: np.sum(a, axis=0), "sum all": lambda np, a: np.sum(a), "mean": lambda np, a: np.mean(a, axis=1, keepdims=True),
+    "prod": lambda np, a: np.prod(a), "max": lambda np, a: np.max(a, axis=1), "min": lambda np, a: np.min(a), "var": lambda np, a: np.var(a),
+    "std": lambda np, a: np.std(a, axis=0), "cumsum": lambda np, a: np.cumsum(a), "cumprod": lambda np, a: np.cumprod(a, axis=1),
+    "concatenate": lambda np, a: np.concatenate([a, a], axis=1), "stack": lambda np, a: np.stack([a, a]), "vstack": lambda np, a: np.vstack([a, a]),
+    "hstack": lambda np, a: np.hstack([a, a]), "where": lambda np, a: np.where(a > 0.4, a, -a), "clip": lambda np, a: np.clip(a, 0.3, 0.6),
+    "dot": lambda np, a: np.dot(a, a[0]), "matmul": lambda np, a: np.matmul(a, np.transpose(a)), "inner": lambda np, a: np.inner(a, a),
+    "outer": lambda np, a: np.outer(a, a), "tensordot": lambda np, a: np.tensordot(a, a, 2), "einsum": lambda np, a: np.einsum("ij,kj->ik", a, a),
+    "norm": lambda np, a: np.linalg.norm(a), "trace": lambda np, a: np.trace(a), "diag": lambda np, a: np.diag(a[0]),
+    "reshape": lambda np, a: np.reshape(a, (3, 2)), "ravel": lambda np, a: np.ravel(a), "swapaxes": lambda np, a: np.swapaxes(a, 0, 1),
+    "moveaxis": lambda np, a: np.moveaxis(a, 0, -1), "squeeze": lambda np, a: np.squeeze(np.expand_dims(a, 0)), "flip": lambda np, a: np.flip(a, 1),
+    "broadcast_to": lambda np, a: np.broadcast_to(a, (4, 2, 3)), "repeat": lambda np, a: np.repeat(a, 2, axis=1), "tile": lambda np, a: np.tile(a, (2, 1)),
+    "split": lambda np, a: np.split(a, [1], axis=1)[1], "roll": lambda np, a: np.roll(a, 1, axis=1), "take": lambda np, a: np.take(a, [1, 0], axis=0),
+    "zeros_like": lambda np, a: np.zeros_like(a), "full_like": lambda np, a: np.full_like(a, 3.0), "sort": lambda np, a: np.sort(a, axis=0),
+    "argmax": lambda np, a: np.argmax(a, axis=1), "any": lambda np, a: np.any(a > 0.7), "add.reduce": lambda np, a: np.add.reduce(a),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_numpy_function_of_a_tensor_is_a_tensor_and_records(name):
+    f = FUNCTIONS[name]
+    expected = f(np, A)
+    v = ad.Variable(A)
+    with ad.GradientTape() as tape, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = f(np, v)
+    assert type(y) is ad.Tensor
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-13)
+    if y.dtype.is_floating and name not in ("zeros_like", "full_like"):
+        assert tape.gradient(y, v) is not None
+
+
+def test_an_array_on_the_left_gives_a_tensor_that_records():
+    v = ad.Variable(A)
+    with ad.GradientTape(persistent=True) as tape:
+        ys = [A * v, A + v, A - v, A / v, A @ ad.transpose(v), np.float64(2.0) * v, A**v]
+    for y in ys:
+        assert type(y) is ad.Tensor and tape.gradient(y, v) is not None
+
+
+LOST = {
+    "float": lambda t: float(t[0, 0]), "np.asarray": lambda t: np.asarray(t), "math.exp": lambda t: math.exp(t[0, 0]),
+    "np.exp with out=": lambda t: np.exp(t, out=np.empty((2, 3))), "item assignment": lambda t: np.zeros(3).__setitem__(0, t[0, 0]),
+    "np.histogram": lambda t: np.histogram(t), "complex": lambda t: complex(t[0, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_cannot_be_recorded_warns_where_a_tape_was_following(name):
+    use, v = LOST[name], ad.Variable(A)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        use(v.value())  # no tape: nothing to lose
+        with ad.GradientTape():
+            use(ad.constant(A))
+    with ad.GradientTape(), pytest.warns(ad.errors.LostGradientWarning, match="the value of a tensor that a GradientTape follows leaves it"):
+        use(v * 1)
+
+
+def test_the_warning_comes_once_a_call_site():
+    v = ad.Variable(1.0)
+    with ad.GradientTape(), warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        for _ in range(5):
+            float(v * 2)
+        float(v * 3)
+    assert len(seen) == 2 and all(w.filename == __file__ for w in seen)
+
+
+def test_lost_gradients_can_be_errors_or_ignored():
+    v = ad.Variable(1.0)
+    try:
+        ad.config.lost_gradient = "raise"
+        with ad.GradientTape(), pytest.raises(ad.errors.LostGradientError) as info:
+            float(v)
+        assert str(info.value) == (
+            "float: the value of a tensor that a GradientTape follows leaves it here, and the gradient with it. Stay with tensors (ad.exp, "
+            "np.exp), or say that it is meant: t.numpy(), ad.stop_gradient(t), or ad.config.lost_gradient = 'ignore'"
+        )
+        ad.config.lost_gradient = "ignore"
+        with ad.GradientTape(), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            float(v)
+    finally:
+        ad.config.lost_gradient = "warn"
+    assert ad.config.lost_gradient == "warn"
+    with pytest.raises(ValueError, match="config.lost_gradient: got 'loudly', expected 'warn', 'raise' or 'ignore'"):
+        ad.config.lost_gradient = "loudly"
+    with pytest.raises(AttributeError, match="config has no setting 'lost_gradients'"):
+        ad.config.lost_gradients = "warn"
+
+
+def test_what_is_meant_does_not_warn():
+    v = ad.Variable(A)
+    with ad.GradientTape(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        v.numpy(), float(ad.stop_gradient(v)[0, 0]), print(v), repr(v * 2), bool(v[0, 0] > 0), np.allclose(v, A), v[0, 0] > 0.1
+        np.shape(v), np.ndim(v), len(v.shape)
+
+
+def test_tensors_are_not_written_to_by_numpy():
+    t = ad.constant(A)
+    with pytest.raises(TypeError, match="out= is a tensor, and tensors are immutable"):
+        np.exp(A, out=t)
+    with pytest.raises(TypeError, match="np.add.at: tensors are immutable"):
+        np.add.at(t, 0, 1.0)

@@ -1,0 +1,92 @@
+"""The arrows between the modules point down, and csrc/ does not know Python."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = os.path.join(ROOT, "autodiff")
+
+# Lowest first; a module may import those of lower layers and of its own line, above it in no case.
+LAYERS = [
+    {"errors", "_op"},
+    {"dtypes", "ops", "tape"},
+    {"shapes", "nest"},
+    {"_core"},
+    {"arguments"},
+    {"config", "variable", "random"},
+    {"shaping", "constants", "segments", "conversion", "module"},
+    {"indexing"},
+    {"contraction", "math"},
+    {"linalg", "custom_gradient", "debugging", "control_flow"},
+    {"nn", "arrays", "testing"},
+    {"__init__"},
+]
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+
+
+def modules():
+    return sorted(f.split(".")[0] for f in os.listdir(PACKAGE) if f.endswith((".py", ".pyx")))
+
+
+def imports(name):
+    """The modules of the package that a module imports at its top level."""
+    path = os.path.join(PACKAGE, name)
+    if os.path.exists(path + ".pyx"):
+        text = open(path + ".pyx").read()
+        found = set(re.findall(r"^from \.(\w+) import", text, re.M))
+        for line in re.findall(r"^from \. import (.*)", text, re.M):
+            found.update(re.findall(r"\w+", line))
+        return found
+    found = set()
+    for node in ast.parse(open(path + ".py").read()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            if node.module:
+                found.add(node.module)
+            else:
+                found.update(alias.name for alias in node.names)
+    return {m for m in found if m in HEIGHT or os.path.exists(os.path.join(PACKAGE, m + ".py"))}
+
+
+def test_every_module_has_a_layer():
+    assert set(modules()) == set(HEIGHT)
+
+
+@pytest.mark.parametrize("name", sorted(HEIGHT))
+def test_imports_point_down(name):
+    upward = {m for m in imports(name) if HEIGHT[m] > HEIGHT[name] or m == name}
+    assert not upward, f"{name} (layer {HEIGHT[name]}) imports {upward}"
+
+
+def test_csrc_knows_no_python():
+    for name in os.listdir(os.path.join(ROOT, "csrc")):
+        if name.endswith((".c", ".h", ".inc")):
+            assert "Python.h" not in open(os.path.join(ROOT, "csrc", name)).read(), name
+
+
+def test_the_table_is_read_without_the_core_or_numpy():
+    code = ("import sys, types, importlib; p = types.ModuleType('autodiff'); p.__path__ = [sys.argv[1]]; sys.modules['autodiff'] = p; "
+            "importlib.import_module('autodiff.ops'); print('numpy' in sys.modules or 'autodiff._core' in sys.modules)")  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code, PACKAGE], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_nothing_optional_is_imported_with_the_package():
+    code = "import sys, autodiff; print([m for m in ('scipy', 'matplotlib', 'dask', 'hypothesis', 'logging') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() in ("[]", "['logging']")
+
+
+def test_files_stay_readable():
+    """400 lines a file; 480 where cutting it would hurt."""
+    long = []
+    for folder in ("autodiff", "csrc"):
+        for name in os.listdir(os.path.join(ROOT, folder)):
+            if name.endswith((".py", ".pxi", ".pyx", ".c", ".h", ".inc")) and name != "_core.c":
+                count = sum(1 for _ in open(os.path.join(ROOT, folder, name)))
+                if count > 480:
+                    long.append((name, count))
+    assert not long
