@@ -1,0 +1,234 @@
+/* matmul and matvec: batches around the products of csrc/matmul.inc. */
+#include "matmul.h"
+#include "strided.h"
+
+static const ad_products *products(void)
+{
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    if (strcmp(ad_cpu->name, "avx512") == 0)
+        return &ad_products_avx512;
+    if (strcmp(ad_cpu->name, "avx2") == 0)
+        return &ad_products_avx2;
+#endif
+    return &ad_products_baseline;
+}
+
+/* ------------------------------------------------------------------------------------------------- batches */
+/* How the leading dimensions of two operands broadcast.  `at` are the elements at which the present matrices begin. */
+typedef struct {
+    int ndim;
+    int64_t count, shape[AD_MAX_RANK], index[AD_MAX_RANK];
+    int64_t stride[3][AD_MAX_RANK], at[3];                  /* of the operands and of the result */
+} batches;
+
+static void batch_strides(batches *s, int which, const ad_array *x, int inner)
+{
+    int64_t step = 1;
+    for (int i = 0; i < inner; i++)
+        step *= x->shape[x->ndim - 1 - i];
+    const int lead = x->ndim - inner;
+    for (int i = 0; i < s->ndim; i++) {
+        const int own = lead - 1 - i, place = s->ndim - 1 - i;
+        s->stride[which][place] = own < 0 || x->shape[own] == 1 ? 0 : step;
+        step *= own < 0 ? 1 : x->shape[own];
+    }
+    s->at[which] = 0;
+}
+
+/* inner_a and inner_b: trailing dimensions that are no batch. */
+static int batch_shape(batches *s, const ad_array *a, int inner_a, const ad_array *b, int inner_b)
+{
+    const int na = a->ndim - inner_a, nb = b->ndim - inner_b;
+    s->ndim = na > nb ? na : nb;
+    s->count = 1;
+    for (int i = 0; i < s->ndim; i++) {
+        const int ia = na - s->ndim + i, ib = nb - s->ndim + i;
+        const int64_t da = ia < 0 ? 1 : a->shape[ia], db = ib < 0 ? 1 : b->shape[ib];
+        if (da != db && da != 1 && db != 1)
+            return AD_BAD_SHAPE;
+        s->shape[i] = da == 1 ? db : da;
+        s->count *= s->shape[i];
+        s->index[i] = 0;
+    }
+    batch_strides(s, 0, a, inner_a);
+    batch_strides(s, 1, b, inner_b);
+    return AD_OK;
+}
+
+static void next_batch(batches *s)
+{
+    for (int i = s->ndim - 1; i >= 0; i--) {
+        for (int w = 0; w < 3; w++)
+            s->at[w] += s->stride[w][i];
+        if (++s->index[i] < s->shape[i])
+            return;
+        for (int w = 0; w < 3; w++)
+            s->at[w] -= s->stride[w][i] * s->shape[i];
+        s->index[i] = 0;
+    }
+}
+
+static const void *element(const ad_array *x, int64_t at) { return (const char *)x->data + (size_t)at * ad_itemsize(x->dtype); }
+
+/* ------------------------------------------------------------------------------------------------- matmul */
+/* op(a) is m x k, op(b) is k x n. */
+typedef struct {
+    int64_t m, n, k;
+    ad_matrix a, b;                                         /* strides of op(a) and op(b) */
+    batches s;
+} problem;
+
+static ad_matrix strides_of(int64_t columns, int64_t transposed)
+{
+    return transposed ? (ad_matrix){NULL, 1, columns} : (ad_matrix){NULL, columns, 1};
+}
+
+static int pose(problem *p, const ad_array *a, const ad_array *b, const int64_t *attr)
+{
+    if (a->ndim < 2 || b->ndim < 2)
+        return AD_BAD_SHAPE;
+    if (a->dtype != b->dtype || a->dtype == AD_BOOL)
+        return AD_BAD_DTYPE;
+    const int64_t *sa = a->shape + a->ndim - 2, *sb = b->shape + b->ndim - 2;
+    p->m = sa[attr[0] ? 1 : 0];
+    p->k = sa[attr[0] ? 0 : 1];
+    p->n = sb[attr[1] ? 0 : 1];
+    if (sb[attr[1] ? 1 : 0] != p->k)
+        return AD_BAD_SHAPE;
+    p->a = strides_of(sa[1], attr[0]);
+    p->b = strides_of(sb[1], attr[1]);
+    return batch_shape(&p->s, a, 2, b, 2);
+}
+
+/* Matrices of a that all meet the same b are one tall matrix. */
+static void stack(problem *p, const ad_array *a, const ad_array *b, const int64_t *attr)
+{
+    if (attr[0] || ad_product(b->shape, b->ndim - 2) != 1 || a->ndim < b->ndim)
+        return;
+    p->m *= p->s.count;
+    p->s.count = 1;
+    p->s.ndim = 0;
+}
+
+int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    const ad_array *a = in[0], *b = in[1];
+    int64_t shape[AD_MAX_RANK];
+    problem p;
+    int status = pose(&p, a, b, attr);
+    if (status != AD_OK)
+        return status;
+    memcpy(shape, p.s.shape, (size_t)p.s.ndim * sizeof *shape);
+    shape[p.s.ndim] = p.m;
+    shape[p.s.ndim + 1] = p.n;
+    ad_array *y = ad_zeros(a->dtype, p.s.ndim + 2, shape);
+    if (y == NULL)
+        return AD_NO_MEMORY;
+    batch_strides(&p.s, 2, y, 2);
+    stack(&p, a, b, attr);
+    for (int64_t i = 0; i < p.s.count && y->size && status == AD_OK; i++, next_batch(&p.s)) {
+        p.a.data = element(a, p.s.at[0]);
+        p.b.data = element(b, p.s.at[1]);
+        status = products()->multiply[a->dtype](p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]));
+    }
+    if (status == AD_OK)
+        *out = y;
+    else
+        ad_array_release(y);
+    return status;
+}
+
+static ad_matrix transposed(ad_matrix x) { return (ad_matrix){x.data, x.column, x.row}; }
+
+/* With y = op(a) op(b): the share of op(a) is g op(b)^T, that of op(b) is op(a)^T g, and those of a and b their transposes. */
+int ad_matmul_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)n, (void)y;
+    const ad_array *a = in[0], *b = in[1];
+    problem p;
+    int status = pose(&p, a, b, attr);
+    if (status != AD_OK)
+        return status;
+    batch_strides(&p.s, 2, g, 2);
+    stack(&p, a, b, attr);
+    if (fresh)
+        ad_zero(acc);
+    for (int64_t i = 0; i < p.s.count && g->size && status == AD_OK; i++, next_batch(&p.s)) {
+        const ad_matrix ga = {element(g, p.s.at[2]), p.n, 1};
+        p.a.data = element(a, p.s.at[0]);
+        p.b.data = element(b, p.s.at[1]);
+        void *c = (void *)element(acc, p.s.at[k]);
+        int (*multiply)(int64_t, int64_t, int64_t, ad_matrix, ad_matrix, void *) = products()->multiply[g->dtype];
+        if (k == 0)
+            status = attr[0] ? multiply(p.k, p.m, p.n, p.b, transposed(ga), c) : multiply(p.m, p.k, p.n, ga, transposed(p.b), c);
+        else
+            status = attr[1] ? multiply(p.n, p.k, p.m, transposed(ga), p.a, c) : multiply(p.k, p.n, p.m, transposed(p.a), ga, c);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- matvec */
+/* a holds m x n matrices, x vectors of op(a)'s width. */
+static int pose_vector(int64_t *m, int64_t *n, batches *s, const ad_array *a, const ad_array *x, int64_t flip)
+{
+    if (a->ndim < 2 || x->ndim < 1)
+        return AD_BAD_SHAPE;
+    if (a->dtype != x->dtype || a->dtype == AD_BOOL)
+        return AD_BAD_DTYPE;
+    *m = a->shape[a->ndim - 2];
+    *n = a->shape[a->ndim - 1];
+    if (x->shape[x->ndim - 1] != (flip ? *m : *n))
+        return AD_BAD_SHAPE;
+    return batch_shape(s, a, 2, x, 1);
+}
+
+static void apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const void *x, void *y)
+{
+    (flip ? products()->apply_transposed : products()->apply)[dtype](m, n, a, x, y);
+}
+
+int ad_matvec_forward(const ad_array *const *in, int n_in, const int64_t *attr, ad_array **out)
+{
+    (void)n_in;
+    const ad_array *a = in[0], *x = in[1];
+    const int flip = attr[0] != 0;
+    int64_t m, n, shape[AD_MAX_RANK];
+    batches s;
+    const int status = pose_vector(&m, &n, &s, a, x, flip);
+    if (status != AD_OK)
+        return status;
+    memcpy(shape, s.shape, (size_t)s.ndim * sizeof *shape);
+    shape[s.ndim] = flip ? n : m;
+    ad_array *y = *out = ad_zeros(a->dtype, s.ndim + 1, shape);
+    if (y == NULL)
+        return AD_NO_MEMORY;
+    batch_strides(&s, 2, y, 1);
+    for (int64_t i = 0; i < s.count && y->size; i++, next_batch(&s))
+        apply(a->dtype, flip, m, n, element(a, s.at[0]), element(x, s.at[1]), (void *)element(y, s.at[2]));
+    return AD_OK;
+}
+
+int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)n_in, (void)y;
+    const ad_array *a = in[0], *x = in[1];
+    const int flip = attr[0] != 0;
+    int64_t m, n;
+    batches s;
+    const int status = pose_vector(&m, &n, &s, a, x, flip);
+    if (status != AD_OK)
+        return status;
+    batch_strides(&s, 2, g, 1);
+    if (fresh)
+        ad_zero(acc);
+    for (int64_t i = 0; i < s.count && g->size; i++, next_batch(&s)) {
+        const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]);
+        void *to = (void *)element(acc, s.at[k]);
+        if (k == 0)
+            products()->add_outer[g->dtype](m, n, flip ? xi : gi, flip ? gi : xi, to);
+        else
+            apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
+    }
+    return AD_OK;
+}
