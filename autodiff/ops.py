@@ -141,9 +141,17 @@ is_finite     = row(gives="bool", numpy="isfinite", doc="is x neither infinite n
 # ------------------------------------------------------------------------------------- structural rows: appended below here
 # A rule gives a gradient of exactly its operand's shape.  `view` reads elements offset + sum(index * stride) of its operand in
 # row-major order, and `unview` adds them back: with the three functions below them they serve every rule that moves numbers.
+def elements(shape):
+    """How many an array of this shape has."""
+    n = 1
+    for size in shape:
+        n *= size
+    return n
+
+
 def steps(shape):
     """Strides of a C-contiguous array, in elements."""
-    return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
+    return tuple(elements(shape[i + 1 :]) for i in range(len(shape)))
 
 
 def broadcast_to(x, shape):
@@ -193,7 +201,7 @@ def product_of_others(x, axes):
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     order = (*kept, *axes)
     moved = transpose(x, order)
-    row = reshape(moved, shape=(*(x.shape[i] for i in kept), prod(x.shape[i] for i in axes)))
+    row = reshape(moved, shape=(*(x.shape[i] for i in kept), elements(x.shape[i] for i in axes)))
     before, after = (cumprod(row, axis=len(kept), exclusive=1, reverse=r) for r in (0, 1))
     back = tuple(order.index(i) for i in range(x.ndim))
     return transpose(reshape(mul(before, after), shape=tuple(moved.shape)), back)
