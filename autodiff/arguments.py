@@ -22,10 +22,13 @@ def tensor(x, name="convert_to_tensor", dtype=None, like=None):
 
 
 def tensors(name, *xs):
-    """The operands as tensors: Python's numbers take the dtype of the first that is a tensor, else of the first array."""
+    """The operands as tensors: Python's numbers take the dtype of the first that is a tensor, else of the first array; among
+    themselves one float makes all of them floats."""
     like = next((x for x in xs if is_tensor(x)), None)
     if like is None:
         like = next((x for x in xs if hasattr(x, "dtype")), None)
+    if like is None and len(xs) > 1:
+        like = next((t for t in [tensor(x, name) for x in xs] if t.dtype.is_floating), None)
     if like is not None:
         like = tensor(like, name)
     return [tensor(x, name, like=like) for x in xs]

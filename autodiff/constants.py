@@ -79,13 +79,13 @@ def range(start, limit=None, delta=1, dtype=None, name="range"):
 
 
 def linspace(start, stop, num, name=None, axis=0):
-    """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`."""
+    """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`; of integers float64."""
     count = integer("linspace", "num", num)
-    if count <= 0:
-        raise errors.InvalidArgumentError(f"linspace: Requires num > 0: {count}")
+    if count < 0:
+        raise errors.InvalidArgumentError(f"linspace: num must not be negative, got {count}")
     a, b = tensors("linspace", start, stop)
     if not a.dtype.is_floating:
-        a, b = to_tensor(a.numpy().astype(dtype_or(None).as_numpy_dtype)), to_tensor(b.numpy().astype(dtype_or(None).as_numpy_dtype))
+        a, b = (to_tensor(x.numpy().astype(np.float64)) for x in (a, b))
     axis = axis_of("linspace", axis, max(a.ndim, b.ndim) + 1)
     t = np.linspace(0, 1, count).astype(a.dtype.as_numpy_dtype)
     if not (is_tensor(start) or is_tensor(stop)):

@@ -124,7 +124,7 @@ def bad_size(name, shape, size, to):
 # ----------------------------------------------------------------------------------------------------------------- dtypes
 def bad_dtype(name, given, takes):
     """An operator on a dtype it has no kernel for."""
-    advice = "" if given == "bool" and "int32" in takes else "; cast it first"
+    advice = "; cast it first"
     if set(takes) == {"float32", "float64"}:
         advice = ": write it as a float (1.0, not 1), or cast it"
     elif takes == ("bool",):

@@ -46,9 +46,7 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
     batch = batch + index.ndim if batch < 0 else batch
     if not 0 <= batch <= min(index.ndim, x.ndim):
         raise errors.ShapeError(f"gather: batch_dims {batch_dims} must be at most {min(index.ndim, x.ndim)}, the rank of params and of indices")
-    axis = batch if axis is None else axis_of("gather", axis, x.ndim)
-    if axis >= x.ndim:
-        raise errors.bad_axis("gather", axis, x.ndim)
+    axis = axis_of("gather", batch_dims if axis is None else axis, x.ndim)
     if axis < batch:
         raise errors.ShapeError(f"gather: batch_dims ({batch}) must be less than or equal to axis ({axis})")
     _same_batch("gather", x, index, batch)

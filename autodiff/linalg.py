@@ -308,7 +308,8 @@ def lstsq(matrix, rhs, l2_regularizer=0.0, fast=True, name=None):
 
 
 def eigh(tensor, name=None):
-    """(eigenvalues in ascending order, eigenvectors as columns) of symmetric matrices; only the lower half is read.
+    """(eigenvalues in ascending order, eigenvectors as columns) of symmetric matrices.  Only the lower half is read, and the
+    gradient stands there.
 
     The gradient through the eigenvectors is infinite where two eigenvalues are equal.
     """
@@ -324,7 +325,8 @@ def eigh(tensor, name=None):
             inverse = ops.where(to_tensor(np.eye(w.shape[-1], dtype=bool)), 0, ops.reciprocal_no_nan(gaps))
             inner = inner + inverse * ops.matmul(v, g_vectors, transpose_a=1, transpose_b=0)
         g = ops.matmul(ops.matmul(v, inner, transpose_a=0, transpose_b=0), v, transpose_a=0, transpose_b=1)
-        return [(g + matrix_transpose(g)) * 0.5]
+        lower = np.tril(np.ones(x.shape[-2:], x.dtype.as_numpy_dtype), -1) + np.eye(x.shape[-1], dtype=x.dtype.as_numpy_dtype) / 2
+        return [(g + matrix_transpose(g)) * to_tensor(lower)]
 
     outputs += record_call([to_tensor(values), to_tensor(vectors)], [x], backward)
     return tuple(outputs)

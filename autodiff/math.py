@@ -178,6 +178,8 @@ def angle(input, name=None):
 def _reduction(row):
     def reduce(input_tensor, axis=None, keepdims=False, name=None):
         x = to_tensor(input_tensor, row.name)
+        if x.dtype.name not in row.takes:
+            raise errors.bad_dtype(row.name, x.dtype.name, row.takes)
         return row(x, axes=axes_of(row.name, axis, x.ndim), keepdims=1 if keepdims else 0)
 
     reduce.__name__ = reduce.__qualname__ = row.name

@@ -110,7 +110,8 @@ def _counts(x, ids, count):
 
 
 def _mean(x, ids, count):
-    return ops.div(_sum(x, ids, count), to_tensor(_counts(x, ids, count)))
+    y = ops.div(_sum(x, ids, count), to_tensor(_counts(x, ids, count)))
+    return y if x.dtype.is_floating else ops.cast(y, dtype=x.dtype.code)  # integers divide as float64
 
 
 def _sqrt_n(x, ids, count):

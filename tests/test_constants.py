@@ -56,7 +56,8 @@ def test_linspace_includes_both_ends_exactly():
     same(constants.linspace(0.0, 1.0, 5), np.linspace(0, 1, 5).astype("f4"))
     same(constants.linspace(np.float64(0.1), 0.7, 7), np.linspace(0.1, 0.7, 7))
     same(constants.linspace(2.0, 3.0, 1), np.array([2], "f4"))
-    same(constants.linspace(0, 10, 5), np.linspace(0, 10, 5).astype("f4"))
+    same(constants.linspace(0, 10, 5), np.linspace(0, 10, 5))
+    same(constants.linspace(0.0, 1.0, 0), np.zeros(0, "f4"))
     a, b = np.array([0.1, 1.0]), np.array([0.7, -3.0])
     for axis in (0, 1, -1):
         got = constants.linspace(ad.constant(a), b, 4, axis=axis)
@@ -97,7 +98,7 @@ HAS = "float32, float64, int32, int64"
         (lambda: constants.range(0, 3, 0), errors.InvalidArgumentError, "range: Requires delta != 0"),
         (lambda: constants.range(3, 0), errors.InvalidArgumentError, "range: Requires start <= limit when delta > 0: start = 3, limit = 0"),
         (lambda: constants.range([1, 2]), errors.ShapeError, "range: start, limit and delta must be scalars"),
-        (lambda: constants.linspace(0.0, 1.0, 0), errors.InvalidArgumentError, "linspace: Requires num > 0: 0"),
+        (lambda: constants.linspace(0.0, 1.0, -1), errors.InvalidArgumentError, "linspace: num must not be negative, got -1"),
         (lambda: constants.one_hot([0.5], 2), errors.DtypeError, "one_hot: got float32, takes int32 or int64; cast it first"),
         (lambda: constants.one_hot([1], 2, axis=3), errors.ShapeError, "one_hot: axis 3 is out of range for rank 2: expected -2 to 1"),
     ],

@@ -30,6 +30,7 @@ CASES = {
     "gather last axis": (lambda x: indexing.gather(x, [2, 2], axis=-1), lambda x: x[..., [2, 2]]),
     "gather batch": (lambda x: indexing.gather(x, [[1], [0]], batch_dims=1), lambda x: np.stack([x[0, [1]], x[1, [0]]])),
     "gather batch axis": (lambda x: indexing.gather(x, [[2, 1], [0, 0]], axis=2, batch_dims=1), lambda x: np.stack([x[0][:, [2, 1]], x[1][:, [0, 0]]])),
+    "gather batch from the end": (lambda x: indexing.gather(x, [[1], [0]], batch_dims=-1), lambda x: np.stack([x[0][:, [1]], x[1][:, [0]]])),
     "gather none": (lambda x: indexing.gather(x, []), lambda x: x[:0]),
     "gather_nd": (lambda x: indexing.gather_nd(x, [[0, 1], [1, 1]]), lambda x: x[[0, 1], [1, 1]]),
     "gather_nd elements": (lambda x: indexing.gather_nd(x, [[[0, 1, 2]], [[1, 1, 0]]]), lambda x: x[[[0], [1]], [[1], [1]], [[2], [0]]]),

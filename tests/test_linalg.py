@@ -193,6 +193,7 @@ def test_eigenvalues_and_vectors():
     def symmetric(x):
         return x + linalg.matrix_transpose(x)
 
+    check_gradients(lambda x: linalg.eigvalsh(x) ** 2, S)
     check_gradients(lambda x: linalg.eigvalsh(symmetric(x)) ** 2, S)
     check_gradients(lambda x: linalg.eigh(symmetric(x))[1] ** 2, S)  # squares: the sign of a vector is free
 

@@ -72,6 +72,17 @@ def test_a_reduction_says_which_axes_there_are(front, numpy):
     assert str(caught.value) == f"{name}: axis must be an integer, got 0.5"
 
 
+def test_a_reduction_says_which_dtypes_it_takes():
+    for call, text in (
+        (lambda: math.reduce_prod([True]), "reduce_prod: got bool, takes float32, float64, int32 or int64; cast it first"),
+        (lambda: math.reduce_std([1, 2]), "reduce_std: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
+        (lambda: math.reduce_all([1, 2]), "reduce_all: got int32, takes bool: compare it first (x != 0)"),
+    ):
+        with pytest.raises(errors.DtypeError) as caught:
+            call()
+        assert str(caught.value) == text
+
+
 def test_masks_are_reduced():
     mask = np.array([[True, False], [True, True]])
     for axis in (None, 0, 1):
@@ -300,6 +311,10 @@ def test_segments_of_any_ids(front, expected):
     with pytest.raises(errors.BadIndexError) as caught:
         front(ROWS, [0, 2, 0], 2)
     assert str(caught.value) == f"{front.__name__}: segment id 2 is out of range [0, 2)"
+
+
+def test_means_of_integers_are_integers():
+    same(math.segment_mean([1, 2, 3], [0, 0, 1]), np.int32([1, 3]))
 
 
 def test_a_segments_ties_share_the_gradient():

@@ -119,6 +119,7 @@ def test_squeeze_drops_dimensions_of_size_one():
 def test_numbers_among_tensors_take_their_dtype():
     x = ad.constant(V)
     same(shaping.stack([x[0], 2.0]), np.array([1.0, 2.0]))
+    same(shaping.stack([1, 2.5]), np.float32([1, 2.5]))
     same(shaping.concat([[0.5], x], 0), np.array([0.5, 1, 2, 3]))
     same(shaping.pad(x, [[0, 1]], constant_values=2.5), np.array([1, 2, 3, 2.5]))
 
