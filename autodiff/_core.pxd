@@ -86,7 +86,7 @@ cdef extern from "ad.h" nogil:
     ctypedef struct ad_sweep:
         ad_program *program
         ad_value *adj
-        int64_t at, to, base
+        int64_t at, to, base, top
         uint64_t bit
         const uint32_t *keep
         int n_keep

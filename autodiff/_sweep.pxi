@@ -156,6 +156,7 @@ cdef list sweep_fast(GradientTape tape, const Ends *ends, list seeds):
     cdef int k, end
     cdef list results = [None] * ends.n_sources
     s.program, s.base, s.at, s.to, s.bit = p, tape.start, ends.top, ends.lowest, tape.bit
+    s.top = ends.top
     s.keep, s.n_keep, s.status = ends.keep, ends.n_sources, AD_OK
     s.adj = take_adjoints(n)
     program.swept += 1
@@ -236,7 +237,7 @@ cdef object adjoint_tensor(ad_sweep *s, int64_t slot):
     """The adjoint of a slot as a tensor, or None."""
     cdef ad_value *adjoint
     cdef ad_array *a
-    if slot < 0 or slot - s.base > s.program.n or slot > s.base + (s.program.n - s.base):
+    if slot < s.base or slot > s.top:
         return None
     adjoint = &s.adj[slot - s.base]
     if adjoint.bits == AD_EMPTY:

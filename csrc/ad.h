@@ -193,7 +193,7 @@ static inline const int64_t *ad_attributes(const ad_program *p, const ad_instruc
 typedef struct {
     ad_program *program;
     ad_value *adj;
-    int64_t at, to, base;                                   /* next slot to visit, last slot to visit, first slot in adj */
+    int64_t at, to, base, top;                              /* next slot to visit, last one to visit; first and last in adj */
     uint64_t bit;
     const uint32_t *keep;                                   /* n_keep slots whose adjoints are asked for */
     int n_keep;

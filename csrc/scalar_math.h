@@ -13,6 +13,13 @@
 #define AD_FMA(a, b, c) ((a) * (b) + (c))
 #endif
 
+/* Inlined even where the compiler would rather not: a loop over a call has no vectors. */
+#if defined(__GNUC__) || defined(__clang__)
+#define AD_INLINE static inline __attribute__((always_inline))
+#else
+#define AD_INLINE static inline
+#endif
+
 #define AD_THROUGH_DOUBLE(name) static inline float ad_##name##f(float x) { return (float)ad_##name((double)x); }
 #define AD_THROUGH_DOUBLE_2(name) static inline float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
 #define AD_LIBM(name, libm)                                            \
@@ -148,8 +155,8 @@ AD_LIBM(cbrt, cbrt)
 
 /* ------------------------------------------------------------------------------------------------- exponentials, logarithms */
 /* Branch-free, so that the compiler may use vectors: a condition selects between numbers, never between ways. */
-static inline uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
-static inline double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
+AD_INLINE uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
+AD_INLINE double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
 
 #define AD_MAGIC 0x1.8p52                                   /* x + MAGIC - MAGIC rounds |x| < 2^51 to a whole number */
 #define AD_LN2_HI 0x1.62e42fefa3800p-1                      /* 42 bits: whole numbers of 11 bits times this are exact */
@@ -157,7 +164,7 @@ static inline double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &
 
 /* exp(r) - 1 - r for |r| <= ln(2)/2: r^2/2 and a Chebyshev fit of the rest, off by 0.002 ULP of exp(r).
  * (Taylor's series of the same degree is off by 0.02, and by 50 with one term less than twelve.) */
-static inline double ad_exp_tail(double r)
+AD_INLINE double ad_exp_tail(double r)
 {
     const double r2 = r * r, r4 = r2 * r2;
     const double p0 = AD_FMA(0x1.5555555555555p-5, r, 0x1.5555555555556p-3), p1 = AD_FMA(0x1.6c16c16c167e1p-10, r, 0x1.11111111109b3p-7);
@@ -169,7 +176,7 @@ static inline double ad_exp_tail(double r)
 
 /* x = k ln2 + r, with 2^k as the product of two powers that are both in range. */
 typedef struct { double r, scale1, scale2; } ad_reduced;
-static inline ad_reduced ad_reduce(double x)
+AD_INLINE ad_reduced ad_reduce(double x)
 {
     const double k = (x * 1.4426950408889634 + AD_MAGIC) - AD_MAGIC;
     const double half = k * 0.5 + AD_MAGIC, rest = (k - (half - AD_MAGIC)) + AD_MAGIC;
@@ -178,7 +185,7 @@ static inline ad_reduced ad_reduce(double x)
 }
 
 /* exp on all of R, 1 ULP, subnormal results too; exp(-inf) = 0, exp(inf) = inf. */
-static inline double ad_exp(double x)
+AD_INLINE double ad_exp(double x)
 {
     const double z = x < -746 ? -746 : x > 710 ? 710 : x;
     const ad_reduced a = ad_reduce(z);
@@ -187,7 +194,7 @@ static inline double ad_exp(double x)
 
 /* exp(x) - 1 on all of R, 2 ULP: 2^k (exp(r) - 1) + (2^k - 1), whose parts never cancel.  Halved on the way, since 2^1024 is
  * too large; -0 stays -0. */
-static inline double ad_expm1(double x)
+AD_INLINE double ad_expm1(double x)
 {
     const double z = x < -40 ? -40 : x > 710 ? 710 : x;     /* -1 + 4e-18 is -1 */
     const ad_reduced a = ad_reduce(z);
@@ -198,7 +205,7 @@ static inline double ad_expm1(double x)
 
 /* x = 2^k m with m in [sqrt(1/2), sqrt(2)). */
 typedef struct { double k, m; } ad_parts;
-static inline ad_parts ad_split(double x)
+AD_INLINE ad_parts ad_split(double x)
 {
     const int tiny = x < 0x1p-1022;
     const uint64_t u = ad_bits(tiny ? x * 0x1p54 : x);
@@ -209,7 +216,7 @@ static inline ad_parts ad_split(double x)
 
 /* log(1 + f) + k ln2 + c for f in [sqrt(1/2) - 1, sqrt(2) - 1): with s = f/(2 + f), log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)).
  * The method and the coefficients of R are those of fdlibm's e_log.c (Sun Microsystems, 1993; error of R below 2^-58.45). */
-static inline double ad_log_parts(double f, double k, double c)
+AD_INLINE double ad_log_parts(double f, double k, double c)
 {
     const double s = f / (2 + f), z = s * s, w = z * z, half = 0.5 * f * f;
     const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
@@ -219,7 +226,7 @@ static inline double ad_log_parts(double f, double k, double c)
 }
 
 /* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
-static inline double ad_log(double x)
+AD_INLINE double ad_log(double x)
 {
     const ad_parts a = ad_split(x);
     const double y = ad_log_parts(a.m - 1, a.k, 0);
@@ -227,7 +234,7 @@ static inline double ad_log(double x)
 }
 
 /* log(1 + x) on (-1, inf), 1 ULP: the logarithm of u = 1 + x, plus what u lost by rounding over u. */
-static inline double ad_log1p(double x)
+AD_INLINE double ad_log1p(double x)
 {
     const double u = 1 + x, lost = x < 1 ? x - (u - 1) : 1 - (u - x);       /* exact (Dekker 1971) */
     const ad_parts a = ad_split(u);
@@ -252,7 +259,7 @@ static inline double ad_log1mexp(double x)
 AD_THROUGH_DOUBLE(log1mexp)
 
 /* log(1 + e) for e in [0, 1]: log1p without its cases.  Above sqrt(2) - 1 half of 1 + e is reduced, 1 + (e - 1)/2. */
-static inline double ad_log1p_unit(double e)
+AD_INLINE double ad_log1p_unit(double e)
 {
     const int far = e > 0.41421356237309503;
     return ad_log_parts(far ? 0.5 * (e - 1) : e, far ? 1 : 0, 0);
@@ -261,17 +268,17 @@ static inline double ad_log1p_unit(double e)
 /* log(1 + exp(x)) on all of R, 2 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
  * argument in [0, 1].  softplus(-inf) = 0, softplus(inf) = inf, NaN stays NaN.  Maechler (2012), eq. 10; his cut-offs only
  * save time, and branches cost us SIMD. */
-static inline double ad_softplus(double x)
+AD_INLINE double ad_softplus(double x)
 {
     return (x > 0 ? x : 0.0) + ad_log1p_unit(ad_exp(-fabs(x)));     /* not fmax: its NaN rule makes GCC emit a call */
 }
-static inline double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
-static inline double ad_sigmoid(double x)
+AD_INLINE double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
+AD_INLINE double ad_sigmoid(double x)
 {
     const double e = ad_exp(-fabs(x));
     return (x < 0 ? e : 1.0) / (1.0 + e);
 }
-static inline double ad_logaddexp(double a, double b)
+AD_INLINE double ad_logaddexp(double a, double b)
 {
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
     return (a > b ? a : a != a ? a : b) + ad_log1p_unit(ad_exp(-fabs(d)));
@@ -293,8 +300,8 @@ AD_THROUGH_DOUBLE(entr)
 AD_THROUGH_DOUBLE(logit)
 AD_THROUGH_DOUBLE_2(sigmoid_of_difference)
 AD_THROUGH_DOUBLE_2(sigmoid_cross_entropy)
-static inline double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
-static inline double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log1p(b); }
+AD_INLINE double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
+AD_INLINE double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log1p(b); }
 static inline double ad_softsign(double x) { return fabs(x) == (double)INFINITY ? copysign(1, x) : x / (1 + fabs(x)); }
 AD_THROUGH_DOUBLE(softplus)
 AD_THROUGH_DOUBLE(log_sigmoid)
@@ -314,7 +321,7 @@ AD_LIBM(atan, atan)
 AD_LIBM(sinh, sinh)
 AD_LIBM(cosh, cosh)
 /* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 2 ULP. */
-static inline double ad_tanh(double x)
+AD_INLINE double ad_tanh(double x)
 {
     const double t = ad_expm1(-2 * fabs(x)), y = -t / (t + 2);
     return x == 0 ? x : x < 0 ? -y : x != x ? x : y;
@@ -327,7 +334,7 @@ static inline double ad_atan2(double a, double b) { return atan2(a, b); }
 AD_THROUGH_DOUBLE_2(atan2)
 
 /* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|). */
-static inline double ad_sech2(double x)
+AD_INLINE double ad_sech2(double x)
 {
     const double e = ad_exp(-2 * fabs(x));
     return 4 * e / ((1 + e) * (1 + e));
