@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -38,6 +37,12 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
+def processor_seconds():
+    """What the processes that we waited for have taken: unlike the clock, the same on a busy machine."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     """The sdist of the tracked files alone, so that nothing lying about in the tree can stand in for a missing one."""
@@ -58,9 +63,9 @@ def unpacked(sdist, tmp_path_factory):
     with tarfile.open(sdist) as archive:
         archive.extractall(folder)
     (top,) = folder.iterdir()
-    start = time.monotonic()
+    start = processor_seconds()
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", "dist", ".", cwd=top)
-    assert time.monotonic() - start < 60, "the wheel took more than 60 s"
+    assert processor_seconds() - start < 60, "the wheel took more than 60 s of one processor"
     return top
 
 
