@@ -94,7 +94,10 @@ def linspace(start, stop, num, name=None, axis=0):
     if a.ndim or b.ndim:
         shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
         t = t.reshape((-1,) + (1,) * (len(shape) - axis))
-        a, b = (ops.view(x, shape=(*shape[:axis], 1, *shape[axis:]), strides=_strides(x.shape, shape, axis), offset=0) for x in (a, b))
+        a, b = (
+            ops.view(x, shape=(*shape[:axis], 1, *shape[axis:]), strides=_strides(x.shape, shape, axis), offset=0)
+            for x in (a, b)
+        )
     return a * (1 - t) + b * t  # exact at both ends, unlike a + (b - a) * t
 
 
@@ -114,7 +117,10 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
         return to_tensor(hot.astype(dtype_or(dtype).as_numpy_dtype))
     values = [v for v in (on_value, off_value) if v is not None]
     kind = dtype_or(dtype, tensors("one_hot", *values)[0].dtype)
-    on, off = (to_tensor(v, "one_hot", kind) for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value))
+    on, off = (
+        to_tensor(v, "one_hot", kind)
+        for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value)
+    )
     return ops.where(to_tensor(hot), on, off)
 
 

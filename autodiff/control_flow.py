@@ -94,14 +94,18 @@ def _parts(name, elems):
         if not x.ndim:
             raise errors.ShapeError(f"{name}: elements in elems must be 1+ dimensional Tensors, not scalars")
         if x.shape[0] != leaves[0].shape[0]:
-            raise errors.ShapeError(f"{name}: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}")
+            raise errors.ShapeError(
+                f"{name}: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}"
+            )
     return [nest.pack_sequence_as(elems, list(row)) for row in zip(*[shaping.unstack(x) for x in leaves])]
 
 
 def _fold(name, fn, parts, initializer):
     if initializer is None:
         if not parts:
-            raise errors.ShapeError(f"{name}: elems has no parts along its first dimension, and there is no initializer")
+            raise errors.ShapeError(
+                f"{name}: elems has no parts along its first dimension, and there is no initializer"
+            )
         initializer, parts = parts[0], parts[1:]
     values = [initializer]
     for part in parts:

@@ -35,7 +35,9 @@ def _comparison(name, relation, symbol):
     def check(x, y, message=None, summarize=None, name=None):
         a, b = (t.numpy() for t in tensors(title, x, y))
         if not relation(a, b).all():
-            raise errors.InvalidArgumentError(_text(title, message, f"Condition x {symbol} y did not hold.", x=a, y=b))
+            raise errors.InvalidArgumentError(
+                _text(title, message, f"Condition x {symbol} y did not hold.", x=a, y=b)
+            )
 
     title = name
     check.__name__ = check.__qualname__ = name
@@ -64,7 +66,9 @@ def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=N
     eps = 10 * np.finfo(np.result_type(a, np.float32) if a.dtype.kind != "f" else a.dtype).eps
     rtol, atol = (eps if t is None else float(t) for t in (rtol, atol))
     if not (np.abs(a - b) <= atol + rtol * np.abs(b)).all():
-        raise errors.InvalidArgumentError(_text("assert_near", message, f"x and y not equal to tolerance rtol = {rtol}, atol = {atol}", x=a, y=b))
+        raise errors.InvalidArgumentError(
+            _text("assert_near", message, f"x and y not equal to tolerance rtol = {rtol}, atol = {atol}", x=a, y=b)
+        )
 
 
 # --------------------------------------------------------------------------------------------------------------- one tensor
@@ -72,7 +76,9 @@ def _against_zero(name, relation, symbol):
     def check(x, message=None, summarize=None, name=None):
         a = to_tensor(x, title).numpy()
         if not relation(a, 0).all():
-            raise errors.InvalidArgumentError(_text(title, message, f"Condition x {symbol} 0 did not hold element-wise.", x=a))
+            raise errors.InvalidArgumentError(
+                _text(title, message, f"Condition x {symbol} 0 did not hold element-wise.", x=a)
+            )
 
     title = name
     check.__name__ = check.__qualname__ = name
@@ -88,12 +94,20 @@ assert_non_positive = _against_zero("assert_non_positive", np.less_equal, "<=")
 
 def assert_rank(x, rank, message=None, name=None):
     """Raise ValueError unless x has this rank."""
-    _check_rank("assert_rank", x, message, f"must have rank {rank}", lambda n: n == integer("assert_rank", "rank", rank))
+    _check_rank(
+        "assert_rank", x, message, f"must have rank {rank}", lambda n: n == integer("assert_rank", "rank", rank)
+    )
 
 
 def assert_rank_at_least(x, rank, message=None, name=None):
     """Raise ValueError unless x has this rank or a higher one."""
-    _check_rank("assert_rank_at_least", x, message, f"must have rank at least {rank}", lambda n: n >= integer("assert_rank_at_least", "rank", rank))
+    _check_rank(
+        "assert_rank_at_least",
+        x,
+        message,
+        f"must have rank at least {rank}",
+        lambda n: n >= integer("assert_rank_at_least", "rank", rank),
+    )
 
 
 def assert_rank_in(x, ranks, message=None, name=None):
@@ -120,9 +134,13 @@ def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
     for x, sizes in shapes.items() if isinstance(shapes, dict) else shapes:
         shape = to_tensor(x.deref() if hasattr(x, "deref") else x, "assert_shapes").shape
         wanted = tuple(sizes) if isinstance(sizes, (tuple, list, str)) else (sizes,)
-        bound = [known.setdefault(w, n) if isinstance(w, str) and w not in (".", "*") else w for w, n in zip(wanted, shape)]
+        bound = [
+            known.setdefault(w, n) if isinstance(w, str) and w not in (".", "*") else w for w, n in zip(wanted, shape)
+        ]
         if len(wanted) != len(shape) or any(b not in (None, n, ".", "*") for b, n in zip(bound, shape)):
-            raise errors.ShapeError(_text("assert_shapes", message, f"Specified by shape {wanted}, with {known}. Received shape {shape}"))
+            raise errors.ShapeError(
+                _text("assert_shapes", message, f"Specified by shape {wanted}, with {known}. Received shape {shape}")
+            )
 
 
 def assert_type(tensor, tf_type, message=None, name=None):
@@ -136,12 +154,16 @@ def assert_integer(x, message=None, name=None):
     """Raise TypeError unless the dtype is int32 or int64."""
     dtype = to_tensor(x, "assert_integer").dtype
     if not dtype.is_integer:
-        raise errors.DtypeError(_text("assert_integer", message, f"Expected x to be of type int32 or int64; got {dtype!r}"))
+        raise errors.DtypeError(
+            _text("assert_integer", message, f"Expected x to be of type int32 or int64; got {dtype!r}")
+        )
 
 
 def assert_same_float_dtype(tensors=None, dtype=None):
     """The one floating dtype of all tensors; raises ValueError where they differ."""
-    found = {to_tensor(x).dtype for x in tensors or [] if x is not None} | ({dtypes.as_dtype(dtype)} if dtype else set())
+    found = {to_tensor(x).dtype for x in tensors or [] if x is not None} | (
+        {dtypes.as_dtype(dtype)} if dtype else set()
+    )
     if len(found) > 1:
         raise errors.unlike_dtypes("assert_same_float_dtype", *sorted(d.name for d in found))
     one = next(iter(found), dtypes.float32)

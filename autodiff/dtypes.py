@@ -112,7 +112,9 @@ def as_dtype(value):
     except (TypeError, ValueError):
         numpy = None
     if numpy is None:
-        raise errors.DtypeError(f"as_dtype: Cannot convert {errors.shorten(value)} to a dtype: expected {_names('or')}")
+        raise errors.DtypeError(
+            f"as_dtype: Cannot convert {errors.shorten(value)} to a dtype: expected {_names('or')}"
+        )
     # By kind and size: NumPy has two types of 8-byte integers (long and long long), and big-endian twins of each.
     known = _BY_KIND.get((numpy.kind, numpy.itemsize))
     if known is None:

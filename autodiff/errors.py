@@ -88,7 +88,9 @@ def shorten(value, width=60):
 def unlike_shapes(name, *shapes):
     """Operands that do not broadcast."""
     given = " vs. ".join(brackets(s) for s in shapes)
-    return ShapeError(f"{name}: Incompatible shapes: {given}. Counted from the last, sizes must be equal or 1; reshape one of them")
+    return ShapeError(
+        f"{name}: Incompatible shapes: {given}. Counted from the last, sizes must be equal or 1; reshape one of them"
+    )
 
 
 def unlike_matrices(name, a, b, inner_a, inner_b):
@@ -177,7 +179,11 @@ def bad_key(key):
 # ------------------------------------------------------------------------------------------------------------------ matrices
 def no_decomposition(function, error):
     """A matrix without inverse, or that is not positive definite; `error` is NumPy's."""
-    advice = "the matrix must be symmetric positive definite" if function == "cholesky" else "Input matrix is not invertible"
+    advice = (
+        "the matrix must be symmetric positive definite"
+        if function == "cholesky"
+        else "Input matrix is not invertible"
+    )
     return InvalidArgumentError(f"{function}: {advice} ({error})")
 
 

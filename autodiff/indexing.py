@@ -45,13 +45,18 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
     batch = integer("gather", "batch_dims", batch_dims)
     batch = batch + index.ndim if batch < 0 else batch
     if not 0 <= batch <= min(index.ndim, x.ndim):
-        raise errors.ShapeError(f"gather: batch_dims {batch_dims} must be at most {min(index.ndim, x.ndim)}, the rank of params and of indices")
+        raise errors.ShapeError(
+            f"gather: batch_dims {batch_dims} must be at most {min(index.ndim, x.ndim)}, the rank of params and of indices"
+        )
     axis = axis_of("gather", batch_dims if axis is None else axis, x.ndim)
     if axis < batch:
         raise errors.ShapeError(f"gather: batch_dims ({batch}) must be less than or equal to axis ({axis})")
     _same_batch("gather", x, index, batch)
-    _check_range("gather", index, x.shape[axis], axis)
-    return ops.gather(x, index, axis=axis, batch_dims=batch)
+    try:
+        return ops.gather(x, index, axis=axis, batch_dims=batch)
+    except errors.BadIndexError:
+        _check_range("gather", index, x.shape[axis], axis)
+        raise
 
 
 def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy=""):
@@ -67,8 +72,11 @@ def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy=""):
         raise errors.ShapeError(f"gather_nd: indices of {depth} numbers for params of shape {x.shape}, "
                                 f"which has {x.ndim - batch} dimensions to index")  # fmt: skip
     _same_batch("gather_nd", x, index, batch)
-    _check_places("gather_nd", index, x.shape[batch : batch + depth])
-    return ops.gather_nd(x, index, batch_dims=batch)
+    try:
+        return ops.gather_nd(x, index, batch_dims=batch)
+    except errors.BadIndexError:
+        _check_places("gather_nd", index, x.shape[batch : batch + depth])
+        raise
 
 
 def boolean_mask(tensor, mask, axis=None, name="boolean_mask"):
@@ -164,9 +172,13 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None):
     if x.ndim == 0:
         raise errors.low_rank("top_k", x.shape, 1)
     if not 0 <= k <= x.shape[-1]:
-        raise errors.ShapeError(f"top_k: input must have at least k={k} elements along its last dimension, which has {x.shape[-1]}")
+        raise errors.ShapeError(
+            f"top_k: input must have at least k={k} elements along its last dimension, which has {x.shape[-1]}"
+        )
     index = _order("top_k", x, x.ndim - 1, "DESCENDING")[..., :k]
-    return TopK(_take_along(x, index, x.ndim - 1), to_tensor(index.astype(dtypes.as_dtype(index_type).as_numpy_dtype)))
+    return TopK(
+        _take_along(x, index, x.ndim - 1), to_tensor(index.astype(dtypes.as_dtype(index_type).as_numpy_dtype))
+    )
 
 
 def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None):
@@ -203,11 +215,13 @@ def _indices(name, indices):
 
 
 def _check_range(name, index, size, axis):
-    """TensorFlow's text; the kernel would only say that some index is out of range."""
+    """Say which index is out of range: the kernel only says that one is."""
     values = index.numpy()
     if values.size and (values.min() < 0 or values.max() >= size):
         at = tuple(np.argwhere((values < 0) | (values >= size))[0].tolist())
-        raise errors.BadIndexError(f"{name}: indices{list(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}")
+        raise errors.BadIndexError(
+            f"{name}: indices{list(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}"
+        )
 
 
 def _check_places(name, index, shape):
@@ -215,17 +229,23 @@ def _check_places(name, index, shape):
     bad = ((values < 0) | (values >= np.array(shape, dtype=values.dtype))).any(axis=-1)
     if bad.any():
         at = tuple(np.argwhere(bad)[0].tolist())
-        raise errors.BadIndexError(f"{name}: indices{list(at) if at else ''} = {values[at].tolist()} does not index into {list(shape)}")
+        raise errors.BadIndexError(
+            f"{name}: indices{list(at) if at else ''} = {values[at].tolist()} does not index into {list(shape)}"
+        )
 
 
 def _same_batch(name, x, index, batch):
     if x.shape[:batch] != index.shape[:batch]:
-        raise errors.ShapeError(f"{name}: the first {batch} sizes of params {x.shape} and of indices {index.shape} must be equal")
+        raise errors.ShapeError(
+            f"{name}: the first {batch} sizes of params {x.shape} and of indices {index.shape} must be equal"
+        )
 
 
 def _check_updates(name, shape, index, updates):
     if index.ndim == 0 or index.shape[-1] > len(shape):
-        raise errors.ShapeError(f"{name}: indices of shape {index.shape} do not index a tensor of shape {tuple(shape)}")
+        raise errors.ShapeError(
+            f"{name}: indices of shape {index.shape} do not index a tensor of shape {tuple(shape)}"
+        )
     expected = tuple(index.shape[:-1]) + tuple(shape[index.shape[-1] :])
     if updates.shape != expected:
         raise errors.ShapeError(f"{name}: updates must have shape {expected} for indices of shape {index.shape} "
@@ -272,7 +292,9 @@ def _take_along(x, index, axis):
         return ops.gather(x, to_tensor(index), axis=0, batch_dims=0)
     last = np.moveaxis(index, axis, -1)
     order = [a for a in range(x.ndim) if a != axis] + [axis]
-    y = ops.gather(_transposed(x, order), to_tensor(np.ascontiguousarray(last)), axis=x.ndim - 1, batch_dims=x.ndim - 1)
+    y = ops.gather(
+        _transposed(x, order), to_tensor(np.ascontiguousarray(last)), axis=x.ndim - 1, batch_dims=x.ndim - 1
+    )
     return _transposed(y, np.argsort(order).tolist())
 
 

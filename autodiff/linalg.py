@@ -10,8 +10,8 @@ from .arguments import axes_of, axis_of, floating, integer, integers, product, t
 from .arguments import tensor as to_tensor
 from .constants import eye
 from .custom_gradient import stop_gradient
-from .contraction import einsum, tensordot
-from .math import l2_normalize
+from .contraction import einsum, tensordot  # noqa: F401
+from .math import l2_normalize  # noqa: F401
 from .shaping import reshape, stack, strides_of, transpose
 
 __all__ = """adjoint band_part cholesky cholesky_solve cross det diag diag_part eigh eigvalsh einsum eye global_norm inv
@@ -185,7 +185,9 @@ def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, 
     rows = max(n + max(-k, 0), square) if num_rows == -1 else integer("diag", "num_rows", num_rows)
     columns = max(n + max(k, 0), square) if num_cols == -1 else integer("diag", "num_cols", num_cols)
     if _length(rows, columns, k) != n:
-        raise errors.ShapeError(f"diag: {n} elements are not diagonal {k} of a matrix of {rows} rows and {columns} columns")
+        raise errors.ShapeError(
+            f"diag: {n} elements are not diagonal {k} of a matrix of {rows} rows and {columns} columns"
+        )
     y = ops.unview(x, **_diagonal((*x.shape[:-1], rows, columns), k))
     if isinstance(padding_value, (int, float)) and padding_value == 0:
         return y
@@ -209,7 +211,9 @@ def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT"):
     d = to_tensor(diagonal, "set_diag", like=x)
     expected = (*x.shape[:-2], _length(*x.shape[-2:], k))
     if d.shape != expected:
-        raise errors.ShapeError(f"set_diag: diagonal {k} of a tensor of shape {x.shape} has shape {expected}, got {d.shape}")
+        raise errors.ShapeError(
+            f"set_diag: diagonal {k} of a tensor of shape {x.shape} has shape {expected}, got {d.shape}"
+        )
     placed = ops.unview(d, **_diagonal(tuple(x.shape), k))
     return ops.where(to_tensor(np.eye(*x.shape[-2:], k, dtype=bool)), placed, x)
 
@@ -325,7 +329,10 @@ def eigh(tensor, name=None):
             inverse = ops.where(to_tensor(np.eye(w.shape[-1], dtype=bool)), 0, ops.reciprocal_no_nan(gaps))
             inner = inner + inverse * ops.matmul(v, g_vectors, transpose_a=1, transpose_b=0)
         g = ops.matmul(ops.matmul(v, inner, transpose_a=0, transpose_b=0), v, transpose_a=0, transpose_b=1)
-        lower = np.tril(np.ones(x.shape[-2:], x.dtype.as_numpy_dtype), -1) + np.eye(x.shape[-1], dtype=x.dtype.as_numpy_dtype) / 2
+        lower = (
+            np.tril(np.ones(x.shape[-2:], x.dtype.as_numpy_dtype), -1)
+            + np.eye(x.shape[-1], dtype=x.dtype.as_numpy_dtype) / 2
+        )
         return [(g + matrix_transpose(g)) * to_tensor(lower)]
 
     outputs += record_call([to_tensor(values), to_tensor(vectors)], [x], backward)
@@ -366,7 +373,9 @@ def _square(name, x):
 def _one_diagonal(name, k):
     k = integers(name, "k", k)
     if len(k) != 1 and len(set(k)) != 1:
-        raise errors.UnimplementedError(f"{name}: k = {k}: one diagonal at a time; bands of several are not implemented")
+        raise errors.UnimplementedError(
+            f"{name}: k = {k}: one diagonal at a time; bands of several are not implemented"
+        )
     return k[0]
 
 

@@ -5,13 +5,14 @@ import builtins
 import numpy as np
 
 from . import dtypes, errors, ops, segments
-from ._core import operator, reduce_mean, reduce_sum
+from ._core import operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
-from .indexing import top_k
+from .indexing import top_k  # noqa: F401
 from .segments import *  # noqa: F403
 
-__all__ = """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
+__all__ = (
+    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
     entr equal erf erfc exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
     is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp
@@ -19,7 +20,9 @@ __all__ = """abs accumulate_n acos acosh add add_n angle argmax argmin asin asin
     multiply_no_nan ndtr negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
     scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
-    xdivy xlog1py xlogy zero_fraction""".split() + segments.__all__
+    xdivy xlog1py xlogy zero_fraction""".split()
+    + segments.__all__
+)
 
 # ------------------------------------------------------------------------------------------------------------ elementwise
 # fmt: off
@@ -300,18 +303,26 @@ def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int
 
 def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None):
     """How often label i (row) was predicted as j (column)."""
-    rows, columns = (to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions))
+    rows, columns = (
+        to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions)
+    )
     if rows.shape != columns.shape:
         raise errors.ShapeError(f"confusion_matrix: {rows.size} labels for {columns.size} predictions")
     if num_classes is None:
         size = int(builtins.max(rows.max(initial=-1), columns.max(initial=-1))) + 1
     else:
         size = integer("confusion_matrix", "num_classes", num_classes)
-    if rows.size and not (0 <= builtins.min(rows.min(), columns.min()) and builtins.max(rows.max(), columns.max()) < size):
+    if rows.size and not (
+        0 <= builtins.min(rows.min(), columns.min()) and builtins.max(rows.max(), columns.max()) < size
+    ):
         raise errors.InvalidArgumentError(f"confusion_matrix: labels and predictions must be in [0, {size})")
     dtype = dtypes.as_dtype(dtype).as_numpy_dtype
     counts = np.zeros((size, size), dtype)
-    np.add.at(counts, (rows, columns), 1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype))
+    np.add.at(
+        counts,
+        (rows, columns),
+        1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype),
+    )
     return to_tensor(counts)
 
 
@@ -319,7 +330,9 @@ def in_top_k(targets, predictions, k, name=None):
     """Is predictions[i, targets[i]] among the k largest of its row?  Ties count as in."""
     t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
     if p.ndim != 2 or t.shape != p.shape[:1]:
-        raise errors.ShapeError(f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}")
+        raise errors.ShapeError(
+            f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}"
+        )
     inside = (t >= 0) & (t < p.shape[1])
     own = p[np.arange(len(t)), np.where(inside, t, 0)]
     ahead = (p > own[:, None]).sum(axis=1)
@@ -330,7 +343,9 @@ def invert_permutation(x, name=None):
     """y with y[x[i]] = i."""
     perm = to_tensor(x, "invert_permutation").numpy()
     if perm.ndim != 1 or sorted(perm.tolist()) != list(builtins.range(perm.size)):
-        raise errors.InvalidArgumentError(f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}")
+        raise errors.InvalidArgumentError(
+            f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}"
+        )
     y = np.empty_like(perm)
     y[perm] = np.arange(perm.size)
     return to_tensor(y)

@@ -19,7 +19,9 @@ class Module:
 
     def __init__(self, name=None):
         if name is not None and not str(name).isidentifier():
-            raise ValueError(f"Module: {name!r} is not a valid module name: module names must be valid Python identifiers")
+            raise ValueError(
+                f"Module: {name!r} is not a valid module name: module names must be valid Python identifiers"
+            )
         self._name = name or _snake(type(self).__name__)
 
     @property

@@ -47,7 +47,9 @@ def map_structure(func, *structures, **kwargs):
     check_types = kwargs.pop("check_types", True)
     kwargs.pop("expand_composites", None)
     if kwargs:
-        raise ValueError(f"map_structure: takes check_types and expand_composites by keyword, not {', '.join(kwargs)}")
+        raise ValueError(
+            f"map_structure: takes check_types and expand_composites by keyword, not {', '.join(kwargs)}"
+        )
     for other in structures[1:]:
         assert_same_structure(structures[0], other, check_types=check_types)
     return pack_sequence_as(structures[0], [func(*leaves) for leaves in zip(*map(flatten, structures))])

@@ -4,11 +4,11 @@ import numpy as np
 
 from . import errors, ops, random
 from ._core import operator, reduce_sum
-from .arguments import axes_of, axis_of, floating, integer, tensors
+from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
-from .indexing import gather, top_k
+from .indexing import gather, top_k  # noqa: F401
 from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
-                   softsign, tanh, zero_fraction)  # fmt: skip
+                   softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
 from .shaping import concat, reshape
 
 __all__ = """batch_normalization bias_add crelu dropout elu embedding_lookup gelu in_top_k l2_loss l2_normalize leaky_relu
@@ -53,7 +53,9 @@ def dropout(x, rate, noise_shape=None, seed=None, name=None):
     x = floating(x, "dropout")
     rate = float(rate)
     if not 0 <= rate < 1:
-        raise ValueError(f"dropout: `rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}")
+        raise ValueError(
+            f"dropout: `rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}"
+        )
     shape = x.shape if noise_shape is None else [n if n is not None else m for n, m in zip(noise_shape, x.shape)]
     kept = random.uniform(shape, dtype=x.dtype, seed=seed) >= rate
     return ops.where(kept, x * (1 / (1 - rate)), 0)
@@ -105,11 +107,15 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
     if not index.dtype.is_integer:
         raise errors.bad_dtype(name, index.dtype.name, ("int32", "int64"))
     if not x.ndim or index.shape != x.shape[:-1]:
-        raise errors.ShapeError(f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}")
+        raise errors.ShapeError(
+            f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}"
+        )
     values = index.numpy()
     if values.size and (values.min() < 0 or values.max() >= x.shape[-1]):
         worst = values.min() if values.min() < 0 else values.max()
-        raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {x.shape[-1]})")
+        raise errors.BadIndexError(
+            f"{name}: Received a label value of {worst} which is outside the valid range of [0, {x.shape[-1]})"
+        )
     hot = to_tensor((values[..., None] == np.arange(x.shape[-1])).astype(x.dtype.as_numpy_dtype))
     return ops.softmax_cross_entropy(hot, x, axis=x.ndim - 1)
 
@@ -183,5 +189,7 @@ def _pair(name, labels, logits):
     if z.dtype is not x.dtype:
         z = ops.cast(z, dtype=x.dtype.code)
     if z.shape != x.shape:
-        raise errors.ShapeError(f"{name}: logits and labels must have the same shape, received ({x.shape} vs {z.shape})")
+        raise errors.ShapeError(
+            f"{name}: logits and labels must have the same shape, received ({x.shape} vs {z.shape})"
+        )
     return z, x

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import is_tensor
-from .arguments import dtype_or, integers, sizes, tensors
+from .arguments import dtype_or, integers, sizes
 from .arguments import tensor as to_tensor
 
 __all__ = """categorical exponential gamma normal poisson set_seed shuffle stateless_normal stateless_uniform truncated_normal
@@ -31,7 +31,12 @@ def set_seed(seed):
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None):
     """Normally distributed numbers; differentiable in mean and stddev."""
-    z = _draw(seed, lambda r, n: r.standard_normal(n), sizes("random.normal", "shape", shape), _float("random.normal", dtype))
+    z = _draw(
+        seed,
+        lambda r, n: r.standard_normal(n),
+        sizes("random.normal", "shape", shape),
+        _float("random.normal", dtype),
+    )
     return _moved(z, mean, stddev)
 
 
@@ -60,7 +65,12 @@ def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None):
 
 def exponential(shape, rate=1.0, dtype=None, seed=None, name=None):
     """Exponentially distributed numbers; differentiable in rate."""
-    z = _draw(seed, lambda r, n: r.standard_exponential(n), sizes("random.exponential", "shape", shape), _float("random.exponential", dtype))
+    z = _draw(
+        seed,
+        lambda r, n: r.standard_exponential(n),
+        sizes("random.exponential", "shape", shape),
+        _float("random.exponential", dtype),
+    )
     return z / to_tensor(rate, "random.exponential", like=z)
 
 
@@ -75,7 +85,9 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None):
 def poisson(shape, lam, dtype=None, seed=None, name=None):
     """Poisson distributed numbers of shape `shape` + lam.shape."""
     rate = to_tensor(lam, "random.poisson").numpy()
-    return _draw(seed, lambda r, n: r.poisson(rate, n), sizes("random.poisson", "shape", shape) + rate.shape, dtype_or(dtype))
+    return _draw(
+        seed, lambda r, n: r.poisson(rate, n), sizes("random.poisson", "shape", shape) + rate.shape, dtype_or(dtype)
+    )
 
 
 def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None):
@@ -85,7 +97,9 @@ def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None):
         raise errors.ShapeError(f"random.categorical: logits should be a matrix, got shape {rows.shape}")
     count = integers("random.categorical", "num_samples", num_samples)[0]
     # The largest of logits + Gumbel noise is distributed like that (Gumbel 1954).
-    drawn = _draw(seed, lambda r, n: (rows[:, None, :] + r.gumbel(size=n)).argmax(-1), (len(rows), count, rows.shape[1]), None)
+    drawn = _draw(
+        seed, lambda r, n: (rows[:, None, :] + r.gumbel(size=n)).argmax(-1), (len(rows), count, rows.shape[1]), None
+    )
     return to_tensor(drawn.astype(dtypes.as_dtype(dtype).as_numpy_dtype))
 
 
@@ -101,7 +115,11 @@ def shuffle(value, seed=None, name=None):
 def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, alg="auto_select"):
     """`normal` that depends on `seed`, two integers, alone."""
     dtype = _float("random.stateless_normal", dtype)
-    return _moved(_stateless(seed, lambda r, n: r.standard_normal(n), sizes("random.stateless_normal", "shape", shape), dtype), mean, stddev)
+    return _moved(
+        _stateless(seed, lambda r, n: r.standard_normal(n), sizes("random.stateless_normal", "shape", shape), dtype),
+        mean,
+        stddev,
+    )
 
 
 def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None, alg="auto_select"):

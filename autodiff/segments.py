@@ -96,7 +96,9 @@ def _arguments(name, data, segment_ids):
     if not ids.dtype.is_integer:
         raise errors.bad_dtype(name, ids.dtype.name, ("int32", "int64"))
     if x.shape[: ids.ndim] != ids.shape:
-        raise errors.ShapeError(f"{name}: segment_ids must have a number for each row of data: got shape {ids.shape} for {x.shape}")
+        raise errors.ShapeError(
+            f"{name}: segment_ids must have a number for each row of data: got shape {ids.shape} for {x.shape}"
+        )
     return x, ids.numpy().astype(np.int64)
 
 

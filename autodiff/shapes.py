@@ -138,7 +138,9 @@ class _UnknownShape(TensorShape):
     rank = ndims = dims = None
 
     def _refuse(self, *_):
-        raise errors.ShapeError("Cannot take the length of a shape with unknown rank: give the sizes, None where one is not known")
+        raise errors.ShapeError(
+            "Cannot take the length of a shape with unknown rank: give the sizes, None where one is not known"
+        )
 
     __len__ = __iter__ = __getitem__ = as_list = _refuse
 

@@ -53,7 +53,9 @@ def ensure_shape(x, shape, name=None):
     """`x`, if its shape is like `shape`, whose sizes may be None.  Raises ShapeError otherwise."""
     x = to_tensor(x, "ensure_shape")
     if not TensorShape(shape).is_compatible_with(x.shape):
-        raise errors.ShapeError(f"ensure_shape: Shape of tensor {x.shape} is not compatible with expected shape {TensorShape(shape)}")
+        raise errors.ShapeError(
+            f"ensure_shape: Shape of tensor {x.shape} is not compatible with expected shape {TensorShape(shape)}"
+        )
     return identity(x)
 
 
@@ -107,7 +109,9 @@ def transpose(a, perm=None, conjugate=False, name="transpose"):
         given = integers("transpose", "perm", perm)
         perm = tuple([p + x.ndim if p < 0 else p for p in given])
         if sorted(perm) != list(builtins.range(x.ndim)):
-            raise errors.ShapeError(f"transpose: perm {given} does not name each of the {x.ndim} dimensions of {x.shape} once")
+            raise errors.ShapeError(
+                f"transpose: perm {given} does not name each of the {x.ndim} dimensions of {x.shape} once"
+            )
     if perm == tuple(builtins.range(x.ndim)):
         return identity(x)
     strides = strides_of(x.shape)
@@ -156,11 +160,15 @@ def slice(input_, begin, size, name=None):
     x = to_tensor(input_, "slice")
     begin, size = integers("slice", "begin", begin), integers("slice", "size", size)
     if len(begin) != x.ndim or len(size) != x.ndim:
-        raise errors.ShapeError(f"slice: begin {begin} and size {size} need one entry for each of the {x.ndim} dimensions of {x.shape}")
+        raise errors.ShapeError(
+            f"slice: begin {begin} and size {size} need one entry for each of the {x.ndim} dimensions of {x.shape}"
+        )
     size = tuple([x.shape[k] - b if n == -1 else n for k, (b, n) in enumerate(zip(begin, size))])
     for k, (b, n) in enumerate(zip(begin, size)):
         if b < 0 or n < 0 or b + n > x.shape[k]:
-            raise errors.BadIndexError(f"slice: Expected begin[{k}] in [0, {x.shape[k]}] and size[{k}] within what follows, got {b} and {n}")
+            raise errors.BadIndexError(
+                f"slice: Expected begin[{k}] in [0, {x.shape[k]}] and size[{k}] within what follows, got {b} and {n}"
+            )
     return _block(x, begin, size)
 
 
@@ -184,17 +192,24 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
     if len(getattr(num_or_size_splits, "shape", ())) == 0 and not isinstance(num_or_size_splits, (list, tuple)):
         count = integer("split", "num_or_size_splits", num_or_size_splits)
         if count <= 0 or n % count:
-            raise errors.ShapeError(f"split: {n} elements along axis {axis} do not make {count} equal parts: give the sizes in a list")
+            raise errors.ShapeError(
+                f"split: {n} elements along axis {axis} do not make {count} equal parts: give the sizes in a list"
+            )
         parts = (n // count,) * count
     else:
         parts = integers("split", "num_or_size_splits", num_or_size_splits)
         rest = n - builtins.sum(p for p in parts if p != -1)
         parts = tuple([rest if p == -1 else p for p in parts])
         if builtins.sum(parts) != n or (parts and min(parts) < 0):
-            raise errors.ShapeError(f"split: parts of {parts} elements do not make up the {n} elements along axis {axis}")
+            raise errors.ShapeError(
+                f"split: parts of {parts} elements do not make up the {n} elements along axis {axis}"
+            )
     starts = [builtins.sum(parts[:k]) for k in builtins.range(len(parts))]
     at = [0] * x.ndim
-    return [_block(x, (*at[:axis], s, *at[axis + 1 :]), (*x.shape[:axis], p, *x.shape[axis + 1 :])) for s, p in zip(starts, parts)]
+    return [
+        _block(x, (*at[:axis], s, *at[axis + 1 :]), (*x.shape[:axis], p, *x.shape[axis + 1 :]))
+        for s, p in zip(starts, parts)
+    ]
 
 
 def unstack(value, num=None, axis=0, name="unstack"):
@@ -250,7 +265,10 @@ def meshgrid(*args, indexing="xy", name="meshgrid"):
     shape = [0] * len(xs)
     for x, k in zip(xs, place):
         shape[k] = x.shape[0]
-    return [ops.view(x, shape=tuple(shape), strides=tuple([int(a == k) for a in builtins.range(len(xs))]), offset=0) for x, k in zip(xs, place)]
+    return [
+        ops.view(x, shape=tuple(shape), strides=tuple([int(a == k) for a in builtins.range(len(xs))]), offset=0)
+        for x, k in zip(xs, place)
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- repeating
@@ -259,7 +277,9 @@ def tile(input, multiples, name=None):
     x = to_tensor(input, "tile")
     times = sizes("tile", "multiples", multiples)
     if len(times) != x.ndim:
-        raise errors.ShapeError(f"tile: Expected multiples argument to be a vector of length {x.ndim} but got length {len(times)}")
+        raise errors.ShapeError(
+            f"tile: Expected multiples argument to be a vector of length {x.ndim} but got length {len(times)}"
+        )
     shape, strides = [], []
     for m, n, s in zip(times, x.shape, strides_of(x.shape)):
         shape += [m, n] if m != 1 else [n]
@@ -294,9 +314,13 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
     mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
     """
     x = to_tensor(tensor, "pad")
-    edges = np.array(sizes("pad", "paddings", paddings if hasattr(paddings, "__array__") else np.array(paddings))).reshape(-1, 2)
+    edges = np.array(
+        sizes("pad", "paddings", paddings if hasattr(paddings, "__array__") else np.array(paddings))
+    ).reshape(-1, 2)
     if len(edges) != x.ndim:
-        raise errors.ShapeError(f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got {len(edges)}")
+        raise errors.ShapeError(
+            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got {len(edges)}"
+        )
     kind = str(mode).upper()
     if kind == "CONSTANT":
         if x.dtype.is_bool:  # masks do not add up, as unview does
@@ -308,7 +332,9 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
     for a, edge in enumerate(edges):
         widest = x.shape[a] - (kind == "REFLECT")
         if edge.max() > widest:
-            raise errors.ShapeError(f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}")
+            raise errors.ShapeError(
+                f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}"
+            )
         if edge.any():
             index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
             x = ops.gather(x, _constant(index), axis=a, batch_dims=0)
@@ -318,7 +344,9 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
 def _pad_constant(x, edges, value):
     shape = tuple([n + int(e.sum()) for n, e in zip(x.shape, edges)])
     strides = strides_of(shape)
-    y = ops.unview(x, shape=shape, strides=strides, offset=builtins.sum(int(e[0]) * s for e, s in zip(edges, strides)))
+    y = ops.unview(
+        x, shape=shape, strides=strides, offset=builtins.sum(int(e[0]) * s for e, s in zip(edges, strides))
+    )
     if type(value) in (int, float) and value == 0:
         return y
     inside = np.zeros(shape, bool)

@@ -54,7 +54,9 @@ def _theoretical(f, xs, k):
         g = tape.gradient(y, x, output_gradients=to_tensor(seed.reshape(y.shape)))
         if g is not None:
             if g.shape != x.shape:
-                raise errors.ShapeError(f"compute_gradient: gradient has wrong shape: expected {x.shape}, got {g.shape}")
+                raise errors.ShapeError(
+                    f"compute_gradient: gradient has wrong shape: expected {x.shape}, got {g.shape}"
+                )
             rows[i] = g.numpy().reshape(-1)
     return rows
 

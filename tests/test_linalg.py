@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import autodiff as ad
 from autodiff import errors, linalg
 from differences import check_gradients, gradient
 
