@@ -133,6 +133,6 @@ def plot(path, report):
     axes.set(xscale="log", ylim=(len(table) - 0.4, -0.6), xlabel=f"time over that {HAND}")
     axes.set_yticks(range(len(table)), [f"{case}  {n:,}" if n > 1 else case for case, n, _ in table])
     axes.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=len(peers), frameon=False)
+    figure.legend(loc="outside upper center", ncols=(len(peers) + 1) // 2, frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

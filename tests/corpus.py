@@ -262,7 +262,7 @@ def quadratic_form(ad, x, a, b):
 
 @case(lambda n, r: (r.normal(size=20), r.normal(size=(n, 20)), r.normal(size=n)), sizes=(50, 1_000))
 def least_squares(ad, x, a, b):
-    """|Ax - b|^2 / 2 with n x 20 A"""
+    """least squares, n equations in 20 unknowns"""
     residual = ad.linalg.matvec(a, x) - b
     return 0.5 * ad.reduce_sum(residual * residual)
 

@@ -48,7 +48,7 @@ def test_an_adaptor_has_a_version_prepares_and_gives_numbers(module):
     tree = ast.parse((ROOT / "benchmarks" / "peers" / f"{module}.py").read_text(encoding="utf-8"))
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     defined |= {a.asname or a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
-    defined |= {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets}
+    defined |= {getattr(t, "id", None) for node in tree.body if isinstance(node, ast.Assign) for t in node.targets}
     assert {"VERSION", "prepare", "numbers"} <= defined
 
 
