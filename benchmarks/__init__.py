@@ -2,10 +2,11 @@
 
     python -m benchmarks                        everything; python -m benchmarks --help says what can be chosen
 
-What is timed is one value with its gradient, from the peer's own numbers to the peer's own numbers, computed to the end.
-Each peer lives in a process of its own, pinned to the same processors; the processes take turns, round by round, so that
-a machine that slows down slows all of them. Before the clock starts, each peer's value and gradient must agree with the
-derivative written by hand in tests/byhand.py.
+What is timed is one value with its gradient, from the peer's own numbers to the peer's own numbers,
+computed to the end. Each peer lives in a process of its own, pinned to the same processors; the
+processes take turns, round by round, so that a machine that slows down slows all of them. Before the
+clock starts, each peer's value and gradient must agree with the derivative written by hand in
+tests/byhand.py.
 """
 
 import sys

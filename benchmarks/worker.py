@@ -85,7 +85,7 @@ def _requests(pipe):
 
 
 def _serve(pipe, name):
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what libraries log is no part of the report; errors go through the pipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' logs; errors go through the pipe
     bench = None
     for method, arguments in _requests(pipe):
         try:

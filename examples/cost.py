@@ -1,4 +1,4 @@
-"""What a gradient costs: 3x² + 5xy by the tape, beside the same derivative by hand on Python floats."""
+"""What a gradient costs: of 3x² + 5xy by the tape, beside the same by hand on Python floats."""
 
 from timeit import repeat
 

@@ -41,5 +41,6 @@ print(f"probability at 31 °F  {risk:8.4f}")
 print(f"evaluations           {fit.nfev:8d}")
 
 assert fit.success, fit.message
-assert np.allclose([intercept, slope, risk], [15.0429, -0.2322, 0.9996], rtol=0, atol=5e-5), "not the known estimates"
-print("These are the known maximum-likelihood estimates: 15.0429, -0.2322, 0.9996.")
+known = [15.0429, -0.2322, 0.9996]
+assert np.allclose([intercept, slope, risk], known, rtol=0, atol=5e-5), "not the known estimates"
+print("These are the known maximum-likelihood estimates:", *known)

@@ -1,7 +1,7 @@
 """The corpus with its derivatives written by hand, on Python floats and NumPy arrays: what an engine is held against.
 
-Each function bears the name of its case, takes the same arguments but `ad`, and returns the value and the derivatives by
-the leading ones. `g` before a name is the derivative of the value by it.
+Each function bears the name of its case, takes the same arguments but `ad`, and returns the value
+and the derivatives by the leading ones. `g` before a name is the derivative of the value by it.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy import special
 
-# ------------------------------------------------------------------------------------------------------ scalar programs
+# ---------------------------------------------------------------------------------- scalar programs
 
 
 def notebook(x, y):
@@ -80,7 +80,9 @@ def lotka_volterra(birth, eaten, death, fed, dt, n):
         g_eaten -= dt * x * y * gx
         g_death -= dt * y * gy
         g_fed += dt * x * y * gy
-        gx, gy = gx + dt * (gx * (birth - eaten * y) + gy * fed * y), gy + dt * (gy * (fed * x - death) - gx * eaten * x)
+        dx = gx * (birth - eaten * y) + gy * fed * y
+        dy = gy * (fed * x - death) - gx * eaten * x
+        gx, gy = gx + dt * dx, gy + dt * dy
     return sum(path[-1]), (g_birth, g_eaten, g_death, g_fed)
 
 
@@ -118,7 +120,7 @@ def kalman(log_q, log_r, ys):
     return loss, (gq * q, gr * r)
 
 
-# ------------------------------------------------------------------------------------------------- functions of a vector
+# ---------------------------------------------------------------------------- functions of a vector
 
 
 def horner(c, x):
@@ -154,9 +156,10 @@ def rosenbrock(x):
 
 
 def ackley(x):
-    n, radius = len(x), math.sqrt(x @ x / len(x))
-    hill, waves = 20 * math.exp(-0.2 * radius), math.exp(np.cos(2 * math.pi * x).mean())
-    return 20 + math.e - hill - waves, ((0.2 * hill / radius * x + 2 * math.pi * waves * np.sin(2 * math.pi * x)) / n,)
+    n, angle, radius = len(x), 2 * math.pi * x, math.sqrt(x @ x / len(x))
+    hill, waves = 20 * math.exp(-0.2 * radius), math.exp(np.cos(angle).mean())
+    g = (0.2 * hill / radius * x + 2 * math.pi * waves * np.sin(angle)) / n
+    return 20 + math.e - hill - waves, (g,)
 
 
 def rastrigin(x):
@@ -238,7 +241,7 @@ def black_scholes(spot, strike, rate, volatility, years):
     return (spot * delta - strike * exercised).sum(), (delta, -exercised, strike * years * exercised, vega, theta)
 
 
-# ------------------------------------------------------------------------------------------ linear algebra and statistics
+# -------------------------------------------------------------------- linear algebra and statistics
 
 
 def quadratic_form(x, a, b):
@@ -291,8 +294,10 @@ def student(mean, log_scale, log_nu, data):
     t = z * z / nu
     logs, pull = np.log1p(t).sum(), t / (1 + t)
     value = n * (math.lgamma(half) - math.lgamma(0.5 * nu) - 0.5 * math.log(nu * math.pi) - log_scale) - half * logs
-    g_nu = 0.5 * n * (special.digamma(half) - special.digamma(0.5 * nu) - 1 / nu) - 0.5 * logs + half / nu * pull.sum()
-    return value, (2 * half / (nu * scale) * (z / (1 + t)).sum(), 2 * half * pull.sum() - n, nu * g_nu)
+    pulls = pull.sum()
+    g_peak = 0.5 * n * (special.digamma(half) - special.digamma(0.5 * nu) - 1 / nu)
+    g_nu = g_peak - 0.5 * logs + half / nu * pulls
+    return value, (2 * half / (nu * scale) * (z / (1 + t)).sum(), 2 * half * pulls - n, nu * g_nu)
 
 
 def mixture(logits, means, log_scales, data):

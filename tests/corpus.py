@@ -1,9 +1,10 @@
 """The corpus: small programs of the kind people differentiate, shared by the tests and by benchmarks/.
 
-A case is a function f(ad, *args) written with TensorFlow's names, so that any namespace which has them can run it. Its
-first `wrt` arguments, floats and arrays, are differentiated; the others are data. Arrays among the data are given to the
-engine as its own arrays; what else is there (a step size, a count, a tuple) goes in as it is, part of the program. `sizes`
-are the n it is run at: tests take the first, benchmarks all. byhand.py has each one's derivative written by hand.
+A case is a function f(ad, *args) written with TensorFlow's names, so that any namespace which has
+them can run it. Its first `wrt` arguments, floats and arrays, are differentiated; the others are
+data. Arrays among the data are given to the engine as its own arrays; what else is there (a step
+size, a count, a tuple) goes in as it is, part of the program. `sizes` are the n it is run at: tests
+take the first, benchmarks all. byhand.py has each one's derivative written by hand.
 """
 
 import math
@@ -38,7 +39,7 @@ def case(make, wrt=1, sizes=(1,)):
     return add
 
 
-# ------------------------------------------------------------------------------------------------------ scalar programs
+# ---------------------------------------------------------------------------------- scalar programs
 
 
 @case(lambda n, r: (5.0, 10.0), wrt=2)
@@ -122,7 +123,7 @@ def kalman(ad, log_q, log_r, ys):
     return loss
 
 
-# ------------------------------------------------------------------------------------------------- functions of a vector
+# ---------------------------------------------------------------------------- functions of a vector
 
 
 @case(lambda n, r: (r.normal(size=n), 0.7), wrt=2, sizes=(20,))
@@ -169,7 +170,9 @@ def rastrigin(ad, x):
     return ad.reduce_sum(10 + x * x - 10 * ad.cos(2 * math.pi * x))
 
 
-@case(lambda n, r: (r.uniform(0.2, 0.8, size=n) / n, r.uniform(size=(n, n)), r.uniform(0.1, 0.9, size=n)), sizes=(20,))
+@case(
+    lambda n, r: (r.uniform(0.2, 0.8, size=n) / n, r.uniform(size=(n, n)), r.uniform(0.1, 0.9, size=n)), sizes=(20,)
+)
 def helmholtz(ad, x, a, b):
     """Helmholtz energy of a mixture of n gases"""
     bx, root = ad.reduce_sum(b * x), math.sqrt(2)
@@ -251,7 +254,7 @@ def black_scholes(ad, spot, strike, rate, volatility, years):
     return ad.reduce_sum(0.5 * (spot * gain - present * cost))
 
 
-# ------------------------------------------------------------------------------------------ linear algebra and statistics
+# -------------------------------------------------------------------- linear algebra and statistics
 
 
 @case(lambda n, r: (r.normal(size=n), r.normal(size=(n, n)), r.normal(size=n)), wrt=2, sizes=(10, 200))
@@ -273,14 +276,20 @@ def logistic_loss(ad, w, a, b):
     return ad.reduce_mean(ad.math.softplus(-b * ad.linalg.matvec(a, w)))
 
 
-@case(lambda n, r: (0.1 * r.normal(size=10), 0.3 * r.normal(size=(n, 10)), 1.0 * r.poisson(2.0, size=n)), sizes=(50, 1_000))
+@case(
+    lambda n, r: (0.1 * r.normal(size=10), 0.3 * r.normal(size=(n, 10)), 1.0 * r.poisson(2.0, size=n)),
+    sizes=(50, 1_000),
+)
 def poisson_regression(ad, w, a, counts):
     """Poisson regression, n points in 10 dimensions"""
     log_rate = ad.linalg.matvec(a, w)
     return ad.reduce_mean(ad.exp(log_rate) - counts * log_rate)
 
 
-@case(lambda n, r: (0.1 * r.normal(size=(8, 3)), r.normal(size=(n, 8)), np.eye(3)[r.integers(3, size=n)]), sizes=(20, 1_000))
+@case(
+    lambda n, r: (0.1 * r.normal(size=(8, 3)), r.normal(size=(n, 8)), np.eye(3)[r.integers(3, size=n)]),
+    sizes=(20, 1_000),
+)
 def softmax_regression(ad, w, a, chosen):
     """softmax regression, n points in 8 dimensions, 3 classes"""
     logits = ad.matmul(a, w)

@@ -1,8 +1,9 @@
 """TensorFlow's names over NumPy-like modules, and derivatives by the complex step.
 
-`names(np, ...)` gives any module with NumPy's functions the names that the corpus calls. `plain` is NumPy itself, with
-functions that also take complex arguments, so that Im f(x + ih) / h is a derivative without any cancellation
-(Squire & Trapp, SIAM Review 40, 1998): an oracle that knows no rule of calculus.
+`names(np, ...)` gives any module with NumPy's functions the names that the corpus calls. `plain` is
+NumPy itself, with functions that also take complex arguments, so that Im f(x + ih) / h is a
+derivative without any cancellation (Squire & Trapp, SIAM Review 40, 1998): an oracle that knows no
+rule of calculus.
 """
 
 from types import SimpleNamespace

@@ -1,4 +1,7 @@
-"""The benchmarks: peers are listed and alike, a wrong peer is found out, a run writes what it says. No time is asserted."""
+"""The benchmarks: peers are alike, a wrong one is found out, a run writes what it says.
+
+No time is asserted.
+"""
 
 import ast
 import json
@@ -35,7 +38,7 @@ def a_report():
     return {"header": head, "results": results, "refused": []}
 
 
-# ----------------------------------------------------------------------------------------------------------------- peers
+# -------------------------------------------------------------------------------------------- peers
 
 
 def test_every_adaptor_is_listed_and_every_listed_one_is_there():
@@ -61,7 +64,7 @@ def test_ours_agrees_with_the_derivative_by_hand(peer, dtype, case):
     measure.check(adaptor.numbers(run()), measure.reference(case, None, dtype), measure.AGREE[dtype])
 
 
-# -------------------------------------------------------------------------------------------------------- before the clock
+# --------------------------------------------------------------------------------- before the clock
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_a_peer_that_is_right_passes_whatever_its_shape():
     measure.check((0.0, [0.0]), (0.0, [0.0]), 1e-10)
 
 
-# ----------------------------------------------------------------------------------------------------------------- workers
+# ------------------------------------------------------------------------------------------ workers
 
 
 def test_a_worker_answers_and_says_what_it_cannot():
@@ -113,7 +116,7 @@ def test_a_worker_whose_process_ends_is_refused_from_then_on():
     w.close()
 
 
-# ----------------------------------------------------------------------------------------------------------------- reports
+# ------------------------------------------------------------------------------------------ reports
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,13 @@ def test_a_duration_has_three_digits_and_a_unit(seconds, text):
 
 def test_a_ratio_is_taken_round_by_round():
     assert report.ratio(result("a", [1.0, 4.0, 9.0]), result("b", [1.0, 2.0, 3.0])) == 2.0
-    assert [report.ratio_text(r) for r in (1234.5, 99.6, 1.0, 0.125, 0.001)] == ["1234", "100", "1", "0.125", "1.0e-03"]
+    assert [report.ratio_text(r) for r in (1234.5, 99.6, 1.0, 0.125, 0.001)] == [
+        "1234",
+        "100",
+        "1",
+        "0.125",
+        "1.0e-03",
+    ]
 
 
 def test_a_case_is_printed_with_its_least_middle_and_greatest_time():
@@ -146,7 +155,10 @@ def test_a_case_is_printed_with_its_least_middle_and_greatest_time():
 def test_the_header_tells_machine_dtype_threads_and_runs():
     text = report.header_text({**a_report()["header"], "machine": "Abacus", "processors": 2})
     assert text.startswith("Abacus (2 processors), ")
-    assert text.splitlines()[1:] == ["float64, 1 thread, 3 runs of 20 ms or of one call", "autodiff 0, NumPy 2, PyTorch 2"]
+    assert text.splitlines()[1:] == [
+        "float64, 1 thread, 3 runs of 20 ms or of one call",
+        "autodiff 0, NumPy 2, PyTorch 2",
+    ]
 
 
 def test_the_table_for_the_readme_has_a_column_a_peer():
@@ -160,7 +172,7 @@ def test_the_table_for_the_readme_has_a_column_a_peer():
     assert len(report.markdown(a_report(), cases=["chain"]).splitlines()) == len(lines) - 1
 
 
-# ------------------------------------------------------------------------------------------------------------- the command
+# -------------------------------------------------------------------------------------- the command
 
 
 def test_the_quick_cases_are_cases():

@@ -10,7 +10,8 @@ from corpus import CASES
 
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 EPSILON = {np.float64: 2.0**-52, np.float32: 2.0**-23}
-ROUNDINGS = 200  # of each value, and of each gradient against its largest entry; the longest program takes 1,000 operations
+# Of each value, and of each gradient against its largest entry; the longest program takes 1,000 operations.
+ROUNDINGS = 200
 
 
 def by_hand(case, args):
@@ -47,7 +48,8 @@ def test_the_corpus_is_well_formed():
     assert len(CASES) >= 30
     for case in CASES.values():
         args = case.inputs()
-        assert all(np.asarray(a).dtype == np.float64 for a in args[: case.wrt]) and list(case.sizes) == sorted(case.sizes)
+        assert all(np.asarray(a).dtype == np.float64 for a in args[: case.wrt])
+        assert list(case.sizes) == sorted(case.sizes)
         assert callable(getattr(byhand, case.name)) and case.title
 
 
@@ -65,7 +67,8 @@ def test_the_engine_has_the_derivative_of_the_complex_step(case):
 
 @EVERY
 def test_the_engine_has_it_in_float32_too(case):
-    rounded = [a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a for a in case.inputs(dtype=np.float32)]
+    args = case.inputs(dtype=np.float32)
+    rounded = [a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a for a in args]
     assert_same(by_engine(case, np.float32), by_hand(case, rounded), EPSILON[np.float32])
 
 

@@ -16,7 +16,9 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def output_of(name):
     """What `python examples/NAME` prints, from any folder, with the autodiff that is under test."""
     env = dict(os.environ, PYTHONIOENCODING="utf-8", PYTHONPATH=str(Path(autodiff.__file__).parents[1]))
-    run = subprocess.run([sys.executable, EXAMPLES / name], capture_output=True, env=env, encoding="utf-8", cwd="/", timeout=100)
+    run = subprocess.run(
+        [sys.executable, EXAMPLES / name], capture_output=True, env=env, encoding="utf-8", cwd="/", timeout=100
+    )
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
     return run.stdout
@@ -47,7 +49,9 @@ def test_oring_finds_the_known_estimates(printed):
 
 
 def test_cost_measures_both_sides(printed):
-    lines = re.fullmatch(r"by the tape +(\d+) ns\nby hand, Python floats +(\d+) ns\nratio +([\d.]+)\n", printed["cost.py"])
+    lines = re.fullmatch(
+        r"by the tape +(\d+) ns\nby hand, Python floats +(\d+) ns\nratio +([\d.]+)\n", printed["cost.py"]
+    )
     tape, hand, ratio = map(float, lines.groups())
     assert tape > 0 and hand > 0 and ratio == pytest.approx(tape / hand, abs=0.06 + ratio / hand)
 

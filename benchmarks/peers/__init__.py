@@ -1,9 +1,10 @@
 """One adaptor a peer, a module with
 
-    VERSION                       what is measured
-    prepare(case, args, dtype)    a function of no arguments that computes the value and the gradients in the peer's own
-                                  kind, to the end; a name that the peer lacks raises AttributeError
-    numbers(result)               the value as a float and the gradients as arrays
+VERSION                       what is measured
+prepare(case, args, dtype)    a function of no arguments that computes the value and the gradients
+                              in the peer's own kind, to the end; a name that the peer lacks
+                              raises AttributeError
+numbers(result)               the value as a float and the gradients as arrays
 """
 
 import importlib

@@ -22,8 +22,9 @@ def _logsumexp(x, axis=None):
 
 
 names = SimpleNamespace(
-    exp=casadi.exp, sqrt=casadi.sqrt, sin=casadi.sin, cos=casadi.cos, tanh=casadi.tanh, log=casadi.log, log1p=casadi.log1p,
-    softplus=lambda x: casadi.log1p(casadi.exp(-casadi.fabs(x))) + casadi.fmax(x, 0), where=casadi.if_else, norm=casadi.norm_2,
+    exp=casadi.exp, sqrt=casadi.sqrt, sin=casadi.sin, cos=casadi.cos, tanh=casadi.tanh, log=casadi.log,
+    log1p=casadi.log1p, softplus=lambda x: casadi.log1p(casadi.exp(-casadi.fabs(x))) + casadi.fmax(x, 0),
+    where=casadi.if_else, norm=casadi.norm_2,
     reduce_sum=_sum, reduce_mean=lambda x: _sum(x) / x.numel(), reduce_logsumexp=_logsumexp, cumsum=casadi.cumsum,
     concat=lambda xs, axis: casadi.vertcat(*xs), matvec=casadi.mtimes,
     matmul=lambda a, b, transpose_b=False: casadi.mtimes(a, b.T if transpose_b else b),
@@ -37,7 +38,8 @@ def prepare(case, args, dtype):
     if any(np.ndim(a) > 2 or isinstance(a, np.ndarray) and a.dtype.kind != "f" for a in args):
         raise AttributeError("arrays of indices or of more than two dimensions")
     places = [k for k, a in enumerate(args) if k < case.wrt or isinstance(a, np.ndarray)]
-    kind = casadi.SX if sum(np.size(args[k]) for k in places) <= 2_000 else casadi.MX  # numbers one by one, or whole arrays
+    size = sum(np.size(args[k]) for k in places)
+    kind = casadi.SX if size <= 2_000 else casadi.MX  # numbers one by one, or whole arrays
     symbols = {k: kind.sym(f"x{k}", *np.shape(args[k])) for k in places}
     y = case.f(names, *[symbols.get(k, a) for k, a in enumerate(args)])
     gradients = [casadi.gradient(y, symbols[k]) for k in range(case.wrt)]
