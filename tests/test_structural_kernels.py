@@ -1,0 +1,290 @@
+"""The structural kernels (csrc/) alone, against NumPy: values, adjoints, exactness.
+
+They are compiled into a library of their own and called through the C interface, so that what Python adds cannot hide a fault.
+"""
+
+import ctypes
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
+
+CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
+FILES = "memory move index sum reduce scan softmax matmul matmul_baseline matmul_avx2 matmul_avx512".split()
+FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
+NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
+# the choice of instruction set stands in table.c, with all the rest of the table
+STUB = """
+#include "ad.h"
+static ad_isa isa = {.name = "baseline"};
+const ad_isa *ad_cpu = &isa;
+void choose(const char *name) { isa.name = name; }
+"""
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+class Header(ctypes.Structure):
+    _fields_ = [("refs", ctypes.c_int32), ("dtype", ctypes.c_uint8), ("ndim", ctypes.c_uint8), ("uniform", ctypes.c_uint8),
+                ("size_class", ctypes.c_uint8), ("size", ctypes.c_int64), ("data", ctypes.c_void_p), ("base", ctypes.c_void_p)]  # fmt: skip
+
+
+class Failed(Exception):
+    """What a kernel returned instead of AD_OK."""
+
+
+def words(attrs):
+    out = []
+    for a in attrs:
+        out += [len(a), *a] if isinstance(a, tuple) else [int(a)]
+    return (ctypes.c_int64 * max(len(out), 1))(*out)
+
+
+class Kernels:
+    def __init__(self, path):
+        self.c = ctypes.CDLL(path)
+        self.c.ad_array_new.restype = self.c.ad_array_uniform.restype = ctypes.POINTER(Header)
+
+    def new(self, x, uniform=False):
+        x = np.asarray(x)
+        shape = (ctypes.c_int64 * max(x.ndim, 1))(*x.shape)
+        make = self.c.ad_array_uniform if uniform else self.c.ad_array_new
+        a = make(DTYPES.index(x.dtype), x.ndim, shape)
+        source = np.ascontiguousarray(x).ravel()[:1] if uniform else np.ascontiguousarray(x)
+        ctypes.memmove(a.contents.data, source.ctypes.data, source.nbytes)
+        return a
+
+    def release(self, *arrays):
+        for a in arrays:
+            a.contents.refs -= 1
+            if a.contents.refs == 0:
+                self.c.ad_array_destroy(a)
+
+    def read(self, a):
+        h = a.contents
+        shape = (ctypes.c_int64 * h.ndim).from_address(ctypes.addressof(h) + ctypes.sizeof(Header))
+        y = np.empty(tuple(shape), DTYPES[h.dtype])
+        ctypes.memmove(y.ctypes.data, h.data, y.nbytes)
+        return y
+
+    def forward(self, name, operands, attrs):
+        arrays = [self.new(x) for x in operands]
+        out = ctypes.POINTER(Header)()
+        pointers = (ctypes.POINTER(Header) * len(arrays))(*arrays)
+        status = getattr(self.c, f"ad_{name}_forward")(pointers, len(arrays), words(attrs), ctypes.byref(out))
+        self.release(*arrays)
+        if status:
+            raise Failed(status)
+        y = self.read(out)
+        self.release(out)
+        return y
+
+    def vjp(self, name, k, g, operands, y, attrs, start=None, uniform=False):
+        """The share of operand k, added to `start` if there is one."""
+        arrays = [self.new(x) for x in operands]
+        garbage = np.full(operands[k].shape, 77, operands[k].dtype)
+        acc, ga, ya = self.new(garbage if start is None else start), self.new(g, uniform), self.new(y)
+        pointers = (ctypes.POINTER(Header) * len(arrays))(*arrays)
+        status = getattr(self.c, f"ad_{name}_vjp")(k, ga, pointers, len(arrays), ya, words(attrs), acc, int(start is None))
+        share = self.read(acc)
+        assert all(a.contents.refs == 1 for a in (*arrays, acc, ga, ya)), "a vjp kernel holds nothing"
+        self.release(*arrays, acc, ga, ya)
+        if status:
+            raise Failed(status)
+        return share
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory):
+    cc = shutil.which(os.environ.get("CC", "cc"))
+    assert cc, "a C compiler, which building autodiff needs too"
+    folder = tmp_path_factory.mktemp("kernels")
+    (folder / "stub.c").write_text(STUB)
+    sources = [os.path.join(CSRC, f"{name}.c") for name in FILES] + [str(folder / "stub.c")]
+    objects = [str(folder / f"{os.path.basename(s)}.o") for s in sources]
+    flags = [*FLAGS, *os.environ.get("KERNEL_FLAGS", "").split()]
+    jobs = [subprocess.Popen([cc, *flags[: flags.index("-shared")], "-fPIC", *flags[flags.index("-pthread") + 1 :], f"-I{CSRC}", "-c", s, "-o", o])
+            for s, o in zip(sources, objects)]  # fmt: skip
+    assert all(job.wait() == 0 for job in jobs)
+    library = str(folder / "kernels.so")
+    subprocess.run([cc, *flags, *objects, "-lm", "-o", library], check=True)
+    return Kernels(library)
+
+
+# ------------------------------------------------------------------------------------------------- theorems
+def close(got, expected, dtype):
+    assert got.shape == expected.shape and got.dtype == expected.dtype
+    if dtype.kind == "f":
+        np.testing.assert_allclose(got, expected, rtol=3e-5 if dtype == np.float32 else 1e-12, atol=1e-5 if dtype == np.float32 else 1e-13)
+    else:
+        np.testing.assert_array_equal(got, expected)
+
+
+def operands_of(row, shapes, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    return [fill(rng, shape, dtype) for shape in shapes]
+
+
+def floating(operands):
+    return [k for k, x in enumerate(operands) if x.dtype.kind == "f"]
+
+
+@pytest.mark.parametrize("row, shapes, attrs", CASES)
+def test_values_are_numpy_s_in_every_dtype(kernels, row, shapes, attrs):
+    for dtype in takes(row):
+        x = operands_of(row, shapes, dtype)
+        close(kernels.forward(row, x, attrs), np.asarray(REFERENCE[row](*x, *attrs)), dtype)
+
+
+@pytest.mark.parametrize("row, shapes, attrs", DIFFERENTIABLE)
+def test_the_vjp_is_the_adjoint_of_the_derivative(kernels, row, shapes, attrs):
+    """<g, f'(x) t> = <f'(x)* g, t>; where f is not linear f' is a difference of values."""
+    x, t = operands_of(row, shapes, DTYPES[1]), operands_of(row, shapes, DTYPES[1], seed=1)
+    y = kernels.forward(row, x, attrs)
+    g = fill(np.random.default_rng(2), y.shape, y.dtype)
+    f = lambda h: kernels.forward(row, [a + h * b if k in floating(x) else a for k, (a, b) in enumerate(zip(x, t))], attrs)
+    h = 1.0 if row in LINEAR else 1e-5
+    with np.errstate(invalid="ignore"):  # -inf - -inf
+        slope = np.where(np.isfinite(y), (f(h) - f(-h)) / (2 * h), 0)
+    expected = np.vdot(g, slope)
+    share = sum(np.vdot(kernels.vjp(row, k, g, x, y, attrs), t[k]) for k in floating(x))
+    np.testing.assert_allclose(share, expected, rtol=1e-12 if row in LINEAR else 2e-8, atol=(1e-12 if row in LINEAR else 1e-8) * max(1, g.size))
+
+
+@pytest.mark.parametrize("row, shapes, attrs", DIFFERENTIABLE)
+def test_a_share_is_added_to_what_is_there_and_float32_agrees(kernels, row, shapes, attrs):
+    shares = {}
+    for dtype in DTYPES[:2]:
+        x = operands_of(row, shapes, dtype)
+        y = kernels.forward(row, x, attrs)
+        g = fill(np.random.default_rng(2), y.shape, dtype)
+        for k in floating(x):
+            start = fill(np.random.default_rng(3), x[k].shape, dtype)
+            share = shares[dtype.char, k] = kernels.vjp(row, k, g, x, y, attrs)
+            close(kernels.vjp(row, k, g, x, y, attrs, start=start), start + share, dtype)
+    for k in floating(operands_of(row, shapes, DTYPES[1])):
+        np.testing.assert_allclose(shares["f", k], shares["d", k], rtol=2e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if c.values[0] in {"reduce_sum", "view", "unview", "reshape", "sum_to"}])
+def test_one_number_may_stand_for_a_whole_cotangent(kernels, row, shapes, attrs):
+    for dtype in DTYPES[:2]:
+        x = operands_of(row, shapes, dtype)
+        y = kernels.forward(row, x, attrs)
+        g = np.full(y.shape, 0.3, dtype)
+        if g.size:
+            for start in (None, fill(np.random.default_rng(3), x[0].shape, dtype)):
+                close(kernels.vjp(row, 0, g, x, y, attrs, start, uniform=True), kernels.vjp(row, 0, g, x, y, attrs, start), dtype)
+
+
+@pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if c.values[0] not in LINEAR | {"matmul", "matvec"}])
+def test_where_no_cotangent_arrives_nothing_leaves_whatever_the_operand(kernels, row, shapes, attrs):
+    for special in (np.inf, -np.inf, np.nan, 0.0):
+        x = operands_of(row, shapes, DTYPES[1])
+        for a in x:
+            a.flat[::2] = special
+        y = kernels.forward(row, x, attrs)
+        for k in range(len(x)):
+            assert not kernels.vjp(row, k, np.zeros_like(y), x, y, attrs).any()
+
+
+# ------------------------------------------------------------------------------------------------- exactness
+def whole_vjp(kernels, row, g, x, attrs):
+    x = np.asarray(x, np.float64)
+    y = kernels.forward(row, [x], attrs)
+    return kernels.vjp(row, 0, np.broadcast_to(np.asarray(g, np.float64), y.shape), [x], y, attrs)
+
+
+def test_the_gradient_of_a_product_is_exact_past_zeros(kernels):
+    assert whole_vjp(kernels, "reduce_prod", 1, [2, 0, 3, 5], ((0,), 0)).tolist() == [0, 30, 0, 0]
+    assert whole_vjp(kernels, "reduce_prod", 1, [2, 0, 3, 0], ((0,), 0)).tolist() == [0, 0, 0, 0]
+    assert whole_vjp(kernels, "cumprod", [1, 10, 100, 1000], [2, 0, 3, 5], (0, 0, 0)).tolist() == [1, 2 * (10 + 300 + 15000), 0, 0]
+    assert whole_vjp(kernels, "cumprod", [1, 10, 100, 1000], [2, 0, 3, 5], (0, 1, 0)).tolist() == [10, 2 * (100 + 3000), 0, 0]
+    assert whole_vjp(kernels, "cumprod", [1000, 100, 10, 1], [5, 3, 0, 2], (0, 0, 1)).tolist() == [0, 0, 2 * (10 + 300 + 15000), 1]
+
+
+def test_ties_share_and_a_nan_wins(kernels):
+    for row, best in (("reduce_max", 7), ("reduce_min", -7)):
+        assert whole_vjp(kernels, row, 6, [best, 1, best, best], ((0,), 0)).tolist() == [2, 0, 2, 2]
+        assert np.isnan(kernels.forward(row, [np.array([best, np.nan, best])], ((0,), 0)))
+    assert kernels.forward("argmax", [np.array([1, np.nan, 7, np.nan, 7])], (0,)) == 1
+    assert kernels.forward("argmax", [np.array([1, 7, 7.0])], (0,)) == 1
+    assert kernels.forward("argmin", [np.array([[1, 7, 7.0], [0, 7, 3]])], (0,)).tolist() == [1, 0, 1]
+
+
+def test_log_sums_of_nothing_are_minus_infinity_without_a_gradient(kernels):
+    nothing, some = [-np.inf, -np.inf], [-np.inf, 0.0]
+    for row, attrs in (("reduce_logsumexp", ((0,), 0)), ("cumulative_logsumexp", (0, 0, 0)), ("cumulative_logsumexp", (0, 1, 1))):
+        assert np.all(kernels.forward(row, [np.array(nothing)], attrs) == -np.inf)
+        assert whole_vjp(kernels, row, 1, nothing, attrs).tolist() == [0, 0]
+    assert whole_vjp(kernels, "reduce_logsumexp", 1, some, ((0,), 0)).tolist() == [0, 1]
+    assert whole_vjp(kernels, "cumulative_logsumexp", 1, some, (0, 0, 0)).tolist() == [0, 1]
+    assert kernels.forward("reduce_logsumexp", [np.array([1.0, np.inf])], ((0,), 0)) == np.inf
+    assert kernels.forward("reduce_logsumexp", [np.array([0.0, -40.0])], ((0,), 0)) == pytest.approx(np.exp(-40.0), rel=1e-15)
+    assert kernels.forward("log_softmax", [np.array([0.0, -40.0])], (0,))[0] == pytest.approx(-np.exp(-40.0), rel=1e-15)
+    assert kernels.forward("reduce_logsumexp", [np.full(2, 1e4)], ((0,), 0)) == pytest.approx(1e4 + np.log(2), rel=1e-15)
+
+
+@pytest.mark.parametrize("shape, axes", [((1_000_000,), (0,)), ((250_000, 4), (0,)), ((4, 250_000), (1,)), ((500, 4, 500), (0, 2))])
+def test_sums_of_a_million_keep_their_digits(kernels, shape, axes):
+    for dtype, eps in ((np.float32, 6e-8), (np.float64, 1.2e-16)):
+        x = np.random.default_rng(0).random(shape).astype(dtype)
+        exact = x.astype(np.longdouble).sum(axes)
+        assert np.all(abs(kernels.forward("reduce_sum", [x], (axes, 0)) - exact) <= 20 * eps * exact)
+
+
+def test_floats_become_integers_as_far_as_there_are_any(kernels):
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 2.9, -2.9, 0])
+    for code in (2, 3):
+        ends = np.iinfo(DTYPES[code])
+        assert kernels.forward("cast", [x], (code,)).tolist() == [0, ends.max, ends.min, ends.max, ends.min, 2, -2, 0]
+    assert kernels.forward("cast", [x], (4,)).tolist() == [True] * 7 + [False]
+    share = kernels.vjp("cast", 0, np.ones(3, np.float32), [np.ones(3)], np.ones(3, np.float32), (0,), start=np.full(3, 0.5))
+    assert share.tolist() == [1.5] * 3 and share.dtype == np.float64
+
+
+def test_the_last_of_equal_updates_wins_and_has_the_gradient(kernels):
+    x, at, new = np.zeros(3), np.array([[1], [1], [2]]), np.array([5.0, 6, 7])
+    y = kernels.forward("tensor_scatter_nd_update", [x, at, new], ())
+    assert y.tolist() == [0, 6, 7] and kernels.forward("last_of", [at], ((3,),)).tolist() == [False, True, True]
+    assert kernels.vjp("tensor_scatter_nd_update", 2, np.ones(3), [x, at, new], y, ()).tolist() == [0, 1, 1]
+    assert kernels.vjp("tensor_scatter_nd_update", 0, np.ones(3), [x, at, new], y, ()).tolist() == [1, 0, 0]
+
+
+X, I = np.zeros((2, 3)), np.array([[0, 0]])
+REFUSED = [("view", [X], ((2,), (6,), 0), BAD_INDEX), ("view", [X], ((2,), (-1,), 0), BAD_INDEX), ("view", [X], ((2,), (1, 1), 0), BAD_SHAPE),
+           ("view", [X], ((2, 2**62), (2**62, 2), 0), NO_MEMORY), ("unview", [X], ((5,), (3, 1), 0), BAD_INDEX), ("reshape", [X], ((5,),), BAD_SHAPE),
+           ("sum_to", [X], ((2,),), BAD_SHAPE), ("concat", [X, X[:1]], (1,), BAD_SHAPE), ("concat", [X, X.astype("f")], (0,), BAD_DTYPE),
+           ("reduce_sum", [X], ((2,), 0), BAD_SHAPE), ("reduce_any", [X], ((0,), 0), BAD_DTYPE), ("argmax", [X[:0]], (0,), BAD_SHAPE),
+           ("cumsum", [X], (2, 0, 0), BAD_SHAPE), ("softmax", [X], (-1,), BAD_SHAPE), ("matmul", [X, X], (0, 0), BAD_SHAPE),
+           ("matvec", [X, X[0]], (1,), BAD_SHAPE), ("gather", [X, I + 2], (0, 0), BAD_INDEX), ("gather", [X, I - 1], (0, 0), BAD_INDEX),
+           ("gather", [X, X], (0, 0), BAD_DTYPE), ("gather_nd", [X, I + 2], (0,), BAD_INDEX), ("gather_nd", [X, np.zeros((1, 3), int)], (0,), BAD_SHAPE),
+           ("scatter_nd", [I, X], ((2, 3), 0), BAD_SHAPE), ("ungather", [I, X], ((2, 3), 0, 0), BAD_SHAPE),
+           ("tensor_scatter_nd_update", [X, I, np.zeros(2)], (), BAD_SHAPE), ("recurrence", [X, X[0]], (0, 1, 0), BAD_SHAPE)]  # fmt: skip
+
+
+@pytest.mark.parametrize("row, operands, attrs, status", REFUSED)
+def test_what_does_not_fit_is_refused(kernels, row, operands, attrs, status):
+    with pytest.raises(Failed, match=str(status)):
+        kernels.forward(row, operands, attrs)
+
+
+def instruction_sets():
+    with open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else open(os.devnull) as file:
+        flags = set(file.read().split())
+    return ["baseline"] + ["avx2"] * ({"avx2", "fma"} <= flags) + ["avx512"] * ({"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_every_instruction_set_multiplies(kernels, isa):
+    name = isa.encode()  # the library keeps the pointer: it must outlive the loop
+    kernels.c.choose(name)
+    for row, shapes, attrs in [c.values for c in CASES if c.values[0] in ("matmul", "matvec")]:
+        for dtype in DTYPES[:2]:
+            x = operands_of(row, shapes, dtype)
+            close(kernels.forward(row, x, attrs), np.asarray(REFERENCE[row](*x, *attrs)), dtype)
+    kernels.c.choose(b"baseline")
