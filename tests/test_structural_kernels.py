@@ -288,3 +288,71 @@ def test_every_instruction_set_multiplies(kernels, isa):
             x = operands_of(row, shapes, dtype)
             close(kernels.forward(row, x, attrs), np.asarray(REFERENCE[row](*x, *attrs)), dtype)
     kernels.c.choose(b"baseline")
+
+
+# ------------------------------------------------------------------------------------------------- rules
+# The same derivative as a formula over rows, which higher orders differentiate.
+def by_the_rule(row, k, g, x, y, attrs):
+    import autodiff as ad
+    from autodiff import ops
+
+    entry = ops.ROWS[row]
+    named = dict(zip(entry.attrs, attrs))
+    xs, g, y = [ad.constant(a) for a in x], ad.constant(g), ad.constant(y)
+    share = entry.vjp[0](k, g, *xs, y, **named) if entry.arity is None else entry.vjp[k](g, *xs, y, **named)
+    return np.asarray(share)
+
+
+@pytest.mark.parametrize("row, shapes, attrs", DIFFERENTIABLE)
+def test_the_kernel_equals_the_rule(kernels, row, shapes, attrs):
+    attrs = attrs[-1:] if row == "concat" else attrs
+    x = operands_of(row, shapes, DTYPES[1])
+    y = kernels.forward(row, x, attrs)
+    g = fill(np.random.default_rng(2), y.shape, y.dtype)
+    for k in floating(x):
+        close(by_the_rule(row, k, g, x, y, attrs), kernels.vjp(row, k, g, x, y, attrs), DTYPES[1])
+
+
+@pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if c.values[0] not in LINEAR])
+def test_second_derivatives_agree_with_differences_of_the_first(kernels, row, shapes, attrs):
+    import autodiff as ad
+    from autodiff import ops
+
+    named = dict(zip(ops.ROWS[row].attrs, attrs))
+    x, t = operands_of(row, shapes, DTYPES[1]), operands_of(row, shapes, DTYPES[1], seed=1)
+    g = fill(np.random.default_rng(2), kernels.forward(row, x, attrs).shape, DTYPES[1])
+    if g.size == 0 or not np.isfinite(kernels.forward(row, x, attrs)).all():
+        return
+
+    def slope(h, create=False):
+        """<f'(x + h t)* g, t>, and its derivative by h through the second tape."""
+        s = ad.Variable(np.float64(h))
+        with ad.GradientTape() as outer:
+            xs = [ad.constant(a) + s * ad.constant(b) for a, b in zip(x, t)]
+            with ad.GradientTape() as inner:
+                inner.watch(xs)
+                y = ops.ROWS[row](*xs, **named)
+            shares = inner.gradient(y, xs, output_gradients=ad.constant(g))
+            along = ad.add_n([ad.reduce_sum(a * ad.constant(b)) for a, b in zip(shares, t)])
+        derivative = outer.gradient(along, s) if create else None
+        return float(along) if not create else 0.0 if derivative is None else float(derivative)
+
+    h = 1e-5
+    np.testing.assert_allclose(slope(0.0, create=True), (slope(h) - slope(-h)) / (2 * h), rtol=1e-6, atol=1e-7 * max(1, g.size))
+
+
+@pytest.mark.parametrize("x", [[2.0, 0, 3], [0.0, 0, 3], [0.0, 0, 0]])
+def test_second_derivatives_of_products_are_exact_past_zeros(x):
+    """d2(abc) / da db = c, and of the prefix products ab + abc: 1 + c."""
+    import autodiff as ad
+
+    (a, b, c), expected = x, np.zeros((2, 3, 3))
+    for product, only in enumerate((0, 1)):
+        expected[product] = [[0, only + c, b], [only + c, 0, a], [b, a, 0]]
+    v = ad.Variable(np.array(x))
+    for f, hessian in zip((ad.reduce_prod, lambda v: ad.reduce_sum(ad.cumprod(v)) - v[0]), expected):
+        with ad.GradientTape() as outer:
+            with ad.GradientTape() as inner:
+                y = f(v)
+            slope = inner.gradient(y, v)
+        assert outer.jacobian(slope, v).numpy().tolist() == hessian.tolist()
