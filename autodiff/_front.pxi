@@ -122,10 +122,13 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
         keep = to_tensor(input_tensor, -1, -1, "reduce_mean")
         set_operand(pair, <Tensor>keep)
     total = sum_over(pair, axis, keepdims, "reduce_mean", &count)
+    if total.code > AD_F64:                     # integers: rounded towards 0, as TensorFlow's
+        mean = apply(ops.div, (total, count), {})
+        return apply(ops.cast, (mean,), {"dtype": total.code})
     set_operand(pair, total)
     pair[1].tensor, pair[1].is_array, pair[1].code = NULL, False, total.code
     pair[1].value = value_of(<double>count, total.code)
-    return elementwise(AD_OP_div if total.code <= AD_F64 else AD_OP_floordiv, pair, 2)
+    return elementwise(AD_OP_div, pair, 2)
 
 
 cdef Tensor sum_over(const Operand *x, object axis, object keepdims, str name, int64_t *count):

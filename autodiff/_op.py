@@ -62,6 +62,8 @@ class Row:
     ulp       bound on the error of the value in units in the last place; d_ulp of each local derivative
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear
+    selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
+              has the gradient 0 at -1, not inf * 0
     """
 
     def __init__(self, kind, **fields):
@@ -94,7 +96,8 @@ def _each(rule, n):
     return (rule,) * (n or 1)
 
 
-def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, d_ulp=4, numpy=(), linear=(), doc):
+def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, d_ulp=4, numpy=(), linear=(), selects=False,
+        doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -102,7 +105,7 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
         raise TypeError(f"row: {len(d)} derivatives for {arity} operands")
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, attrs=(), on=on, takes=takes, gives=gives,
-               ulp=ulp, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
+               ulp=ulp, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear), selects=selects, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):

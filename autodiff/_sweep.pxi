@@ -330,7 +330,8 @@ cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
     y = tensor_at(p, slot)
     attrs = attributes_at(p, slot, row)
     if row.d is not None:
-        return [elementwise_share(row.d[k], g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
+        product = ops.select if row.selects else ops.scale
+        return [elementwise_share(row.d[k], product, g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
     if row.vjp is None:
         return [None] * n
     if row.arity is None:
@@ -338,7 +339,7 @@ cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
     return [row.vjp[k](g, *operands, y, **attrs) if followed[k] and row.vjp[k] is not None else None for k in range(n)]
 
 
-cdef object elementwise_share(object derivative, object g, list operands, object y, Tensor x):
+cdef object elementwise_share(object derivative, object product, Tensor g, list operands, object y, Tensor x):
     """g times the local derivative, 0 where g is 0, summed over what was broadcast."""
     if derivative is None:
         return None
@@ -346,7 +347,9 @@ cdef object elementwise_share(object derivative, object g, list operands, object
     if isinstance(d, (int, float)):
         share = g if d == 1 else -g if d == -1 else g * float(d)
     else:
-        share = ops.scale(g, d)
+        if (<Tensor>d).code != g.code:          # where(a > b, 1, 0): numbers among themselves are integers
+            d = apply(ops.cast, (d,), {"dtype": g.code})
+        share = product(g, d)
     if shape_tuple(<Tensor>share) != shape_tuple(x):
         share = ops.sum_to(share, shape=shape_tuple(x))
     return share

@@ -18,7 +18,7 @@ div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),             
 floordiv   = row(arity=2,                                         takes=NUMBERS,                numpy="floor_divide",         doc="the largest whole number not above a / b")
 mod        = row(d=(lambda a, b, y: 1, lambda a, b, y: -floordiv(a, b)), takes=NUMBERS,         numpy="mod remainder",        doc="a - b * floordiv(a, b): has the sign of b")
 neg        = row(d=lambda x, y: -1,                               takes=NUMBERS, linear=(0,),   numpy="negative",             doc="-x")
-abs        = row(d=lambda x, y: sign(x),                          takes=NUMBERS,                numpy="abs absolute fabs",    doc="|x|; derivative 0 at 0")
+abs        = row(d=lambda x, y: sign(x),                          takes=NUMBERS,                numpy="abs absolute fabs",    selects=True, doc="|x|; derivative 0 at 0")
 sign       = row(d=lambda x, y: 0,                                takes=NUMBERS,                numpy="sign",                 doc="-1, 0 or 1")
 square     = row(d=lambda x, y: 2 * x,                            takes=NUMBERS,                numpy="square",               doc="x * x")
 squared_difference = row(d=(lambda a, b, y: 2 * (a - b), lambda a, b, y: 2 * (b - a)), takes=NUMBERS,                         doc="(a - b) squared")
@@ -33,6 +33,7 @@ pow        = row(d=(lambda a, b, y: where(b == 0, 0, b * pow(a, b - 1)),
                     lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
 scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
+select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
 
 # Products and quotients with a convention for 0 * inf and x / 0.
 divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), doc="a / b; 0 where b is 0")
@@ -95,9 +96,9 @@ digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=None,    doc="derivative of order a, a whole number, of digamma at b")
 
 # ---------------------------------------------------------------------------------------------------------- activations
-relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        doc="max(x, 0); derivative 0 at 0")
-relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
-leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          doc="x where positive, else a * x")
+relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
+relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        selects=True, doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
+leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
 silu       = row(d=lambda x, y: sigmoid(x) * (1 + x * sigmoid(-x)),                             ulp=3, doc="x * sigmoid(x)")
@@ -109,12 +110,12 @@ mish       = row(d=lambda x, y: tanh(softplus(x)) + x * sech2(softplus(x)) * sig
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.
 maximum    = row(d=(lambda a, b, y: where(a > b, 1, where(a == b, 0.5, 0)),
-                    lambda a, b, y: where(b > a, 1, where(a == b, 0.5, 0))), takes=NUMBERS, numpy="maximum", doc="the larger of a and b; nan if one is")
+                    lambda a, b, y: where(b > a, 1, where(a == b, 0.5, 0))), takes=NUMBERS, numpy="maximum", selects=True, doc="the larger of a and b; nan if one is")
 minimum    = row(d=(lambda a, b, y: where(a < b, 1, where(a == b, 0.5, 0)),
-                    lambda a, b, y: where(b < a, 1, where(a == b, 0.5, 0))), takes=NUMBERS, numpy="minimum", doc="the smaller of a and b; nan if one is")
+                    lambda a, b, y: where(b < a, 1, where(a == b, 0.5, 0))), takes=NUMBERS, numpy="minimum", selects=True, doc="the smaller of a and b; nan if one is")
 clip_by_value = row(d=(lambda a, b, c, y: where((a < b) | (a > c), 0, 1), lambda a, b, c, y: where((a < b) & (b <= c), 1, 0),
-                       lambda a, b, c, y: where((a > c) | (b > c), 1, 0)),   takes=NUMBERS, numpy="clip",    doc="a no less than b and no more than c; derivative 1 at a bound")
-where      = row(d=(None, lambda c, a, b, y: where(c, 1, 0), lambda c, a, b, y: where(c, 0, 1)), takes=ANY, linear=(1, 2), doc="a where c, else b")
+                       lambda a, b, c, y: where((a > c) | (b > c), 1, 0)),   takes=NUMBERS, numpy="clip",    selects=True, doc="a no less than b and no more than c; derivative 1 at a bound")
+where      = row(d=(None, lambda c, a, b, y: where(c, 1, 0), lambda c, a, b, y: where(c, 0, 1)), takes=ANY, linear=(1, 2), selects=True, doc="a where c, else b")
 
 # --------------------------------------------------------------------------------------------- rounding: no derivatives
 floor      = row(takes=NUMBERS, numpy="floor",     doc="the largest whole number not above x")

@@ -130,7 +130,8 @@ def partial_text(row, k, dtype):
         return d            # whatever g is: not inf * 0
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
         return Text(f"(g * {d.code})", dtype, {"g"})
-    return Text(f"ad_scale{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"})
+    product = "select" if row.selects else "scale"
+    return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"})
 
 
 def loop(name, parameters, reads, body, result, dtype):

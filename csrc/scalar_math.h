@@ -38,6 +38,7 @@
     static inline T ad_reciprocal##s(T x) { return 1 / x; }                                                       \
     static inline T ad_identity##s(T x) { return x; }                                                             \
     static inline T ad_scale##s(T g, T d) { return g == 0 ? 0 : g * d; }                                          \
+    static inline T ad_select##s(T g, T d) { return g == 0 || d == 0 ? 0 : g * d; }                               \
     static inline T ad_sign##s(T x) { return x > 0 ? 1 : x < 0 ? -1 : x; }                                        \
     static inline T ad_maximum##s(T a, T b) { return a > b || a != a ? a : b; }                                   \
     static inline T ad_minimum##s(T a, T b) { return a < b || a != a ? a : b; }                                   \
