@@ -38,6 +38,7 @@ class Interval:
 
 
 INF = float("inf")
+NAN = float("nan")
 REAL = Interval(-INF, INF, "R")
 POSITIVE = Interval(0.0, INF, "(0, inf)")
 NON_NEGATIVE = Interval(0.0, INF, "[0, inf)")

@@ -233,7 +233,7 @@ cdef Tensor from_array(object value, int code, str name):
     if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size:
         info = np.iinfo(NUMPY_DTYPES[code])
         if array.max() > info.max or array.min() < info.min:
-            raise errors.cannot_convert(name, value, DTYPES[code].name)
+            raise errors.cannot_convert(name, array.item() if array.ndim == 0 else value, DTYPES[code].name)
     if array.ndim > AD_MAX_RANK:
         raise errors.ShapeError(f"{name}: got an array of rank {array.ndim}, the most is {AD_MAX_RANK}")
     contiguous = np.asarray(array, dtype=NUMPY_DTYPES[code], order="C")

@@ -198,9 +198,15 @@ cdef class Pause:
 # --------------------------------------------------------------------------------------------------------------- lifetime
 cdef int join(GradientTape tape) except -1:
     """Take a bit in the thread's current program, or in a new one."""
-    cdef Program program = <Program>ad_current.host if ad_current is not NULL else new_program()
-    cdef ad_program *p = program.p
-    cdef uint64_t left = ~(p.taken | p.spent)
+    global ad_current
+    cdef Program program
+    cdef ad_program *p
+    cdef uint64_t left
+    while ad_current is not NULL and ad_current.host is NULL:      # its tapes were left in another thread, and are gone
+        ad_current = ad_current.next
+    program = <Program>ad_current.host if ad_current is not NULL else new_program()
+    p = program.p
+    left = ~(p.taken | p.spent)
     if left == 0:                               # bits of dead tapes can be had again once no instruction carries them
         ad_program_forget(p, p.spent)
         p.spent = 0
@@ -366,7 +372,12 @@ cdef bint nested(list sources) except -1:
 
 
 cdef list seeds_of(list targets, object output_gradients):
-    given = nest_flatten(output_gradients) if isinstance(output_gradients, (list, tuple, dict)) else [output_gradients]
+    if isinstance(output_gradients, (list, tuple)) and len(output_gradients) == len(targets):
+        given = output_gradients                # an entry may itself be a list of numbers
+    elif isinstance(output_gradients, (list, tuple, dict)):
+        given = nest_flatten(output_gradients)
+    else:
+        given = [output_gradients]
     if len(given) != len(targets):
         raise ValueError(f"gradient: output_gradients has {len(given)} entries for {len(targets)} targets; expected one for each. "
                          f"For one target pass a tensor or array, or [value]")

@@ -17,9 +17,9 @@ def explain(facts):
     for name in ("target", "source"):
         if facts.get(name):
             return f"The {name} {facts[name]}"
-    variable = facts["variable"]
     if not facts["program"]:
         return "The tape holds no record: it was never entered, or it is not persistent and its gradient has been taken."
+    variable = facts["variable"]
     if not facts["source_seen"]:
         if variable and not facts["trainable"]:
             return "The source was not watched: it is a variable with trainable=False. Call tape.watch(source)."

@@ -25,6 +25,10 @@ def _round(x):
     return mp.nint(x)
 
 
+def _gelu_gate(x):
+    return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
+
+
 # One function for each elementwise row with floating results; comparisons and masks are held against NumPy.
 # fmt: off
 REFERENCE = {
@@ -32,24 +36,31 @@ REFERENCE = {
     "floordiv": _floordiv, "mod": lambda a, b: a - b * _floordiv(a, b), "neg": lambda x: -x, "abs": abs, "sign": _sign,
     "square": lambda x: x * x, "squared_difference": lambda a, b: (a - b) ** 2, "reciprocal": lambda x: 1 / x,
     "sqrt": mp.sqrt, "rsqrt": lambda x: 1 / mp.sqrt(x), "cbrt": lambda x: _sign(x) * mp.cbrt(abs(x)),
-    "hypot": mp.hypot, "pow": mp.power, "identity": lambda x: x,
+    "hypot": mp.hypot, "over_hypot": lambda a, b: a / mp.sqrt(a * a + b * b), "pow": mp.power, "identity": lambda x: x,
     "exp": mp.exp, "exp2": lambda x: mp.power(2, x), "expm1": mp.expm1, "log": mp.log, "log2": lambda x: mp.log(x, 2),
     "log10": mp.log10, "log1p": mp.log1p, "log1mexp": lambda x: mp.log(-mp.expm1(x)),
     "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
     "xlogy": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log(b), "xlog1py": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log1p(b),
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus,
+    "sigmoid_of_difference": lambda a, b: 1 / (1 + mp.exp(b - a)), "logit": lambda x: mp.log(x / (1 - x)),
+    "entr": lambda x: -x * mp.log(x), "sigmoid_cross_entropy": lambda a, b: max(b, 0) - a * b + mp.log1p(mp.exp(-abs(b))),
     "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,
     "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
     "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
     "erf": mp.erf, "erfc": mp.erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
-    "lgamma": lambda x: mp.log(abs(mp.gamma(x))), "digamma": mp.digamma, "trigamma": lambda x: mp.psi(1, x),
-    "polygamma2": lambda x: mp.psi(2, x),
+    "ndtr": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
+    "polygamma": lambda n, x: mp.psi(int(n), x),
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),
     "selu": lambda x: mp.mpf("1.0507009873554804934193349852946") * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
     "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x), "mish": lambda x: x * mp.tanh(_softplus(x)),
+    "divide_no_nan": lambda a, b: a / b if b else mp.mpf(0), "reciprocal_no_nan": lambda x: 1 / x if x else mp.mpf(0),
+    "multiply_no_nan": lambda a, b: a * b, "xdivy": lambda a, b: a / b if a else mp.mpf(0),
+    "logsubexp": lambda a, b: a + mp.log1p(-mp.exp(b - a)),
     "maximum": max, "minimum": min, "clip_by_value": lambda a, b, c: min(max(a, b), c),
-    "scale": lambda g, s: g * s, "floor": mp.floor, "ceil": mp.ceil, "round": _round,
+    "scale": lambda g, s: g * s, "select": lambda g, s: g * s, "floor": mp.floor, "ceil": mp.ceil, "round": _round,
 }
 # fmt: on
 
