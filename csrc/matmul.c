@@ -5,12 +5,11 @@
 static const ad_products *products(void)
 {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-    if (strcmp(ad_cpu->name, "avx512") == 0)
-        return &ad_products_avx512;
-    if (strcmp(ad_cpu->name, "avx2") == 0)
-        return &ad_products_avx2;
-#endif
+    static const ad_products *const of[3] = {&ad_products_baseline, &ad_products_avx2, &ad_products_avx512};
+    return of[ad_isa_number()];
+#else
     return &ad_products_baseline;
+#endif
 }
 
 /* ------------------------------------------------------------------------------------------------- batches */

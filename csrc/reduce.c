@@ -1,9 +1,8 @@
 /* Reductions of rows: prod, max, min, any, all, logsumexp over any axes; argmax, argmin over one. */
+#include "rows.h"
 #include "strided.h"
 
-#include <limits.h>
-
-#include "scalar_math.h"
+#include <math.h>
 
 /* ------------------------------------------------------------------------------------------------- rows */
 /* x as a matrix whose rows are what is reduced: its own memory, or a copy with the reduced dimensions moved last. */
@@ -55,10 +54,10 @@ static void release_rows(matrix *m)
         ad_array_release(m->copy);
 }
 
-/* A row in, a number out. */
-typedef void (*row_forward)(const void *x, int64_t n, void *y);
-/* acc[i] = g times the derivative of y by x[i]. */
-typedef void (*row_vjp)(const void *g, const void *x, int64_t n, const void *y, void *acc);
+/* Rows in, a number for each out. */
+typedef void (*row_forward)(int64_t rows, int64_t n, const void *x, void *y);
+/* acc = g times the derivative of y by every x. */
+typedef void (*row_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
 
 static int forward_rows(row_forward row, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
 {
@@ -71,10 +70,8 @@ static int forward_rows(row_forward row, const ad_array *x, int dtype, const int
     if (status != AD_OK)
         return status;
     status = ad_new_reduced(x, dtype, reduced, attr[0], out);
-    const size_t item = ad_itemsize(x->dtype), item_y = ad_itemsize(dtype);
     if (status == AD_OK)
-        for (int64_t r = 0; r < m.rows; r++)
-            row((const char *)m.data + (size_t)(r * m.length) * item, m.length, (char *)(*out)->data + (size_t)r * item_y);
+        row(m.rows, m.length, m.data, (*out)->data);
     release_rows(&m);
     return status;
 }
@@ -90,13 +87,8 @@ static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_
     if (status != AD_OK)
         return status;
     ad_array *share = fresh && !m.copy ? acc : ad_array_new(x->dtype, 1, &x->size);
-    const size_t item = ad_itemsize(x->dtype);
     if (share)
-        for (int64_t r = 0; r < m.rows; r++) {
-            const size_t at = (size_t)(r * m.length) * item;
-            row((const char *)g->data + (size_t)r * item, (const char *)m.data + at, m.length,
-                (const char *)y->data + (size_t)r * item, (char *)share->data + at);
-        }
+        row(m.rows, m.length, g->data, m.data, y->data, share->data);
     if (share && share != acc) {
         ad_gather_strided(acc, fresh, share, x->ndim, x->shape, m.stride, 0);
         ad_array_release(share);
@@ -107,13 +99,15 @@ static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_
 
 /* ------------------------------------------------------------------------------------------------- prod, max, min, any, all */
 #define DEFINE_PRODUCT(T, A, s)                                                             \
-    static void prod_##s(const void *x_, int64_t n, void *y)                                \
+    static void prod_##s(int64_t rows, int64_t n, const void *x_, void *y)                  \
     {                                                                                       \
         const T *x = x_;                                                                    \
-        A p = 1;                                                                            \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            p *= x[i];                                                                      \
-        *(T *)y = (T)p;                                                                     \
+        for (int64_t r = 0; r < rows; r++, x += n) {                                        \
+            A p = 1;                                                                        \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                p *= x[i];                                                                  \
+            ((T *)y)[r] = (T)p;                                                             \
+        }                                                                                   \
     }
 DEFINE_PRODUCT(float, double, f32)
 DEFINE_PRODUCT(double, double, f64)
@@ -121,35 +115,41 @@ DEFINE_PRODUCT(uint32_t, uint32_t, i32)
 DEFINE_PRODUCT(uint64_t, uint64_t, i64)
 
 /* Is a before b?  A NaN, the only number that is not equal to itself, is before all others. */
-#define FIRST(a, op, b) ((a) op (b) || (a) != (a))
+#define FIRST(a, op, b) (((a) op (b)) | ((a) != (a)))
 #define DEFINE_EXTREME(T, s, name, op, none)                                                \
-    static void name##_##s(const void *x_, int64_t n, void *y)                              \
+    static void name##_##s(int64_t rows, int64_t n, const void *x_, void *y)                \
     {                                                                                       \
         const T *x = x_;                                                                    \
-        T best = none;                                                                      \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            best = FIRST(x[i], op, best) ? x[i] : best;                                     \
-        *(T *)y = best;                                                                     \
-    }                                                                                       \
-    static void arg##name##_##s(const void *x_, int64_t n, int64_t step, int64_t *y)        \
-    {                                                                                       \
-        const T *x = x_;                                                                    \
-        int64_t at = 0;                                                                     \
-        for (int64_t i = 1; i < n && x[at * step] == x[at * step]; i++)                     \
-            at = FIRST(x[i * step], op, x[at * step]) ? i : at;                             \
-        *y = at;                                                                            \
+        for (int64_t r = 0; r < rows; r++, x += n) {                                        \
+            T best = none;                                                                  \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                best = x[i] op best ? x[i] : best;                                          \
+            ((T *)y)[r] = best;                                                             \
+        }                                                                                   \
     }
-DEFINE_EXTREME(float, f32, max, >, -INFINITY)
-DEFINE_EXTREME(double, f64, max, >, -INFINITY)
 DEFINE_EXTREME(int32_t, i32, max, >, INT32_MIN)
 DEFINE_EXTREME(int64_t, i64, max, >, INT64_MIN)
-DEFINE_EXTREME(float, f32, min, <, INFINITY)
-DEFINE_EXTREME(double, f64, min, <, INFINITY)
 DEFINE_EXTREME(int32_t, i32, min, <, INT32_MAX)
 DEFINE_EXTREME(int64_t, i64, min, <, INT64_MAX)
 
-static void any_true(const void *x, int64_t n, void *y) { *(uint8_t *)y = n > 0 && memchr(x, 1, (size_t)n) != NULL; }
-static void all_true(const void *x, int64_t n, void *y) { *(uint8_t *)y = n == 0 || memchr(x, 0, (size_t)n) == NULL; }
+#define DEFINE_BY_ISA(name, dtype, s)                                                       \
+    static void name##_##s(int64_t rows, int64_t n, const void *x, void *y) { ad_rows(dtype)->name(rows, n, x, y); }
+DEFINE_BY_ISA(max, AD_F32, f32)
+DEFINE_BY_ISA(max, AD_F64, f64)
+DEFINE_BY_ISA(min, AD_F32, f32)
+DEFINE_BY_ISA(min, AD_F64, f64)
+
+static void any_true(int64_t rows, int64_t n, const void *x, void *y)
+{
+    for (int64_t r = 0; r < rows; r++)
+        ((uint8_t *)y)[r] = n > 0 && memchr((const uint8_t *)x + r * n, 1, (size_t)n) != NULL;
+}
+
+static void all_true(int64_t rows, int64_t n, const void *x, void *y)
+{
+    for (int64_t r = 0; r < rows; r++)
+        ((uint8_t *)y)[r] = n == 0 || memchr((const uint8_t *)x + r * n, 0, (size_t)n) == NULL;
+}
 
 #define REDUCTION(name)                                                                                                         \
     int ad_reduce_##name##_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)                       \
@@ -175,6 +175,24 @@ int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr,
 }
 
 /* ------------------------------------------------------------------------------------------------- argmax, argmin */
+#define DEFINE_ARG(T, s, name, op)                                                          \
+    static void name##_##s(const void *x_, int64_t n, int64_t step, int64_t *y)             \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        int64_t at = 0;                                                                     \
+        for (int64_t i = 1; i < n && x[at * step] == x[at * step]; i++)                     \
+            at = FIRST(x[i * step], op, x[at * step]) ? i : at;                             \
+        *y = at;                                                                            \
+    }
+DEFINE_ARG(float, f32, argmax, >)
+DEFINE_ARG(double, f64, argmax, >)
+DEFINE_ARG(int32_t, i32, argmax, >)
+DEFINE_ARG(int64_t, i64, argmax, >)
+DEFINE_ARG(float, f32, argmin, <)
+DEFINE_ARG(double, f64, argmin, <)
+DEFINE_ARG(int32_t, i32, argmin, <)
+DEFINE_ARG(int64_t, i64, argmin, <)
+
 typedef void (*row_arg)(const void *x, int64_t n, int64_t step, int64_t *y);
 
 static int arg_along(const row_arg *rows, const ad_array *x, int64_t axis, ad_array **out)
@@ -219,12 +237,9 @@ int ad_argmin_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
 /* Where the product is an ordinary number no element is 0, and it can be divided by each; else what is before and after an
  * element is multiplied. */
 #define DEFINE_PRODUCT_VJP(T, A, s)                                                         \
-    static void prod_vjp_##s(const void *g_, const void *x_, int64_t n, const void *y, void *acc_) \
+    static void prod_vjp_row_##s(T g, const T *x, int64_t n, T *acc)                        \
     {                                                                                       \
-        const T *x = x_, g = *(const T *)g_;                                                \
-        T *acc = acc_;                                                                      \
         A all = 1, before = 1, after = 1;                                                   \
-        (void)y;                                                                            \
         for (int64_t i = 0; i < n; i++)                                                     \
             all *= x[i];                                                                    \
         if (g == 0) {                                                                       \
@@ -239,21 +254,30 @@ int ad_argmin_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
             for (int64_t i = n - 1; i >= 0; after *= x[i--])                                \
                 acc[i] = (T)(g * (acc[i] * after));                                         \
         }                                                                                   \
+    }                                                                                       \
+    static void prod_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc) \
+    {                                                                                       \
+        (void)y;                                                                            \
+        for (int64_t r = 0; r < rows; r++)                                                  \
+            prod_vjp_row_##s(((const T *)g)[r], (const T *)x + r * n, n, (T *)acc + r * n); \
     }
 DEFINE_PRODUCT_VJP(float, double, f32)
 DEFINE_PRODUCT_VJP(double, double, f64)
 
 #define DEFINE_EXTREME_VJP(T, s)                                                            \
-    static void extreme_vjp_##s(const void *g, const void *x_, int64_t n, const void *y_, void *acc_) \
+    static void extreme_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x_, const void *y_, void *acc_) \
     {                                                                                       \
-        const T *x = x_, y = *(const T *)y_;                                                \
+        const T *x = x_;                                                                    \
         T *acc = acc_;                                                                      \
-        int64_t ties = 0;                                                                   \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            ties += x[i] == y;                                                              \
-        const T share = *(const T *)g / (T)(ties ? ties : 1);                               \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            acc[i] = x[i] == y ? share : 0;                                                 \
+        for (int64_t r = 0; r < rows; r++, x += n, acc += n) {                              \
+            const T y = ((const T *)y_)[r];                                                 \
+            int64_t ties = 0;                                                               \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                ties += x[i] == y;                                                          \
+            const T share = ((const T *)g)[r] / (T)(ties ? ties : 1);                       \
+            for (int64_t i = 0; i < n; i++)                                                 \
+                acc[i] = x[i] == y ? share : 0;                                             \
+        }                                                                                   \
     }
 DEFINE_EXTREME_VJP(float, f32)
 DEFINE_EXTREME_VJP(double, f64)
@@ -276,38 +300,16 @@ REDUCTION_VJP(max, extreme_vjp)
 REDUCTION_VJP(min, extreme_vjp)
 
 /* ------------------------------------------------------------------------------------------------- logsumexp */
-/* m + log1p(sum over the others of exp(x - m)), m the largest: nothing overflows, and next to m = 0 no term is lost (Blanchard,
- * Higham & Higham, "Accurately computing the log-sum-exp and softmax functions", 2021). */
-#define DEFINE_LOGSUMEXP(T, s, f)                                                           \
-    static T sum_exp_##s(const T *x, int64_t n, T m)                                        \
-    {                                                                                       \
-        T part[8] = {0};                                                                    \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            part[i & 7] += ad_exp##f(x[i] - m);                                             \
-        return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])); \
-    }                                                                                       \
-    static void logsumexp_##s(const void *x_, int64_t n, void *y)                           \
-    {                                                                                       \
-        const T *x = x_;                                                                    \
-        int64_t at;                                                                         \
-        argmax_##s(x, n, 1, &at);                                                           \
-        const T m = n ? x[at] : -INFINITY;                                                  \
-        *(T *)y = isfinite(m) ? m + ad_log1p##f(sum_exp_##s(x, at, m) + sum_exp_##s(x + at + 1, n - at - 1, m)) : m; \
-    }                                                                                       \
-    static void logsumexp_vjp_##s(const void *g_, const void *x_, int64_t n, const void *y_, void *acc_) \
-    {                                                                                       \
-        const T *x = x_, g = *(const T *)g_, y = *(const T *)y_;                            \
-        T *acc = acc_;                                                                      \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            acc[i] = g == 0 || y == -INFINITY ? 0 : g * ad_exp##f(x[i] - y);                \
-    }
-DEFINE_LOGSUMEXP(float, f32, f)
-DEFINE_LOGSUMEXP(double, f64, )
-
 int ad_reduce_logsumexp_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
-    return ad_is_float(in[0]) ? forward_rows(in[0]->dtype == AD_F32 ? logsumexp_f32 : logsumexp_f64, in[0], in[0]->dtype, attr, out) : AD_BAD_DTYPE;
+    const ad_array *x = in[0];
+    return ad_is_float(x) ? forward_rows(ad_rows(x->dtype)->logsumexp, x, x->dtype, attr, out) : AD_BAD_DTYPE;
 }
 
-REDUCTION_VJP(logsumexp, logsumexp_vjp)
+int ad_reduce_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
+                            ad_array *acc, int fresh)
+{
+    (void)k, (void)n;
+    return vjp_rows(ad_rows(acc->dtype)->logsumexp_vjp, g, in[0], y, attr, acc, fresh);
+}

@@ -1,68 +1,6 @@
 /* softmax and log_softmax along one axis. */
+#include "rows.h"
 #include "strided.h"
-
-#include "scalar_math.h"
-
-/* ------------------------------------------------------------------------------------------------- rows */
-enum { PARTS = 8 };                                         /* partial sums, which the compiler keeps in vectors */
-
-#define DEFINE_SOFTMAX(T, f)                                                                \
-    static T total_##T(const T *part)                                                       \
-    {                                                                                       \
-        return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])); \
-    }                                                                                       \
-    static T largest_##T(const T *x, int64_t n, int64_t *at)                                \
-    {                                                                                       \
-        *at = 0;                                                                            \
-        for (int64_t i = 1; i < n; i++)                                                     \
-            *at = x[i] > x[*at] ? i : *at;                                                  \
-        return x[*at];                                                                      \
-    }                                                                                       \
-    static void softmax_##T(const T *x, T *y, int64_t n)                                    \
-    {                                                                                       \
-        T part[PARTS] = {0};                                                                \
-        int64_t at;                                                                         \
-        const T m = largest_##T(x, n, &at);                                                 \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            y[i] = ad_exp##f(x[i] - m);                                                     \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            part[i % PARTS] += y[i];                                                        \
-        const T sum = total_##T(part);                                                      \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            y[i] /= sum;                                                                    \
-    }                                                                                       \
-    /* x - m - log1p(sum over the others of exp(x - m)): where one number dominates, its result is tiny and accurate. */ \
-    static void log_softmax_##T(const T *x, T *y, int64_t n)                                \
-    {                                                                                       \
-        T part[PARTS] = {0};                                                                \
-        int64_t at;                                                                         \
-        const T m = largest_##T(x, n, &at);                                                 \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            part[i % PARTS] += i == at ? x[i] - m : ad_exp##f(x[i] - m);                    \
-        const T log_sum = ad_log1p##f(total_##T(part));                                     \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            y[i] = (x[i] - m) - log_sum;                                                    \
-    }                                                                                       \
-    static void softmax_vjp_##T(const T *g, const T *y, T *acc, int64_t n)                  \
-    {                                                                                       \
-        T part[PARTS] = {0};                                                                \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            part[i % PARTS] += g[i] == 0 ? 0 : g[i] * y[i];                                 \
-        const T mean = total_##T(part);                                                     \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            acc[i] = g[i] == mean ? 0 : (g[i] - mean) * y[i];                               \
-    }                                                                                       \
-    static void log_softmax_vjp_##T(const T *g, const T *y, T *acc, int64_t n)              \
-    {                                                                                       \
-        T part[PARTS] = {0};                                                                \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            part[i % PARTS] += g[i];                                                        \
-        const T sum = total_##T(part);                                                      \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            acc[i] = g[i] - (sum == 0 ? 0 : sum * ad_exp##f(y[i]));                         \
-    }
-DEFINE_SOFTMAX(float, f)
-DEFINE_SOFTMAX(double, )
 
 /* ------------------------------------------------------------------------------------------------- along an axis */
 /* x with the axis moved last (back = 0), or such an array moved back (back = 1), into a new array of x's shape or that with the axis last. */
@@ -77,30 +15,16 @@ static ad_array *moved(const ad_array *x, const ad_array *like, int axis, int ba
     return y;
 }
 
-/* The function on every row of arrays whose axis is last. */
-#define EACH_ROW(...)                                                                    \
-    for (int64_t at = 0; at < size; at += n) {                                              \
-        __VA_ARGS__                                                                         \
-    }
-
 static void forward_rows(const ad_array *x, ad_array *y, int64_t n, int logarithm)
 {
-    const int64_t size = x->size;
-    if (x->dtype == AD_F64)
-        EACH_ROW((logarithm ? log_softmax_double : softmax_double)((double *)x->data + at, (double *)y->data + at, n);)
-    else
-        EACH_ROW((logarithm ? log_softmax_float : softmax_float)((float *)x->data + at, (float *)y->data + at, n);)
+    const ad_row_functions *f = ad_rows(x->dtype);
+    (logarithm ? f->log_softmax : f->softmax)(x->size / (n ? n : 1), n, x->data, y->data);
 }
 
 static void vjp_rows(const ad_array *g, const ad_array *y, ad_array *acc, int64_t n, int logarithm)
 {
-    const int64_t size = y->size;
-    if (y->dtype == AD_F64)
-        EACH_ROW((logarithm ? log_softmax_vjp_double : softmax_vjp_double)
-                         ((double *)g->data + at, (double *)y->data + at, (double *)acc->data + at, n);)
-    else
-        EACH_ROW((logarithm ? log_softmax_vjp_float : softmax_vjp_float)
-                        ((float *)g->data + at, (float *)y->data + at, (float *)acc->data + at, n);)
+    const ad_row_functions *f = ad_rows(y->dtype);
+    (logarithm ? f->log_softmax_vjp : f->softmax_vjp)(y->size / (n ? n : 1), n, g->data, y->data, acc->data);
 }
 
 static int is_last(const ad_array *x, int64_t axis) { return ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1)) == 1; }

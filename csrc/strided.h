@@ -110,6 +110,16 @@ static inline int ad_next_run(ad_walk *w)
 }
 
 /* ------------------------------------------------------------------------------------------------- between the files */
+/* Baseline, AVX2 or AVX-512: which of three tables is in use. */
+static inline int ad_isa_number(void)
+{
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    return ad_cpu->name[0] != 'a' ? 0 : ad_cpu->name[3] == '2' ? 1 : 2;
+#else
+    return 0;
+#endif
+}
+
 /* Marks the dimensions to reduce; a new array of the reduced shape in *out. */
 int ad_mark_axes(const ad_array *x, ad_tuple axes, uint8_t *reduced);
 int ad_new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t keepdims, ad_array **out);

@@ -178,6 +178,12 @@ def cases():
                 for row in ("cumsum", "cumprod", "cumulative_logsumexp"):
                     yield row, (shape,), (axis, *flags)
                 yield "recurrence", (shape, shape), (axis, *flags)
+    for shape in [(3, 1500), (1, 1024), (300, 7)]:
+        for axis in (0, 1):
+            yield "softmax", (shape,), (axis,)
+            yield "log_softmax", (shape,), (axis,)
+            for row in ("reduce_logsumexp", "reduce_max", "reduce_min", "reduce_prod", "reduce_sum"):
+                yield row, (shape,), ((axis,), 0)
     for xs, axis in [(((2, 3), (2, 1), (2, 0)), 1), (((1, 2), (3, 2)), 0), (((2, 3, 2), (2, 1, 2)), 1), (((4,),), 0)]:
         yield "concat", xs, (axis,)
     for flips in [(0, 0), (0, 1), (1, 0), (1, 1)]:

@@ -14,7 +14,7 @@ import pytest
 from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory move index sum reduce scan softmax matmul matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory move index sum reduce scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
 # the choice of instruction set stands in table.c, with all the rest of the table
@@ -279,11 +279,14 @@ def instruction_sets():
     return ["baseline"] + ["avx2"] * ({"avx2", "fma"} <= flags) + ["avx512"] * ({"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
 
 
+BY_ISA = ("matmul", "matvec", "softmax", "log_softmax", "reduce_logsumexp", "reduce_max", "reduce_min")
+
+
 @pytest.mark.parametrize("isa", instruction_sets())
-def test_every_instruction_set_multiplies(kernels, isa):
+def test_every_instruction_set_computes_the_same(kernels, isa):
     name = isa.encode()  # the library keeps the pointer: it must outlive the loop
     kernels.c.choose(name)
-    for row, shapes, attrs in [c.values for c in CASES if c.values[0] in ("matmul", "matvec")]:
+    for row, shapes, attrs in [c.values for c in CASES if c.values[0] in BY_ISA]:
         for dtype in DTYPES[:2]:
             x = operands_of(row, shapes, dtype)
             close(kernels.forward(row, x, attrs), np.asarray(REFERENCE[row](*x, *attrs)), dtype)

@@ -1,0 +1,34 @@
+/* What is done to whole rows of floats and has an exp or a comparison in its loop, per instruction set (csrc/rows.inc). */
+#ifndef AD_ROWS_H
+#define AD_ROWS_H
+
+#include "strided.h"
+
+/* `rows` rows of n numbers, one after another; y, g, acc likewise, or one number to a row.  A vjp assigns acc. */
+typedef struct {
+    void (*softmax)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*log_softmax)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*logsumexp)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*max)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*min)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
+    void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
+    void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
+} ad_row_functions;
+
+extern const ad_row_functions ad_rows_baseline[2];          /* float32, float64: as in enum ad_dtype */
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+extern const ad_row_functions ad_rows_avx2[2], ad_rows_avx512[2];
+#endif
+
+static inline const ad_row_functions *ad_rows(int dtype)
+{
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    static const ad_row_functions *const of[3] = {ad_rows_baseline, ad_rows_avx2, ad_rows_avx512};
+    return of[ad_isa_number()] + dtype;
+#else
+    return ad_rows_baseline + dtype;
+#endif
+}
+
+#endif
