@@ -1,0 +1,250 @@
+/* view and unview: reading and adding in strides. */
+#include "strided.h"
+
+/* Do all elements of the strided pattern lie within 0 .. size-1? */
+static int within(int64_t size, int ndim, const int64_t *shape, const int64_t *stride, int64_t offset)
+{
+    int64_t low = offset, high = offset, reach;
+    for (int i = 0; i < ndim; i++) {
+        if (shape[i] == 0)
+            return 1;
+        if (__builtin_mul_overflow(shape[i] - 1, stride[i], &reach) ||
+            (reach < 0 ? __builtin_add_overflow(low, reach, &low) : __builtin_add_overflow(high, reach, &high)))
+            return 0;
+    }
+    return low >= 0 && high < size;
+}
+
+/* A run over rows that lie `step` apart, with neighbours in memory another dimension away: a transpose.  Taken in squares, each line
+ * of memory is read once while it is in the cache, where run by run it would be fetched for every element. */
+enum { SQUARE = 32, WORTH_IT = 8 };
+
+static int neighbours(const ad_walk *w)
+{
+    if (w->step == 1 || w->step == 0 || w->length < WORTH_IT)
+        return -1;
+    for (int i = 0; i < w->ndim; i++)
+        if (w->stride[i] == 1 && w->shape[i] >= WORTH_IT)
+            return i;
+    return -1;
+}
+
+#define TRANSPOSE(assign)                                                                               \
+    for (int64_t r = 0; r < rows; r += SQUARE)                                                          \
+        for (int64_t c = 0; c < n; c += SQUARE)                                                         \
+            for (int64_t i = r; i < (rows < r + SQUARE ? rows : r + SQUARE); i++)                       \
+                for (int64_t j = c; j < (n < c + SQUARE ? n : c + SQUARE); j++)                         \
+                    to[i * apart + j] assign from[i + j * step]
+
+/* Dimension `near` of the walk is the one of neighbours; the others are gone through here. */
+static void gather_transposed(ad_array *acc, int fresh, const ad_array *x, ad_walk *w, int near)
+{
+    const int64_t rows = w->shape[near], n = w->length, step = w->step;
+    int64_t out[AD_MAX_RANK], at = 0, size = n;
+    for (int i = w->ndim - 1; i >= 0; size *= w->shape[i--])
+        out[i] = size;
+    const int64_t apart = out[near];
+    for (int more = 1; more;) {
+        if (fresh)
+            AD_BY_SIZE(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(=);)
+        else
+            AD_BY_NUMBER(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(+=);)
+        more = 0;
+        for (int i = w->ndim - 1; i >= 0 && !more; i--) {
+            if (i == near)
+                continue;
+            w->at += w->stride[i];
+            at += out[i];
+            more = ++w->index[i] < w->shape[i];
+            if (!more) {
+                w->at -= w->stride[i] * w->shape[i];
+                at -= out[i] * w->shape[i];
+                w->index[i] = 0;
+            }
+        }
+    }
+}
+
+static void add_runs(ad_array *acc, const ad_array *x, ad_walk *w)
+{
+    const int64_t n = w->length, step = w->step;
+    AD_BY_NUMBER(acc->dtype,
+        T *to = acc->data;
+        do {
+            const T *from = (const T *)x->data + w->at;
+            for (int64_t i = 0; i < n; i++)
+                to[i] += from[i * step];
+            to += n;
+        } while (ad_next_run(w));)
+}
+
+static void copy_runs(ad_array *y, const ad_array *x, ad_walk *w)
+{
+    const int64_t n = w->length, step = w->step;
+    AD_BY_SIZE(y->dtype,
+        T *to = y->data;
+        do {
+            const T *from = (const T *)x->data + w->at;
+            if (step == 1)
+                memcpy(to, from, (size_t)n * sizeof(T));
+            else if (step == 0)
+                for (int64_t i = 0; i < n; i++)
+                    to[i] = from[0];
+            else
+                for (int64_t i = 0; i < n; i++)
+                    to[i] = from[i * step];
+            to += n;
+        } while (ad_next_run(w));)
+}
+
+void ad_gather_strided(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const int64_t *stride, int64_t offset)
+{
+    static const int64_t still[AD_MAX_RANK];
+    ad_walk w;
+    if (acc->size == 0)
+        return;
+    ad_walk_over(&w, ndim, shape, x->uniform ? still : stride, x->uniform ? 0 : offset);
+    const int near = neighbours(&w);
+    if (near >= 0)
+        gather_transposed(acc, fresh, x, &w, near);
+    else if (fresh)
+        copy_runs(acc, x, &w);
+    else
+        add_runs(acc, x, &w);
+}
+
+/* Repeated elements (stride 0) are summed first, by the accurate sum. */
+static int sum_repeats(const ad_array *x, ad_tuple shape, const int64_t *stride, int *ndim, int64_t *kept, int64_t *kept_stride, ad_array **sum)
+{
+    uint8_t reduced[AD_MAX_RANK];
+    *ndim = 0;
+    for (int i = 0; i < shape.n; i++) {
+        reduced[i] = stride[i] == 0 && shape.item[i] != 1;
+        if (!reduced[i]) {
+            kept[*ndim] = shape.item[i];
+            kept_stride[(*ndim)++] = stride[i];
+        }
+    }
+    *sum = NULL;
+    if (*ndim == shape.n)
+        return AD_OK;
+    *sum = ad_array_new(x->dtype, *ndim, kept);
+    return *sum ? ad_sum_into(*sum, 1, x, shape.n, shape.item, reduced) : AD_NO_MEMORY;
+}
+
+int ad_scatter_strided(ad_array *y, const ad_array *x, ad_tuple shape, const int64_t *stride, int64_t offset)
+{
+    int64_t kept[AD_MAX_RANK], kept_stride[AD_MAX_RANK];
+    int ndim;
+    ad_array *sum;
+    if (ad_product(shape.item, shape.n) == 0)
+        return AD_OK;
+    const int status = sum_repeats(x, shape, stride, &ndim, kept, kept_stride, &sum);
+    if (status == AD_OK) {
+        ad_walk w;
+        ad_walk_over(&w, ndim, kept, kept_stride, offset);
+        const ad_array *source = sum ? sum : x;
+        const int64_t n = w.length, step = w.step, move = source->uniform ? 0 : 1;
+        AD_BY_NUMBER(y->dtype,
+            const T *from = source->data;
+            do {
+                T *to = (T *)y->data + w.at;
+                for (int64_t i = 0; i < n; i++)
+                    to[i * step] += from[i * move];
+                from += n * move;
+            } while (ad_next_run(&w));)
+    }
+    if (sum)
+        ad_array_release(sum);
+    return status;
+}
+
+int ad_view_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
+    if (strides.n != shape.n)
+        return AD_BAD_SHAPE;
+    ad_array *y = *out = ad_array_new(in[0]->dtype, shape.n, shape.item);
+    if (y == NULL)
+        return AD_NO_MEMORY;
+    if (!within(in[0]->size, shape.n, shape.item, strides.item, attr[0])) {
+        ad_array_release(y);
+        *out = NULL;
+        return AD_BAD_INDEX;
+    }
+    ad_gather_strided(y, 1, in[0], shape.n, shape.item, strides.item, attr[0]);
+    return AD_OK;
+}
+
+/* A view that only puts dimensions in another order has an inverse of its kind, which need not add into zeros: its shape and strides,
+ * and its rank; -1 where the view is another. */
+static int inverse(const ad_array *x, ad_tuple shape, const int64_t *stride, int64_t offset, int64_t *in_shape, int64_t *in_stride)
+{
+    int n = 0;
+    int64_t at[AD_MAX_RANK], step = 1;
+    for (int i = shape.n - 1; i >= 0; step *= shape.item[i--]) {
+        if (shape.item[i] == 1)
+            continue;
+        int j = n++;                                        /* sorted: the largest stride first */
+        for (; j > 0 && at[j - 1] < stride[i]; j--) {
+            at[j] = at[j - 1];
+            in_shape[j] = in_shape[j - 1];
+            in_stride[j] = in_stride[j - 1];
+        }
+        at[j] = stride[i];
+        in_shape[j] = shape.item[i];
+        in_stride[j] = step;
+    }
+    int64_t size = 1;
+    for (int i = n - 1; i >= 0; size *= in_shape[i--])
+        if (at[i] != size)
+            return -1;
+    return offset == 0 && size == x->size ? n : -1;
+}
+
+int ad_view_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)in, (void)n, (void)y;
+    int64_t in_shape[AD_MAX_RANK], in_stride[AD_MAX_RANK];
+    const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
+    const int ndim = inverse(acc, shape, strides.item, attr[0], in_shape, in_stride);
+    if (ndim >= 0) {
+        ad_gather_strided(acc, fresh, g, ndim, in_shape, in_stride, 0);
+        return AD_OK;
+    }
+    if (fresh)
+        ad_zero(acc);
+    return ad_scatter_strided(acc, g, shape, strides.item, attr[0]);
+}
+
+int ad_unview_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    (void)n;
+    const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
+    const ad_array *x = in[0];
+    if (strides.n != x->ndim)
+        return AD_BAD_SHAPE;
+    if (x->dtype == AD_BOOL)
+        return AD_BAD_DTYPE;
+    ad_array *y = ad_zeros(x->dtype, shape.n, shape.item);
+    if (y == NULL)
+        return AD_NO_MEMORY;
+    int status = AD_BAD_INDEX;
+    if (within(y->size, x->ndim, x->shape, strides.item, attr[0]))
+        status = ad_scatter_strided(y, x, (ad_tuple){x->ndim, x->shape}, strides.item, attr[0]);
+    if (status == AD_OK)
+        *out = y;
+    else
+        ad_array_release(y);
+    return status;
+}
+
+int ad_unview_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    (void)k, (void)n, (void)y;
+    ad_take_tuple(&attr);
+    const ad_tuple strides = ad_take_tuple(&attr);
+    ad_gather_strided(acc, fresh, g, in[0]->ndim, in[0]->shape, strides.item, attr[0]);
+    return AD_OK;
+}
