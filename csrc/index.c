@@ -76,8 +76,11 @@ static int vector_places(places *p, const ad_array *indices, int ndim, const int
     if (batch_dims >= indices->ndim || !same_batches(indices, ndim, shape, batch_dims))
         return AD_BAD_SHAPE;
     const int64_t depth = indices->shape[indices->ndim - 1];
-    if (batch_dims + depth > ndim)
+    if (depth > ndim - batch_dims)
         return AD_BAD_SHAPE;
+    for (int64_t d = 0, size = 1; d < depth; d++)           /* of an attribute: not yet checked */
+        if (shape[batch_dims + d] > 0 && __builtin_mul_overflow(size, shape[batch_dims + d], &size))
+            return AD_BAD_SHAPE;
     p->batches = ad_product(shape, (int)batch_dims);
     p->outer = 1;
     p->n = ad_product(shape + batch_dims, (int)depth);
@@ -105,7 +108,7 @@ static int vector_places(places *p, const ad_array *indices, int ndim, const int
 #define EACH_SLICE(p, T, whole, picked, ...)                                                    \
     do {                                                                                        \
         T *s = (picked)->data;                                                                  \
-        for (int64_t b = 0; b < (p)->batches; b++)                                              \
+        for (int64_t b = 0; b < (p)->batches && (picked)->size; b++)                            \
             for (int64_t o = 0; o < (p)->outer; o++) {                                          \
                 T *row = (T *)(whole)->data + (b * (p)->outer + o) * (p)->n * (p)->inner;       \
                 for (int64_t m = 0; m < (p)->m; m++, s += (p)->inner) {                         \

@@ -46,7 +46,8 @@ static int batch_shape(batches *s, const ad_array *a, int inner_a, const ad_arra
         if (da != db && da != 1 && db != 1)
             return AD_BAD_SHAPE;
         s->shape[i] = da == 1 ? db : da;
-        s->count *= s->shape[i];
+        if (s->shape[i] && __builtin_mul_overflow(s->count, s->shape[i], &s->count))
+            return AD_NO_MEMORY;
         s->index[i] = 0;
     }
     batch_strides(s, 0, a, inner_a);

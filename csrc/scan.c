@@ -12,7 +12,7 @@ static int scan_along(scan *s, const ad_array *x, int64_t axis, int64_t reverse)
 {
     if (axis < 0 || axis >= x->ndim)
         return AD_BAD_SHAPE;
-    s->outer = ad_product(x->shape, (int)axis);
+    s->outer = x->size ? ad_product(x->shape, (int)axis) : 0;
     s->n = x->shape[axis];
     s->inner = ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1));
     s->start = reverse ? (s->n - 1) * s->inner : 0;

@@ -44,12 +44,13 @@ static inline ad_tuple ad_take_tuple(const int64_t **attr)
     return t;
 }
 
+/* Of dimensions of an array, where it cannot overflow, or of an attribute, where it may wrap until ad_array_new refuses the shape. */
 static inline int64_t ad_product(const int64_t *n, int count)
 {
-    int64_t p = 1;
+    uint64_t p = 1;
     for (int i = 0; i < count; i++)
-        p *= n[i];
-    return p;
+        p *= (uint64_t)n[i];
+    return (int64_t)p;
 }
 
 static inline int ad_same_shape(const ad_array *a, int ndim, const int64_t *shape)
