@@ -14,7 +14,7 @@ import pytest
 from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory view move index sum reduce scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory view move index update sum reduce scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
 # the choice of instruction set stands in table.c, with all the rest of the table
