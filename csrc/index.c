@@ -1,7 +1,7 @@
 /* Rows that move slices to and from places told by an operand: gather, gather_nd and their adjoints. */
 #include "places.h"
 
-/* ------------------------------------------------------------------------------------------------- ad_places */
+/* ------------------------------------------------------------------------------------------------- places */
 void ad_release_places(ad_places *p)
 {
     if (p->own)

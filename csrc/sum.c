@@ -5,21 +5,27 @@
 /* Blocks of BLOCK elements are summed in LANES partial sums, which the compiler keeps in vectors; blocks are summed in pairs of
  * halves, so that rounding errors grow with log2(n) (Higham, "The accuracy of floating point summation", 1993).  The order is fixed:
  * it depends on n alone.  Beyond a block float32 goes on in double. */
-enum { LANES = 16, BLOCK = 512, COLUMNS = 256 };
+enum { SHORT = 48, LANES = 16, BLOCK = 512, COLUMNS = 256 };
 
 /* Neighbouring dimensions that are all kept or all reduced, merged; the last is fastest. */
 typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK]; } groups;
 
 #define DEFINE_SUMS(T, A)                                                                              \
-    static A run_##T(const T *x, int64_t n)                                                            \
+    static A block_##T(const T *x, int n)                                                              \
     {                                                                                                  \
-        if (n > BLOCK) {                                                                               \
-            const int64_t half = (n / 2 + BLOCK - 1) / BLOCK * BLOCK;                                  \
-            return run_##T(x, half) + run_##T(x + half, n - half);                                     \
+        if (n < SHORT) {                                                                               \
+            T few[4] = {0};                                                                            \
+            int i = 0;                                                                                 \
+            for (; i + 4 <= n; i += 4)                                                                 \
+                for (int j = 0; j < 4; j++)                                                            \
+                    few[j] += x[i + j];                                                                \
+            for (; i < n; i++)                                                                         \
+                few[i & 3] += x[i];                                                                    \
+            return ((A)few[0] + few[2]) + ((A)few[1] + few[3]);                                        \
         }                                                                                              \
         T part[LANES] = {0};                                                                           \
         A sum = 0, rest = 0;                                                                           \
-        int64_t i = 0;                                                                                 \
+        int i = 0;                                                                                     \
         for (; i + LANES <= n; i += LANES)                                                             \
             for (int j = 0; j < LANES; j++)                                                            \
                 part[j] += x[i + j];                                                                   \
@@ -29,6 +35,13 @@ typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK];
             sum += part[j];                                                                            \
         return sum + rest;                                                                             \
     }                                                                                                  \
+    static A run_##T(const T *x, int64_t n)                                                            \
+    {                                                                                                  \
+        if (n <= BLOCK)                                                                                \
+            return block_##T(x, (int)n);                                                               \
+        const int64_t half = (n / 2 + BLOCK - 1) / BLOCK * BLOCK;                                      \
+        return run_##T(x, half) + run_##T(x + half, n - half);                                         \
+    }                                                                                                  \
     static void columns_##T(const T *x, int64_t rows, int64_t columns, A *to)                          \
     {                                                                                                  \
         A part[COLUMNS];                                                                               \
@@ -37,7 +50,13 @@ typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK];
             for (int64_t top = 0; top < rows; top += BLOCK) {                                          \
                 const int64_t end = top + BLOCK < rows ? top + BLOCK : rows;                           \
                 memset(part, 0, sizeof part);                                                          \
-                for (int64_t r = top; r < end; r++)                                                    \
+                int64_t r = top;                                                                       \
+                for (; r + 4 <= end; r += 4) {                                                         \
+                    const T *a = x + r * columns + c, *b = a + columns, *d = b + columns, *e = d + columns; \
+                    for (int64_t j = 0; j < n; j++)                                                    \
+                        part[j] += (a[j] + b[j]) + (d[j] + e[j]);                                      \
+                }                                                                                      \
+                for (; r < end; r++)                                                                   \
                     for (int64_t j = 0; j < n; j++)                                                    \
                         part[j] += x[r * columns + c + j];                                             \
                 for (int64_t j = 0; j < n; j++)                                                        \
