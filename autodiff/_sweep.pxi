@@ -115,37 +115,36 @@ cdef int add_identities(GradientTape tape, object target, object seed, list sour
 cdef enum:
     SCRATCH = 1 << 17                           # adjoints kept between sweeps
 
-cdef ad_value *scratch = NULL                   # taken and given back under the GIL
-cdef int64_t scratch_size = 0
+cdef ad_value *scratch = NULL                   # taken and given back under the GIL; its first number is its room
 
 
 cdef ad_value *take_adjoints(int64_t n) except NULL:
-    global scratch, scratch_size
-    cdef ad_value *adj = NULL
-    cdef int64_t i
-    if scratch is not NULL and n <= scratch_size:
-        adj, scratch = scratch, NULL
+    """Room for n adjoints, all empty."""
+    global scratch
+    cdef ad_value *block = NULL
+    cdef int64_t i, room
+    if scratch is not NULL and n <= scratch[0].i64:
+        block, scratch = scratch, NULL
     else:
-        adj = <ad_value *>malloc((n if n > 256 else 256) * sizeof(ad_value))
-        if adj is NULL:
+        room = n if n > 256 else 256
+        block = <ad_value *>malloc((room + 1) * sizeof(ad_value))
+        if block is NULL:
             raise MemoryError(f"gradient: no memory for {n} adjoints")
-    for i in range(n):
-        adj[i].bits = AD_EMPTY
-    return adj
+        block[0].i64 = room
+    for i in range(1, n + 1):
+        block[i].bits = AD_EMPTY
+    return block + 1
 
 
-cdef void give_adjoints(ad_value *adj, int64_t n) noexcept:
-    global scratch, scratch_size
-    n = n if n > 256 else 256
-    if scratch is NULL and n <= SCRATCH:
-        if n > scratch_size:
-            scratch_size = n
-        scratch = adj
-    elif scratch is not NULL and n > scratch_size and n <= SCRATCH:
-        free(scratch)
-        scratch, scratch_size = adj, n
-    else:
-        free(adj)
+cdef void give_adjoints(ad_value *adj) noexcept:
+    """Keep the larger of two blocks, for a sweep of moderate size."""
+    global scratch
+    cdef ad_value *block = adj - 1
+    if block[0].i64 > SCRATCH or (scratch is not NULL and scratch[0].i64 >= block[0].i64):
+        free(block)
+        return
+    free(scratch)
+    scratch = block
 
 
 cdef list sweep_fast(GradientTape tape, const Ends *ends, list seeds):
@@ -184,7 +183,7 @@ cdef list sweep_fast(GradientTape tape, const Ends *ends, list seeds):
             for i in range(n):
                 if s.adj[i].bits != AD_EMPTY and p.code[s.base + i].flags & AD_IS_ARRAY:
                     ad_array_release(s.adj[i].array)
-        give_adjoints(s.adj, n)
+        give_adjoints(s.adj)
         program.swept -= 1
         give_back(program)
     return results

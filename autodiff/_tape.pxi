@@ -72,12 +72,14 @@ cdef class GradientTape:
 
         Raises ValueError for anything else.  Integers cannot be followed: a warning says so.
         """
+        leaves = [tensor] if is_tensor(tensor) else nest_flatten(tensor)
+        for leaf in leaves:
+            if not is_tensor(leaf):
+                raise ValueError(f"Passed in object {errors.shorten(leaf)} of type {type(leaf).__name__!r}, not ad.Tensor or "
+                                 f"ad.Variable.")
         if self.program is None:
             raise errors.TapeError("watch: the tape does not record yet; enter it first: with GradientTape() as tape:")
-        if type(tensor) is Tensor or isinstance(tensor, VariableCore):
-            watch(self, tensor)
-            return
-        for leaf in nest_flatten(tensor):
+        for leaf in leaves:
             watch(self, leaf)
 
     def reset(self):
@@ -303,8 +305,6 @@ cdef int watch(GradientTape tape, object x) except -1:
         if slot < 0 or not p.code[slot].seen & tape.bit:
             follow(v, p, slot, tape.bit | (p.accessed if v.trainable else 0))
         return 0
-    if type(x) is not Tensor:
-        raise ValueError(f"Passed in object {errors.shorten(x)} of type {type(x).__name__!r}, not ad.Tensor or ad.Variable.")
     t = <Tensor>x
     if t.code > AD_F64:
         return warn_of_integers(DTYPES[t.code].name)

@@ -122,6 +122,9 @@ def _parse(equation, shapes):
         widest = max(widest, dots)
         labels.append(_expand(term, dots))
     if arrow:
+        if widest and "..." not in right:
+            raise errors.InvalidArgumentError(f"einsum: {equation}: the output has no '...' for the {widest} dimensions under those of "
+                                              f"the operands; add one, or sum them with reduce_sum")  # fmt: skip
         out = _expand(right, widest if "..." in right else 0)
     else:
         every = "".join(terms).replace(".", "")

@@ -5,7 +5,7 @@ import builtins
 import numpy as np
 
 from . import dtypes, errors, ops, segments
-from ._core import operator, reduce_mean, reduce_sum  # noqa: F401
+from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
 from .indexing import top_k  # noqa: F401
@@ -182,7 +182,10 @@ def _reduction(row):
     def reduce(input_tensor, axis=None, keepdims=False, name=None):
         x = to_tensor(input_tensor, row.name)
         if x.dtype.name not in row.takes:
-            raise errors.bad_dtype(row.name, x.dtype.name, row.takes)
+            if row.takes == ("bool",) and 0 in x.shape and not is_tensor(input_tensor):
+                x = cast(x, dtypes.bool)  # an empty list or array is one of floats
+            else:
+                raise errors.bad_dtype(row.name, x.dtype.name, row.takes)
         return row(x, axes=axes_of(row.name, axis, x.ndim), keepdims=1 if keepdims else 0)
 
     reduce.__name__ = reduce.__qualname__ = row.name
@@ -196,13 +199,25 @@ def _reduction(row):
 
 reduce_all = _reduction(ops.reduce_all)
 reduce_any = _reduction(ops.reduce_any)
-reduce_euclidean_norm = _reduction(ops.reduce_euclidean_norm)
+_euclidean_norm = _reduction(ops.reduce_euclidean_norm)
 reduce_logsumexp = _reduction(ops.reduce_logsumexp)
 reduce_max = _reduction(ops.reduce_max)
 reduce_min = _reduction(ops.reduce_min)
 reduce_prod = _reduction(ops.reduce_prod)
 reduce_std = _reduction(ops.reduce_std)
 reduce_variance = _reduction(ops.reduce_variance)
+
+
+def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None):
+    """The square root of the sum of squares, without overflow; of integers, rounded towards 0.
+
+    axis      an integer or several; None: all
+    keepdims  keep the reduced dimensions, with size 1
+    """
+    x = to_tensor(input_tensor, "reduce_euclidean_norm")
+    if x.dtype.is_integer:
+        return cast(_euclidean_norm(cast(x, dtypes.float64), axis, keepdims), x.dtype)
+    return _euclidean_norm(x, axis, keepdims)
 
 
 def count_nonzero(input, axis=None, keepdims=None, dtype=dtypes.int64, name=None):
