@@ -1,4 +1,4 @@
-/* Reductions of rows: prod, max, min, any, all, logsumexp over any axes; argmax, argmin over one. */
+/* Reductions over any axes: prod, max, min, any, all, logsumexp. */
 #include "rows.h"
 #include "strided.h"
 
@@ -54,18 +54,45 @@ static void release_rows(matrix *m)
         ad_array_release(m->copy);
 }
 
+/* Where what is reduced stands before all of what is kept, except for batches, columns are gone through side by side, without a copy. */
+typedef struct { int64_t batches, length, columns; } upright;
+
+static int is_upright(upright *u, const ad_array *x, const uint8_t *reduced)
+{
+    int i = 0;
+    u->batches = u->length = u->columns = 1;
+    for (; i < x->ndim && (!reduced[i] || x->shape[i] == 1); i++)
+        u->batches *= x->shape[i];
+    for (; i < x->ndim && (reduced[i] || x->shape[i] == 1); i++)
+        u->length *= x->shape[i];
+    for (; i < x->ndim && (!reduced[i] || x->shape[i] == 1); i++)
+        u->columns *= x->shape[i];
+    return i == x->ndim && u->columns >= 8;
+}
+
+/* Columns in, a number for each out; acc = (or +=) g times the derivative of y by every x.  NULL where there is no such function. */
+typedef void (*column_forward)(const upright *u, const void *x, void *y);
+typedef void (*column_vjp)(const upright *u, const void *g, const void *x, const void *y, void *acc, int fresh);
+
 /* Rows in, a number for each out. */
 typedef void (*row_forward)(int64_t rows, int64_t n, const void *x, void *y);
 /* acc = g times the derivative of y by every x. */
 typedef void (*row_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
 
-static int forward_rows(row_forward row, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
+static int forward_over(row_forward row, column_forward columns, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
+    upright u;
     int status = ad_mark_axes(x, ad_take_tuple(&attr), reduced);
     if (status != AD_OK)
         return status;
+    if (columns && is_upright(&u, x, reduced)) {
+        status = ad_new_reduced(x, dtype, reduced, attr[0], out);
+        if (status == AD_OK)
+            columns(&u, x->data, (*out)->data);
+        return status;
+    }
     status = rows_of(&m, x, reduced);
     if (status != AD_OK)
         return status;
@@ -76,13 +103,18 @@ static int forward_rows(row_forward row, const ad_array *x, int dtype, const int
     return status;
 }
 
-static int vjp_rows(row_vjp row, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+static int vjp_over(row_vjp row, column_vjp columns, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
+    upright u;
     int status = ad_mark_axes(x, ad_take_tuple(&attr), reduced);
     if (status != AD_OK)
         return status;
+    if (columns && is_upright(&u, x, reduced)) {
+        columns(&u, g->data, x->data, y->data, acc->data, fresh);
+        return AD_OK;
+    }
     status = rows_of(&m, x, reduced);
     if (status != AD_OK)
         return status;
@@ -132,6 +164,25 @@ DEFINE_EXTREME(int64_t, i64, max, >, INT64_MIN)
 DEFINE_EXTREME(int32_t, i32, min, <, INT32_MAX)
 DEFINE_EXTREME(int64_t, i64, min, <, INT64_MAX)
 
+#define DEFINE_EXTREME_COLUMNS(T, s, name, op, none)                                        \
+    static void name##_columns_##s(const upright *u, const void *x_, void *y_)              \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        const int64_t n = u->columns;                                                       \
+        for (int64_t b = 0; b < u->batches; b++) {                                          \
+            T *restrict y = (T *)y_ + b * n;                                                \
+            for (int64_t j = 0; j < n; j++)                                                 \
+                y[j] = none;                                                                \
+            for (int64_t i = 0; i < u->length; i++, x += n)                                 \
+                for (int64_t j = 0; j < n; j++)                                             \
+                    y[j] = FIRST(x[j], op, y[j]) ? x[j] : y[j];                             \
+        }                                                                                   \
+    }
+DEFINE_EXTREME_COLUMNS(float, f32, max, >, -INFINITY)
+DEFINE_EXTREME_COLUMNS(double, f64, max, >, -INFINITY)
+DEFINE_EXTREME_COLUMNS(float, f32, min, <, INFINITY)
+DEFINE_EXTREME_COLUMNS(double, f64, min, <, INFINITY)
+
 #define DEFINE_BY_ISA(name, dtype, s)                                                       \
     static void name##_##s(int64_t rows, int64_t n, const void *x, void *y) { ad_rows(dtype)->name(rows, n, x, y); }
 DEFINE_BY_ISA(max, AD_F32, f32)
@@ -151,86 +202,29 @@ static void all_true(int64_t rows, int64_t n, const void *x, void *y)
         ((uint8_t *)y)[r] = n == 0 || memchr((const uint8_t *)x + r * n, 0, (size_t)n) == NULL;
 }
 
-#define REDUCTION(name)                                                                                                         \
+#define REDUCTION(name, f32, f64)                                                                                                         \
     int ad_reduce_##name##_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)                       \
     {                                                                                                                           \
         static const row_forward rows[AD_NDTYPES] = {name##_f32, name##_f64, name##_i32, name##_i64, NULL};                     \
+        static const column_forward columns[AD_NDTYPES] = {f32, f64, NULL, NULL, NULL};                                         \
+        const int t = in[0]->dtype;                                                                                             \
         (void)n;                                                                                                                \
-        return rows[in[0]->dtype] ? forward_rows(rows[in[0]->dtype], in[0], in[0]->dtype, attr, out) : AD_BAD_DTYPE;            \
+        return rows[t] ? forward_over(rows[t], columns[t], in[0], t, attr, out) : AD_BAD_DTYPE;                                 \
     }
-REDUCTION(prod)
-REDUCTION(max)
-REDUCTION(min)
+REDUCTION(prod, NULL, NULL)
+REDUCTION(max, max_columns_f32, max_columns_f64)
+REDUCTION(min, min_columns_f32, min_columns_f64)
 
 int ad_reduce_any_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
-    return in[0]->dtype == AD_BOOL ? forward_rows(any_true, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
+    return in[0]->dtype == AD_BOOL ? forward_over(any_true, NULL, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
 }
 
 int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
-    return in[0]->dtype == AD_BOOL ? forward_rows(all_true, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
-}
-
-/* ------------------------------------------------------------------------------------------------- argmax, argmin */
-#define DEFINE_ARG(T, s, name, op)                                                          \
-    static void name##_##s(const void *x_, int64_t n, int64_t step, int64_t *y)             \
-    {                                                                                       \
-        const T *x = x_;                                                                    \
-        int64_t at = 0;                                                                     \
-        for (int64_t i = 1; i < n && x[at * step] == x[at * step]; i++)                     \
-            at = FIRST(x[i * step], op, x[at * step]) ? i : at;                             \
-        *y = at;                                                                            \
-    }
-DEFINE_ARG(float, f32, argmax, >)
-DEFINE_ARG(double, f64, argmax, >)
-DEFINE_ARG(int32_t, i32, argmax, >)
-DEFINE_ARG(int64_t, i64, argmax, >)
-DEFINE_ARG(float, f32, argmin, <)
-DEFINE_ARG(double, f64, argmin, <)
-DEFINE_ARG(int32_t, i32, argmin, <)
-DEFINE_ARG(int64_t, i64, argmin, <)
-
-typedef void (*row_arg)(const void *x, int64_t n, int64_t step, int64_t *y);
-
-static int arg_along(const row_arg *rows, const ad_array *x, int64_t axis, ad_array **out)
-{
-    int64_t shape[AD_MAX_RANK];
-    if (axis < 0 || axis >= x->ndim)
-        return AD_BAD_SHAPE;
-    if (rows[x->dtype] == NULL)
-        return AD_BAD_DTYPE;
-    const int64_t outer = ad_product(x->shape, (int)axis), n = x->shape[axis];
-    const int64_t inner = ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1));
-    for (int i = 0, j = 0; i < x->ndim; i++)
-        if (i != axis)
-            shape[j++] = x->shape[i];
-    if (n == 0 && outer * inner > 0)
-        return AD_BAD_SHAPE;
-    *out = ad_array_new(AD_I64, x->ndim - 1, shape);
-    if (*out == NULL)
-        return AD_NO_MEMORY;
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++)
-            rows[x->dtype]((const char *)x->data + (size_t)(o * n * inner + i) * ad_itemsize(x->dtype), n, inner,
-                           (int64_t *)(*out)->data + o * inner + i);
-    return AD_OK;
-}
-
-int ad_argmax_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
-{
-    static const row_arg rows[AD_NDTYPES] = {argmax_f32, argmax_f64, argmax_i32, argmax_i64, NULL};
-    (void)n;
-    return arg_along(rows, in[0], attr[0], out);
-}
-
-int ad_argmin_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
-{
-    static const row_arg rows[AD_NDTYPES] = {argmin_f32, argmin_f64, argmin_i32, argmin_i64, NULL};
-    (void)n;
-    return arg_along(rows, in[0], attr[0], out);
+    return in[0]->dtype == AD_BOOL ? forward_over(all_true, NULL, in[0], AD_BOOL, attr, out) : AD_BAD_DTYPE;
 }
 
 /* ------------------------------------------------------------------------------------------------- derivatives */
@@ -282,34 +276,56 @@ DEFINE_PRODUCT_VJP(double, double, f64)
 DEFINE_EXTREME_VJP(float, f32)
 DEFINE_EXTREME_VJP(double, f64)
 
-static int vjp_by_dtype(row_vjp f32, row_vjp f64, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr,
-                        ad_array *acc, int fresh)
-{
-    return ad_is_float(x) ? vjp_rows(x->dtype == AD_F32 ? f32 : f64, g, x, y, attr, acc, fresh) : AD_BAD_DTYPE;
-}
+/* A number a column, for as many columns as fit. */
+enum { AT_ONCE = 256 };
+#define DEFINE_EXTREME_COLUMNS_VJP(T, s)                                                    \
+    static void extreme_columns_vjp_##s(const upright *u, const void *g_, const void *x_, const void *y_, void *acc_, int fresh) \
+    {                                                                                       \
+        T share[AT_ONCE];                                                                   \
+        const int64_t n = u->columns;                                                       \
+        for (int64_t b = 0; b < u->batches; b++)                                            \
+            for (int64_t c = 0; c < n; c += AT_ONCE) {                                      \
+                const T *g = (const T *)g_ + b * n + c, *y = (const T *)y_ + b * n + c;     \
+                const T *x = (const T *)x_ + b * n * u->length + c;                         \
+                T *acc = (T *)acc_ + b * n * u->length + c;                                 \
+                const int64_t wide = n - c < AT_ONCE ? n - c : AT_ONCE;                     \
+                memset(share, 0, sizeof share);                                             \
+                for (int64_t i = 0; i < u->length; i++)                                     \
+                    for (int64_t j = 0; j < wide; j++)                                      \
+                        share[j] += x[i * n + j] == y[j] ? 1 : 0;                           \
+                for (int64_t j = 0; j < wide; j++)                                          \
+                    share[j] = g[j] / (share[j] == 0 ? 1 : share[j]);                       \
+                for (int64_t i = 0; i < u->length; i++)                                     \
+                    for (int64_t j = 0; j < wide; j++)                                      \
+                        acc[i * n + j] = (x[i * n + j] == y[j] ? share[j] : 0) + (fresh ? 0 : acc[i * n + j]); \
+            }                                                                               \
+    }
+DEFINE_EXTREME_COLUMNS_VJP(float, f32)
+DEFINE_EXTREME_COLUMNS_VJP(double, f64)
 
-#define REDUCTION_VJP(name, row)                                                                                                \
+#define REDUCTION_VJP(name, row_f32, row_f64, columns_f32, columns_f64)                                                         \
     int ad_reduce_##name##_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,                   \
                                const int64_t *attr, ad_array *acc, int fresh)                                                   \
     {                                                                                                                           \
         (void)k, (void)n;                                                                                                       \
-        return vjp_by_dtype(row##_f32, row##_f64, g, in[0], y, attr, acc, fresh);                                               \
+        return acc->dtype == AD_F32 ? vjp_over(row_f32, columns_f32, g, in[0], y, attr, acc, fresh)                             \
+                                    : vjp_over(row_f64, columns_f64, g, in[0], y, attr, acc, fresh);                            \
     }
-REDUCTION_VJP(prod, prod_vjp)
-REDUCTION_VJP(max, extreme_vjp)
-REDUCTION_VJP(min, extreme_vjp)
+REDUCTION_VJP(prod, prod_vjp_f32, prod_vjp_f64, NULL, NULL)
+REDUCTION_VJP(max, extreme_vjp_f32, extreme_vjp_f64, extreme_columns_vjp_f32, extreme_columns_vjp_f64)
+REDUCTION_VJP(min, extreme_vjp_f32, extreme_vjp_f64, extreme_columns_vjp_f32, extreme_columns_vjp_f64)
 
 /* ------------------------------------------------------------------------------------------------- logsumexp */
 int ad_reduce_logsumexp_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
     const ad_array *x = in[0];
-    return ad_is_float(x) ? forward_rows(ad_rows(x->dtype)->logsumexp, x, x->dtype, attr, out) : AD_BAD_DTYPE;
+    return ad_is_float(x) ? forward_over(ad_rows(x->dtype)->logsumexp, NULL, x, x->dtype, attr, out) : AD_BAD_DTYPE;
 }
 
 int ad_reduce_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
                             ad_array *acc, int fresh)
 {
     (void)k, (void)n;
-    return vjp_rows(ad_rows(acc->dtype)->logsumexp_vjp, g, in[0], y, attr, acc, fresh);
+    return vjp_over(ad_rows(acc->dtype)->logsumexp_vjp, NULL, g, in[0], y, attr, acc, fresh);
 }

@@ -178,7 +178,7 @@ def cases():
                 for row in ("cumsum", "cumprod", "cumulative_logsumexp"):
                     yield row, (shape,), (axis, *flags)
                 yield "recurrence", (shape, shape), (axis, *flags)
-    for shape in [(3, 1500), (1, 1024), (300, 7)]:
+    for shape in [(3, 1500), (1, 1024), (300, 7), (2, 5, 12)]:
         for axis in (0, 1):
             yield "softmax", (shape,), (axis,)
             yield "log_softmax", (shape,), (axis,)

@@ -14,7 +14,7 @@ import pytest
 from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory view move index update sum reduce scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory view move index update sum reduce arg scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
 # the choice of instruction set stands in table.c, with all the rest of the table
@@ -211,6 +211,9 @@ def test_ties_share_and_a_nan_wins(kernels):
     for row, best in (("reduce_max", 7), ("reduce_min", -7)):
         assert whole_vjp(kernels, row, 6, [best, 1, best, best], ((0,), 0)).tolist() == [2, 0, 2, 2]
         assert np.isnan(kernels.forward(row, [np.array([best, np.nan, best])], ((0,), 0)))
+        columns = np.array([[best] * 9, [0] * 8 + [best], [best] + [0] * 8])
+        assert whole_vjp(kernels, row, 6, columns, ((0,), 0)).tolist() == [[3] + [6] * 7 + [3], [0] * 8 + [3], [3] + [0] * 8]
+        assert np.isnan(kernels.forward(row, [np.where(columns, columns, np.nan)], ((0,), 0))).tolist() == [True] * 9
     assert kernels.forward("argmax", [np.array([1, np.nan, 7, np.nan, 7])], (0,)) == 1
     assert kernels.forward("argmax", [np.array([1, 7, 7.0])], (0,)) == 1
     assert kernels.forward("argmin", [np.array([[1, 7, 7.0], [0, 7, 3]])], (0,)).tolist() == [1, 0, 1]
