@@ -26,12 +26,12 @@ cdef class Operator:
 
     def __call__(self, *args, **kwargs):
         cdef Operand x[3]
-        cdef Tensor a
+        cdef PyObject *a
         if len(args) == self.n and not kwargs:
             if self.n == 1:
-                a = scalar_operand(args[0], 255)
-                if a is not None:
-                    return unary_scalar(self.op, a)
+                a = peek(args[0])
+                if a is not NULL:
+                    return unary_scalar(self.op, <Tensor>a)
                 if kind_of(args[0], x) == TENSOR:
                     return elementwise(self.op, x, 1)
             elif self.n == 2 and (is_tensor(args[0]) or is_tensor(args[1])):

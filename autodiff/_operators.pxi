@@ -2,52 +2,72 @@
 
 cdef inline object unary(int op, object x):
     cdef Operand operand[3]
-    cdef Tensor a = scalar_operand(x, 255)
-    if a is not None:
-        return unary_scalar(op, a)
+    cdef PyObject *a = peek(x)
+    if a is not NULL:
+        return unary_scalar(op, <Tensor>a)
     if kind_of(x, operand) != TENSOR:
         return NotImplemented
     return elementwise(op, operand, 1)
 
 
-cdef inline Tensor scalar_operand(object value, int other):
-    """A tensor or variable that is a floating scalar, or a number beside one; None: take the long way."""
-    cdef Tensor t
+cdef inline PyObject *peek(object value) except? NULL:
+    """Borrowed: the tensor of a floating scalar, tensor or variable; NULL for all else."""
+    cdef PyObject *t
     if type(value) is Tensor:
-        t = <Tensor>value
-    elif PyFloat_CheckExact(value):
-        return scalar(other, value_of(PyFloat_AS_DOUBLE(value), other)) if other <= AD_F64 else None
-    elif PyLong_CheckExact(value):
-        return scalar(other, value_of(PyLong_AsDouble(value), other)) if other <= AD_F64 else None
+        t = <PyObject *>value
+    elif PyFloat_CheckExact(value) or PyLong_CheckExact(value):
+        return NULL
     elif is_variable(value):
-        t = read(<VariableCore>value)
+        touch(<VariableCore>value)
+        t = <PyObject *>(<VariableCore>value).tensor
     else:
-        return None
-    return None if t.is_array or t.code > AD_F64 or (other <= AD_F64 and t.code != other) else t
+        return NULL
+    if (<ad_tensor *>t).is_array or (<ad_tensor *>t).code > AD_F64:
+        return NULL
+    return t
+
+
+cdef inline Tensor number_like(object number, PyObject *t):
+    """A Python float or int as a scalar of the dtype of t; None for all else."""
+    cdef int code = (<ad_tensor *>t).code
+    if PyFloat_CheckExact(number):
+        return scalar(code, value_of(PyFloat_AS_DOUBLE(number), code))
+    if PyLong_CheckExact(number):
+        return scalar(code, value_of(PyLong_AsDouble(number), code))
+    return None
+
+
+cdef inline int64_t constant_slot(ad_program *p, Tensor t) except -1:
+    """Where a scalar that p has not met stands from now on."""
+    append(p, AD_LEAF, t, 0, 0, 0)
+    return p.n - 1
 
 
 cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
     """What `elementwise` and `record` do, for two floating scalars of one dtype."""
     cdef Tensor y = new_tensor()
     cdef ad_program *p = ad_current
-    cdef ad_instruction *last
     cdef int64_t i, j
     cdef uint64_t seen
-    cdef ad_value nothing
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
-    if ad_cpu.scalar_forward(op, a.code, a.value, b.value, nothing, &y.value) != AD_OK:
+    if ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
     if p is NULL or not ad_ops[op].differentiable:
         return y
     while p is not NULL:
-        i, j = slot_in(a, p), slot_in(b, p)
-        seen = ((p.code[i].seen if i >= 0 else 0) | (p.code[j].seen if j >= 0 else 0)) & p.recording
+        i, j, seen = slot_in(a, p), slot_in(b, p), 0
+        if i >= 0:
+            seen = p.code[i].seen
+        if j >= 0:
+            seen |= p.code[j].seen
+        seen &= p.recording
         if seen:
             if i < 0:
-                i = emit(p, AD_LEAF, a, 0, 0, 0, 0)
-                j = slot_in(b, p)               # a may be b
+                i = constant_slot(p, a)
+                if a is b:
+                    j = i
             if j < 0:
-                j = emit(p, AD_LEAF, b, 0, 0, 0, 0)
+                j = constant_slot(p, b)
             append(p, op, y, i, j, seen)
         p = p.next
     return y
@@ -59,33 +79,37 @@ cdef Tensor unary_scalar(int op, Tensor a):
     cdef ad_program *p = ad_current
     cdef int64_t i
     cdef uint64_t seen
-    cdef ad_value nothing
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
-    if ad_cpu.scalar_forward(op, a.code, a.value, nothing, nothing, &y.value) != AD_OK:
+    if ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
     if p is NULL or not ad_ops[op].differentiable:
         return y
     while p is not NULL:
         i = slot_in(a, p)
-        seen = p.code[i].seen & p.recording if i >= 0 else 0
-        if seen:
-            append(p, op, y, i, 0, seen)
+        if i >= 0:
+            seen = p.code[i].seen & p.recording
+            if seen:
+                append(p, op, y, i, 0, seen)
         p = p.next
     return y
 
 
 cdef object binary(int op, object x, object y):
     """x (op) y, where one of them is a tensor or variable."""
-    cdef Tensor a, b
-    a = scalar_operand(x, 255)
-    if a is not None:
-        b = scalar_operand(y, a.code)
-        if b is not None:
-            return binary_scalar(op, a, b)
-    elif PyLong_CheckExact(x) or PyFloat_CheckExact(x):
-        b = scalar_operand(y, 255)
-        if b is not None:
-            return binary_scalar(op, scalar_operand(x, b.code), b)
+    cdef PyObject *a = peek(x)
+    cdef PyObject *b = peek(y)
+    cdef Tensor number
+    if a is not NULL and b is not NULL:
+        if (<ad_tensor *>a).code == (<ad_tensor *>b).code:
+            return binary_scalar(op, <Tensor>a, <Tensor>b)
+    elif a is not NULL:
+        number = number_like(y, a)
+        if number is not None:
+            return binary_scalar(op, <Tensor>a, number)
+    elif b is not NULL:
+        number = number_like(x, b)
+        if number is not None:
+            return binary_scalar(op, number, <Tensor>b)
     return binary_general(op, x, y)
 
 

@@ -159,6 +159,11 @@ cdef int put_in(Tensor t, ad_program *p, uint32_t slot) except -1:
     """Note that t stands in that slot of p."""
     cdef Place *place = &t.place
     cdef Place *free_place = NULL
+    if place.program is p or place.program is NULL:
+        place.program = p
+        place.generation = p.generation
+        place.slot = slot
+        return 0
     while place is not NULL:
         if place.program is p:
             free_place = place
@@ -195,7 +200,7 @@ cdef uint32_t emit(ad_program *p, int op, Tensor t, uint32_t a, uint32_t b, uint
 cdef inline int append(ad_program *p, int op, Tensor y, int64_t a, int64_t b, uint64_t seen) except -1:
     """`emit` for the result of an operation of one or two scalars, in its first program."""
     cdef uint32_t slot
-    if y.place.program is not NULL:
+    if y.place.program is not NULL and y.place.program is not p:
         emit(p, op, y, <uint32_t>a, <uint32_t>b, 0, seen)
         return 0
     slot = ad_emit(p, op, y.code, 0, <uint32_t>a, <uint32_t>b, 0, seen, y.value)

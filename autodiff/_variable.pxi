@@ -122,8 +122,8 @@ cdef class VariableCore:
         return apply(row, operands, attrs)
 
 
-cdef inline Tensor read(VariableCore v):
-    """The variable's value, known to every program that records: borrowed by the caller, who must not hand it out."""
+cdef inline int touch(VariableCore v) except -1:
+    """Make the variable's value known to every program that records."""
     cdef Tensor t = v.tensor
     cdef ad_program *p = ad_current
     while p is not NULL:
@@ -131,7 +131,13 @@ cdef inline Tensor read(VariableCore v):
                 and p.code[t.place.slot].seen & p.accessed == p.accessed):
             read_in(v, p)
         p = p.next
-    return t
+    return 0
+
+
+cdef inline Tensor read(VariableCore v):
+    """The variable's value, known to every program that records: for the caller to use, not to hand out."""
+    touch(v)
+    return v.tensor
 
 
 cdef int read_in(VariableCore v, ad_program *p) except -1:
@@ -151,7 +157,11 @@ cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) exce
     if v.tensor.code > AD_F64:
         return 0
     if root < 0:
-        slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
+        if v.tensor.is_array:
+            slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
+        else:
+            append(p, AD_LEAF, v.tensor, 0, 0, bits)
+            slot = p.n - 1
     else:
         slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, 0, 0, bits | p.code[root].seen)
     if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
