@@ -108,16 +108,19 @@ static void give(void *p, int c)
     mine->bytes += bytes_of(c);
 }
 
-/* The header alone, with size checked against overflow: -1 if the shape is not one. */
+/* -1 if the shape is not one.  Dimensions beside one of 0 must not overflow either: then no product of some of them, such as a stride,
+ * ever does. */
 static int64_t size_of_shape(int dtype, int ndim, const int64_t *shape)
 {
-    int64_t size = 1;
+    int64_t size = 1, empty = 0;
     if (ndim < 0 || ndim > AD_MAX_RANK)
         return -1;
-    for (int i = 0; i < ndim; i++)
-        if (shape[i] < 0 || __builtin_mul_overflow(size, shape[i], &size))
+    for (int i = 0; i < ndim; i++) {
+        empty |= shape[i] == 0;
+        if (shape[i] < 0 || (shape[i] && __builtin_mul_overflow(size, shape[i], &size)))
             return -1;
-    return size > (INT64_MAX >> 5) / (int64_t)ad_itemsize(dtype) ? -1 : size;
+    }
+    return size > (INT64_MAX >> 5) / (int64_t)ad_itemsize(dtype) ? -1 : empty ? 0 : size;
 }
 
 static ad_array *header(int dtype, int ndim, const int64_t *shape, size_t data_bytes, int64_t size)
