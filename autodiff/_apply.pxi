@@ -29,7 +29,7 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
         y = new_tensor()
         y.code = ad_ops[op].gives if ad_ops[op].gives >= 0 else code
         if code >= AD_I32 and code <= AD_I64:
-            check_division(op, x)
+            check_integers(op, x)
         if ad_cpu.scalar_forward(op, code, x[0].value, x[1].value, x[2].value, &y.value) != AD_OK:
             raise errors.bad_dtype(op_name(op), DTYPES[code].name, (<object>ROWS[op]).takes)
     if ad_current is not NULL and ad_ops[op].differentiable:
@@ -37,23 +37,22 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
     return y
 
 
-cdef int check_division(int op, const Operand *x) except -1:
-    """An integer divided by zero is an error; a float is inf or nan."""
-    cdef int64_t i
-    cdef bint zero = False
-    cdef const ad_array *b = x[1].value.array
-    if op != AD_OP_floordiv and op != AD_OP_mod:
+cdef int check_integers(int op, const Operand *x) except -1:
+    """Integers divided by zero, or raised to a negative power, are errors; floats are inf, nan or a fraction."""
+    cdef int64_t i, b
+    cdef bint power = op == AD_OP_pow
+    cdef const ad_array *array = x[1].value.array
+    if not (power or op == AD_OP_floordiv or op == AD_OP_mod):
         return 0
-    if not x[1].is_array:
-        zero = (x[1].value.i32 if x[1].code == AD_I32 else x[1].value.i64) == 0
-    elif x[1].code == AD_I32:
-        for i in range(b.size):
-            zero |= (<int32_t *>b.data)[i] == 0
-    else:
-        for i in range(b.size):
-            zero |= (<int64_t *>b.data)[i] == 0
-    if zero:
-        raise errors.DivisionError(f"{op_name(op)}: Integer division by zero; use floats for inf and nan")
+    for i in range(array.size if x[1].is_array else 1):
+        if not x[1].is_array:
+            b = x[1].value.i32 if x[1].code == AD_I32 else x[1].value.i64
+        else:
+            b = (<int32_t *>array.data)[i] if x[1].code == AD_I32 else (<int64_t *>array.data)[i]
+        if power and b < 0:
+            raise errors.InvalidArgumentError("pow: Integers to negative integer powers are not allowed; make the base a float")
+        if not power and b == 0:
+            raise errors.DivisionError(f"{op_name(op)}: Integer division by zero; use floats for inf and nan")
     return 0
 
 
@@ -80,7 +79,7 @@ cdef Tensor elementwise_array(int op, Operand *x, int n):
     cdef int k, status
     cdef int code = x[n - 1].code
     if code >= AD_I32 and code <= AD_I64:
-        check_division(op, x)
+        check_integers(op, x)
     for k in range(n):
         if x[k].is_array:
             arrays[k] = x[k].value.array

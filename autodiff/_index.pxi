@@ -60,6 +60,8 @@ cdef int read_key(const Operand *x, tuple key, View *v) except -1:
             ellipsis = True
         elif item is not None:
             consumed += 1
+    if consumed > rank == 0:
+        raise errors.BadIndexError("index: Attempting to slice scalar input: a tensor of shape () has no axes")
     if consumed > rank:
         raise errors.BadIndexError(f"index: {consumed} indices for a tensor of shape {operand_shape(x)}, which has {rank} axes")
     v.ndim, v.offset = 0, 0

@@ -167,7 +167,9 @@ cdef Tensor packed(object values, int code, int weak, str name):
             if type(value) is Tensor or isinstance(value, VariableCore):
                 weak = to_tensor(value, -1, -1, name).code
                 break
-    parts = [to_tensor(v, code, weak, name) for v in values]
+    parts = [to_tensor(v, -1 if is_tensor(v) else code, weak, name) for v in values]
+    if code >= 0:                               # inside a list tensors are cast; by themselves they are refused
+        parts = [t if (<Tensor>t).code == code else apply(ops.cast, (t,), {"dtype": code}) for t in parts]
     shape = shape_tuple(<Tensor>parts[0])
     for part in parts:
         if shape_tuple(<Tensor>part) != shape:

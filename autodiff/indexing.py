@@ -220,7 +220,7 @@ def _check_range(name, index, size, axis):
     if values.size and (values.min() < 0 or values.max() >= size):
         at = tuple(np.argwhere((values < 0) | (values >= size))[0].tolist())
         raise errors.BadIndexError(
-            f"{name}: indices{list(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}"
+            f"{name}: indices{errors.brackets(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}"
         )
 
 
@@ -230,7 +230,7 @@ def _check_places(name, index, shape):
     if bad.any():
         at = tuple(np.argwhere(bad)[0].tolist())
         raise errors.BadIndexError(
-            f"{name}: indices{list(at) if at else ''} = {values[at].tolist()} does not index into {list(shape)}"
+            f"{name}: indices{errors.brackets(at) if at else ''} = {values[at].tolist()} does not index into {list(shape)}"
         )
 
 

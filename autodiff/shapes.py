@@ -29,6 +29,8 @@ class TensorShape(tuple):
             return tuple.__eq__(self, other)
         if isinstance(other, list):
             return tuple.__eq__(self, tuple(other))
+        if type(other) is int:  # as TensorFlow reads TensorShape(3): one dimension
+            return tuple.__eq__(self, (other,))
         return NotImplemented
 
     def __ne__(self, other):

@@ -1,5 +1,7 @@
 """Variable: a tensor that can be assigned and that tapes watch by themselves."""
 
+import numpy as np
+
 from . import dtypes, errors, ops
 from ._core import VariableCore, convert, inherit_operators, tensor_from_numpy
 from .shapes import TensorShape
@@ -116,9 +118,18 @@ class Variable(VariableCore):
 
     def _assign_at(self, key, value):
         """v[key].assign(value): the part that the key names, which may broadcast."""
-        whole = self._peek().numpy()
+        whole = np.array(self._peek().numpy())
         whole[key] = convert(value, self.dtype, name="assign").numpy()
         return self._set(tensor_from_numpy(whole))
+
+    # ---- reading parts
+    def sparse_read(self, indices, name=None):
+        """The rows named by `indices`."""
+        return ops.gather(self.value(), convert(indices), axis=0, batch_dims=0)
+
+    def gather_nd(self, indices, name=None):
+        """The elements or slices named by the last axis of `indices`."""
+        return ops.gather_nd(self.value(), convert(indices), batch_dims=0)
 
     # ---- sparse updates: elements or slices named by the last axis of `indices`
     def scatter_nd_update(self, indices, updates, name=None):

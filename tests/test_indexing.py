@@ -115,7 +115,7 @@ def test_searchsorted_and_unique():
     "call, error, text",
     [
         (lambda: indexing.gather(V, 3), IndexError, "gather: indices = 3 is not in [0, 3), the size of dimension 0"),
-        (lambda: indexing.gather(V, [[0], [-1]]), IndexError, "gather: indices[1, 0] = -1 is not in [0, 3), the size of dimension 0"),
+        (lambda: indexing.gather(V, [[0], [-1]]), IndexError, "gather: indices[1,0] = -1 is not in [0, 3), the size of dimension 0"),
         (lambda: indexing.gather(V, [0.0]), TypeError, "gather: got float32, takes int32 or int64; cast it first"),
         (lambda: indexing.gather(V, [0], axis=1), ValueError, "gather: axis 1 is out of range for rank 1: expected -1 to 0"),
         (lambda: indexing.gather(1.0, 0), ValueError, "gather: axis 0 is out of range: a scalar has no axes"),
