@@ -42,6 +42,7 @@ cdef class Program:
     cdef int tapes                              # alive
     cdef int entered                            # recording, or paused inside their block
     cdef int swept                              # sweeps under way, whose callbacks may drop the last tape
+    cdef int unlocked                           # those of them that run without the GIL: the instructions must stay where they are
     cdef void *thread                           # where `ad_current` of the recording thread stands
     cdef PyObject **variables                   # as they were first read: n_variables of them, owned
     cdef int n_variables, room

@@ -164,11 +164,13 @@ cdef list sweep_fast(GradientTape tape, const Ends *ends, list seeds):
             if ends.targets[k] >= 0:
                 seed_adjoint(&s, ends.targets[k], None if seeds is None else seeds[k])
         while True:
-            if p.largest < NOGIL_SIZE:
-                end = ad_reverse(&s)
+            if p.largest < NOGIL_SIZE or (program.entered and program.thread is not <void *>&ad_current):
+                end = ad_reverse(&s)            # short, or another thread may append to the program meanwhile
             else:
+                program.unlocked += 1
                 with nogil:
                     end = ad_reverse(&s)
+                program.unlocked -= 1
             if end == AD_SWEEP_DONE:
                 break
             if end == AD_SWEEP_FAILED:

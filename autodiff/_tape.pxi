@@ -55,6 +55,8 @@ cdef class GradientTape:
         if self.program is None:
             forget_variables(self)
             join(self)
+        elif self.program.unlocked:
+            raise errors.TapeError("GradientTape: another thread computes a gradient of this tape; enter it again afterwards")
         enter(self)
         return self
 

@@ -42,7 +42,7 @@ def exact_partial(row, k, point):
 
 
 def test_every_elementwise_row_has_a_reference_or_is_a_mask():
-    assert [r.name for r in ROWS if r.name not in REFERENCE and r.gives != "bool" and r.value is None] == ["where"]
+    assert [r.name for r in ROWS if r.name not in REFERENCE and r.gives != "bool" and r.value is None] == ["where", "nextafter"]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -99,6 +99,11 @@ def moderate(row, n=14):
         columns = [rng.uniform(0.2, 20, n)]
     if row.name == "clip_by_value":
         columns[1], columns[2] = np.full(n, -1.0), np.full(n, 1.5)
+    if row.name == "polygamma":
+        columns = [np.arange(n) % 3.0, rng.uniform(0.5, 9, n)]
+    if row.name == "logsubexp":
+        columns.sort(key=lambda c: -c.sum())
+        columns = [np.maximum(*columns) + 0.1, np.minimum(*columns)]
     return tuple(columns)
 
 
@@ -136,6 +141,8 @@ def test_second_derivatives_agree_with_differences_of_the_first(row):
     second = outer.gradient(total, ts, unconnected_gradients="zero")
     h = 1e-5
     for k, got in enumerate(second):
+        if row.d[k] is None:
+            continue
         moved = [[x + s * h * (j == k) for j, x in enumerate(xs)] for s in (1, -1)]
         up, down = (sum(w * (0 if g is None else g) for g, w in zip(gradients(row, m), ws)) for m in moved)
         expected = (up - down) / (2 * h)
@@ -210,7 +217,8 @@ def test_a_row_takes_scalars_empty_arrays_and_arrays_alike(row):
     if row.d is not None and dtype == "float64":
         for big, *small in zip(gradients(row, xs), *[gradients(row, [a[i] for a in xs]) for i in range(3)]):
             for i, g in enumerate(small):
-                assert (g is None) == (big is None) and (g is None or g == big[i])
+                assert (g is None) == (big is None)
+                np.testing.assert_array_equal(g, None if big is None else big[i])
 
 
 @pytest.mark.parametrize("row", [r for r in SMOOTH if r.arity == 2 and r.name != "acosh"], ids=name_of)
@@ -252,5 +260,5 @@ def test_blocks_and_remainders_give_the_same_bits(size):
 
 def test_a_row_is_a_name_in_the_table_once():
     assert len({r.code for r in ops.ROWS.values() if r.code is not None}) == sum(r.code is not None for r in ops.ROWS.values())
-    with pytest.raises(TypeError, match="has a second name, twin"):
+    with pytest.raises(TypeError, match="second name"):
         _op.number_rows({"exp": ops.exp, "twin": ops.exp})

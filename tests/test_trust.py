@@ -130,6 +130,28 @@ def test_a_tape_left_in_another_thread_does_not_record_there():
     assert float(y) == 4.0 and float(z) == 8.0
 
 
+def test_one_persistent_tape_is_asked_by_many_threads_while_it_records():
+    x = ad.Variable(np.linspace(0.0, 1.0, 40_000))
+    wrong = []
+    with ad.GradientTape(persistent=True) as tape:
+        y = ad.reduce_sum(ad.exp(x))
+
+        def ask():
+            for _ in range(20):
+                if not np.array_equal(tape.gradient(y, x).numpy(), np.asarray(ad.exp(x))):
+                    wrong.append(1)
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for t in threads:
+            t.start()
+        s = y
+        for _ in range(20_000):
+            s = s * 1.0001
+        for t in threads:
+            t.join()
+    assert not wrong and float(tape.gradient(s, x)[0]) > 1.0
+
+
 def test_what_another_thread_computes_is_not_recorded():
     x, results = ad.Variable(2.0), []
     with ad.GradientTape() as tape:
@@ -269,7 +291,7 @@ def test_a_loop_grows_no_memory(name):
         step(x, v)
     gc.collect()
     before = resident()
-    for _ in range(10_000):
+    for _ in range(1_000_000):
         step(x, v)
     gc.collect()
     assert resident() - before < 1_000_000
