@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -23,6 +24,10 @@ def generator():
 
 
 def pytest_configure(config):
+    # `make test &` in a script leaves SIGINT ignored, and so do our child processes: a test of KeyboardInterrupt would then
+    # record until the memory is full.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         import autodiff
     except Exception:  # every test that needs it says why, in full
