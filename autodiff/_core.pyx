@@ -5,8 +5,8 @@
 What happens on `a * b`: `binary` (_operators.pxi) makes tensors of both sides, computes the value, and, if the thread has a
 current program, appends an instruction to it (_program.pxi); arrays and other rows go through `elementwise` and `structural`
 (_apply.pxi).  Nothing but the result is a Python object.  `tape.gradient` (_tape.pxi) seeds adjoints and runs the reverse
-sweep (_sweep.pxi): in C where nobody records the gradient itself (csrc/program.c), by the table's rules on tensors where
-somebody does.
+sweep: in C where nobody records the gradient itself (_sweep.pxi, csrc/program.c), by the table's rules on tensors where
+somebody does (_rules.pxi).
 """
 
 import warnings
@@ -17,6 +17,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_AsDouble, PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
@@ -42,4 +43,5 @@ include "_index.pxi"
 include "_variable.pxi"
 include "_tape.pxi"
 include "_sweep.pxi"
+include "_rules.pxi"
 include "_front.pxi"

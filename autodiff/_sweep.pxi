@@ -58,6 +58,40 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
     return results
 
 
+cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
+    """What `sweep` comes to for one target, a few sources, scalars only, and nobody recording; None: take the long way.  Half
+    the time of a small gradient goes into getting ready for the rest."""
+    cdef ad_program *p = tape.program.p
+    cdef int64_t slots[8]
+    cdef int64_t top = slot_in(target, p)
+    cdef Py_ssize_t n = len(sources), k
+    cdef ad_sweep s
+    cdef list results
+    if p.arrays or p.recording or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
+        return None
+    s.to = top
+    for k in range(n):
+        source = sources[k]
+        if not is_tensor(source):
+            return None
+        slots[k] = source_slot(tape, source)
+        if slots[k] < 0 or slots[k] > top:
+            return None
+        if slots[k] < s.to:
+            s.to = slots[k]
+    s.program, s.base, s.at, s.top, s.bit, s.n_keep = p, tape.start, top, top, tape.bit, 0
+    s.adj = take_adjoints(top - tape.start + 1)
+    s.adj[top - s.base] = value_of(1.0, target.code)
+    results = PyList_New(n) if ad_reverse(&s) == AD_SWEEP_DONE else None
+    if results is not None:
+        for k in range(n):
+            share = None if s.adj[slots[k] - s.base].bits == AD_EMPTY else scalar(p.code[slots[k]].dtype, s.adj[slots[k] - s.base])
+            Py_INCREF(share)
+            PyList_SET_ITEM(results, k, share)
+    give_adjoints(s.adj)
+    return results
+
+
 cdef int find_ends(GradientTape tape, list targets, object only, list sources, Ends *ends) except -1:
     cdef const ad_program *p = tape.program.p
     cdef int64_t slot
@@ -276,185 +310,3 @@ cdef int step_in_python(Program program, ad_sweep *s) except -1:
                 share = fit(p, r, <Tensor>shares[k], i)
                 add_share(s, r, share)
     return 0
-
-
-# ------------------------------------------------------------------------------------------------------------ rule by rule
-cdef Tensor tensor_at(ad_program *p, int64_t slot):
-    """The value in a slot, as a tensor that stands there."""
-    cdef const ad_instruction *at = &p.code[slot]
-    cdef Tensor t = tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value)
-    t.place.program, t.place.generation, t.place.slot = p, p.generation, <uint32_t>slot
-    return t
-
-
-cdef Tensor zero_at(ad_program *p, int64_t slot):
-    return filled(p.code[slot].dtype, tensor_at(p, slot), 0.0)
-
-
-cdef list result_slots(const ad_program *p, int64_t call):
-    """The results of a call follow it directly."""
-    slots = []
-    cdef int64_t r = call + 1
-    while r < p.n and p.code[r].op == AD_RESULT and p.code[r].a == call:
-        slots.append(r)
-        r += 1
-    return slots
-
-
-cdef list call_back(Program program, int64_t call, list dys):
-    """The gradients that a custom_gradient's function gives, one per operand or None."""
-    cdef const int64_t *attr = ad_attributes(program.p, &program.p.code[call])
-    return list(program.calls[attr[0]](*dys))
-
-
-cdef dict attributes_at(const ad_program *p, int64_t slot, object row):
-    cdef const int64_t *words = ad_attributes(p, &p.code[slot])
-    cdef int64_t k
-    attrs = {}
-    for name in row.attrs:
-        if name in TUPLES:
-            attrs[name] = tuple([words[1 + k] for k in range(words[0])])
-            words += 1 + words[0]
-        else:
-            attrs[name] = words[0]
-            words += 1
-    return attrs
-
-
-cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
-    """Each operand's share of the gradient by the row's rule; None where the tape does not follow it or there is none."""
-    cdef ad_program *p = program.p
-    cdef int n = ad_operand_count(p, &p.code[slot]), k
-    row = ROWS[p.code[slot].op]
-    followed = [p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 for k in range(n)]
-    operands = [tensor_at(p, ad_operand(p, &p.code[slot], k)) for k in range(n)]
-    y = tensor_at(p, slot)
-    attrs = attributes_at(p, slot, row)
-    if row.d is not None:
-        product = ops.select if row.selects else ops.scale
-        return [elementwise_share(row.d[k], product, g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
-    if row.vjp is None:
-        return [None] * n
-    if row.arity is None:
-        return [row.vjp[0](k, g, *operands, y, **attrs) if followed[k] else None for k in range(n)]
-    return [row.vjp[k](g, *operands, y, **attrs) if followed[k] and row.vjp[k] is not None else None for k in range(n)]
-
-
-cdef object elementwise_share(object derivative, object product, Tensor g, list operands, object y, Tensor x):
-    """g times the local derivative, 0 where g is 0, summed over what was broadcast."""
-    if derivative is None:
-        return None
-    d = derivative(*operands, y)
-    if isinstance(d, (int, float)):
-        share = g if d == 1 else -g if d == -1 else g * float(d)
-    else:
-        if (<Tensor>d).code != g.code:          # where(a > b, 1, 0): numbers among themselves are integers
-            d = apply(ops.cast, (d,), {"dtype": g.code})
-        share = product(g, d)
-    if shape_tuple(<Tensor>share) != shape_tuple(x):
-        share = ops.sum_to(share, shape=shape_tuple(x))
-    return share
-
-
-cdef Tensor fit(ad_program *p, int64_t slot, Tensor share, int64_t source):
-    """A share in the dtype of the slot it goes to; its shape must be right already."""
-    if share.code != p.code[slot].dtype:
-        share = apply(ops.cast, (share,), {"dtype": p.code[slot].dtype})
-    if shape_tuple(share) != shape_tuple(tensor_at(p, slot)):
-        name = "custom_gradient" if p.code[source].op == AD_CALL else op_name(p.code[source].op)
-        raise errors.ShapeError(f"{name}: the gradient function returned shape {shape_tuple(share)} for an input of shape "
-                                f"{shape_tuple(tensor_at(p, slot))}: expected the same shape")
-    return share
-
-
-cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
-    """The sweep as operations on tensors, which the tapes that follow the target record."""
-    cdef Program program = tape.program
-    cdef ad_program *p = program.p
-    cdef int64_t i, r
-    cdef int k
-    cdef dict adj = {}
-    program.swept += 1
-    try:
-        keep = {ends.sources[k] for k in range(ends.n_sources)}
-        for k in range(ends.n_targets):
-            if ends.targets[k] >= 0:
-                seed = filled(p.code[ends.targets[k]].dtype, tensor_at(p, ends.targets[k]), 1.0) if seeds is None else seeds[k]
-                add_to(adj, ends.targets[k], seed)
-        for i in range(ends.top, ends.lowest - 1, -1):
-            if i not in adj or p.code[i].op == AD_LEAF:
-                continue
-            if p.code[i].op == AD_RESULT:
-                adj.setdefault(<int64_t>p.code[i].a, True)
-                continue
-            if p.code[i].op == AD_ALIAS:
-                if p.code[p.code[i].a].seen & tape.bit:
-                    add_to(adj, p.code[i].a, adj[i])
-                continue
-            if p.code[i].op == AD_CALL:
-                dys = [adj[r] if r in adj else zero_at(p, r) for r in result_slots(p, i)]
-                shares = call_back(program, i, dys)
-            else:
-                shares = rule_shares(program, i, tape.bit, adj[i])
-            for k in range(len(shares)):
-                if shares[k] is not None:
-                    r = ad_operand(p, &p.code[i], k)
-                    if p.code[r].seen & tape.bit:
-                        add_to(adj, r, fit(p, r, <Tensor>shares[k], i))
-            if i not in keep:
-                adj.pop(i)
-        return [adj.get(ends.sources[k]) for k in range(ends.n_sources)]
-    finally:
-        program.swept -= 1
-        give_back(program)
-
-
-cdef int add_to(dict adj, int64_t slot, object share) except -1:
-    have = adj.get(slot)
-    adj[slot] = share if have is None else apply(ops.add, (have, share), {})
-    return 0
-
-
-# ----------------------------------------------------------------------------------------------------------------- for why
-cdef dict story(GradientTape tape, object target, object source):
-    """What is known of the way from source to target; tape.explain puts it into a sentence."""
-    cdef const ad_program *p
-    cdef int64_t slot, from_slot, i
-    facts = {"program": tape.program is not None}
-    for name, value in (("target", target), ("source", source)):
-        if not is_tensor(value):
-            facts[name] = f"is no tensor but {errors.shorten(value)}: nothing can follow it."
-        elif not value.dtype.is_floating:
-            facts[name] = f"has dtype {value.dtype.name}: only floating tensors have gradients."
-    if tape.program is None or "target" in facts or "source" in facts:
-        return facts
-    facts["variable"] = is_variable(source)
-    facts["trainable"] = facts["variable"] and source.trainable
-    p = tape.program.p
-    t = target if type(target) is Tensor else (<VariableCore>target).root
-    s = source if type(source) is Tensor else (<VariableCore>source).root
-    slot = slot_in(<Tensor>t, p)
-    facts["target_known"] = slot >= 0
-    facts["target_seen"] = slot >= 0 and p.code[slot].seen & tape.bit != 0
-    from_slot = source_slot(tape, source)
-    facts["source_known"] = slot_in(<Tensor>s, p) >= 0
-    facts["source_seen"] = from_slot >= 0
-    facts["connected"] = facts["target_seen"] and facts["source_seen"] and reaches(p, slot, from_slot)
-    # A read of a variable, or the result of the operation that an instruction stands for, that was handed out.
-    facts["lost"] = ["a variable" if p.code[i].op >= AD_LEAF else op_name(p.code[i].op)
-                     for i in range(tape.start, p.n) if p.code[i].flags & AD_LOST and p.code[i].seen & tape.bit]
-    return facts
-
-
-cdef bint reaches(const ad_program *p, int64_t top, int64_t bottom) except -1:
-    """Is there a way from slot `bottom` to slot `top`?"""
-    cdef int64_t i
-    cdef int k
-    if bottom > top:
-        return False
-    needed = {top}
-    for i in range(top, bottom, -1):
-        if i in needed:
-            for k in range(ad_operand_count(p, &p.code[i])):
-                needed.add(<int64_t>ad_operand(p, &p.code[i], k))
-    return bottom in needed

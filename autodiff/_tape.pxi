@@ -130,6 +130,13 @@ cdef class GradientTape:
         cdef bint zeros = zeros_wanted(unconnected_gradients)
         if self.program is None:
             raise errors.TapeError(errors.TAPE_USED_UP if self.used else errors.TAPE_NEVER_ENTERED)
+        if type(target) is Tensor and type(sources) is list and output_gradients is None and not zeros and not self.entered:
+            results = sweep_scalars(self, <Tensor>target, <list>sources)
+            if results is not None:
+                if not self.persistent:
+                    self.used = True
+                    forget(self)
+                return results
         targets = target if is_tensor(target) else targets_of(target)
         if type(sources) is list and not nested(<list>sources):
             flat = <list>sources
