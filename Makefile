@@ -55,6 +55,8 @@ check:
 	  { echo "autodiff: Python.h is missing. Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel" >&2; exit 1; }
 	@command -v cc > /dev/null || \
 	  { echo "autodiff: no C compiler (cc). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc" >&2; exit 1; }
+	@echo '#include <stdlib.h>' | cc -E - > /dev/null 2>&1 || \
+	  { echo "autodiff: cc finds no stdlib.h. Debian, Ubuntu: apt install libc6-dev; Fedora: dnf install glibc-devel" >&2; exit 1; }
 
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
 # tested with the ordinary core only: its tests run pip and compilers, not ours.  Pytest must leave the sanitizers what they

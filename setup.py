@@ -61,7 +61,11 @@ class Build(build_ext):
     def require_compiler(self):
         cc = self.compiler.compiler_so[0]
         if shutil.which(cc) is None:
-            sys.exit(f"autodiff: no C compiler ({cc}). Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc")
+            sys.exit(f"autodiff: no C compiler ({cc}). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc")
+        command = [*self.compiler.compiler_so, "-E", "-"]
+        if subprocess.run(command, input=b"#include <stdlib.h>", capture_output=True).returncode:
+            sys.exit(f"autodiff: the C compiler ({cc}) finds no stdlib.h. Debian, Ubuntu: apt install libc6-dev; "
+                     "Fedora: dnf install glibc-devel")  # fmt: skip
         header = os.path.join(sysconfig.get_path("include"), "Python.h")
         if not os.path.exists(header):
             sys.exit(f"autodiff: {header} is missing. Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel")

@@ -144,11 +144,15 @@ def test_a_build_compiles_what_an_edit_has_outdated(unpacked):
     assert {"table", "elementwise_baseline"} <= changed and "memory" not in changed
 
 
-def test_a_missing_compiler_is_said_in_one_line():
+@pytest.mark.parametrize("cc, said", [
+    ("no-such-cc", "no C compiler (no-such-cc). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc"),
+    ("cc -nostdinc", "the C compiler (cc) finds no stdlib.h. Debian, Ubuntu: apt install libc6-dev; Fedora: dnf install glibc-devel"),
+])  # fmt: skip
+def test_what_a_build_lacks_is_said_in_one_line(cc, said):
     done = subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=ROOT,
-                          env={**os.environ, "CC": "no-such-cc"}, capture_output=True, text=True)  # fmt: skip
+                          env={**os.environ, "CC": cc}, capture_output=True, text=True)  # fmt: skip
     assert done.returncode != 0
-    assert done.stderr == "autodiff: no C compiler (no-such-cc). Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc\n"
+    assert done.stderr == f"autodiff: {said}\n"
 
 
 def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
