@@ -9,6 +9,19 @@ from . import errors
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
 
+
+def distance(*parts):
+    """x less a number that is no double, given as parts of which float32 holds all but the last: exact but for the last rounding."""
+    def of(x):
+        for part in parts:
+            x = x - part
+        return x
+    return of
+
+
+ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16)        # 1/e, the root of entr'
+SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16)      # the root of silu', 1 + r + exp(r) = 0
+
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
 add        = row(d=(lambda a, b, y: 1, lambda a, b, y: 1),        takes=NUMBERS, linear=(0, 1), numpy="add",                  doc="a + b")
@@ -21,16 +34,16 @@ neg        = row(d=lambda x, y: -1,                               takes=NUMBERS,
 abs        = row(d=lambda x, y: sign(x),                          takes=NUMBERS,                numpy="abs absolute fabs",    selects=True, doc="|x|; derivative 0 at 0")
 sign       = row(d=lambda x, y: 0,                                takes=NUMBERS,                numpy="sign",                 doc="-1, 0 or 1")
 square     = row(d=lambda x, y: 2 * x,                            takes=NUMBERS,                numpy="square",               doc="x * x")
-squared_difference = row(d=(lambda a, b, y: 2 * (a - b), lambda a, b, y: 2 * (b - a)), takes=NUMBERS,                         doc="(a - b) squared")
+squared_difference = row(d=(lambda a, b, y: 2 * (a - b), lambda a, b, y: 2 * (b - a)), takes=NUMBERS, ulp=2, doc="(a - b) squared")
 reciprocal = row(d=lambda x, y: -y * y,                                                         numpy="reciprocal",           doc="1 / x")
 sqrt       = row(d=lambda x, y: 0.5 / y,                          on=NON_NEGATIVE,              numpy="sqrt",                 doc="square root")
-rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,                                                doc="1 / sqrt(x)")
+rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,        ulp=2,                                         doc="1 / sqrt(x)")
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
 hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
 over_hypot = row(d=(lambda a, b, y: divide_no_nan(square(over_hypot(b, a)), hypot(a, b)),
                     lambda a, b, y: -divide_no_nan(y * over_hypot(b, a), hypot(a, b))), ulp=3, d_ulp=12,                     doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, b * pow(a, b - 1)),
-                    lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
+                    lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, d_ulp=400, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
 scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
 select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
@@ -49,15 +62,14 @@ expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            
 # and the gradient would be 0 where it is 1; nan says that it is not known.
 log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, numpy="log",   doc="natural logarithm")
 log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), on=POSITIVE,        ulp=1, numpy="log2",  doc="logarithm to base 2")
-log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=1, numpy="log10", doc="logarithm to base 10")
+log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=2, numpy="log10", doc="logarithm to base 10")
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
-logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: -1 / expm1(a - b)), ulp=None, doc="log(exp(a) - exp(b)) for a > b, no overflow")
+logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=400, doc="log(exp(a) - exp(b)) for a > b, no overflow")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
-entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * (x - 0.36787944117144233 + 1.2428753672788363e-17)), -1 - log(x)),
-                 on=NON_NEGATIVE, ulp=2, doc="-x * log(x), 0 at 0; its derivative's root, 1/e, is no double: hence two parts")
+entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
 sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=3,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
@@ -93,21 +105,21 @@ erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=RE
 exp_minus_square = row(d=lambda x, y: -2 * x * y,           on=REAL,            ulp=2,                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=6,                doc="distribution function of the normal distribution")
 normal_pdf = row(d=lambda x, y: -x * y,                     on=REAL,            ulp=3,                doc="density of the normal distribution")
-lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=None,             doc="log|gamma(x)|")
-digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=None,             doc="derivative of lgamma")
-polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=None,    doc="derivative of order a, a whole number, of digamma at b")
+lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
+digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
+polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")
 
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
 relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        selects=True, doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
 leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, doc="x where positive, else exp(x) - 1")
-selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: sigmoid(x) * (1 + x * sigmoid(-x)),                             ulp=3, doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + x * normal_pdf(x),                                    ulp=6, doc="x * ndtr(x)")
-gelu_tanh  = row(d=lambda x, y: gelu_gate(x) * (1 + x * gelu_gate(-x) * (1.5957691216057308 + 0.21406444881780074 * x * x)), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
-gelu_gate  = row(d=lambda x, y: y * gelu_gate(-x) * (1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
-mish       = row(d=lambda x, y: tanh(softplus(x)) + x * sech2(softplus(x)) * sigmoid(x),        ulp=4, doc="x * tanh(softplus(x))")
+selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
+silu       = row(d=lambda x, y: sigmoid(x) * where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0))))), ulp=3, d_ulp=6, doc="x * sigmoid(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=6, doc="x * ndtr(x)")
+gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.

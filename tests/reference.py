@@ -25,6 +25,11 @@ def _round(x):
     return mp.nint(x)
 
 
+def _erfc(x):
+    """mpmath's fails where the logarithm of the result needs a double."""
+    return mp.erfc(x) if abs(x) < 1e6 else mp.mpf(0 if x > 0 else 2)
+
+
 def _gelu_gate(x):
     return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
 
@@ -47,14 +52,14 @@ REFERENCE = {
     "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,
     "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
     "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
-    "erf": mp.erf, "erfc": mp.erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
-    "ndtr": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "erf": mp.erf, "erfc": _erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
+    "ndtr": lambda x: _erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
     "polygamma": lambda n, x: mp.psi(int(n), x),
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),
     "selu": lambda x: mp.mpf("1.0507009873554804934193349852946") * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
-    "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * _erfc(-x / mp.sqrt(2)) / 2,
     "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x), "mish": lambda x: x * mp.tanh(_softplus(x)),
     "divide_no_nan": lambda a, b: a / b if b else mp.mpf(0), "reciprocal_no_nan": lambda x: 1 / x if x else mp.mpf(0),
     "multiply_no_nan": lambda a, b: a * b, "xdivy": lambda a, b: a / b if a else mp.mpf(0),
@@ -90,6 +95,8 @@ def operands(row, n, dtype, seed=0):
     """A tuple of arrays, one per operand, paired from points of every kind."""
     rng = np.random.default_rng([seed, *row.name.encode()])
     columns = [points(interval, n, dtype, rng) for interval in row.on]
+    if row.name == "polygamma":     # an order is a whole number
+        columns[0] = rng.integers(1, 5, columns[0].size).astype(dtype)
     size = min(c.size for c in columns)
     return tuple(rng.permutation(c)[:size] for c in columns)
 
@@ -102,5 +109,47 @@ def ulps(got, exact, dtype):
         return 0.0 if math.isinf(got) and (got > 0) == (exact > 0) else math.inf
     if not math.isfinite(got):
         return math.inf
+    if mp.mag(exact) < -5000:
+        exact = mp.mpf(0)           # an exponent beyond a double's is beyond mpmath's conversions too
     exponent = max(mp.frexp(exact)[1] if exact else -10**6, info.minexp + 1)
     return float(abs(mp.mpf(float(got)) - exact) / mp.ldexp(1, int(exponent) - info.nmant - 1))
+
+
+# Sums that have a root where no operand has one are accurate to ulps of their largest term, not of themselves.
+TERM_OF_VALUE = {"logaddexp": lambda a, b: max(abs(a), abs(b), mp.ln2), "logsubexp": lambda a, b: abs(a) + 1}
+TERM_OF_VALUE["digamma"] = lambda x: mp.mpf(0) if x > 0 else max(abs(mp.pi * mp.cot(mp.pi * x)), abs(mp.digamma(1 - x)))
+
+
+def error(got, exact, point, dtype, term=None):
+    """`ulps`, but counted in those of the larger of `exact` and term(*point)."""
+    off = ulps(got, exact, dtype)
+    if term is None or off <= 1 or not math.isfinite(off):
+        return off
+    with mp.workprec(PRECISION):
+        size = term(*map(mp.mpf, map(float, point)))
+        return float(off * min(1, abs(exact) / size)) if size else off
+
+
+SLOW = {"lgamma", "digamma", "polygamma"}
+
+
+def bits(xs):
+    """Precision at which 1 + exp(-exp(x)) and the like still see x."""
+    return 1300 if any(abs(x) > 8 for x in xs) else 300 + sum(abs(mp.mag(x)) for x in xs if x)
+
+
+def exact_value(row, point):
+    xs = [mp.mpf(float(x)) for x in point]
+    with mp.workprec(400 if row.name in SLOW else bits(xs)):
+        return REFERENCE[row.name](*xs)
+
+
+def usable(row, point):
+    """False where mpmath has no answer in time: quotients and exponents of a thousand digits, poles by the million."""
+    if row.name in SLOW:
+        return point[-1] > -500 and not (point[-1] <= 0 and point[-1] == math.floor(point[-1]))
+    if row.name == "logsubexp":
+        return point[0] > point[1]
+    if row.name in ("floordiv", "mod"):
+        return point[1] != 0 and 1e-12 < abs(float(point[0]) / float(point[1])) < 1e12
+    return row.name != "pow" or abs(float(point[1]) * math.log(float(point[0]))) < 2000

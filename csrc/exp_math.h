@@ -1,0 +1,270 @@
+/* Exponentials and logarithms in float64, and what is made of them.  Included by scalar_math.h.
+ * Branch-free, so that the compiler may use vectors: a condition selects between numbers, never between ways. */
+#ifndef AD_EXP_MATH_H
+#define AD_EXP_MATH_H
+
+AD_INLINE uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
+AD_INLINE double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
+
+#define AD_INF ((double)INFINITY)
+#define AD_NAN ((double)NAN)
+#define AD_MAGIC 0x1.8p52                                   /* x + MAGIC - MAGIC rounds |x| < 2^51 to a whole number */
+#define AD_LN2_HI 0x1.62e42fefa3800p-1                      /* 42 bits: whole numbers of 11 bits times this are exact */
+#define AD_LN2_LO 0x1.ef35793c76730p-45
+
+/* a * b as a sum of two numbers, exactly (Dekker 1971), for |a|, |b| < 2^500. */
+typedef struct { double high, low; } ad_pair;
+AD_INLINE ad_pair ad_two_product(double a, double b)
+{
+    const double h = a * b;
+#ifdef AD_TARGET_FMA
+    return (ad_pair){h, AD_FMA(a, b, -h)};
+#else
+    const double s = 134217729.0 * a, t = 134217729.0 * b, a1 = s - (s - a), b1 = t - (t - b), a2 = a - a1, b2 = b - b1;
+    return (ad_pair){h, ((a1 * b1 - h) + a1 * b2 + a2 * b1) + a2 * b2};
+#endif
+}
+
+/* a + b likewise (Knuth). */
+AD_INLINE ad_pair ad_two_sum(double a, double b)
+{
+    const double h = a + b, t = h - a;
+    return (ad_pair){h, (a - (h - t)) + (b - t)};
+}
+
+/* ------------------------------------------------------------------------------------------------- exponentials */
+/* x = k ln2 + r.  `shift`: x * log2(e) + MAGIC, whose lowest bits are k. */
+typedef struct { double r, k, shift; } ad_reduced;
+AD_INLINE ad_reduced ad_reduce(double x)
+{
+    const double shift = AD_FMA(x, 0x1.71547652b82fep+0, AD_MAGIC), k = shift - AD_MAGIC;
+    return (ad_reduced){AD_FMA(-k, AD_LN2_LO, AD_FMA(-k, AD_LN2_HI, x)), k, shift};
+}
+
+/* exp(r) - 1 - r for |r| <= ln(2)/2: r^2/2 and a minimax polynomial for the rest, off by 0.0005 ULP of exp(r).
+ * (Taylor's series of the same degree is off by 0.02, and by 50 with one term less than twelve.) */
+AD_INLINE double ad_exp_tail(double r)
+{
+    const double r2 = r * r, r4 = r2 * r2;
+    const double p0 = AD_FMA(0x1.555555555555ap-5, r, 0x1.555555555555bp-3), p1 = AD_FMA(0x1.6c16c16c14148p-10, r, 0x1.111111110ebfbp-7);
+    const double p2 = AD_FMA(0x1.a01a01b2012fdp-16, r, 0x1.a01a01b3a498dp-13), p3 = AD_FMA(0x1.27e4c2ba37dbcp-22, r, 0x1.71ddefc32947ap-19);
+    const double p4 = AD_FMA(0x1.1f99c983a3fccp-29, r, 0x1.af6c8565807d3p-26);
+    const double q = AD_FMA(AD_FMA(p4, r4, AD_FMA(p3, r2, p2)), r4, AD_FMA(p1, r2, p0));
+    return AD_FMA(r * q, r2, 0.5 * r2);
+}
+
+/* exp on all of R, 1 ULP.  A power of two is multiplied by adding to the exponent; where the result is subnormal, 128 more is
+ * added and taken off again by a multiplication, which rounds. */
+AD_INLINE double ad_exp(double x)
+{
+    const ad_reduced a = ad_reduce(x < -746 ? -746 : x);
+    const double p = 1 + (a.r + ad_exp_tail(a.r));
+    const int tiny = x < -700;
+    const double y = ad_from_bits(ad_bits(p) + (ad_bits(a.shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+    return x <= 0x1.62e42fefa39efp+9 ? y : x * 0x1p1023;    /* inf, and NaN of NaN */
+}
+
+/* m exp(x) for x <= 0 and |m| < 2^60, rounded once even where the result is subnormal: x exp(x) has digits where exp(x) has
+ * lost them. */
+AD_INLINE double ad_exp_times(double x, double m)
+{
+    const ad_reduced a = ad_reduce(x < -820 ? -820 : x);
+    const double p = 1 + (a.r + ad_exp_tail(a.r));
+    return p * m * ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-512;
+}
+
+/* exp(x) - 1 on all of R, 2 ULP: 2^k (exp(r) - 1) + (2^k - 1), whose parts never cancel.  Halved on the way, since 2^1024 is
+ * too large; -0 stays -0. */
+AD_INLINE double ad_expm1(double x)
+{
+    const ad_reduced a = ad_reduce(x < -40 ? -40 : x > 710 ? 710 : x);      /* -1 + 4e-18 is -1 */
+    const double s = ad_from_bits((ad_bits(a.shift) + 1022) << 52), p = a.r + ad_exp_tail(a.r);
+    const double y = 2 * AD_FMA(s, p, s - 0.5);
+    return a.k == 0 ? (x == 0 ? x : p) : x != x ? x : y;
+}
+
+/* ------------------------------------------------------------------------------------------------- logarithms */
+/* x = 2^k m with m in [sqrt(1/2), sqrt(2)). */
+typedef struct { double k, m; } ad_parts;
+AD_INLINE ad_parts ad_split(double x)
+{
+    const int tiny = x < 0x1p-1022;
+    const uint64_t u = ad_bits(tiny ? x * 0x1p54 : x);
+    const uint64_t biased = (u - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;      /* k + 1023 */
+    const double k = ad_from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023);
+    return (ad_parts){tiny ? k - 54 : k, ad_from_bits(u - (biased << 52) + 0x3ff0000000000000)};
+}
+
+/* log(1 + f) + k ln2 + c for f in [sqrt(1/2) - 1, sqrt(2) - 1): with s = f/(2 + f), log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)).
+ * The method and the coefficients of R are those of fdlibm's e_log.c (Sun Microsystems, 1993; error of R below 2^-58.45). */
+AD_INLINE double ad_log_parts(double f, double k, double c)
+{
+    const double s = f / (2 + f), z = s * s, w = z * z, half = 0.5 * f * f;
+    const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
+    const double t2 = z * AD_FMA(w, AD_FMA(w, AD_FMA(w, 1.479819860511658591e-01, 1.818357216161805012e-01),
+                                           2.857142874366239149e-01), 6.666666666666735130e-01);
+    return k * AD_LN2_HI - ((half - (s * (half + (t1 + t2)) + (k * AD_LN2_LO + c))) - f);
+}
+
+/* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
+AD_INLINE double ad_log(double x)
+{
+    const ad_parts a = ad_split(x);
+    const double y = ad_log_parts(a.m - 1, a.k, 0);
+    return x > 0 ? (x < AD_INF ? y : x) : x == 0 ? -AD_INF : AD_NAN;
+}
+
+/* log(1 + x) on (-1, inf), 1 ULP: the logarithm of u = 1 + x, plus what u lost by rounding over u. */
+AD_INLINE double ad_log1p(double x)
+{
+    const double u = 1 + x, lost = x < 1 ? x - (u - 1) : 1 - (u - x);       /* exact (Dekker 1971) */
+    const ad_parts a = ad_split(u);
+    const int near = x > -0.29289321881345254 && x < 0.41421356237309503;   /* nothing to reduce: f is x itself */
+    const double c = near ? 0 : lost / u;
+    const double y = ad_log_parts(near ? x : a.m - 1, near ? 0 : a.k, c);
+    return x > -1 ? (x < AD_INF ? (x == 0 ? x : y) : x) : x == -1 ? -AD_INF : AD_NAN;
+}
+
+/* log(1 + e) for e in [0, 1]: log1p without its cases.  Above sqrt(2) - 1 half of 1 + e is reduced, 1 + (e - 1)/2. */
+AD_INLINE double ad_log1p_unit(double e)
+{
+    const int far = e > 0.41421356237309503;
+    return ad_log_parts(far ? 0.5 * (e - 1) : e, far ? 1 : 0, 0);
+}
+
+/* log(1 - exp(x)) for x <= 0; nan above.  Maechler, "Accurately computing log(1 - exp(-|a|))" (2012), eq. 7. */
+AD_INLINE double ad_log1mexp(double x)
+{
+    return x > -0.6931471805599453 ? ad_log(-ad_expm1(x)) : ad_log1p(-ad_exp(x));
+}
+
+/* ------------------------------------------------------------------------------------------------- logistic, hyperbolic */
+/* log(1 + exp(x)) on all of R, 2 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
+ * argument in [0, 1].  softplus(-inf) = 0, softplus(inf) = inf, NaN stays NaN.  Maechler (2012), eq. 10; his cut-offs only
+ * save time, and branches cost us SIMD. */
+AD_INLINE double ad_softplus(double x)
+{
+    return (x > 0 ? x : 0.0) + ad_log1p_unit(ad_exp(-fabs(x)));     /* not fmax: its NaN rule makes GCC emit a call */
+}
+AD_INLINE double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
+AD_INLINE double ad_sigmoid(double x)
+{
+    const double e = ad_exp(-fabs(x));
+    return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+
+/* sigmoid(a - b), and the same with what the difference lost by rounding: an ULP of 700 is 700 ULP of exp(700). */
+AD_INLINE double ad_sigmoid_of_difference(double a, double b)
+{
+    const ad_pair d = ad_two_sum(a, -b);
+    const double h = a == b ? 0 : d.high, m = fabs(h), l = m > 0 && m < 1e3 ? (h < 0 ? -d.low : d.low) : 0;
+    const double e = ad_exp(-m) * (1 - l);
+    return (h < 0 ? e : 1) / (1 + e);
+}
+
+AD_INLINE double ad_logaddexp(double a, double b)
+{
+    const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
+    return (a > b ? a : a != a ? a : b) + ad_log1p_unit(ad_exp(-fabs(d)));
+}
+
+/* log(x / (1 - x)), 3 ULP.  Around 1/2 both 2x - 1 and the larger of x and 1 - x are exact (Sterbenz 1974); log(x) - log(1 - x)
+ * cancels there. */
+AD_INLINE double ad_logit(double x)
+{
+    const int upper = x > 0.5;
+    const double p = upper ? 1 - x : x, q = upper ? x : 1 - x;
+    const double y = p > 0.25 ? ad_log1p((upper ? 1 - 2 * x : 2 * x - 1) / q) : ad_log(p / q);
+    return upper ? -y : y;
+}
+
+AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
+{
+    const double w = b > 0 ? 1 - a : a;
+    return (w == 0 ? 0 : w * fabs(b)) + ad_log1p_unit(ad_exp(-fabs(b)));
+}
+
+/* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 3 ULP. */
+AD_INLINE double ad_tanh(double x)
+{
+    const double t = ad_expm1(-2 * fabs(x)), y = -t / (t + 2);
+    return x == 0 ? x : x < 0 ? -y : y;
+}
+
+/* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|). */
+AD_INLINE double ad_sech2(double x)
+{
+    const double e4 = ad_exp_times(-2 * fabs(x), 4), d = 1 + 0.25 * e4;
+    return e4 / (d * d);
+}
+
+AD_INLINE double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
+AD_INLINE double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log1p(b); }
+AD_INLINE double ad_entr(double x) { return x == 0 ? 0 : -x * ad_log(x); }
+
+/* ------------------------------------------------------------------------------------------------- activations */
+AD_INLINE double ad_elu(double x) { return x > 0 ? x : ad_expm1(x); }
+AD_INLINE double ad_selu(double x) { return x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * ad_expm1(x); }
+
+/* x sigmoid(x), 3 ULP, -0 at -inf. */
+AD_INLINE double ad_silu(double x)
+{
+    const double z = x < -900 ? -900 : x;
+    return (x < 0 ? ad_exp_times(z, z) : x) / (1 + ad_exp(-fabs(x)));
+}
+
+/* x tanh(softplus(x)) = x n/(n + 2) with n = e (e + 2), e = exp(x); above 0 in powers of exp(-x). */
+AD_INLINE double ad_mish(double x)
+{
+    const double z = x < -900 ? -900 : x, e = ad_exp(-fabs(x)), e2 = e * e;
+    return x < 0 ? ad_exp_times(z, z * (e + 2)) / (2 + 2 * e + e2) : x * (1 + 2 * e) / (1 + 2 * e + 2 * e2);
+}
+
+/* 2 sqrt(2/pi) (x + 0.044715 x^3) as a pair, for |x| <= 64: the argument of a sigmoid, where an error of one ULP in 700 would be
+ * one of 700 ULP in the result. */
+AD_INLINE ad_pair ad_gelu_argument(double x)
+{
+    const ad_pair x2 = ad_two_product(x, x), cubic = ad_two_product(0x1.2444f2a4d8b4bp-4, x2.high);
+    const double c = cubic.low + (0x1.2444f2a4d8b4bp-4 * x2.low + -0x1.6c843a29d1c70p-61 * x2.high);
+    const ad_pair u = ad_two_sum(0x1.9884533d43651p+0, cubic.high), v = ad_two_product(u.high, x);
+    return (ad_pair){v.high, v.low + x * (u.low + (c + -0x1.cbc0d30ebfd15p-54))};
+}
+
+/* sigmoid of that, and x times it: gelu as approximated by tanh. */
+AD_INLINE double ad_gelu_gate(double x)
+{
+    const ad_pair v = ad_gelu_argument(x < -64 ? -64 : x > 64 ? 64 : x);
+    const double e = ad_exp_times(-fabs(v.high), x < 0 ? 1 + v.low : 1 - v.low);
+    return (x < 0 ? e : 1) / (1 + e);
+}
+AD_INLINE double ad_gelu_tanh(double x)
+{
+    const double z = x < -64 ? -64 : x > 64 ? 64 : x;
+    const ad_pair v = ad_gelu_argument(z);
+    const double l = x < 0 ? v.low : -v.low, e = ad_exp_times(-fabs(v.high), 1 + l);
+    return (x < 0 ? ad_exp_times(-fabs(v.high), z + z * l) : x) / (1 + e);
+}
+
+AD_LIBM(exp2)
+AD_LIBM(log2)
+AD_LIBM(log10)
+AD_LIBM(sinh)
+AD_LIBM(cosh)
+AD_LIBM(asinh)
+AD_LIBM(acosh)
+AD_LIBM(atanh)
+AD_THROUGH_DOUBLE(log1mexp)
+AD_THROUGH_DOUBLE(logit)
+AD_THROUGH_DOUBLE(entr)
+AD_THROUGH_DOUBLE(elu)
+AD_THROUGH_DOUBLE(selu)
+AD_THROUGH_DOUBLE(mish)
+AD_THROUGH_DOUBLE(gelu_gate)
+AD_THROUGH_DOUBLE(gelu_tanh)
+AD_THROUGH_DOUBLE_2(sigmoid_of_difference)
+AD_THROUGH_DOUBLE_2(sigmoid_cross_entropy)
+AD_THROUGH_DOUBLE_2(logaddexp)
+AD_THROUGH_DOUBLE_2(xlogy)
+AD_THROUGH_DOUBLE_2(xlog1py)
+
+#endif
