@@ -81,7 +81,7 @@ bench: build $(BENCH)/ready
 
 $(BENCH)/ready:
 	@$(BENCH)/bin/python -c "" 2> /dev/null || $(PYTHON) -m venv $(BENCH)
-	@$(BENCH)/bin/python $(PIP) 'numpy>=1.26' scipy
+	@$(BENCH)/bin/python $(PIP) 'numpy>=1.26' scipy matplotlib
 	@for peer in $(PEERS); do \
 	  $(BENCH)/bin/python $(PIP) --only-binary :all: $$peer || \
 	  $(BENCH)/bin/python $(PIP) $$peer || echo "autodiff: without $$peer" >&2; done

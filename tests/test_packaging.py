@@ -61,6 +61,7 @@ def unpacked(sdist, tmp_path_factory):
     """The sdist unpacked, and a wheel built there."""
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # 3.12 warns without one, older ones have none
         archive.extractall(folder)
     (top,) = folder.iterdir()
     start = processor_seconds()
@@ -153,6 +154,33 @@ def test_what_a_build_lacks_is_said_in_one_line(cc, said):
                           env={**os.environ, "CC": cc}, capture_output=True, text=True)  # fmt: skip
     assert done.returncode != 0
     assert done.stderr == f"autodiff: {said}\n"
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_files_and_commands_of_the_readme_exist():
+    for path in re.findall(r"`((?:autodiff|csrc|docs|examples|benchmarks)/[\w/.]+)`", README):
+        assert (ROOT / path).exists(), path
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"\bmake (\w+) *(?:#|`)", README)) <= set(targets)
+
+
+def test_the_call_of_the_readme_travels_as_it_says():
+    told = README.split("## How a call travels")[1].split("\n## ")[0]
+    for name, path in re.findall(r"`(\w+)`\s+(?:of|in)\s+`([\w/.]+)`", told):
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{name} is not in {path}"
+    printed = run(sys.executable, "csrc/generate.py", "softplus", cwd=ROOT)
+    for name in set(re.findall(r"`(\w*softplus\w+)`", told)):
+        assert f"{name}(" in printed, name
+
+
+def test_the_program_of_the_readme_runs():
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    *setup, last = program.strip().splitlines()
+    space = {}
+    exec("\n".join(setup), space)
+    assert repr(eval(last, space)) == repr(autodiff.nn.sigmoid(3.0))
 
 
 def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
