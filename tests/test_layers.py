@@ -23,7 +23,7 @@ LAYERS = [
     {"indexing"},
     {"contraction", "math"},
     {"linalg", "custom_gradient", "debugging", "control_flow"},
-    {"nn", "arrays", "testing"},
+    {"nn", "arrays", "testing", "__main__"},
     {"__init__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
