@@ -53,14 +53,20 @@ AD_INLINE double ad_exp_tail(double r)
     return AD_FMA(r * q, r2, 0.5 * r2);
 }
 
-/* exp on all of R, 1 ULP.  A power of two is multiplied by adding to the exponent; where the result is subnormal, 128 more is
- * added and taken off again by a multiplication, which rounds. */
-AD_INLINE double ad_exp(double x)
+/* exp of what neither overflows nor is NaN, 1 ULP.  A power of two is multiplied by adding to the exponent; where the result is
+ * subnormal, 128 more is added and taken off again by a multiplication, which rounds. */
+AD_INLINE double ad_exp_finite(double x)
 {
     const ad_reduced a = ad_reduce(x < -746 ? -746 : x);
     const double p = 1 + (a.r + ad_exp_tail(a.r));
     const int tiny = x < -700;
-    const double y = ad_from_bits(ad_bits(p) + (ad_bits(a.shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+    return ad_from_bits(ad_bits(p) + (ad_bits(a.shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+}
+
+/* exp on all of R. */
+AD_INLINE double ad_exp(double x)
+{
+    const double y = ad_exp_finite(x);
     return x <= 0x1.62e42fefa39efp+9 ? y : x * 0x1p1023;    /* inf, and NaN of NaN */
 }
 
@@ -125,17 +131,29 @@ AD_INLINE double ad_log1p(double x)
     return x > -1 ? (x < AD_INF ? (x == 0 ? x : y) : x) : x == -1 ? -AD_INF : AD_NAN;
 }
 
-/* log(1 + e) for e in [0, 1]: log1p without its cases.  Above sqrt(2) - 1 half of 1 + e is reduced, 1 + (e - 1)/2. */
+/* log(1 + e) for e in [0, 1]: e - e^2/2 + e^3 P(e), P minimax, off by 2^-59.  Long, but without the division of log1p. */
 AD_INLINE double ad_log1p_unit(double e)
 {
-    const int far = e > 0.41421356237309503;
-    return ad_log_parts(far ? 0.5 * (e - 1) : e, far ? 1 : 0, 0);
+    const double e2 = e * e, e4 = e2 * e2;
+    const double p0 = AD_FMA(-0x1.ffffffffca564p-3, e, 0x1.5555555555185p-2), p1 = AD_FMA(-0x1.5555546567231p-3, e, 0x1.999999901525cp-3);
+    const double p2 = AD_FMA(-0x1.fffeb0c5fd636p-4, e, 0x1.24923a106e73fp-3), p3 = AD_FMA(-0x1.99591500d9ddfp-4, e, 0x1.c711db8560f24p-4);
+    const double p4 = AD_FMA(-0x1.50e97ae7a173cp-4, e, 0x1.732ce4e1baf8fp-4), p5 = AD_FMA(-0x1.049f027351c42p-4, e, 0x1.2de3be2bc236dp-4);
+    const double p6 = AD_FMA(-0x1.2c92f5b4a0c38p-5, e, 0x1.a2cfe0b3b8abfp-5), p7 = AD_FMA(-0x1.7111292d8393ap-7, e, 0x1.70c2317bdc0c9p-6);
+    const double p8 = AD_FMA(-0x1.3d7b9da81abbep-10, e, 0x1.1d87f47d78cb8p-8), p9 = AD_FMA(-0x1.2d7477562490cp-16, e, 0x1.c0b3faf8d08f2p-13);
+    const double q0 = AD_FMA(e2, p1, p0), q1 = AD_FMA(e2, p3, p2), q2 = AD_FMA(e2, p5, p4), q3 = AD_FMA(e2, p7, p6), q4 = AD_FMA(e2, p9, p8);
+    return e + AD_FMA(e2 * e, AD_FMA(e4, AD_FMA(e4, AD_FMA(e4, AD_FMA(e4, q4, q3), q2), q1), q0), -0.5 * e2);
 }
 
-/* log(1 - exp(x)) for x <= 0; nan above.  Maechler, "Accurately computing log(1 - exp(-|a|))" (2012), eq. 7. */
+/* log(1 - exp(x)) for x <= 0; nan above.  Above -ln2 the logarithm of -expm1(x), below it log1p(-exp(x)): Maechler, "Accurately
+ * computing log(1 - exp(-|a|))" (2012), eq. 7.  Both as one logarithm of u, plus what u lost by rounding. */
 AD_INLINE double ad_log1mexp(double x)
 {
-    return x > -0.6931471805599453 ? ad_log(-ad_expm1(x)) : ad_log1p(-ad_exp(x));
+    const double e = ad_exp(x), w = -ad_expm1(x);
+    const int near = x > -0.6931471805599453, tiny = e < 0.29289321881345254;           /* tiny: nothing to reduce */
+    const double u = near ? w : 1 - e, lost = near | tiny ? 0 : (1 - u) - e;
+    const ad_parts a = ad_split(u);
+    const double y = ad_log_parts(tiny ? -e : a.m - 1, tiny ? 0 : a.k, lost / u);
+    return x < 0 ? y : x == 0 ? -AD_INF : AD_NAN;
 }
 
 /* ------------------------------------------------------------------------------------------------- logistic, hyperbolic */
@@ -144,7 +162,7 @@ AD_INLINE double ad_log1mexp(double x)
  * save time, and branches cost us SIMD. */
 AD_INLINE double ad_softplus(double x)
 {
-    return (x > 0 ? x : 0.0) + ad_log1p_unit(ad_exp(-fabs(x)));     /* not fmax: its NaN rule makes GCC emit a call */
+    return (x <= 0 ? 0 : x) + ad_log1p_unit(ad_exp_finite(-fabs(x)));       /* not fmax: its NaN rule makes GCC emit a call */
 }
 AD_INLINE double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
 AD_INLINE double ad_sigmoid(double x)
@@ -165,17 +183,20 @@ AD_INLINE double ad_sigmoid_of_difference(double a, double b)
 AD_INLINE double ad_logaddexp(double a, double b)
 {
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
-    return (a > b ? a : a != a ? a : b) + ad_log1p_unit(ad_exp(-fabs(d)));
+    return ((a > b) | (a != a) ? a : b) + ad_log1p_unit(ad_exp_finite(-fabs(d)));
 }
 
-/* log(x / (1 - x)), 3 ULP.  Around 1/2 both 2x - 1 and the larger of x and 1 - x are exact (Sterbenz 1974); log(x) - log(1 - x)
- * cancels there. */
+/* log(p / q), q = 1 - p, for the smaller of x and 1 - x, 3 ULP.  Near 1/2, log1p((p - q) / q), whose p - q = 2p - 1 is exact (Sterbenz
+ * 1974); log(x) - log(1 - x) cancels there. */
 AD_INLINE double ad_logit(double x)
 {
     const int upper = x > 0.5;
-    const double p = upper ? 1 - x : x, q = upper ? x : 1 - x;
-    const double y = p > 0.25 ? ad_log1p((upper ? 1 - 2 * x : 2 * x - 1) / q) : ad_log(p / q);
-    return upper ? -y : y;
+    const double p = upper ? 1 - x : x, q = upper ? x : 1 - x, d = upper ? 1 - 2 * x : 2 * x - 1;
+    const ad_parts a = ad_split(p / q);
+    const int near = p > 0.4143;
+    const double y = ad_log_parts(near ? d / q : a.m - 1, near ? 0 : a.k, 0);
+    const double z = p > 0 ? y : p == 0 ? -AD_INF : AD_NAN;
+    return upper ? -z : z;
 }
 
 AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
@@ -187,8 +208,8 @@ AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
 /* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 3 ULP. */
 AD_INLINE double ad_tanh(double x)
 {
-    const double t = ad_expm1(-2 * fabs(x)), y = -t / (t + 2);
-    return x == 0 ? x : x < 0 ? -y : y;
+    const double t = ad_expm1(-2 * fabs(x));
+    return copysign(t / (t + 2), x);
 }
 
 /* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|). */
@@ -203,8 +224,16 @@ AD_INLINE double ad_xlog1py(double a, double b) { return a == 0 && b == b ? 0 : 
 AD_INLINE double ad_entr(double x) { return x == 0 ? 0 : -x * ad_log(x); }
 
 /* ------------------------------------------------------------------------------------------------- activations */
-AD_INLINE double ad_elu(double x) { return x > 0 ? x : ad_expm1(x); }
-AD_INLINE double ad_selu(double x) { return x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * ad_expm1(x); }
+AD_INLINE double ad_elu(double x)
+{
+    const double t = ad_expm1(x);
+    return x > 0 ? x : t;
+}
+AD_INLINE double ad_selu(double x)
+{
+    const double t = ad_expm1(x);
+    return (x > 0 ? 1.0507009873554805 : 1.7580993408473766) * (x > 0 ? x : t);
+}
 
 /* x sigmoid(x), 3 ULP, -0 at -inf. */
 AD_INLINE double ad_silu(double x)
@@ -253,10 +282,8 @@ AD_LIBM(cosh)
 AD_LIBM(asinh)
 AD_LIBM(acosh)
 AD_LIBM(atanh)
-AD_THROUGH_DOUBLE(log1mexp)
 AD_THROUGH_DOUBLE(logit)
 AD_THROUGH_DOUBLE(entr)
-AD_THROUGH_DOUBLE(elu)
 AD_THROUGH_DOUBLE(selu)
 AD_THROUGH_DOUBLE(mish)
 AD_THROUGH_DOUBLE(gelu_gate)

@@ -27,13 +27,17 @@ AD_INLINE float ad_exp_tail_f(float r)
     return AD_FMAF(r * q, r2, 0.5f * r2);
 }
 
-/* exp on all of R, 1 ULP, subnormal results too. */
-AD_INLINE float ad_expf(float x)
+/* exp of what neither overflows nor is NaN, 1 ULP, and of all. */
+AD_INLINE float ad_exp_finite_f(float x)
 {
     const ad_reduced_f a = ad_reduce_f(x < -104 ? -104 : x);
     const float p = 1 + (a.r + ad_exp_tail_f(a.r));
     const int tiny = x < -80;
-    const float y = ad_from_bitsf(ad_bitsf(p) + (ad_bitsf(a.shift) << 23) + (tiny ? UINT32_C(64) << 23 : 0)) * (tiny ? 0x1p-64f : 1);
+    return ad_from_bitsf(ad_bitsf(p) + (ad_bitsf(a.shift) << 23) + (tiny ? UINT32_C(64) << 23 : 0)) * (tiny ? 0x1p-64f : 1);
+}
+AD_INLINE float ad_expf(float x)
+{
+    const float y = ad_exp_finite_f(x);
     return x <= 0x1.62e42ep+6f ? y : x * 0x1p127f;          /* inf, and NaN of NaN */
 }
 
@@ -90,6 +94,16 @@ AD_INLINE float ad_log1pf(float x)
     return x > -1 ? (x < INFINITY ? (x == 0 ? x : y) : x) : x == -1 ? -INFINITY : NAN;
 }
 
+AD_INLINE float ad_log1mexpf(float x)
+{
+    const float e = ad_expf(x), w = -ad_expm1f(x);
+    const int near = x > -0.6931472f, tiny = e < 0.29289323f;
+    const float u = near ? w : 1 - e, lost = near | tiny ? 0 : (1 - u) - e;
+    const ad_parts_f a = ad_split_f(u);
+    const float y = ad_log_parts_f(tiny ? -e : a.m - 1, tiny ? 0 : a.k, lost / u);
+    return x < 0 ? y : x == 0 ? -INFINITY : NAN;
+}
+
 /* log(1 + e) for e in [0, 1]: e - e^2/2 + e^3 P(e), P minimax, off by 2^-32; no division. */
 AD_INLINE float ad_log1p_unit_f(float e)
 {
@@ -101,7 +115,7 @@ AD_INLINE float ad_log1p_unit_f(float e)
     return e + AD_FMAF(e2 * e, p, -0.5f * e2);
 }
 
-AD_INLINE float ad_softplusf(float x) { return (x > 0 ? x : 0) + ad_log1p_unit_f(ad_expf(-fabsf(x))); }
+AD_INLINE float ad_softplusf(float x) { return (x <= 0 ? 0 : x) + ad_log1p_unit_f(ad_exp_finite_f(-fabsf(x))); }
 AD_INLINE float ad_log_sigmoidf(float x) { return -ad_softplusf(-x); }
 AD_INLINE float ad_sigmoidf(float x)
 {
@@ -113,10 +127,15 @@ AD_INLINE float ad_siluf(float x)
     const float z = x < -200 ? -200 : x;
     return (x < 0 ? ad_exp_times_f(z, z) : x) / (1 + ad_expf(-fabsf(x)));
 }
+AD_INLINE float ad_eluf(float x)
+{
+    const float t = ad_expm1f(x);
+    return x > 0 ? x : t;
+}
 AD_INLINE float ad_tanhf(float x)
 {
-    const float t = ad_expm1f(-2 * fabsf(x)), y = -t / (t + 2);
-    return x == 0 ? x : x < 0 ? -y : y;
+    const float t = ad_expm1f(-2 * fabsf(x));
+    return copysignf(t / (t + 2), x);
 }
 AD_INLINE float ad_sech2f(float x)
 {

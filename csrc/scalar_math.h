@@ -29,6 +29,17 @@
     AD_THROUGH_DOUBLE(name)
 
 /* ------------------------------------------------------------------------------------------------- arithmetic */
+/* d + d, not d, is compared with 0: GCC would follow the condition back into the branches that d was selected by, and there are no
+ * vectors of those. */
+#define AD_SELECT(T, s)                                                                                           \
+    static inline T ad_select##s(T g, T d)                                                                        \
+    {                                                                                                             \
+        const T h = d + d == 0 ? 0 : g;                                                                           \
+        return h == 0 ? 0 : h * d;                                                                                \
+    }
+AD_SELECT(double, )
+AD_SELECT(float, f)
+
 #define AD_ARITHMETIC(T, s, SQRT, FLOOR, CEIL, RINT)                                                              \
     static inline T ad_add##s(T a, T b) { return a + b; }                                                         \
     static inline T ad_sub##s(T a, T b) { return a - b; }                                                         \
@@ -40,13 +51,12 @@
     static inline T ad_reciprocal##s(T x) { return 1 / x; }                                                       \
     static inline T ad_identity##s(T x) { return x; }                                                             \
     static inline T ad_scale##s(T g, T d) { return g == 0 ? 0 : g * d; }                                          \
-    static inline T ad_select##s(T g, T d) { return g == 0 || d == 0 ? 0 : g * d; }                               \
     static inline T ad_sign##s(T x) { return x > 0 ? 1 : x < 0 ? -1 : x; }                                        \
-    static inline T ad_maximum##s(T a, T b) { return a > b || a != a ? a : b; }                                   \
-    static inline T ad_minimum##s(T a, T b) { return a < b || a != a ? a : b; }                                   \
-    static inline T ad_clip_by_value##s(T a, T b, T c) { return ad_minimum##s(ad_maximum##s(a, b), c); }          \
-    static inline T ad_relu##s(T x) { return x > 0 ? x : x != x ? x : 0; }                                        \
-    static inline T ad_relu6##s(T x) { return ad_minimum##s(ad_relu##s(x), 6); }                                  \
+    static inline T ad_maximum##s(T a, T b) { return (a > b) | (a != a) ? a : b; }                                \
+    static inline T ad_minimum##s(T a, T b) { return (a < b) | (a != a) ? a : b; }                                \
+    static inline T ad_clip_by_value##s(T a, T b, T c) { a = a < b ? b : a; return a > c ? c : a; }               \
+    static inline T ad_relu##s(T x) { return x <= 0 ? 0 : x; }                                                    \
+    static inline T ad_relu6##s(T x) { x = x <= 0 ? 0 : x; return x > 6 ? 6 : x; }                                \
     static inline T ad_leaky_relu##s(T x, T a) { return x > 0 ? x : a * x; }                                      \
     static inline T ad_softsign##s(T x) { return x - x == 0 ? x / (1 + (x < 0 ? -x : x)) : x != x ? x : x > 0 ? 1 : -1; } \
     static inline T ad_floor##s(T x) { return FLOOR(x); }                                                         \

@@ -1,103 +1,23 @@
 """The C functions of scalar_math.h as the generated loops run them, on every instruction set this machine has, without Python's
 core: accuracy of value and derivative over whole domains, special values, integers, second derivatives."""
 
-import ctypes
-import importlib.util
 import math
 import os
-import pathlib
-import shutil
-import subprocess
-import sys
 import zlib
 
 import mpmath as mp
 import numpy as np
 import pytest
 from reference import REFERENCE, TERM_OF_VALUE, bits, error, exact_value, usable
+from scalar_kernels import ISAS, ROWS, TABLE, build
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-FLAGS = "-std=c11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fPIC -shared".split()
 FLOATS = ("float64", "float32")
-DTYPES = ("float32", "float64", "int32", "int64", "bool")
 LIMITS = {"float64": (5e-324, 1.7976931348623157e308), "float32": (1.401298464324817e-45, 3.4028234663852886e38)}
-
-
-def load_generator():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "csrc" / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    return generate
-
-
-TABLE = load_generator().load_table()
-ROWS = [r for r in TABLE.ROWS.values() if r.kind == "elementwise"]
-
-
-def this_machine_has(isa):
-    try:
-        flags = pathlib.Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        flags = []
-    needs = {"baseline": (), "avx2": ("avx2", "fma"), "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl", "fma")}[isa]
-    return all(f in flags for f in needs)
-
-
-ISAS = [isa for isa in ("baseline", "avx2", "avx512") if this_machine_has(isa)]
-
-
-class Kernels:
-    """The kernel table of one instruction set, called on NumPy arrays."""
-
-    class Entry(ctypes.Structure):
-        _fields_ = [("forward", ctypes.c_void_p * 5), ("vjp", ctypes.c_void_p * 6)]
-
-    class Isa(ctypes.Structure):
-        _fields_ = [("name", ctypes.c_char_p), ("kernels", ctypes.c_void_p)]
-
-    def __init__(self, library, isa):
-        self.library, self.isa = ctypes.CDLL(str(library)), isa
-        table = Kernels.Isa.in_dll(self.library, f"ad_isa_{isa}").kernels
-        self.entries = ctypes.cast(table, ctypes.POINTER(Kernels.Entry))
-
-    def value(self, row, xs):
-        dtype = str(xs[-1].dtype)
-        y = np.empty(xs[0].size, row.gives or dtype)
-        self._call(self.entries[row.code].forward[DTYPES.index(dtype)], [*xs, *[None] * (3 - row.arity), y], y.size)
-        return y
-
-    def partial(self, row, k, xs, g=None):
-        dtype = str(xs[-1].dtype)
-        y, gx = self.value(row, xs), np.empty(xs[0].size, dtype)
-        g = np.ones_like(gx) if g is None else np.full_like(gx, g)
-        kernel = self.entries[row.code].vjp[2 * k + DTYPES.index(dtype)]
-        self._call(kernel, [g, *xs, *[None] * (3 - row.arity), y, gx], gx.size)
-        return gx
-
-    def _call(self, kernel, arrays, n):
-        types = [ctypes.c_void_p] * len(arrays) + [ctypes.c_size_t]
-        pointers = [None if x is None else x.ctypes.data for x in arrays]
-        ctypes.CFUNCTYPE(None, *types)(kernel)(*pointers, n)
 
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory):
-    """{instruction set: Kernels}, compiled from a copy of the sources."""
-    if shutil.which(os.environ.get("CC", "cc")) is None:
-        pytest.fail("no C compiler: install one, or name it by CC")
-    tree = tmp_path_factory.mktemp("scalar_math")
-    shutil.copytree(ROOT / "csrc", tree / "csrc", ignore=shutil.ignore_patterns("generated", "*.o"))
-    (tree / "autodiff").mkdir()
-    for name in ("ops.py", "_op.py", "errors.py"):
-        shutil.copy(ROOT / "autodiff" / name, tree / "autodiff" / name)
-    subprocess.run([sys.executable, tree / "csrc" / "generate.py"], check=True)
-    jobs = []
-    for isa in ISAS:
-        command = [os.environ.get("CC", "cc"), *FLAGS, str(tree / "csrc" / f"elementwise_{isa}.c"), "-o", str(tree / f"{isa}.so"), "-lm"]
-        jobs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
-    for job in jobs:
-        assert job.wait() == 0, job.stderr.read()
-    return {isa: Kernels(tree / f"{isa}.so", isa) for isa in ISAS}
+    return build(tmp_path_factory.mktemp("scalar_math"))
 
 
 @pytest.fixture(params=ISAS)
@@ -234,3 +154,210 @@ def test_derivatives_are_as_accurate_as_their_row_says(row, k, dtype, kernels):
             term = lambda x, base=base: max(base(x) if abs(x) < 5 else 0, abs(x) ** 3 * tiny)
         worst, at = worst_error(table.partial(row, k, xs), exact, xs, dtype, term)
         assert worst <= row.d_ulp, f"{row.name} by operand {k} on {isa}: {worst:.3g} ULP {at}"
+
+
+# --------------------------------------------------------------------------------------------------------- special values
+INF, NAN = math.inf, math.nan
+# fmt: off
+AT = {                          # row: [(operands, (value, derivatives...))]; "any": not said
+    "abs": [((0.0,), (0.0, 0.0)), ((-0.0,), (0.0, 0.0)), ((-INF,), (INF, -1.0)), ((NAN,), (NAN, NAN))],
+    "sign": [((0.0,), (0.0, 0.0)), ((-INF,), (-1.0, 0.0)), ((NAN,), (NAN, 0.0))],
+    "sqrt": [((0.0,), (0.0, INF)), ((INF,), (INF, 0.0)), ((-1.0,), (NAN, NAN))],
+    "rsqrt": [((0.0,), (INF, -INF)), ((INF,), (0.0, -0.0))],
+    "cbrt": [((0.0,), (0.0, INF)), ((-0.0,), (-0.0, INF)), ((-8.0,), (-2.0, 1 / 12)), ((-INF,), (-INF, 0.0)), ((NAN,), (NAN, NAN))],
+    "reciprocal": [((0.0,), (INF, -INF)), ((-INF,), (-0.0, -0.0))],
+    "div": [((1.0, 0.0), (INF, INF, -INF)), ((0.0, 0.0), (NAN, INF, NAN))],
+    "divide_no_nan": [((1.0, 0.0), (0.0, 0.0, 0.0))], "reciprocal_no_nan": [((0.0,), (0.0, 0.0))],
+    "multiply_no_nan": [((INF, 0.0), (0.0, 0.0, INF)), ((NAN, 0.0), (0.0, 0.0, NAN))], "xdivy": [((0.0, 0.0), (0.0, 0.0, 0.0))],
+    "floordiv": [((-7.0, 2.0), (-4.0,)), ((7.0, -2.0), (-4.0,)), ((1.0, 0.1), ("any",)), ((1.0, 0.0), (INF,))],
+    "mod": [((-7.0, 2.0), (1.0, 1.0, 4.0)), ((7.0, -2.0), (-1.0, 1.0, 4.0)), ((-0.0, 2.0), (0.0, 1.0, "any")), ((1.0, 0.0), (NAN, 1.0, "any"))],
+    "pow": [((0.0, 0.0), (1.0, 0.0, 0.0)), ((0.0, 1.0), (0.0, 1.0, 0.0)), ((0.0, 2.0), (0.0, 0.0, 0.0)), ((0.0, 0.5), (0.0, INF, 0.0)),
+            ((-2.0, 3.0), (-8.0, 12.0, 0.0)), ((-2.0, 0.5), (NAN, NAN, 0.0)), ((0.0, -1.0), (INF, -INF, 0.0))],
+    "exp": [((INF,), (INF, INF)), ((-INF,), (0.0, 0.0)), ((710.0,), (INF, INF)), ((-746.0,), (0.0, 0.0)), ((0.0,), (1.0, 1.0)), ((NAN,), (NAN, NAN))],
+    "expm1": [((-0.0,), (-0.0, 1.0)), ((INF,), (INF, INF)), ((-INF,), (-1.0, 0.0)), ((NAN,), (NAN, NAN))],
+    "log": [((0.0,), (-INF, INF)), ((-1.0,), (NAN, -1.0)), ((INF,), (INF, NAN))], "log1p": [((-0.0,), (-0.0, 1.0)), ((-1.0,), (-INF, INF)), ((-2.0,), (NAN, -1.0))],
+    "log1mexp": [((0.0,), (-INF, "any")), ((-INF,), (0.0, -0.0)), ((1.0,), (NAN, "any")), ((NAN,), (NAN, NAN))],
+    "sigmoid": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((0.0,), (0.5, 0.25)), ((NAN,), (NAN, NAN))],
+    "softplus": [((INF,), (INF, 1.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))], "log_sigmoid": [((INF,), (-0.0, 0.0)), ((-INF,), (-INF, 1.0))],
+    "logaddexp": [((-INF, -INF), (-INF, 0.5, 0.5)), ((INF, INF), (INF, 0.5, 0.5)), ((-INF, 1.0), (1.0, 0.0, 1.0)), ((NAN, 1.0), (NAN, NAN, NAN)), ((1.0, NAN), (NAN, NAN, NAN))],
+    "logit": [((0.0,), (-INF, INF)), ((1.0,), (INF, INF)), ((0.5,), (0.0, 4.0)), ((2.0,), (NAN, "any")), ((-1.0,), (NAN, "any")), ((NAN,), (NAN, NAN))],
+    "tanh": [((INF,), (1.0, 0.0)), ((-INF,), (-1.0, 0.0)), ((-0.0,), (-0.0, 1.0)), ((NAN,), (NAN, NAN))],
+    "sech2": [((INF,), (0.0, -0.0)), ((-INF,), (0.0, 0.0)), ((0.0,), (1.0, -0.0))],
+    "softsign": [((INF,), (1.0, 0.0)), ((-INF,), (-1.0, 0.0)), ((NAN,), (NAN, NAN))],
+    "xlogy": [((0.0, 0.0), (0.0, "any", 0.0)), ((0.0, 2.0), (0.0, math.log(2), 0.0)), ((0.0, NAN), (NAN, NAN, 0.0))],
+    "xlog1py": [((0.0, -1.0), (0.0, "any", 0.0))], "entr": [((0.0,), (0.0, INF)), ((-1.0,), (NAN, NAN))],
+    "hypot": [((0.0, 0.0), (0.0, 0.0, 0.0)), ((3.0, 4.0), (5.0, 0.6, 0.8)), ((INF, 1.0), (INF, 1.0, 0.0)), ((-INF, NAN), (INF, "any", "any")), ((NAN, 1.0), (NAN, NAN, NAN))],
+    "over_hypot": [((0.0, 0.0), (0.0, 0.0, 0.0)), ((-INF, INF), (-math.sqrt(0.5), 0.0, 0.0)), ((1.0, INF), (0.0, 0.0, 0.0))],
+    "atan2": [((0.0, 0.0), (0.0, 0.0, 0.0)), ((0.0, -1.0), (math.pi, -1.0, 0.0)), ((-0.0, -1.0), (-math.pi, -1.0, 0.0)), ((1e200, 2e200), (math.atan2(1, 2), 4e-201, -2e-201))],
+    "asin": [((1.0,), (math.asin(1), INF))], "acos": [((1.0,), (0.0, -INF))], "acosh": [((1.0,), (0.0, INF))], "atanh": [((1.0,), (INF, INF)), ((-1.0,), (-INF, INF))],
+    "atan": [((INF,), (math.pi / 2, 0.0)), ((-INF,), (-math.pi / 2, 0.0))], "sin": [((INF,), (NAN, NAN)), ((-0.0,), (-0.0, 1.0))], "cos": [((INF,), (NAN, NAN))],
+    "erf": [((INF,), (1.0, 0.0)), ((-INF,), (-1.0, -0.0))], "erfc": [((INF,), (0.0, -0.0)), ((-INF,), (2.0, -0.0)), ((NAN,), (NAN, NAN))],
+    "ndtr": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))], "normal_pdf": [((INF,), (0.0, "any")), ((NAN,), (NAN, NAN))],
+    "lgamma": [((0.0,), (INF, NAN)), ((1.0,), (0.0, -0.5772156649015329)), ((2.0,), (0.0, 0.42278433509846713)), ((INF,), (INF, INF)), ((-1.0,), (INF, NAN))],
+    "digamma": [((0.0,), (NAN, INF)), ((-2.0,), (NAN, INF)), ((INF,), (INF, 0.0)), ((-INF,), (NAN, "any")), ((NAN,), (NAN, NAN))],
+    "polygamma": [((1.0, 0.0), (INF,)), ((2.0, -1.0), (NAN,)), ((1.5, 1.0), (NAN,)), ((-1.0, 1.0), (NAN,)), ((1.0, INF), (0.0,)), ((1.0, NAN), (NAN,))],
+    "relu": [((0.0,), (0.0, 0.0)), ((-0.0,), (0.0, 0.0)), ((-1.0,), (0.0, 0.0)), ((INF,), (INF, 1.0)), ((NAN,), (NAN, 0.0))], "relu6": [((6.0,), (6.0, 0.0)), ((INF,), (6.0, 0.0)), ((NAN,), (NAN, 0.0))],
+    "leaky_relu": [((0.0, 0.25), (0.0, 0.25, 0.0)), ((-2.0, 0.25), (-0.5, 0.25, -2.0))], "elu": [((0.0,), (0.0, 1.0)), ((-INF,), (-1.0, 0.0)), ((INF,), (INF, 1.0))],
+    "selu": [((0.0,), (0.0, 1.7580993408473766))], "silu": [((INF,), (INF, 1.0)), ((-INF,), (-0.0, 0.0)), ((NAN,), (NAN, NAN))],
+    "gelu": [((INF,), (INF, 1.0)), ((-INF,), (-0.0, "any")), ((0.0,), (0.0, 0.5))], "mish": [((INF,), (INF, 1.0)), ((-INF,), (-0.0, "any"))],
+    "gelu_tanh": [((INF,), (INF, 1.0)), ((-INF,), (-0.0, 0.0)), ((0.0,), (0.0, 0.5))],
+    "maximum": [((1.0, 1.0), (1.0, 0.5, 0.5)), ((NAN, 1.0), (NAN, 0.0, 0.0)), ((1.0, NAN), (NAN, 0.0, 0.0)), ((2.0, -INF), (2.0, 1.0, 0.0))],
+    "minimum": [((1.0, 1.0), (1.0, 0.5, 0.5)), ((NAN, 1.0), (NAN, 0.0, 0.0)), ((1.0, NAN), (NAN, 0.0, 0.0))],
+    "clip_by_value": [((0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), (1.0, 1.0, 0.0, 0.0)), ((-1.0, 0.0, 1.0), (0.0, 0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), (1.0, 0.0, 0.0, 1.0)), ((NAN, 0.0, 1.0), (NAN, 1.0, 0.0, 0.0))],
+    "round": [((0.5,), (0.0,)), ((1.5,), (2.0,)), ((2.5,), (2.0,)), ((-0.5,), (-0.0,)), ((-2.5,), (-2.0,))], "floor": [((-0.5,), (-1.0,)), ((INF,), (INF,))], "ceil": [((-0.5,), (-0.0,))],
+    "scale": [((0.0, INF), (0.0, INF, 0.0)), ((0.0, NAN), (0.0, NAN, 0.0)), ((2.0, 3.0), (6.0, 3.0, 2.0))],
+    "select": [((INF, 0.0), (0.0, 0.0, INF)), ((0.0, NAN), (0.0, NAN, 0.0)), ((NAN, 2.0), (NAN, 2.0, NAN)), ((1e-300, 1e-300), ("any", "any", "any"))],
+    "nextafter": [((1.0, 2.0), ("any", 1.0, 0.0))],
+}
+# fmt: on
+
+
+def same(got, want, dtype):
+    if want == "any":
+        return True
+    if math.isnan(want) or want == 0 or math.isinf(want):
+        return math.isnan(got) if math.isnan(want) else got == want and math.copysign(1, got) == math.copysign(1, want)
+    return abs(got - want) <= 4 * np.finfo(dtype).eps * abs(want)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", AT)
+def test_special_values_and_what_is_said_where_there_is_no_derivative(name, dtype, isa):
+    row = TABLE.ROWS[name]
+    for point, (value, *partials) in AT[name]:
+        if dtype == "float32" and any(x and not 1e-38 < abs(x) < 1e38 and math.isfinite(x) for x in point):
+            continue
+        xs = [np.full(9, x, dtype) for x in point]          # nine: one vector and a rest
+        for y in isa.value(row, xs):
+            assert same(float(y), value, dtype), f"{name}{point} is {y}, expected {value}"
+        for k, want in enumerate(partials):
+            for gx in isa.partial(row, k, xs):
+                assert same(float(gx), want, dtype) or gx == want == 0, f"d{name}{point} by operand {k} is {gx}, expected {want}"
+
+
+@pytest.mark.parametrize("row, k", PARTIALS, ids=ids)
+def test_a_cotangent_of_0_stays_0_beside_an_infinite_derivative(row, k, isa):
+    points = np.array([0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, 5e-324, 1.7e308])
+    xs = [np.ascontiguousarray(c).ravel() for c in np.meshgrid(*[points] * row.arity)]
+    assert not isa.partial(row, k, xs, g=0.0).any()
+
+
+# ----------------------------------------------------------------------------------------------------------- other dtypes
+def wrapped(x, bits):
+    return (x + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+# fmt: off
+INTEGERS = {
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "neg": lambda x: -x, "abs": abs,
+    "sign": lambda x: (x > 0) - (x < 0), "square": lambda x: x * x, "squared_difference": lambda a, b: (a - b) ** 2,
+    "floordiv": lambda a, b: a // b if b else 0, "mod": lambda a, b: a % b if b else 0, "identity": lambda x: x,
+    "pow": lambda a, b: a**b if b >= 0 else {1: 1, -1: 1 - 2 * (b % 2)}.get(a, 0), "maximum": max, "minimum": min,
+    "clip_by_value": lambda a, b, c: min(max(a, b), c), "relu": lambda x: max(x, 0), "relu6": lambda x: min(max(x, 0), 6),
+    "floor": lambda x: x, "ceil": lambda x: x, "round": lambda x: x, "where": lambda c, a, b: a if c else b,
+    "equal": lambda a, b: a == b, "not_equal": lambda a, b: a != b, "less": lambda a, b: a < b, "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b, "greater_equal": lambda a, b: a >= b,
+}
+LOGIC = {
+    "equal": lambda a, b: a == b, "not_equal": lambda a, b: a != b, "logical_and": lambda a, b: a and b, "logical_or": lambda a, b: a or b,
+    "logical_xor": lambda a, b: a != b, "logical_not": lambda x: not x, "identity": lambda x: x, "where": lambda c, a, b: a if c else b,
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if "int32" in r.takes], ids=ids)
+@pytest.mark.parametrize("bits", (32, 64))
+def test_integers_wrap_around_and_divide_downwards(row, bits, isa):
+    ends = [-(1 << bits - 1), 1 - (1 << bits - 1), -(1 << bits // 2), -7, -3, -2, -1, 0, 1, 2, 3, 7, 65537, (1 << bits - 1) - 1]
+    exponents = [-3, -2, -1, 0, 1, 2, 3, 5, 31, 63]
+    columns = [ends] * row.arity if row.name != "pow" else [ends, exponents]
+    grids = [np.ascontiguousarray(c, f"int{bits}").ravel() for c in np.meshgrid(*columns)]
+    if row.name == "where":
+        grids[0] = (grids[0] > 0).astype(bool)
+    got = isa.value(row, grids)
+    for y, *point in zip(got.tolist(), *(g.tolist() for g in grids)):
+        want = INTEGERS[row.name](*point)
+        assert y == (want if row.gives else wrapped(want, bits)), f"{row.name}{tuple(point)}"
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if "bool" in r.takes], ids=ids)
+def test_masks(row, isa):
+    grids = [np.ascontiguousarray(c).ravel() for c in np.meshgrid(*[[False, True]] * row.arity)]
+    for y, *point in zip(isa.value(row, grids).tolist(), *(g.tolist() for g in grids)):
+        assert y == bool(LOGIC[row.name](*point)), f"{row.name}{tuple(point)}"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", [r.name for r in ROWS if r.gives == "bool" and "float32" in r.takes] + ["nextafter", "floor", "ceil", "round"])
+def test_what_numpy_does_exactly_is_done_as_numpy_does(name, dtype, isa):
+    row = TABLE.ROWS[name]
+    points = np.array([0.0, -0.0, 0.5, -1.5, 2.5, 1e10, -3e38, INF, -INF, NAN, np.finfo(dtype).smallest_subnormal], dtype)
+    xs = [np.ascontiguousarray(c).ravel() for c in np.meshgrid(*[points] * row.arity)]
+    np.testing.assert_array_equal(isa.value(row, xs), getattr(np, row.numpy[0])(*xs))
+
+
+# ------------------------------------------------------------------------------------------------------ second derivatives
+class Dual:
+    """A value and its derivative along one direction, by the kernels of one instruction set: what a rule becomes when it is run
+    on this is the second derivative."""
+
+    kernels = None
+
+    def __init__(self, value, tangent):
+        self.value, self.tangent = value, tangent
+
+    @staticmethod
+    def __ad_apply__(row, operands, attrs):
+        n = next(x.value.size for x in operands if isinstance(x, Dual))
+        xs = [x if isinstance(x, Dual) else Dual(np.full(n, float(x)), np.zeros(n)) for x in operands]
+        values = [np.ascontiguousarray(x.value) for x in xs]
+        tangent = np.zeros(n)
+        for k, x in enumerate(xs):
+            if row.d and row.d[k] and x.tangent.any():
+                with np.errstate(invalid="ignore"):
+                    tangent += np.where(x.tangent == 0, 0, Dual.kernels.partial(row, k, values) * x.tangent)
+        return Dual(Dual.kernels.value(row, values), tangent)
+
+
+def operator_of(name, reflected=False):
+    return lambda x, y: TABLE.ROWS[name](*((y, x) if reflected else (x, y)))
+
+
+for _method, _name in dict(add="add", sub="sub", mul="mul", truediv="div", lt="less", le="less_equal", gt="greater", ge="greater_equal",
+                           eq="equal", ne="not_equal", and_="logical_and", or_="logical_or").items():  # fmt: skip
+    setattr(Dual, f"__{_method.strip('_')}__", operator_of(_name))
+    setattr(Dual, f"__r{_method.strip('_')}__", operator_of(_name, True))
+Dual.__neg__ = lambda x: TABLE.ROWS["neg"](x)
+
+TWICE = [(r, k) for r, k in PARTIALS if r.name not in ("sign", "select", "scale", "mod", "floordiv", "lgamma", "digamma", "polygamma")]
+
+
+def exact_second(row, k, point):
+    with mp.workprec(1200):
+        xs = [mp.mpf(float(x)) for x in point]
+        h = mp.ldexp(min(abs(xs[k]), 1), -150)
+        f = [REFERENCE[row.name](*xs[:k], xs[k] + s * h, *xs[k + 1 :]) for s in (-1, 0, 1)]
+        return (f[0] - 2 * f[1] + f[2]) / h**2, (f[2] - f[0]) / (2 * h)
+
+
+@pytest.mark.parametrize("row, k", TWICE, ids=ids)
+def test_second_derivatives_are_right_in_tails_too(row, k, kernels):
+    rng = np.random.default_rng(11)
+    columns = []
+    for interval in row.on:
+        x = np.concatenate([rng.uniform(-3, 3, 10), rng.uniform(-24, 24, 6), 10.0 ** rng.uniform(-8, 0, 4)])
+        columns.append(np.clip(x, max(interval.lo + 1e-3, -24), min(interval.hi - 1e-3, 24)))
+        rng.shuffle(columns[-1])
+    if row.name == "logsubexp":
+        columns[0] = columns[1] + np.abs(columns[0])
+    Dual.kernels = kernels[ISAS[-1]]
+    xs = [Dual(c, (np.ones if i == k else np.zeros)(c.size)) for i, c in enumerate(columns)]
+    y = Dual.__ad_apply__(row, xs, {})
+    d = row.d[k](*xs, y)
+    got = d.tangent if isinstance(d, Dual) else np.zeros(columns[0].size)
+    for i, point in enumerate(zip(*columns)):
+        if not usable(row, point) or not smooth(row, point):
+            continue
+        second, first = exact_second(row, k, point)
+        bound = 1e-12 * abs(second) + 1e-13 * abs(first) / max(1, abs(point[k])) + 1e-300
+        assert abs(got[i] - second) <= bound, f"{row.name} twice by operand {k} at {point}: {got[i]}, exactly {mp.nstr(second, 17)}"
