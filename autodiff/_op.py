@@ -65,6 +65,7 @@ class Row:
     linear    operands in which the operator is linear
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
               has the gradient 0 at -1, not inf * 0
+    near      is there a function ad_<name>_near without branches for operands that are not far from 0 (AD_NEAR in csrc/plane_math.h)?
     """
 
     def __init__(self, kind, **fields):
@@ -98,7 +99,7 @@ def _each(rule, n):
 
 
 def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, d_ulp=4, numpy=(), linear=(), selects=False,
-        doc):  # fmt: skip
+        near=False, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -106,7 +107,7 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
         raise TypeError(f"row: {len(d)} derivatives for {arity} operands")
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, attrs=(), on=on, takes=takes, gives=gives,
-               ulp=ulp, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear), selects=selects, doc=doc)  # fmt: skip
+               ulp=ulp, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear), selects=selects, near=near, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):

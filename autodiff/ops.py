@@ -85,8 +85,8 @@ tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
-sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, numpy="sin",   doc="sine of x radians")
-cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, numpy="cos",   doc="cosine of x radians")
+sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, near=True, numpy="sin",   doc="sine of x radians")
+cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, near=True, numpy="cos",   doc="cosine of x radians")
 tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, numpy="tan",   doc="tangent of x radians")
 asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")

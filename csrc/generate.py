@@ -43,11 +43,12 @@ def table_hash():
 
 class Text:
     """A number that is C text of one dtype; `reads` are the variables it mentions.  A bool remembers the dtype of the rule it
-    stands in (`of`), which is that of bare numbers selected by it: where(a > b, 1, 0)."""
+    stands in (`of`), which is that of bare numbers selected by it: where(a > b, 1, 0).  `near`: calls of rows that have a
+    branch-free function for operands near 0, as (the call, the same of that function, the operand)."""
 
-    def __init__(self, code, dtype, reads=frozenset(), constant=False, of=None):
+    def __init__(self, code, dtype, reads=frozenset(), constant=False, of=None, near=frozenset()):
         self.code, self.dtype, self.reads, self.constant = code, dtype, frozenset(reads), constant
-        self.of = of or dtype
+        self.of, self.near = of or dtype, near
 
     @staticmethod
     def __ad_apply__(row, operands, attrs):
@@ -76,8 +77,12 @@ def call(row, operands, dtype):
     if row.value is not None:
         return row.value(*operands)
     takes = "bool" if row.takes == ("bool",) else dtype
-    code = f"ad_{row.name}{SUFFIX[takes]}({', '.join(x.code for x in operands)})"
-    return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype)
+    arguments, suffix = ", ".join(x.code for x in operands), SUFFIX[takes]
+    code = f"ad_{row.name}{suffix}({arguments})"
+    near = frozenset().union(*(x.near for x in operands))
+    if row.near and arguments in OPERANDS:
+        near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", arguments)}
+    return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype, near=near)
 
 
 def add_operators(table):
@@ -131,22 +136,37 @@ def partial_text(row, k, dtype):
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
         return Text(f"(g * {d.code})", dtype, {"g"})
     product = "select" if row.selects else "scale"
-    return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"})
+    return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"}, near=d.near)
 
 
-def loop(name, parameters, reads, body, result, dtype):
+def loop(name, parameters, text, result, dtype):
     pointers = ", ".join(f"const void *{p}_" for p in parameters)
     lines = [f"static void {name}({pointers}, void *{result}_, size_t n)", "{"]
     for p, t in parameters.items():
-        lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in reads else f"    (void){p}_;")
-    lines += [f"    {C_TYPE[dtype]} *restrict {result} = {result}_;", "    for (size_t i = 0; i < n; i++)",
-              f"        {result}[i] = {body};", "}", ""]  # fmt: skip
-    return "\n".join(lines)
+        lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in text.reads else f"    (void){p}_;")
+    lines.append(f"    {C_TYPE[dtype]} *restrict {result} = {result}_;")
+    if not text.near:
+        lines += ["    for (size_t i = 0; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]
+    else:
+        lines += blocks(text, result, SUFFIX[dtype])
+    return "\n".join([*lines, "}", ""])
 
 
-def indexed(text, names):
+def blocks(text, result, suffix):
+    """The loop in blocks, each of which takes the branch-free function if all of it is near."""
+    near = text.code
+    for call, branch_free, _ in text.near:
+        near = near.replace(call, branch_free)
+    test = " && ".join(f"ad_all_near{suffix}({v} + s, e - s)" for v in sorted({v for _, _, v in text.near}))
+    return ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;", f"        if ({test})",
+            "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(near, text.reads)};",
+            "        else", "            for (size_t i = s; i < e; i++)",
+            f"                {result}[i] = {indexed(text.code, text.reads)};", "    }"]  # fmt: skip
+
+
+def indexed(code, names):
     """The text with its variables read from element i. Variables are single letters, functions never are."""
-    out, code = [], text.code
+    out = []
     for i, ch in enumerate(code):
         alone = ch in names and not (i and (code[i - 1].isalnum() or code[i - 1] in "_."))
         alone = alone and not (i + 1 < len(code) and (code[i + 1].isalnum() or code[i + 1] in "_("))
@@ -162,7 +182,7 @@ def kernels(row):
         types.update({v: dtype for v in OPERANDS[row.arity :]})
         text = forward_text(row, dtype)
         name = f"{row.name}_{FIELD[dtype]}"
-        out[name] = loop(name, types, text.reads, indexed(text, text.reads), "y", gives(row, dtype))
+        out[name] = loop(name, types, text, "y", gives(row, dtype))
         if row.d is None or dtype not in FLOATS:
             continue
         for k in range(row.arity):
@@ -172,7 +192,7 @@ def kernels(row):
             name = f"{row.name}_vjp{k}_{FIELD[dtype]}"
             parameters = {"g": dtype, **types, "y": dtype}
             saves = ", ".join(sorted(text.reads - {"g"})) or "nothing"
-            out[name] = f"/* saves {saves} */\n" + loop(name, parameters, text.reads, indexed(text, text.reads), "gx", dtype)
+            out[name] = f"/* saves {saves} */\n" + loop(name, parameters, text, "gx", dtype)
     return out
 
 

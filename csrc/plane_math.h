@@ -43,6 +43,72 @@ AD_INLINE double ad_over_hypot(double a, double b)
     return m == 0 ? c : c * t / (sqrt(AD_FMA(p, p, q * q)) * (s < 1 ? 0x1p596 : 1));
 }
 
+/* ------------------------------------------------------------------------------------------------- sine and cosine */
+/* x = k pi/2 + t + e for |x| <= 1e6, t + e within 2^-108; `shift`: its lowest bits are k.  Cody & Waite's reduction: k times the first
+ * part of pi/2 is exact, or its subtraction from x is (FMA); what later steps lose is kept, as x may lie within 2^-55 of k pi/2. */
+typedef struct { double t, e; uint64_t k; } ad_quadrant;
+AD_INLINE ad_quadrant ad_quarter_turns(double x)
+{
+    const double shift = AD_FMA(x, 0x1.45f306dc9c883p-1, AD_MAGIC), k = shift - AD_MAGIC;
+#ifdef AD_TARGET_FMA
+    const double r = AD_FMA(-k, 0x1.921fb54442d18p+0, x), p = k * 0x1.1a62633145c07p-54;
+    const ad_pair t = ad_two_sum(r, -p);
+    return (ad_quadrant){t.high, AD_FMA(-k, -0x1.f1976b7ed8fbcp-110, t.low - AD_FMA(k, 0x1.1a62633145c07p-54, -p)), ad_bits(shift)};
+#else
+    const double r = x - k * 0x1.921fb544p+0;               /* three parts of 33 bits, and the rest */
+    const ad_pair t = ad_two_sum(r, -k * 0x1.0b4611a6p-34), u = ad_two_sum(t.high, -k * 0x1.3198a2ep-69);
+    return (ad_quadrant){u.high, t.low + u.low - k * 0x1.b839a252049c1p-104, ad_bits(shift)};
+#endif
+}
+
+/* sin and cos of t + e, |t| <= pi/4: fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems, 1993). */
+AD_INLINE double ad_sin_kernel(double t, double e)
+{
+    const double z = t * t, v = z * t, w = z * z;
+    const double r = AD_FMA(z, AD_FMA(z, 2.75573137070700676789e-06, -1.98412698298579493134e-04), 8.33333333332248946124e-03) +
+                     z * w * AD_FMA(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08);
+    return t - ((z * (0.5 * e - v * r) - e) - v * -1.66666666666666324348e-01);
+}
+AD_INLINE double ad_cos_kernel(double t, double e)
+{
+    const double z = t * t, w = z * z, h = 0.5 * z, u = 1 - h;
+    const double r = z * AD_FMA(z, AD_FMA(z, 2.48015872894767294178e-05, -1.38888888888741095749e-03), 4.16666666666666019037e-02) +
+                     w * w * AD_FMA(z, AD_FMA(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09), -2.75573143513906633035e-07);
+    return u + (((1 - u) - h) + (z * r - t * e));
+}
+
+/* sin(x + turns pi/2). */
+AD_INLINE double ad_sine(double x, uint64_t turns)
+{
+    const ad_quadrant q = ad_quarter_turns(x);
+    const double s = ad_sin_kernel(q.t, q.e), c = ad_cos_kernel(q.t, q.e);
+    const uint64_t k = q.k + turns;
+    return ad_from_bits(ad_bits(k & 1 ? c : s) ^ (k & 2) << 62);
+}
+
+/* 1 ULP.  Vectors take what is branch-free and holds up to AD_NEAR (csrc/generate.py); beyond, libm has all of 2/pi. */
+#define AD_NEAR 1e6
+AD_INLINE double ad_sin_near(double x) { return x == 0 ? x : ad_sine(x, 0); }
+AD_INLINE double ad_cos_near(double x) { return ad_sine(x, 1); }
+AD_INLINE float ad_sin_nearf(float x) { return (float)ad_sin_near(x); }
+AD_INLINE float ad_cos_nearf(float x) { return (float)ad_cos_near(x); }
+static inline double ad_sin(double x) { return fabs(x) <= AD_NEAR ? ad_sin_near(x) : sin(x); }
+static inline double ad_cos(double x) { return fabs(x) <= AD_NEAR ? ad_cos_near(x) : cos(x); }
+AD_THROUGH_DOUBLE(sin)
+AD_THROUGH_DOUBLE(cos)
+
+#define AD_ALL_NEAR(T, name)                                                                                      \
+    static inline int name(const T *x, size_t n)                                                                  \
+    {                                                                                                             \
+        int far = 0;                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                                            \
+            far |= !(x[i] <= AD_NEAR) | !(x[i] >= -AD_NEAR);                                                      \
+        return !far;                                                                                              \
+    }
+AD_ALL_NEAR(double, ad_all_near)
+AD_ALL_NEAR(float, ad_all_nearf)
+
+/* ------------------------------------------------------------------------------------------------- angles */
 static inline double ad_atan2(double a, double b) { return atan2(a, b); }
 
 AD_THROUGH_DOUBLE(rsqrt)
@@ -51,8 +117,6 @@ AD_THROUGH_DOUBLE_2(pow)
 AD_THROUGH_DOUBLE_2(hypot)
 AD_THROUGH_DOUBLE_2(over_hypot)
 AD_THROUGH_DOUBLE_2(atan2)
-AD_LIBM(sin)
-AD_LIBM(cos)
 AD_LIBM(tan)
 AD_LIBM(asin)
 AD_LIBM(acos)

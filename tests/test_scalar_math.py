@@ -69,6 +69,9 @@ def operands(row, dtype, n):
             twin = (columns[0] * (1 + rng.choice([-1, 1], size) * 2.0 ** rng.uniform(-50, 0, size))).astype(dtype)
         ok = near & np.isfinite(twin) & (twin > row.on[1].lo) & (twin < row.on[1].hi)
         columns[1] = np.where(ok, twin, columns[1])
+    if row.near:        # a block of 512 is taken without branches only if nothing in it is far
+        moderate = columns[0][np.abs(columns[0]) < 1e6]
+        columns = [np.concatenate([np.resize(moderate, 512), columns[0]])]
     return [np.ascontiguousarray(c) for c in columns]
 
 
