@@ -11,7 +11,7 @@ from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NAN, Interv
 
 
 def distance(*parts):
-    """x less a number that is no double, given as parts of which float32 holds all but the last: exact but for the last rounding."""
+    """x less a number that is no double, given as parts, the first of which float32 holds exactly: right to the last place also beside that number."""
     def of(x):
         for part in parts:
             x = x - part
@@ -19,8 +19,8 @@ def distance(*parts):
     return of
 
 
-ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16)        # 1/e, the root of entr'
-SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16)      # the root of silu', 1 + r + exp(r) = 0
+ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
+SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16, -3.907766676128665e-33)      # the root of silu', 1 + r + exp(r) = 0
 
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
@@ -40,7 +40,7 @@ sqrt       = row(d=lambda x, y: 0.5 / y,                          on=NON_NEGATIV
 rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,        ulp=2,                                         doc="1 / sqrt(x)")
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
 hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
-over_hypot = row(d=(lambda a, b, y: divide_no_nan(square(over_hypot(b, a)), hypot(a, b)),
+over_hypot = row(d=(lambda a, b, y: square(divide_no_nan(over_hypot(b, a), sqrt(hypot(a, b)))),
                     lambda a, b, y: -divide_no_nan(y * over_hypot(b, a), hypot(a, b))), ulp=3, d_ulp=12,                     doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, b * pow(a, b - 1)),
                     lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, d_ulp=400, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
@@ -66,7 +66,7 @@ log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
-logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=400, doc="log(exp(a) - exp(b)) for a > b, no overflow")
+logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=600, doc="log(exp(a) - exp(b)) for a > b, no overflow")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, doc="-x * log(x); 0 at 0")
@@ -78,11 +78,11 @@ sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), 
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
 sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3,   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
-log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=2,                doc="log(sigmoid(x)) = -softplus(-x)")
-softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=2,                doc="log(1 + exp(x)), no overflow")
+log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=3,                doc="log(sigmoid(x)) = -softplus(-x)")
+softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=3,                doc="log(1 + exp(x)), no overflow")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
-sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4,                doc="1 / cosh(x)**2, no overflow")
+sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, near=True, numpy="sin",   doc="sine of x radians")
@@ -100,11 +100,11 @@ acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       
 atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
-erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
-erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=5,            doc="1 - erf(x), exact for large x")
-exp_minus_square = row(d=lambda x, y: -2 * x * y,           on=REAL,            ulp=2,                doc="exp(-x*x), the square taken exactly")
+erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
+erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=6,            doc="1 - erf(x), exact for large x")
+exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=3,                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=6,                doc="distribution function of the normal distribution")
-normal_pdf = row(d=lambda x, y: -x * y,                     on=REAL,            ulp=3,                doc="density of the normal distribution")
+normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=3,                doc="density of the normal distribution")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
 digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")
@@ -118,7 +118,7 @@ selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473
 silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, d_ulp=6, doc="x * sigmoid(x)")
 gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=6, doc="x * ndtr(x)")
 gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
-gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, d_ulp=8, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
 mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection

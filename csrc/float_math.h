@@ -143,4 +143,71 @@ AD_INLINE float ad_sech2f(float x)
     return e4 / (d * d);
 }
 
+/* ------------------------------------------------------------------------------------------------- error function */
+/* As in special_math.h: erf(x) / x - 1 for |x| <= 1, off by 2^-30; exp(x*x) erfc(x) for 1/4 <= x <= 10.6, off by 2^-29. */
+AD_INLINE float ad_erf_factor_f(float x)
+{
+    const float z = x * x;
+    float p = AD_FMAF(0x1.496a12p-14f, z, -0x1.a3f71ep-11f);
+    p = AD_FMAF(p, z, 0x1.5405bep-8f);
+    p = AD_FMAF(p, z, -0x1.b7f91p-6f);
+    p = AD_FMAF(p, z, 0x1.ce2cf8p-4f);
+    p = AD_FMAF(p, z, -0x1.81273ep-2f);
+    p = AD_FMAF(p, z, 0x1.06eba8p-3f);
+    return p;
+}
+AD_INLINE float ad_erfcx_mid_f(float x)
+{
+    const float d = 1 / (x + 3), t = (x - 3) * d;
+    float q = AD_FMAF(-0x1.49b76ep-12f, t, -0x1.ef6a48p-12f);
+    q = AD_FMAF(q, t, 0x1.92f1bp-9f);
+    q = AD_FMAF(q, t, -0x1.4338f6p-10f);
+    q = AD_FMAF(q, t, -0x1.b7b914p-6f);
+    q = AD_FMAF(q, t, 0x1.e9989ep-4f);
+    q = AD_FMAF(q, t, -0x1.3dead6p-2f);
+    q = AD_FMAF(q, t, 0x1.2e3264p-1f);
+    q = AD_FMAF(q, t, -0x1.c44c48p-1f);
+    q = AD_FMAF(q, t, 0x1.12f21ep+0f);
+    return q * d;
+}
+
+/* m exp(-s x*x); the square of a float is exact in two, as that of its leading 12 bits is in one. */
+AD_INLINE float ad_gauss_f(float x, float s, float m)
+{
+    const float z = x < -18 ? -18 : x > 18 ? 18 : x, h = z * z;
+    const float a = ad_from_bitsf(ad_bitsf(z) & 0xfffff000), b = z - a, l = ((a * a - h) + 2 * a * b) + b * b;
+    return ad_exp_times_f(-s * h, m - m * s * l);
+}
+AD_INLINE float ad_exp_minus_squaref(float x) { return ad_gauss_f(x, 1, 1); }
+AD_INLINE float ad_normal_pdff(float x) { return ad_gauss_f(x, 0.5f, 0.3989422804014327f); }
+
+AD_INLINE float ad_erff(float x)
+{
+    const float u = fabsf(x), z = u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u;
+    const float far = 1 - ad_gauss_f(z, 1, ad_erfcx_mid_f(z)), near = AD_FMAF(x, ad_erf_factor_f(u > 1 ? 1 : u), x);
+    return u > 1 ? copysignf(far, x) : near;
+}
+AD_INLINE float ad_erfcf(float x)
+{
+    const float u = fabsf(x), z = u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u;
+    const float tail = ad_gauss_f(z, 1, ad_erfcx_mid_f(z)), near = 1 - AD_FMAF(x, ad_erf_factor_f(u > 1 ? 1 : u), x);
+    return x > 0.3f ? tail : x < -1 ? 2 - tail : near;
+}
+AD_INLINE float ad_mills_f(float x)
+{
+    const float u = 0.70710678f * fabsf(x);
+    return 0.5f * ad_erfcx_mid_f(u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u);
+}
+AD_INLINE float ad_ndtrf(float x)
+{
+    const float u = fabsf(x), tail = ad_gauss_f(x, 0.5f, ad_mills_f(x)), t = 0.70710678f * (u > 1 ? 1 : x);
+    const float near = 0.5f + 0.5f * AD_FMAF(t, ad_erf_factor_f(t), t);
+    return x < -0.5f ? tail : x > 1 ? 1 - tail : near;
+}
+AD_INLINE float ad_geluf(float x)
+{
+    const float z = x < -18 ? -18 : x, y = x * ad_ndtrf(x), tail = ad_gauss_f(x, 0.5f, z * ad_mills_f(x));
+    return x < -0.5f ? tail : y;
+}
+
 #endif

@@ -2,8 +2,40 @@
 #ifndef AD_SPECIAL_MATH_H
 #define AD_SPECIAL_MATH_H
 
-/* ------------------------------------------------------------------------------------------------- normal distribution */
-/* exp(-s x*x) for s = 1 or 1/2, m times: the square as a pair, since an error of one ULP in 700 is one of 700 in the result. */
+/* ------------------------------------------------------------------------------------------------- error function, normal distribution */
+/* erf(x) / x - 1 for |x| <= 1: minimax in x^2, off by 2^-57. */
+AD_INLINE double ad_erf_factor(double x)
+{
+    const double z = x * x, z2 = z * z;
+    double p = AD_FMA(-0x1.abae353b8bc61p-31, z, 0x1.d71b21cf3d7e9p-27);
+    p = AD_FMA(p, z2, AD_FMA(-0x1.5c072df7c0dd9p-23, z, 0x1.b97fd5d5cea34p-20));
+    p = AD_FMA(p, z2, AD_FMA(-0x1.f4ca4dbca99fep-17, z, 0x1.f9a2bab00ed8ep-14));
+    p = AD_FMA(p, z2, AD_FMA(-0x1.c02db03e3cd72p-11, z, 0x1.565bccf92eaadp-8));
+    p = AD_FMA(p, z2, AD_FMA(-0x1.b82ce311fab6fp-6, z, 0x1.ce2f21a040d21p-4));
+    p = AD_FMA(p, z2, AD_FMA(-0x1.812746b0379bdp-2, z, 0x1.06eba8214db68p-3));
+    return p;
+}
+
+/* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: minimax in t = (x - 3)/(x + 3), off by 2^-57.  The change of variable is that of
+ * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981). */
+AD_INLINE double ad_erfcx_mid(double x)
+{
+    const double d = 1 / (x + 3), t = (x - 3) * d, t2 = t * t;
+    double q = AD_FMA(-0x1.7e5028bdee325p-28, t, -0x1.c9c7c9b3f1bdcp-29);
+    q = AD_FMA(q, t2, AD_FMA(0x1.8b6a1f70ae2c9p-25, t, 0x1.a624bb170c549p-25));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.ec1b265db7e01p-23, t, -0x1.b8b64f1068f43p-22));
+    q = AD_FMA(q, t2, AD_FMA(0x1.0b6c8c4b83d1ep-20, t, 0x1.7356b5e316260p-19));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.3ea4c5615e8e5p-18, t, -0x1.251d7766c2114p-16));
+    q = AD_FMA(q, t2, AD_FMA(0x1.fdfde98cb6000p-16, t, 0x1.c32561a94016ap-14));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.2238f97f9cc51p-12, t, -0x1.1f78e21b99cdep-11));
+    q = AD_FMA(q, t2, AD_FMA(0x1.8dae3a1883a1fp-9, t, -0x1.3dd3e706e8435p-10));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.b78993d697dcdp-6, t, 0x1.e995f11b155ddp-4));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.3deb21415dd63p-2, t, 0x1.2e326945de2c5p-1));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.c44c471baa375p-1, t, 0x1.12f21ddd9f5e2p+0));
+    return q * d;
+}
+
+/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60: the square as a pair, since an error of one ULP in 700 is one of 700 in the result. */
 AD_INLINE double ad_gauss(double x, double s, double m)
 {
     const double z = x < -64 ? -64 : x > 64 ? 64 : x;
@@ -13,22 +45,42 @@ AD_INLINE double ad_gauss(double x, double s, double m)
 AD_INLINE double ad_exp_minus_square(double x) { return ad_gauss(x, 1, 1); }
 AD_INLINE double ad_normal_pdf(double x) { return ad_gauss(x, 0.5, 0.3989422804014327); }
 
-/* erfc(-x/sqrt(2)) / 2.  The argument as t + l: erfc(t + l) = erfc(t) - 2/sqrt(pi) exp(-t*t) l. */
-static inline double ad_ndtr(double x)
+/* 2 ULP: 1 - erfc from 1 on. */
+AD_INLINE double ad_erf(double x)
 {
-    const double z = x < -64 ? -64 : x > 64 ? 64 : x;
-    const ad_pair t = ad_two_product(z, -0x1.6a09e667f3bcdp-1);
-    const double l = AD_FMA(z, 0x1.bdd3413b26456p-55, t.low);
-    return 0.5 * erfc(t.high) - 0.5641895835477563 * l * ad_exp_minus_square(t.high);
+    const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
+    const double far = 1 - ad_gauss(z, 1, ad_erfcx_mid(z)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    return u > 1 ? copysign(far, x) : near;
 }
 
-/* x ndtr(x).  Far below, ndtr has lost digits to underflow that the product still has: there the asymptotic series, ndtr(x) =
- * -pdf(x)/x (1 - 1/x^2 + 3/x^4 - 15/x^6 ...), DLMF 7.12.1. */
-static inline double ad_gelu(double x)
+/* 4 ULP, also where the result is subnormal. */
+AD_INLINE double ad_erfc(double x)
 {
-    const double u = 1 / (x * x);
-    const double s = 1 - u * (1 - 3 * u * (1 - 5 * u * (1 - 7 * u * (1 - 9 * u * (1 - 11 * u * (1 - 13 * u * (1 - 15 * u)))))));
-    return x < -25 ? ad_gauss(x, 0.5, -0.3989422804014327 * s) : x * ad_ndtr(x);
+    const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
+    const double tail = ad_gauss(z, 1, ad_erfcx_mid(z)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    return x > 0.3 ? tail : x < -1 ? 2 - tail : near;
+}
+
+/* Half of exp(x*x/2) erfc(|x|/sqrt(2)): what exp(-x*x/2) is to be multiplied by in the normal distribution's tails. */
+AD_INLINE double ad_mills(double x)
+{
+    const double u = 0.7071067811865476 * fabs(x);
+    return 0.5 * ad_erfcx_mid(u < 0.25 ? 0.25 : u > 28 ? 28 : u);
+}
+
+/* The distribution function of the normal distribution, 4 ULP: 1/2 + erf(x/sqrt(2))/2 in the middle. */
+AD_INLINE double ad_ndtr(double x)
+{
+    const double u = fabs(x), tail = ad_gauss(x, 0.5, ad_mills(x)), t = 0.7071067811865476 * (u > 1 ? 1 : x);
+    const double near = 0.5 + 0.5 * AD_FMA(t, ad_erf_factor(t), t);
+    return x < -0.5 ? tail : x > 1 ? 1 - tail : near;
+}
+
+/* x ndtr(x), 4 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
+AD_INLINE double ad_gelu(double x)
+{
+    const double z = x < -64 ? -64 : x, y = x * ad_ndtr(x), tail = ad_gauss(x, 0.5, z * ad_mills(x));
+    return x < -0.5 ? tail : y;
 }
 
 /* ------------------------------------------------------------------------------------------------- gamma */
@@ -96,8 +148,8 @@ static inline double ad_cotpi_derivative(int n, double c)
         for (int k = 0; k < 32; k++)
             p[k] = d[k];
     }
-    double y = 0;
-    for (int k = n + 1; k >= 0; k--)
+    double y = p[n + 1];
+    for (int k = n; k >= 0; k--)                            /* not from y = 0: c may be infinite */
         y = y * c + p[k];
     return y;
 }
@@ -129,13 +181,7 @@ static inline double ad_polygamma(double n, double x)
     return (odd ? 1 : -1) * tgamma(n + 1) * (head + tail);
 }
 
-AD_LIBM(erf)
-AD_LIBM(erfc)
 AD_LIBM(lgamma)
-AD_THROUGH_DOUBLE(exp_minus_square)
-AD_THROUGH_DOUBLE(normal_pdf)
-AD_THROUGH_DOUBLE(ndtr)
-AD_THROUGH_DOUBLE(gelu)
 AD_THROUGH_DOUBLE(digamma)
 AD_THROUGH_DOUBLE_2(polygamma)
 
