@@ -10,16 +10,20 @@
 
 from . import arrays, config, debugging, errors, linalg, math, nest, nn, random  # noqa: F401
 from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
+from . import testing as test
 from .constants import *  # noqa: F403
+from .control_flow import *  # noqa: F403
 from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print
 from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad, stop_gradient
 from .dtypes import DType, as_dtype, bool, double, float32, float64, int32, int64
 from .indexing import *  # noqa: F403
-from .linalg import einsum, eye, matmul, norm, tensordot
+from .linalg import clip_by_global_norm, clip_by_norm, einsum, eye, matmul, norm, tensordot
 from .math import *  # noqa: F403
+from .module import Module
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
 from .tape import UnconnectedGradients
 from .variable import Variable
 
+newaxis = None
 __version__ = "0.1.0"

@@ -179,9 +179,9 @@ cdef class GradientTape:
         target, source   a tensor or a variable each
 
         >>> import autodiff as ad
-        >>> x = ad.constant(1.0)
+        >>> x, w = ad.constant(1.0), ad.Variable(2.0)
         >>> with ad.GradientTape(persistent=True) as tape:
-        ...     y = x * x
+        ...     y = w * x
         >>> tape.why(y, x)
         'The source was not watched: it is a plain tensor. Call tape.watch(source) before computing, or make it a Variable.'
         """
