@@ -37,12 +37,6 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
-def processor_seconds():
-    """What the processes that we waited for have taken: unlike the clock, the same on a busy machine."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     """The sdist of the tracked files alone, so that nothing lying about in the tree can stand in for a missing one."""
@@ -64,9 +58,7 @@ def unpacked(sdist, tmp_path_factory):
         archive.extraction_filter = getattr(tarfile, "data_filter", None)  # 3.12 warns without one, older ones have none
         archive.extractall(folder)
     (top,) = folder.iterdir()
-    start = processor_seconds()
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", "dist", ".", cwd=top)
-    assert processor_seconds() - start < 60, "the wheel took more than 60 s of one processor"
     return top
 
 
