@@ -116,7 +116,7 @@ leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x 
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
 silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, d_ulp=6, doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=6, doc="x * ndtr(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=6, d_ulp=8, doc="x * ndtr(x)")
 gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
 gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, d_ulp=8, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
 mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, doc="x * tanh(softplus(x))")
