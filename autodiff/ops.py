@@ -105,6 +105,8 @@ erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=RE
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=3,                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=6,                doc="distribution function of the normal distribution")
 normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=3,                doc="density of the normal distribution")
+ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000,     doc="inverse of ndtr: the quantile of the normal distribution")
+erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600,   doc="inverse of erf")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
 digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")

@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 /* Contraction is decided here, not by the compiler: -ffp-contract=off elsewhere. */
+#if defined(__aarch64__) && !defined(AD_TARGET_FMA)
+#define AD_TARGET_FMA
+#endif
 #if defined(AD_TARGET_FMA)
 #define AD_FMA(a, b, c) __builtin_fma(a, b, c)
 #define AD_FMAF(a, b, c) __builtin_fmaf(a, b, c)

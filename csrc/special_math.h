@@ -83,6 +83,43 @@ AD_INLINE double ad_gelu(double x)
     return x < -0.5 ? tail : y;
 }
 
+/* The quantile of the normal distribution for p = 1/2 + q, where p is the smaller of both tails: rational approximations of Wichura,
+ * "Algorithm AS 241" (1988), good to 1e-16. */
+static inline double ad_normal_quantile(double q, double p)
+{
+    static const double c[6][8] = {
+        {3.3871328727963666080, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+         4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3},
+        {1, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+         2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3},
+        {1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550, 3.64784832476320460504,
+         1.27045825245236838258, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4},
+        {1, 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1,
+         1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9},
+        {6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580, 2.96560571828504891230e-1,
+         2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7},
+        {1, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+         7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15},
+    };
+    const int middle = fabs(q) <= 0.425;
+    const double r = middle ? 0.180625 - q * q : sqrt(-ad_log(p)), x = middle ? r : r <= 5 ? r - 1.6 : r - 5;
+    const double *const a = c[middle ? 0 : r <= 5 ? 2 : 4], *const b = c[middle ? 1 : r <= 5 ? 3 : 5];
+    double y = a[7], z = b[7];
+    for (int k = 6; k >= 0; k--) {
+        y = AD_FMA(y, x, a[k]);
+        z = AD_FMA(z, x, b[k]);
+    }
+    return middle ? q * (y / z) : p == 0 ? copysign(AD_INF, q) : copysign(y / z, q);
+}
+static inline double ad_ndtri(double x)
+{
+    return x >= 0 && x <= 1 ? ad_normal_quantile(x - 0.5, x < 0.5 ? x : 1 - x) : AD_NAN;
+}
+static inline double ad_erfinv(double x)
+{
+    return fabs(x) <= 1 ? 0.7071067811865476 * ad_normal_quantile(0.5 * x, 0.5 * (1 - fabs(x))) : AD_NAN;
+}
+
 /* ------------------------------------------------------------------------------------------------- gamma */
 /* digamma(x) / (x - x0), x0 its root, for x in [1, 2]: minimax in x - 3/2, off by 2^-56. */
 static inline double ad_digamma_near_root(double x)
@@ -182,6 +219,8 @@ static inline double ad_polygamma(double n, double x)
 }
 
 AD_LIBM(lgamma)
+AD_THROUGH_DOUBLE(ndtri)
+AD_THROUGH_DOUBLE(erfinv)
 AD_THROUGH_DOUBLE(digamma)
 AD_THROUGH_DOUBLE_2(polygamma)
 

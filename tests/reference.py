@@ -54,6 +54,7 @@ REFERENCE = {
     "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
     "erf": mp.erf, "erfc": _erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
     "ndtr": lambda x: _erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "erfinv": mp.erfinv, "ndtri": lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1),
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
     "polygamma": lambda n, x: mp.psi(int(n), x),
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
