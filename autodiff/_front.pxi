@@ -125,10 +125,40 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
     if total.code > AD_F64:                     # integers: rounded towards 0, as TensorFlow's
         mean = apply(ops.div, (total, count), {})
         return apply(ops.cast, (mean,), {"dtype": total.code})
+    overflown = not all_finite(total)
     set_operand(pair, total)
     pair[1].tensor, pair[1].is_array, pair[1].code = NULL, False, total.code
     pair[1].value = value_of(<double>count, total.code)
-    return elementwise(AD_OP_div, pair, 2)
+    mean = elementwise(AD_OP_div, pair, 2)
+    if not overflown or count < 2:
+        return mean
+    parts = apply(ops.div, (input_tensor if keep is None else keep, count), {})    # a mean is in range where its sum is not
+    return apply(ops.where, (apply(ops.is_finite, (total,), {}), mean, reduce_sum(parts, axis, keepdims)), {})
+
+
+cdef extern from "<math.h>" nogil:
+    bint isfinite(double)
+
+
+cdef bint all_finite(Tensor total):
+    cdef int64_t i
+    cdef float *f
+    cdef double *d
+    cdef Operand x
+    set_operand(&x, total)
+    if not x.is_array:
+        return isfinite(x.value.f32 if x.code == AD_F32 else x.value.f64)
+    if x.code == AD_F32:
+        f = <float *>x.value.array.data
+        for i in range(x.value.array.size):
+            if not isfinite(f[i]):
+                return False
+    else:
+        d = <double *>x.value.array.data
+        for i in range(x.value.array.size):
+            if not isfinite(d[i]):
+                return False
+    return True
 
 
 cdef Tensor sum_over(const Operand *x, object axis, object keepdims, str name, int64_t *count):

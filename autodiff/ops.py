@@ -213,15 +213,25 @@ def zeros_like(x):
     return unview(view(x, shape=(0,), strides=(1,), offset=0), shape=tuple(x.shape), strides=(1,), offset=0)
 
 
+def exponents(x):
+    """e with |x| / 2**e near 1, a constant to every derivative: products of such quotients do not overflow on the way.  0 where there is none."""
+    e = floor(log2(abs(x)))
+    return where(is_finite(e), e, 0)
+
+
 def product_of_others(x, axes):
     """At every element the product of all others along axes: of those before times those after, as no quotient can say where x is 0."""
+    e = exponents(x)
+    e_of_others = sub(spread(reduce_sum(e, axes=axes, keepdims=1), x, axes, 1), e)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     order = (*kept, *axes)
-    moved = transpose(x, order)
+    moved = transpose(div(x, exp2(e)), order)
     row = reshape(moved, shape=(*(x.shape[i] for i in kept), elements(x.shape[i] for i in axes)))
     before, after = (cumprod(row, axis=len(kept), exclusive=1, reverse=r) for r in (0, 1))
     back = tuple(order.index(i) for i in range(x.ndim))
-    return transpose(reshape(mul(before, after), shape=tuple(moved.shape)), back)
+    others = transpose(reshape(mul(before, after), shape=tuple(moved.shape)), back)
+    half = floor(mul(e_of_others, 0.5))                     # 2 ** e_of_others itself may be no number while the product is one
+    return scale(scale(others, exp2(half)), exp2(sub(e_of_others, half)))
 
 
 def share_of_extreme(g, x, y, axes, keepdims):
@@ -231,14 +241,37 @@ def share_of_extreme(g, x, y, axes, keepdims):
     return where(chosen, spread(div(g, ties), x, axes, keepdims), 0)
 
 
-def exp_of_difference(x, y):
-    """exp(x - y) where y is a log-sum-exp with x among its terms; 0 where all terms are exp(-inf)."""
-    return where(equal(y, -INF), 0, exp(sub(x, y)))
+def infinite_terms(x):
+    """1 where x is inf, else 0."""
+    return cast(equal(x, INF), dtype=x.dtype.code)
+
+
+def exp_of_difference(x, y, quotient):
+    """exp(x - y) where y is a log-sum-exp with x, or a log-sum-exp of some, among its terms; 0 where all terms are exp(-inf).
+    `quotient` stands for it where y is inf: how many infinite terms x has for each that y has."""
+    return where(equal(y, -INF), 0, where(equal(y, INF), quotient, exp(sub(x, y))))
+
+
+def logsumexp_rule(g, x, y, axes, keepdims):
+    """Infinite terms share equally."""
+    infinite = infinite_terms(x)
+    quotient = div(infinite, maximum(spread(reduce_sum(infinite, axes=axes, keepdims=1), x, axes, 1), 1))
+    return scale(spread(g, x, axes, keepdims), exp_of_difference(x, spread(y, x, axes, keepdims), quotient))
 
 
 def softmax_rule(g, x, y, axis):
-    weighted = reduce_sum(scale(g, y), axes=(axis,), keepdims=1)
-    return scale(sub(g, weighted), y)
+    """y * (h - sum of h * y), h = g less that of a y near 1, beside which 1 - y, the sum of the others, would be lost by rounding."""
+    h = sub(g, reduce_sum(where(greater(y, 0.5), g, 0), axes=(axis,), keepdims=1))
+    weighted = reduce_sum(scale(h, y), axes=(axis,), keepdims=1)
+    return scale(sub(h, weighted), y)
+
+
+def log_softmax_rule(g, x, y, axis):
+    """g - p * sum of g, p = exp(y); g * (1 - p) - p * sum of the others for a p near 1 (-0.69: p is more than a half, as one may be)."""
+    likely = greater(y, -0.69)
+    total, others = (reduce_sum(a, axes=(axis,), keepdims=1) for a in (g, where(likely, 0, g)))
+    own = sub(scale(neg(g), expm1(y)), scale(others, exp(y)))
+    return where(likely, own, sub(g, scale(total, exp(y))))
 
 
 def cumprod_rule(g, x, y, axis, exclusive, reverse):
@@ -250,10 +283,13 @@ def cumprod_rule(g, x, y, axis, exclusive, reverse):
 
 def cumulative_logsumexp_rule(g, x, y, axis, exclusive, reverse):
     """dx[j] = sum over i >= j of g[i] * exp(x[j] - y[i]), where y[i] only grows: from the far end, r[j] = g[j] + exp(y[j] - y[j+1]) * r[j+1]."""
-    r = recurrence(exp_of_difference(shift(y, axis, reverse), y), g, axis=axis, own=0, reverse=1 - reverse)
+    infinite = infinite_terms(x)
+    so_far = cumsum(infinite, axis=axis, exclusive=exclusive, reverse=reverse)
+    step = exp_of_difference(shift(y, axis, reverse), y, div(shift(so_far, axis, reverse), maximum(so_far, 1)))
+    r = recurrence(step, g, axis=axis, own=0, reverse=1 - reverse)
     if exclusive:
-        r, y = shift(r, axis, 1 - reverse), shift(y, axis, 1 - reverse)
-    return scale(r, exp_of_difference(x, y))
+        r, y, so_far = (shift(a, axis, 1 - reverse) for a in (r, y, so_far))
+    return scale(r, exp_of_difference(x, y, div(infinite, maximum(so_far, 1))))
 
 
 def recurrence_a(g, a, b, y, axis, own, reverse):
@@ -319,8 +355,7 @@ reduce_max  = structural(vjp=share_of_extreme, attrs="axes keepdims", takes=NUMB
 reduce_min  = structural(vjp=share_of_extreme, attrs="axes keepdims", takes=NUMBERS, doc="the smallest; NaN if there is one, inf (the highest integer) of none")
 reduce_any  = structural(attrs="axes keepdims", takes=BOOL, gives="bool", doc="is any true?")
 reduce_all  = structural(attrs="axes keepdims", takes=BOOL, gives="bool", doc="are all true?")
-reduce_logsumexp = structural(vjp=lambda g, x, y, axes, keepdims: scale(spread(g, x, axes, keepdims), exp_of_difference(x, spread(y, x, axes, keepdims))),
-                              attrs="axes keepdims", takes=FLOATS, doc="log(sum(exp(x))), no overflow")
+reduce_logsumexp = structural(vjp=logsumexp_rule, attrs="axes keepdims", takes=FLOATS, doc="log(sum(exp(x))), no overflow")
 argmax      = structural(attrs="axis", takes=NUMBERS, gives="int64", doc="index of the largest, the first of equals; of the first NaN if there is one")
 argmin      = structural(attrs="axis", takes=NUMBERS, gives="int64", doc="index of the smallest, the first of equals; of the first NaN if there is one")
 
@@ -335,8 +370,7 @@ recurrence = structural(vjp=(recurrence_a, lambda g, a, b, y, axis, own, reverse
 
 # --------------------------------------------------------------------------------------------------------------- softmax
 softmax     = structural(vjp=softmax_rule, attrs="axis", takes=FLOATS, doc="exp(x) / sum(exp(x)) along an axis")
-log_softmax = structural(vjp=lambda g, x, y, axis: sub(g, scale(reduce_sum(g, axes=(axis,), keepdims=1), exp(y))),
-                         attrs="axis", takes=FLOATS, doc="x - log(sum(exp(x))) along an axis")
+log_softmax = structural(vjp=log_softmax_rule, attrs="axis", takes=FLOATS, doc="x - log(sum(exp(x))) along an axis")
 
 # -------------------------------------------------------------------------------------------------------------- products
 matmul     = structural(vjp=(matmul_a, matmul_b), arity=2, attrs="transpose_a transpose_b", takes=NUMBERS, linear=(0, 1), doc="a @ b, batches broadcast")

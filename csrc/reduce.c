@@ -2,6 +2,7 @@
 #include "rows.h"
 #include "strided.h"
 
+#include <float.h>
 #include <math.h>
 
 /* ------------------------------------------------------------------------------------------------- rows */
@@ -130,21 +131,85 @@ static int vjp_over(row_vjp row, column_vjp columns, const ad_array *g, const ad
 }
 
 /* ------------------------------------------------------------------------------------------------- prod, max, min, any, all */
-#define DEFINE_PRODUCT(T, A, s)                                                             \
+#define DEFINE_PRODUCT(T, s)                                                                \
     static void prod_##s(int64_t rows, int64_t n, const void *x_, void *y)                  \
     {                                                                                       \
         const T *x = x_;                                                                    \
         for (int64_t r = 0; r < rows; r++, x += n) {                                        \
-            A p = 1;                                                                        \
+            T p = 1;                                                                        \
             for (int64_t i = 0; i < n; i++)                                                 \
                 p *= x[i];                                                                  \
-            ((T *)y)[r] = (T)p;                                                             \
+            ((T *)y)[r] = p;                                                                \
         }                                                                                   \
     }
-DEFINE_PRODUCT(float, double, f32)
-DEFINE_PRODUCT(double, double, f64)
-DEFINE_PRODUCT(uint32_t, uint32_t, i32)
-DEFINE_PRODUCT(uint64_t, uint64_t, i64)
+DEFINE_PRODUCT(uint32_t, i32)
+DEFINE_PRODUCT(uint64_t, i64)
+
+/* value * 2**exponent, |value| in [0.5, 1) if it is neither 0 nor infinite nor nan. */
+typedef struct { double value; int64_t exponent; } scaled;
+
+static inline scaled scaled_of(double x)
+{
+    int e = 0;
+    const double value = frexp(x, &e);
+    return (scaled){value, isfinite(x) ? e : 0};            /* frexp leaves open what the exponent of an infinity is */
+}
+
+static inline scaled scaled_times(scaled p, double x)
+{
+    const scaled factor = scaled_of(x), value = scaled_of(p.value * factor.value);
+    return (scaled){value.value, p.exponent + factor.exponent + value.exponent};
+}
+
+static inline double unscaled(scaled p)
+{
+    const int64_t e = p.exponent;
+    return ldexp(p.value, (int)(e > 4000 ? 4000 : e < -4000 ? -4000 : e));
+}
+
+/* A product that met no number too small to have all digits is what it seems; one that overflowed or underflowed on the way may yet
+ * have an ordinary result, and is formed again with its exponent apart. */
+#define DEFINE_FLOAT_PRODUCT(T, s)                                                          \
+    static double plain_product_##s(const T *x, int64_t n, int *ordinary)                   \
+    {                                                                                       \
+        double part[4] = {1, 1, 1, 1}, low[4] = {1, 1, 1, 1}, p = 1, least = 1;             \
+        int64_t i = 0;                                                                      \
+        for (; i + 4 <= n; i += 4)                                                          \
+            for (int j = 0; j < 4; j++) {                                                   \
+                part[j] *= x[i + j];                                                        \
+                low[j] = fabs(part[j]) < low[j] ? fabs(part[j]) : low[j];                   \
+            }                                                                               \
+        for (int j = 0; j < 4; j++) {                                                       \
+            p *= part[j];                                                                   \
+            least = low[j] < least ? low[j] : least;                                        \
+            least = fabs(p) < least ? fabs(p) : least;                                      \
+        }                                                                                   \
+        for (; i < n; i++) {                                                                \
+            p *= x[i];                                                                      \
+            least = fabs(p) < least ? fabs(p) : least;                                      \
+        }                                                                                   \
+        *ordinary = least >= DBL_MIN && isnormal(p);                                        \
+        return p;                                                                           \
+    }                                                                                       \
+    static scaled scaled_product_##s(const T *x, int64_t n, int64_t but)                    \
+    {                                                                                       \
+        scaled p = {1, 0};                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                     \
+            if (i != but)                                                                   \
+                p = scaled_times(p, x[i]);                                                  \
+        return p;                                                                           \
+    }                                                                                       \
+    static void prod_##s(int64_t rows, int64_t n, const void *x_, void *y)                  \
+    {                                                                                       \
+        const T *x = x_;                                                                    \
+        for (int64_t r = 0; r < rows; r++, x += n) {                                        \
+            int ordinary;                                                                   \
+            const double p = plain_product_##s(x, n, &ordinary);                            \
+            ((T *)y)[r] = (T)(ordinary ? p : unscaled(scaled_product_##s(x, n, -1)));       \
+        }                                                                                   \
+    }
+DEFINE_FLOAT_PRODUCT(float, f32)
+DEFINE_FLOAT_PRODUCT(double, f64)
 
 /* Is a before b?  A NaN, the only number that is not equal to itself, is before all others. */
 #define FIRST(a, op, b) (((a) op (b)) | ((a) != (a)))
@@ -228,21 +293,39 @@ int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr,
 }
 
 /* ------------------------------------------------------------------------------------------------- derivatives */
-/* Where the product is an ordinary number no element is 0, and it can be divided by each; else what is before and after an
- * element is multiplied. */
-#define DEFINE_PRODUCT_VJP(T, A, s)                                                         \
+/* Where the product is an ordinary number no element is 0, and it can be divided by each; beside infinities what is before and
+ * after an element is multiplied. */
+#define DEFINE_PRODUCT_VJP(T, s)                                                            \
+    /* Each the product of the others, with exponents apart; 0 if these have a 0 themselves. */ \
+    static int scaled_prod_vjp_##s(T g, const T *x, int64_t n, T *acc)                      \
+    {                                                                                       \
+        int64_t zeros = 0, zero = -1, infinite = 0;                                         \
+        for (int64_t i = 0; i < n; i++) {                                                   \
+            infinite += !isfinite(x[i]);                                                    \
+            zeros += x[i] == 0;                                                             \
+            zero = x[i] == 0 ? i : zero;                                                    \
+        }                                                                                   \
+        if (infinite || !isfinite(g))                                                       \
+            return 0;                                                                       \
+        const scaled all = zeros > 1 ? (scaled){0, 0} : scaled_times(scaled_product_##s(x, n, zero), g); \
+        for (int64_t i = 0; i < n; i++) {                                                   \
+            const scaled own = scaled_of(x[i]);                                             \
+            acc[i] = (T)(i == zero ? unscaled(all) : zeros ? 0 : unscaled((scaled){all.value / own.value, all.exponent - own.exponent})); \
+        }                                                                                   \
+        return 1;                                                                           \
+    }                                                                                       \
     static void prod_vjp_row_##s(T g, const T *x, int64_t n, T *acc)                        \
     {                                                                                       \
-        A all = 1, before = 1, after = 1;                                                   \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            all *= x[i];                                                                    \
+        double before = 1, after = 1;                                                       \
+        int ordinary;                                                                       \
+        const double all = plain_product_##s(x, n, &ordinary);                              \
         if (g == 0) {                                                                       \
             for (int64_t i = 0; i < n; i++)                                                 \
                 acc[i] = 0;                                                                 \
-        } else if (isnormal(all)) {                                                         \
+        } else if (ordinary) {                                                              \
             for (int64_t i = 0; i < n; i++)                                                 \
                 acc[i] = (T)(g * (all / x[i]));                                             \
-        } else {                                                                            \
+        } else if (!scaled_prod_vjp_##s(g, x, n, acc)) {                                    \
             for (int64_t i = 0; i < n; before *= x[i++])                                    \
                 acc[i] = (T)before;                                                         \
             for (int64_t i = n - 1; i >= 0; after *= x[i--])                                \
@@ -255,8 +338,8 @@ int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr,
         for (int64_t r = 0; r < rows; r++)                                                  \
             prod_vjp_row_##s(((const T *)g)[r], (const T *)x + r * n, n, (T *)acc + r * n); \
     }
-DEFINE_PRODUCT_VJP(float, double, f32)
-DEFINE_PRODUCT_VJP(double, double, f64)
+DEFINE_PRODUCT_VJP(float, f32)
+DEFINE_PRODUCT_VJP(double, f64)
 
 #define DEFINE_EXTREME_VJP(T, s)                                                            \
     static void extreme_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x_, const void *y_, void *acc_) \

@@ -55,10 +55,30 @@ static ad_array *room(ad_array *acc, int fresh) { return fresh ? acc : ad_array_
         }                                                                                   \
     }
 #define DEFINE_SCANS(T) DEFINE_SCAN(T, sums, +, 0) DEFINE_SCAN(T, products, *, 1)
-DEFINE_SCANS(float)
+DEFINE_SCAN(float, products, *, 1)
 DEFINE_SCANS(double)
 DEFINE_SCANS(uint32_t)
 DEFINE_SCANS(uint64_t)
+
+/* float32 is summed in double, for as many lines side by side as fit: by itself a sum of a million tenths is wrong by a hundredth. */
+enum { AT_ONCE = 256 };
+static void sums_float(const void *x_, void *y_, const scan *s, int exclusive)
+{
+    double sum[AT_ONCE];
+    for (int64_t o = 0; o < s->outer && s->n; o++)
+        for (int64_t c = 0; c < s->inner; c += AT_ONCE) {
+            const int64_t wide = s->inner - c < AT_ONCE ? s->inner - c : AT_ONCE, at = o * s->n * s->inner + s->start + c;
+            const float *x = (const float *)x_ + at;
+            float *y = (float *)y_ + at;
+            memset(sum, 0, (size_t)wide * sizeof *sum);
+            for (int64_t j = 0; j < s->n; j++, x += s->move, y += s->move)
+                for (int64_t i = 0; i < wide; i++) {
+                    const double next = sum[i] + x[i];
+                    y[i] = (float)(exclusive ? sum[i] : next);
+                    sum[i] = next;
+                }
+        }
+}
 
 typedef void (*scan_fn)(const void *x, void *y, const scan *s, int exclusive);
 static const scan_fn sums[AD_NDTYPES] = {sums_float, sums_double, sums_uint32_t, sums_uint64_t, NULL};
@@ -155,15 +175,16 @@ int ad_cumprod_vjp(int k, const ad_array *g, const ad_array *const *in, int n, c
 }
 
 /* ------------------------------------------------------------------------------------------------- cumulative_logsumexp */
-/* So far the sum is exp(m) * (1 + r), m the largest; -inf adds nothing to it. */
+/* So far the sum is exp(m) * (1 + r), m the largest; -inf adds nothing to it.  r is double for float32 too, as it is of many terms. */
 #define DEFINE_CUMULATIVE_LOGSUMEXP(T, f)                                                   \
     static void logsumexps_##T(const T *x, T *y, const scan *s, int exclusive)              \
     {                                                                                       \
-        T m = -INFINITY, r = 0;                                                             \
+        T m = -INFINITY;                                                                    \
+        double r = 0;                                                                       \
         int64_t p = s->start;                                                               \
         for (int64_t j = 0; j < s->n; j++, p += s->move) {                                  \
             if (exclusive)                                                                  \
-                y[p] = m + ad_log1p##f(r);                                                  \
+                y[p] = m + ad_log1p##f((T)r);                                               \
             if (x[p] == m) {                                                                \
                 r += m == -INFINITY ? 0 : 1;                                                \
             } else if (x[p] < m) {                                                          \
@@ -173,26 +194,39 @@ int ad_cumprod_vjp(int k, const ad_array *g, const ad_array *const *in, int n, c
                 m = x[p];                                                                   \
             }                                                                               \
             if (!exclusive)                                                                 \
-                y[p] = m + ad_log1p##f(r);                                                  \
+                y[p] = m + ad_log1p##f((T)r);                                               \
         }                                                                                   \
     }                                                                                       \
-    /* dx[j] = exp(x[j] - y[j]) * r[j], r[j] = g[j] + exp(y[j] - y[j+1]) * r[j+1]: y only grows, so that no exp overflows. */ \
+    /* dx[j] = exp(x[j] - y[j]) * r[j], r[j] = g[j] + exp(y[j] - y[j+1]) * r[j+1]: y only grows, so that no exp overflows. \
+     * Infinite terms share equally: where y is infinite it stands for the number of them so far, exp(y[j] - y[j+1]) for a quotient. */ \
     static void logsumexps_vjp_##T(const T *g, const T *x, const T *y, T *acc, const scan *s, int exclusive) \
     {                                                                                       \
-        T r = 0, next = 0;                                                                  \
+        T next = 0;                                                                         \
+        double r = 0, terms = 0;                                                            \
         int64_t p = s->start + s->n * s->move;                                              \
+        if (s->n && !(y[p - s->move] < INFINITY))                                            \
+            for (int64_t j = 0, q = s->start; j < s->n - exclusive; j++, q += s->move)      \
+                terms += x[q] == INFINITY;                                                  \
         for (int64_t j = 0; j < s->n; j++) {                                                \
             p -= s->move;                                                                   \
+            const double through = r == 0 || y[p] == -INFINITY ? 0                          \
+                                   : next != INFINITY          ? r * ad_exp((double)y[p] - next) \
+                                   : y[p] != INFINITY          ? 0                          \
+                                   : x[exclusive ? p : p + s->move] == INFINITY ? r * ((terms - 1) / terms) \
+                                                                                : r;        \
             if (exclusive)                                                                  \
-                acc[p] = r == 0 ? 0 : r * ad_exp##f(x[p] - next);                           \
-            r = g[p] + (r == 0 || y[p] == -INFINITY ? 0 : r * ad_exp##f(y[p] - next));      \
+                acc[p] = (T)LOGSUMEXP_SHARE(f);                                             \
+            if (!(next < INFINITY) && x[exclusive ? p : p + s->move] == INFINITY)             \
+                terms--;                                                                    \
+            r = exclusive && y[p] == -INFINITY ? 0 : g[p] + through;                        \
             next = y[p];                                                                    \
             if (!exclusive)                                                                 \
-                acc[p] = r == 0 || next == -INFINITY ? 0 : r * ad_exp##f(x[p] - next);      \
-            else if (next == -INFINITY)                                                     \
-                r = 0;                                                                      \
+                acc[p] = (T)LOGSUMEXP_SHARE(f);                                             \
         }                                                                                   \
     }
+/* Of x[p] in the log-sum-exp `next`, which has as many infinite terms. */
+#define LOGSUMEXP_SHARE(f)                                                                  \
+    (r == 0 || next == -INFINITY ? 0 : next != INFINITY ? r * ad_exp##f(x[p] - next) : x[p] == INFINITY ? r / terms : 0)
 DEFINE_CUMULATIVE_LOGSUMEXP(float, f)
 DEFINE_CUMULATIVE_LOGSUMEXP(double, )
 

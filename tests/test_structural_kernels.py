@@ -232,6 +232,106 @@ def test_log_sums_of_nothing_are_minus_infinity_without_a_gradient(kernels):
     assert kernels.forward("reduce_logsumexp", [np.full(2, 1e4)], ((0,), 0)) == pytest.approx(1e4 + np.log(2), rel=1e-15)
 
 
+def both_ways(kernels, row, g, x, attrs, dtype=np.float64):
+    """The gradient by the kernel; the rule, which higher orders differentiate, has to agree to the last digits."""
+    x = np.asarray(x, dtype)
+    y = kernels.forward(row, [x], attrs)
+    g = np.broadcast_to(np.asarray(g, dtype), y.shape)
+    share = kernels.vjp(row, 0, g, [x], y, attrs)
+    np.testing.assert_allclose(by_the_rule(row, 0, g, [x], y, attrs), share, rtol=8 * np.finfo(dtype).eps, atol=0)
+    return share
+
+
+def test_infinite_terms_of_a_log_sum_share_its_gradient(kernels):
+    inf = np.inf
+    for dtype in DTYPES[:2]:
+        for x, share in (([1, inf], [0, 6]), ([inf, inf], [3, 3]), ([inf, -inf, 0, inf], [3, 0, 0, 3]), ([[inf, 0], [-inf, 1]], [[6, 0], [0, 6]])):
+            got = both_ways(kernels, "reduce_logsumexp", 6, x, ((np.ndim(x) - 1,), 0), dtype)
+            assert got.tolist() == share
+    assert np.isnan(whole_vjp(kernels, "reduce_logsumexp", 1, [inf, np.nan], ((0,), 0))).all()
+
+
+@pytest.mark.parametrize("exclusive, reverse", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_infinite_terms_of_log_sums_so_far_share_their_gradients(kernels, exclusive, reverse):
+    """Against the sum over the prefixes, each by itself."""
+    g = np.array([1.0, 10, 100, 1000, 10000])
+    for x in ([0, np.inf, 1, np.inf, 2], [np.inf] * 5, [-np.inf, 1, 2, 3, np.inf], [np.inf, -np.inf, 0, 0, 0]):
+        expected, order = np.zeros(5), range(5)[::-1] if reverse else range(5)
+        for k, i in enumerate(order):
+            prefix = list(order)[: k if exclusive else k + 1]
+            if prefix:
+                expected[prefix] += whole_vjp(kernels, "reduce_logsumexp", g[i], [x[j] for j in prefix], ((0,), 0))
+        for dtype, rtol in zip(DTYPES[:2], (1e-6, 1e-14)):
+            np.testing.assert_allclose(both_ways(kernels, "cumulative_logsumexp", g, x, (0, exclusive, reverse), dtype), expected, rtol=rtol)
+
+
+def test_the_gradients_of_softmax_keep_their_digits_in_the_tail(kernels):
+    """p_max - 1 = -S / (1 + S), S the sum of the other exponentials; the logits of the last line are of a test of TensorFlow's."""
+    for dtype, x in ((DTYPES[0], 20), (DTYPES[1], 39), (DTYPES[1], 700)):
+        tail, rtol = np.exp(-np.float64(x)), 1e-5 if dtype == np.float32 else 1e-14
+        for row, g, expected in (("softmax", [1, 0], [tail, -tail]), ("softmax", [5, 4], [tail, -tail]), ("softmax", [0, 1], [-tail, tail]),
+                                 ("log_softmax", [1, 0], [tail, -tail]), ("log_softmax", [0, 1], [-1, 1])):  # fmt: skip
+            for flip in (1, -1):
+                got = both_ways(kernels, row, g[::flip], [x, 0][::flip], (0,), dtype)
+                np.testing.assert_allclose(got, expected[::flip], rtol=rtol)
+    many = both_ways(kernels, "log_softmax", [1e-30, 1, *[0] * 1500], [60, 0, *[10] * 1500], (0,))
+    np.testing.assert_allclose(many[:2], [-1 / (1 + 1500 * np.exp(-50)), 1], rtol=1e-14)
+    for row in ("softmax", "log_softmax"):
+        got = both_ways(kernels, row, [1, 0], [37.42994775023705, 0.0], (0,))
+        np.testing.assert_allclose(got, [5.551115123125775e-17, -5.551115123125775e-17], rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape, axis", [((1_000_000,), 0), ((200_000, 5), 0), ((2, 200_000), 1)])
+def test_float32_scans_of_a_million_keep_their_digits(kernels, shape, axis):
+    x = np.full(shape, np.float32(0.1))
+    n = np.moveaxis(np.cumsum(np.ones(shape), axis), axis, -1)
+    exact = np.moveaxis(n * np.float64(np.float32(0.1)), -1, axis)
+    for exclusive in (0, 1):
+        before = exact - exclusive * np.float64(np.float32(0.1))
+        np.testing.assert_allclose(kernels.forward("cumsum", [x], (axis, exclusive, 0)), before, rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(np.flip(both_ways(kernels, "cumsum", x, x, (axis, exclusive, 0), DTYPES[0]), axis), before, rtol=1e-7, atol=1e-8)
+    y = kernels.forward("cumulative_logsumexp", [x], (axis, 0, 0))
+    np.testing.assert_allclose(y, np.moveaxis(np.log(n), -1, axis) + np.float64(np.float32(0.1)), rtol=3e-7)
+
+
+@pytest.mark.parametrize("x, y", [([1e200, 1e200, 1e-200, 1e-200], 1), ([1e-200, 1e-200, 1e200, 1e200], 1), ([1e-160, 1e-160, 1e200], 1e-120),
+                                  ([-1e300, 1e300, 1e-300], -1e300), ([1e300, 1e300, 0, 2], 0), ([1e-300, 1e-300], 0), ([1e300, 1e300], np.inf),
+                                  ([1e200, 1e200, 0, 1e-300], 0), ([2.0**-600, 2.0**-460], 2.0**-1060)])  # fmt: skip
+def test_products_that_pass_what_no_number_is(kernels, x, y):
+    """Past overflow and underflow; each derivative is the product of the others."""
+    x = np.array(x)
+    np.testing.assert_allclose(kernels.forward("reduce_prod", [x], ((0,), 0)), y, rtol=1e-14, atol=0)
+    exact = [float(np.prod(np.delete(x, i).astype(np.longdouble))) for i in range(x.size)]
+    np.testing.assert_allclose(both_ways(kernels, "reduce_prod", 1, x, ((0,), 0)), exact, rtol=1e-14, atol=0)
+    for special in (np.inf, -np.inf, np.nan):
+        with_it = np.append(x[:2], special)
+        np.testing.assert_array_equal(kernels.forward("reduce_prod", [with_it], ((0,), 0)), float(np.prod(with_it.astype(np.longdouble))))
+
+
+def test_products_of_many_float32_pass_the_range_of_doubles(kernels):
+    x = np.repeat(np.array([1e30, 1e-30], np.float32), 20)
+    y = np.prod(x.astype(np.longdouble))
+    np.testing.assert_allclose(kernels.forward("reduce_prod", [x], ((0,), 0)), float(y), rtol=1e-7)
+    np.testing.assert_allclose(both_ways(kernels, "reduce_prod", 1, x, ((0,), 0), DTYPES[0]), (y / x).astype(float), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype, big", [(np.float32, 3e38), (np.float64, 1.7e308)])
+def test_means_of_numbers_whose_sum_overflows(dtype, big):
+    import autodiff as ad
+
+    rows = np.array([[big, big, big], [1, 2, 6], [-big, -big, -big], [big, np.inf, 1], [big, np.nan, 1]], dtype)
+    x = ad.constant(rows)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = ad.reduce_mean(x, axis=1)
+    np.testing.assert_allclose(y, np.array([big, 3, -big, np.inf, np.nan], dtype), rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(y, x), np.full((5, 3), dtype(1) / dtype(3)), rtol=1e-6)
+    for kept in (False, True):
+        mean = ad.reduce_mean(rows[:1].T, axis=(0, 1), keepdims=kept).numpy()
+        assert mean.shape == (1, 1) * kept and mean == pytest.approx(dtype(big), rel=1e-6)
+    assert ad.reduce_mean(np.array([big] * 60 + [-big] * 60, dtype)).numpy() == pytest.approx(0, abs=big * 1e-6)
+
+
 @pytest.mark.parametrize("shape, axes", [((1_000_000,), (0,)), ((250_000, 4), (0,)), ((4, 250_000), (1,)), ((500, 4, 500), (0, 2))])
 def test_sums_of_a_million_keep_their_digits(kernels, shape, axes):
     for dtype, eps in ((np.float32, 6e-8), (np.float64, 1.2e-16)):
