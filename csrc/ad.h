@@ -204,6 +204,11 @@ enum ad_sweep_end { AD_SWEEP_DONE, AD_SWEEP_PYTHON, AD_SWEEP_FAILED };
 enum ad_sweep_end ad_reverse(ad_sweep *s);
 int ad_accumulate(ad_value *adjoint, ad_array *share);      /* takes over the reference to share */
 ad_array *ad_spread(ad_array *a);                           /* a uniform array written out; takes over a */
+ad_array *ad_exclusive(ad_array *a);                        /* one that may be written to; takes over a; NULL when out of memory */
+void ad_drop_adjoint(ad_sweep *s, int64_t slot);            /* passed on and no longer needed, unless it is asked for */
+
+/* Takes the elementwise instructions on large arrays of one shape from slot `at` down; *done: how many slots were dealt with. */
+int ad_reverse_stretch(ad_sweep *s, int64_t *done);
 
 /* ------------------------------------------------------------------------------------------------- instruction sets */
 /* The generated kernels of one instruction set, chosen once by ad_choose_isa. */
@@ -221,6 +226,7 @@ int ad_choose_isa(const char *name);                        /* NULL: the best th
 int ad_elementwise_forward(int op, const ad_array *const *in, int n, ad_array **out);
 int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
                        ad_array *acc, int fresh);
+void ad_fill(void *to, const void *from, int64_t n, size_t item);             /* n copies of one number of `item` bytes */
 int ad_broadcast_shape(const ad_array *const *in, int n, int64_t *shape);     /* rank, or AD_BAD_SHAPE */
 
 #endif

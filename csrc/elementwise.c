@@ -92,7 +92,7 @@ static void advance(cursor *c, int64_t n)                   /* n <= run_length *
 }
 
 #define FILL(T) for (int64_t i = 0; i < n; i++) ((T *)to)[i] = *(const T *)from
-static void fill(void *to, const void *from, int64_t n, size_t item)
+void ad_fill(void *to, const void *from, int64_t n, size_t item)
 {
     switch (item) {
     case 8: FILL(uint64_t); break;
@@ -111,7 +111,7 @@ static void read_block(cursor *c, const ad_array *a, void *to, int64_t n)
         if (c->l->ndim && c->l->stride[c->l->ndim - 1] == 1)
             memcpy(out, from, (size_t)run * item);
         else
-            fill(out, from, run, item);
+            ad_fill(out, from, run, item);
         advance(c, run);
         out += (size_t)run * item;
         n -= run;

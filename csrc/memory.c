@@ -1,10 +1,14 @@
 /* Arrays and their memory: every thread keeps the blocks it freed, by size, so that a loop allocates nothing after its
  * first turn.  Blocks may be freed by another thread than made them; they then change cache. */
+#define _DEFAULT_SOURCE                                     /* madvise */
 #include "ad.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 /* Sizes: multiples of 64 bytes to 4 KiB, then four steps to each power of two.  A block keeps its class in its header. */
 enum { SMALL = 64, STEPS = 4, CLASSES = SMALL + STEPS * 26, UNCACHED = 255 };
@@ -76,13 +80,26 @@ void ad_memory_trim(void)
         empty(thread_cache);
 }
 
+/* NULL when out of memory.  A large block asks for huge pages: a sweep over it would wait for the page table at every fourth KiB. */
+static void *new_block(size_t bytes)
+{
+    static const size_t huge = (size_t)2 << 20;
+    void *p = NULL;
+    if (posix_memalign(&p, bytes < huge ? 64 : huge, bytes))
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= huge)
+        madvise(p, bytes, MADV_HUGEPAGE);                   /* no more than a wish */
+#endif
+    return p;
+}
+
 static void *take(size_t bytes, uint8_t *size_class)
 {
     const int c = class_of(bytes);
-    void *p = NULL;
     *size_class = (uint8_t)c;
     if (c == UNCACHED)
-        return posix_memalign(&p, 64, bytes) ? NULL : p;
+        return new_block(bytes);
     cache *mine = thread_cache;
     if (mine && mine->free[c]) {
         block *b = mine->free[c];
@@ -90,10 +107,12 @@ static void *take(size_t bytes, uint8_t *size_class)
         mine->bytes -= bytes_of(c);
         return b;
     }
-    if (posix_memalign(&p, 64, bytes_of(c)) == 0)
-        return p;
-    ad_memory_trim();                       /* what is cached may be what is missing */
-    return posix_memalign(&p, 64, bytes_of(c)) ? NULL : p;
+    void *p = new_block(bytes_of(c));
+    if (p == NULL) {
+        ad_memory_trim();                   /* what is cached may be what is missing */
+        p = new_block(bytes_of(c));
+    }
+    return p;
 }
 
 static void give(void *p, int c)

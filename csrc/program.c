@@ -113,8 +113,7 @@ ad_array *ad_spread(ad_array *a)
     return b;
 }
 
-/* An adjoint that may be written to, or NULL when out of memory; takes over a. */
-static ad_array *exclusive(ad_array *a)
+ad_array *ad_exclusive(ad_array *a)
 {
     if (a->uniform)
         return ad_spread(a);
@@ -139,7 +138,7 @@ int ad_accumulate(ad_value *adjoint, ad_array *share)
         have = share;
         other = adjoint->array;
     } else if (!(one_number && owned(have))) {
-        have = exclusive(have);
+        have = ad_exclusive(have);
         adjoint->bits = AD_EMPTY;
         if (have == NULL) {
             ad_array_release(share);
@@ -205,7 +204,7 @@ static int pull(ad_sweep *s, const ad_instruction *in, int k, const ad_array *co
         return ad_accumulate(adjoint, share);
     }
     const int fresh = adjoint->bits == AD_EMPTY;
-    ad_array *acc = fresh ? ad_array_new(x->dtype, x->ndim, x->shape) : exclusive(adjoint->array);
+    ad_array *acc = fresh ? ad_array_new(x->dtype, x->ndim, x->shape) : ad_exclusive(adjoint->array);
     adjoint->bits = AD_EMPTY;
     if (acc == NULL)
         return AD_NO_MEMORY;
@@ -262,8 +261,7 @@ static int step(ad_sweep *s, int64_t i)
     return status;
 }
 
-/* The adjoint of slot i has been passed on and is no longer needed, unless it is asked for. */
-static void drop(ad_sweep *s, int64_t i)
+void ad_drop_adjoint(ad_sweep *s, int64_t i)
 {
     const ad_instruction *in = &s->program->code[i];
     ad_value *adjoint = &s->adj[i - s->base];
@@ -298,6 +296,7 @@ enum ad_sweep_end ad_reverse(ad_sweep *s)
         if (i < s->to)
             return AD_SWEEP_DONE;
         const ad_instruction *in = &s->program->code[i];
+        int64_t done = 0;
         int status = AD_OK;
         switch (in->op) {
         case AD_LEAF:
@@ -315,13 +314,19 @@ enum ad_sweep_end ad_reverse(ad_sweep *s)
         default:
             if (ad_ops[in->op].kind == AD_RULE || (ad_ops[in->op].kind == AD_STRUCTURAL && !ad_ops[in->op].structural.vjp))
                 return AD_SWEEP_PYTHON;
-            status = step(s, i);
+            if (ad_ops[in->op].kind == AD_ELEMENTWISE)
+                status = ad_reverse_stretch(s, &done);
+            if (status == AD_OK && done == 0)
+                status = step(s, i);
         }
         if (status != AD_OK) {
             s->status = status;
             return AD_SWEEP_FAILED;
         }
-        drop(s, i);
-        s->at--;
+        if (done == 0) {
+            ad_drop_adjoint(s, i);
+            done = 1;
+        }
+        s->at -= done;
     }
 }
