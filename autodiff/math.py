@@ -14,10 +14,10 @@ from .segments import *  # noqa: F403
 __all__ = (
     """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
-    entr equal erf erfc exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
+    entr equal erf erfc erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
     is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp
     log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
-    multiply_no_nan ndtr negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
+    multiply_no_nan ndtr ndtri negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
     scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
     xdivy xlog1py xlogy zero_fraction""".split()
@@ -47,6 +47,7 @@ entr               = operator(ops.entr, "entr", "x")
 equal              = operator(ops.equal, "equal", "x y")
 erf                = operator(ops.erf, "erf", "x")
 erfc               = operator(ops.erfc, "erfc", "x")
+erfinv             = operator(ops.erfinv, "erfinv", "x")
 exp                = operator(ops.exp, "exp", "x")
 exp2               = operator(ops.exp2, "exp2", "x")
 expm1              = operator(ops.expm1, "expm1", "x")
@@ -81,6 +82,7 @@ mod                = operator(ops.mod, "mod", "x y")
 multiply           = operator(ops.mul, "multiply", "x y")
 multiply_no_nan    = operator(ops.multiply_no_nan, "multiply_no_nan", "x y")
 ndtr               = operator(ops.ndtr, "ndtr", "x")
+ndtri              = operator(ops.ndtri, "ndtri", "x")
 negative           = operator(ops.neg, "negative", "x")
 nextafter          = operator(ops.nextafter, "nextafter", "x1 x2")
 not_equal          = operator(ops.not_equal, "not_equal", "x y")

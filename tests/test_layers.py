@@ -22,7 +22,7 @@ LAYERS = [
     {"shaping", "constants", "segments", "conversion", "module"},
     {"indexing"},
     {"contraction", "math"},
-    {"linalg", "custom_gradient", "debugging", "control_flow"},
+    {"autodiff", "linalg", "custom_gradient", "debugging", "control_flow"},
     {"nn", "arrays", "testing", "__main__"},
     {"__init__"},
 ]

@@ -1,0 +1,5 @@
+"""ad.autodiff: the namespace that TensorFlow keeps its tapes in."""
+
+from ._core import GradientTape
+
+__all__ = ["GradientTape"]

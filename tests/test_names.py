@@ -1,0 +1,65 @@
+"""A script that was written for TensorFlow finds its names: those that scripts of this kind use, where TensorFlow has them."""
+
+import pytest
+
+import autodiff as ad
+
+ROOT = """
+    Variable GradientTape custom_gradient stop_gradient grad_pass_through recompute_grad UnconnectedGradients Module Tensor TensorShape TensorSpec DType
+    constant convert_to_tensor cast zeros ones fill zeros_like ones_like range linspace eye identity identity_n
+    reshape transpose concat stack unstack split expand_dims squeeze where gather gather_nd shape size rank is_tensor
+    float32 float64 int32 int64 bool as_dtype executing_eagerly print device name_scope group no_op
+    add subtract multiply divide truediv negative abs pow square sqrt exp sin cos tan asin acos atan atan2
+    sinh cosh tanh asinh acosh atanh sigmoid sign maximum minimum floor round equal not_equal less less_equal greater greater_equal
+    logical_and logical_not logical_or reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_any reduce_all reduce_logsumexp
+    matmul tensordot einsum norm clip_by_value clip_by_norm clip_by_global_norm add_n argmax argmin sort argsort cumsum one_hot
+    pad tile reverse slice strided_slice repeat broadcast_to meshgrid roll unique boolean_mask searchsorted
+    tensor_scatter_nd_update tensor_scatter_nd_add tensor_scatter_nd_sub tensor_scatter_nd_max tensor_scatter_nd_min scatter_nd
+    cond case switch_case while_loop map_fn foldl foldr scan
+    """
+
+MATH = """
+    abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount ceil confusion_matrix conj cos cosh
+    count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan equal erf erfc erfinv exp expm1 floor
+    floordiv floormod greater greater_equal imag in_top_k invert_permutation is_finite is_inf is_nan is_non_decreasing
+    is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log1p log_sigmoid log_softmax logical_and logical_not
+    logical_or logical_xor maximum minimum mod multiply multiply_no_nan ndtri negative nextafter not_equal polygamma polyval pow
+    real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm reduce_logsumexp reduce_max reduce_mean
+    reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt scalar_mul segment_max segment_mean segment_min
+    segment_prod segment_sum sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh
+    top_k truediv unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n
+    unsorted_segment_sum xdivy xlog1py xlogy zero_fraction
+    """
+
+NN = """
+    softplus relu relu6 sigmoid tanh softmax log_softmax elu selu leaky_relu silu swish gelu softsign l2_loss l2_normalize moments crelu
+    sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits
+    weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
+    """
+
+LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross"
+
+OTHER = {
+    "random": "normal uniform set_seed truncated_normal shuffle",
+    "nest": "map_structure flatten pack_sequence_as assert_same_structure is_nested",
+    "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
+    "test": "compute_gradient",
+    "autodiff": "GradientTape",
+    "errors": "InvalidArgumentError OpError",
+}
+
+NAMES = [n for n in ROOT.split()]
+for namespace, names in [("math", MATH), ("nn", NN), ("linalg", LINALG), *OTHER.items()]:
+    NAMES += [f"{namespace}.{name}" for name in names.split()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_is_there(name):
+    found = ad
+    for part in name.split("."):
+        found = getattr(found, part)
+
+
+@pytest.mark.parametrize("name", "log softplus erf floordiv cumprod digamma lgamma expm1 log1p".split())
+def test_what_tensorflow_has_in_math_alone_is_in_the_root_too(name):
+    assert getattr(ad, name) is getattr(ad.math, name)
