@@ -85,6 +85,18 @@ def operator(row, name=None, parameters="x y", defaults=(), namespace="math"):
     return Operator(row, name or row.name, parameters, tuple(defaults), namespace)
 
 
+# ------------------------------------------------------------------------------------------------------------ for the facade
+def sizes_of(Tensor x not None):
+    """The shape as a plain tuple: no TensorShape is made."""
+    cdef Operand operand
+    set_operand(&operand, x)
+    return operand_shape(&operand)
+
+
+def matrix_product(Tensor a not None, Tensor b not None, bint transpose_a, bint transpose_b):
+    return matmul(a, b, transpose_a, transpose_b)
+
+
 # ------------------------------------------------------------------------------------------------------------- reductions
 def reduce_sum(input_tensor, axis=None, keepdims=False, name=None):
     """The sum of the elements.

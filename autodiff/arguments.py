@@ -24,6 +24,11 @@ def tensor(x, name="convert_to_tensor", dtype=None, like=None):
 def tensors(name, *xs):
     """The operands as tensors: Python's numbers take the dtype of the first that is a tensor, else of the first array; among
     themselves one float makes all of them floats."""
+    for x in xs:
+        if type(x) is not Tensor:
+            break
+    else:
+        return list(xs)
     like = next((x for x in xs if is_tensor(x)), None)
     if like is None:
         like = next((x for x in xs if hasattr(x, "dtype")), None)

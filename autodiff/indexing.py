@@ -235,7 +235,7 @@ def _check_places(name, index, shape):
 
 
 def _same_batch(name, x, index, batch):
-    if x.shape[:batch] != index.shape[:batch]:
+    if batch and x.shape[:batch] != index.shape[:batch]:
         raise errors.ShapeError(
             f"{name}: the first {batch} sizes of params {x.shape} and of indices {index.shape} must be equal"
         )

@@ -5,7 +5,7 @@ import collections
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import record_call, reduce_sum
+from ._core import matrix_product, record_call, reduce_sum
 from .arguments import axes_of, axis_of, floating, integer, integers, product, tensors
 from .arguments import tensor as to_tensor
 from .constants import eye
@@ -29,14 +29,8 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
     transpose_a, adjoint_a  take the transpose of a first (of real numbers both are one)
     """
     a, b = tensors("matmul", a, b)
-    if a.ndim < 2 or b.ndim < 2:
-        low = a if a.ndim < 2 else b
-        raise errors.low_rank("matmul", low.shape, 2, "use ad.linalg.matvec(a, x) or ad.tensordot")
     flip_a, flip_b = _flip("matmul", transpose_a, adjoint_a, "a"), _flip("matmul", transpose_b, adjoint_b, "b")
-    inner_a, inner_b = a.shape[-2 if flip_a else -1], b.shape[-1 if flip_b else -2]
-    if inner_a != inner_b:
-        raise errors.unlike_matrices("matmul", a.shape, b.shape, inner_a, inner_b)
-    y = ops.matmul(a, b, transpose_a=flip_a, transpose_b=flip_b)
+    y = matrix_product(a, b, flip_a, flip_b)
     return y if output_type is None else _cast(y, output_type)
 
 

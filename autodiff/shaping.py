@@ -9,6 +9,7 @@ import builtins
 import numpy as np
 
 from . import dtypes, errors, ops
+from ._core import sizes_of
 from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shapes import TensorShape, as_shape
@@ -78,14 +79,15 @@ def reshape(tensor, shape, name=None):
     TensorShape([2, 2])
     """
     x = to_tensor(tensor, "reshape")
-    return ops.reshape(x, shape=_resolve(x.shape, integers("reshape", "shape", shape)))
+    return ops.reshape(x, shape=_resolve(sizes_of(x), integers("reshape", "shape", shape)))
 
 
 def expand_dims(input, axis, name=None):
     """Insert a dimension of size 1 so that it is the result's dimension `axis`."""
     x = to_tensor(input, "expand_dims")
-    axis = axis_of("expand_dims", axis, x.ndim + 1)
-    return ops.reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+    shape = sizes_of(x)
+    axis = axis_of("expand_dims", axis, len(shape) + 1)
+    return ops.reshape(x, shape=(*shape[:axis], 1, *shape[axis:]))
 
 
 def squeeze(input, axis=None, name=None):
@@ -103,19 +105,20 @@ def squeeze(input, axis=None, name=None):
 def transpose(a, perm=None, conjugate=False, name="transpose"):
     """Dimension k of the result is dimension perm[k] of `a`; without `perm`, the dimensions in reverse order."""
     x = to_tensor(a, "transpose")
+    shape = sizes_of(x)
     if perm is None:
-        perm = tuple(builtins.range(x.ndim - 1, -1, -1))
+        perm = tuple(builtins.range(len(shape) - 1, -1, -1))
     else:
         given = integers("transpose", "perm", perm)
-        perm = tuple([p + x.ndim if p < 0 else p for p in given])
-        if sorted(perm) != list(builtins.range(x.ndim)):
+        perm = tuple([p + len(shape) if p < 0 else p for p in given])
+        if sorted(perm) != list(builtins.range(len(shape))):
             raise errors.ShapeError(
-                f"transpose: perm {given} does not name each of the {x.ndim} dimensions of {x.shape} once"
+                f"transpose: perm {given} does not name each of the {len(shape)} dimensions of {shape} once"
             )
-    if perm == tuple(builtins.range(x.ndim)):
+    if perm == tuple(builtins.range(len(shape))):
         return identity(x)
-    strides = strides_of(x.shape)
-    return ops.view(x, shape=tuple([x.shape[p] for p in perm]), strides=tuple([strides[p] for p in perm]), offset=0)
+    strides = strides_of(shape)
+    return ops.view(x, shape=tuple([shape[p] for p in perm]), strides=tuple([strides[p] for p in perm]), offset=0)
 
 
 def broadcast_to(input, shape, name=None):
@@ -215,12 +218,13 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
 def unstack(value, num=None, axis=0, name="unstack"):
     """The parts along `axis`, which they lose: the inverse of stack."""
     x = to_tensor(value, "unstack")
-    axis = axis_of("unstack", axis, x.ndim)
-    n = x.shape[axis]
+    whole = sizes_of(x)
+    axis = axis_of("unstack", axis, len(whole))
+    n = whole[axis]
     if num not in (None, n):
         raise errors.ShapeError(f"unstack: there are {n} parts along axis {axis}, not {num}")
-    strides = strides_of(x.shape)
-    shape, left = (*x.shape[:axis], *x.shape[axis + 1 :]), (*strides[:axis], *strides[axis + 1 :])
+    strides = strides_of(whole)
+    shape, left = (*whole[:axis], *whole[axis + 1 :]), (*strides[:axis], *strides[axis + 1 :])
     return [ops.view(x, shape=shape, strides=left, offset=k * strides[axis]) for k in builtins.range(n)]
 
 
@@ -230,12 +234,14 @@ def concat(values, axis, name="concat"):
     xs = tensors("concat", *(values if isinstance(values, (list, tuple)) else [values]))
     if not xs:
         raise errors.InvalidArgumentError("concat: there is nothing to join: `values` is empty")
-    axis = axis_of("concat", axis, xs[0].ndim)
-    first = xs[0].shape
-    for k, x in enumerate(xs[1:], 1):
-        if x.ndim != len(first) or any(n != m and a != axis for a, (n, m) in enumerate(zip(first, x.shape))):
+    shapes = [sizes_of(x) for x in xs]
+    first = shapes[0]
+    axis = axis_of("concat", axis, len(first))
+    before, after = first[:axis], first[axis + 1 :]
+    for k, shape in enumerate(shapes):
+        if shape[:axis] != before or shape[axis + 1 :] != after or len(shape) != len(first):
             raise errors.ShapeError(f"concat: Dimensions must be equal but for axis {axis}: shape[0] = {errors.brackets(first)} "
-                                    f"vs. shape[{k}] = {errors.brackets(x.shape)}")  # fmt: skip
+                                    f"vs. shape[{k}] = {errors.brackets(shape)}")  # fmt: skip
     return ops.concat(*xs, axis=axis)
 
 
@@ -244,9 +250,9 @@ def stack(values, axis=0, name="stack"):
     xs = tensors("stack", *values)
     if not xs:
         raise errors.InvalidArgumentError("stack: there is nothing to join: `values` is empty")
-    shape = xs[0].shape
-    for k, x in enumerate(xs[1:], 1):
-        if x.shape != shape:
+    shape = sizes_of(xs[0])
+    for k, x in enumerate(xs):
+        if sizes_of(x) != shape:
             raise errors.ShapeError(f"stack: Shapes of all inputs must match: values[0].shape = {errors.brackets(shape)} "
                                     f"!= values[{k}].shape = {errors.brackets(x.shape)}")  # fmt: skip
     axis = axis_of("stack", axis, len(shape) + 1)
@@ -358,10 +364,10 @@ def _pad_constant(x, edges, value):
 def strides_of(shape):
     """Elements from one place to the next along each dimension of a C-contiguous array."""
     strides, step = [], 1
-    for n in reversed(shape):
+    for n in shape[::-1]:
         strides.append(step)
         step *= n
-    return tuple(reversed(strides))
+    return tuple(strides[::-1])
 
 
 def _block(x, begin, size):

@@ -1,5 +1,7 @@
 """ad.linalg agrees with NumPy, its gradients with differences; misuse is said in full."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -246,3 +248,21 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_every_shape_near_the_sizes_of_tiles_and_vectors(dtype):
+    rng = np.random.default_rng(0)
+    for m, n, k in itertools.product((1, 2, 5, 13, 25), (*range(1, 19), 33), (1, 3, 17, 40)):
+        a, b = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+        expected = a.astype("float64") @ b.astype("float64")
+        for flip_a, flip_b in itertools.product((False, True), repeat=2):
+            got = linalg.matmul(a.T if flip_a else a, b.T if flip_b else b, transpose_a=flip_a, transpose_b=flip_b)
+            np.testing.assert_allclose(got, expected, rtol=0, atol=k * 8 * np.finfo(dtype).eps)
+
+
+def test_a_nan_in_one_row_stays_in_its_row():
+    a, b = np.ones((30, 5)), np.ones((5, 3))
+    a[7, 2], a[9, 1] = np.nan, np.inf
+    y = linalg.matmul(a, b).numpy()
+    assert np.isnan(y[7]).all() and np.isinf(y[9]).all() and np.isfinite(np.delete(y, [7, 9], axis=0)).all()
