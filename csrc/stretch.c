@@ -230,14 +230,11 @@ static void run(const stretch *t)
     }
 }
 
-int ad_reverse_stretch(ad_sweep *s, int64_t *done)
+static int sweep(ad_sweep *s, int64_t *done)
 {
     const ad_instruction *code = s->program->code;
     stretch t = {.sweep = s, .shape = code[s->at].value.array, .item = ad_itemsize(code[s->at].dtype)};
     int64_t low = s->at;
-    *done = 0;
-    if (!(code[s->at].flags & AD_IS_ARRAY) || t.shape->size < LEAST)
-        return AD_OK;
     while (low >= s->to && (!reached(&t, low) || code[low].op == AD_LEAF || plan(&t, low)))
         low--;
     low++;
@@ -252,4 +249,11 @@ int ad_reverse_stretch(ad_sweep *s, int64_t *done)
     }
     free(t.blocks);
     return status;
+}
+
+int ad_reverse_stretch(ad_sweep *s, int64_t *done)
+{
+    const ad_instruction *in = &s->program->code[s->at];
+    *done = 0;
+    return in->flags & AD_IS_ARRAY && in->value.array->size >= LEAST ? sweep(s, done) : AD_OK;
 }
