@@ -13,6 +13,7 @@ cdef class GradientTape:
 
     persistent                 may `gradient` be called more than once?  The record is kept until the tape is deleted
     watch_accessed_variables   follow every trainable variable that is read inside; otherwise only what is watched
+    precise                    run the record again with as many digits as it takes, and round once (docs/precise.md)
 
     Tapes nest to any order: operations of a `gradient` call are recorded by the tapes that are still recording.  A tape may be
     entered again after it was left, and goes on recording.
@@ -30,6 +31,7 @@ cdef class GradientTape:
     cdef uint64_t bit
     cdef uint32_t start
     cdef readonly bint persistent
+    cdef readonly bint precise                  # gradients by replay (_replay.pxi)
     cdef bint accessed                          # watches variables by itself
     cdef bint entered
     cdef bint used                              # asked for its one set of gradients
@@ -38,9 +40,10 @@ cdef class GradientTape:
     cdef list watched                           # ... or all of them here, where they are more
     cdef object __weakref__
 
-    def __cinit__(self, persistent=False, watch_accessed_variables=True):
+    def __cinit__(self, persistent=False, watch_accessed_variables=True, precise=False):
         self.persistent = persistent
         self.accessed = watch_accessed_variables
+        self.precise = precise
 
     def __dealloc__(self):
         if self.program is not None:
@@ -130,7 +133,7 @@ cdef class GradientTape:
         cdef bint zeros = zeros_wanted(unconnected_gradients)
         if self.program is None:
             raise errors.TapeError(errors.TAPE_USED_UP if self.used else errors.TAPE_NEVER_ENTERED)
-        if type(target) is Tensor and type(sources) is list and output_gradients is None and not zeros and not self.entered:
+        if type(target) is Tensor and type(sources) is list and output_gradients is None and not zeros and not (self.entered or self.precise):
             results = sweep_scalars(self, <Tensor>target, <list>sources)
             if results is not None:
                 if not self.persistent:
@@ -152,7 +155,7 @@ cdef class GradientTape:
         if self.entered and not self.persistent:
             self.program.p.recording &= ~self.bit
             self.program.p.accessed &= ~self.bit
-        results = sweep(self, targets, seeds, flat)
+        results = sweep_precise(self, targets, seeds, flat) if self.precise else sweep(self, targets, seeds, flat)
         if zeros:
             results = [zeros_for(s) if g is None else g for g, s in zip(results, flat)]
         if not self.persistent:
@@ -165,6 +168,23 @@ cdef class GradientTape:
         if is_tensor(sources):
             return results[0]
         return nest_pack(sources, results)
+
+    def value(self, target):
+        """The values of recorded tensors as the replay has them: rounded once, to the dtype.
+
+        target    tensor, variable, or a nested structure of them
+        returns   the same structure of tensors that no tape follows; what the tape has not recorded comes back as it is
+
+        Raises TapeError where the tape is not a precise one, or has no record (any more).
+
+        >>> import autodiff as ad
+        >>> x = ad.Variable(-40.0)
+        >>> with ad.GradientTape(persistent=True, precise=True) as tape:
+        ...     y = ad.math.log(1 + ad.exp(x))
+        >>> y, tape.value(y)
+        (<ad.Tensor: shape=(), dtype=float32, numpy=0.0>, <ad.Tensor: shape=(), dtype=float32, numpy=4.248354e-18>)
+        """
+        return replayed_value(self, target)
 
     def stop_recording(self):
         """Context: what runs inside is not recorded by this tape."""

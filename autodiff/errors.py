@@ -66,6 +66,10 @@ class LostGradientError(RuntimeError):
     """The same where `config.lost_gradient` is "raise"."""
 
 
+class PrecisionWarning(RuntimeWarning):
+    """A precise tape could not make sure of the last digit of some numbers."""
+
+
 # --------------------------------------------------------------------------------------------------------- pieces of text
 def join_words(words, last="or"):
     """['a', 'b', 'c'] -> 'a, b or c'."""

@@ -1,0 +1,271 @@
+"""Numbers that certify themselves: arrays of arb, python-flint's balls (Johansson, "Arb: efficient arbitrary-precision
+midpoint-radius interval arithmetic", IEEE Trans. Computers 66, 2017).
+
+A ball holds the number it stands for.  What no ball can hold goes beside it, in a second part: inf, -inf, nan, and the sign
+of a zero that was given, as doubles; 0.0 for all other numbers.  Where an operation on balls comes out infinite or undefined
+there are two reasons.  At a pole or beyond the domain of exact operands IEEE arithmetic on doubles has the answer.
+Otherwise the operand is not known well enough: the ball is all of R, and more bits are needed.
+"""
+
+import math
+import operator
+
+import numpy as np
+
+from . import ops
+from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy
+from .precise_numbers import Numbers
+
+try:
+    from flint import acb, arb, ctx
+except ImportError as error:
+    raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
+                      "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
+
+ONE, ZERO, HALF = arb(1), arb(0), arb(1) / 2
+COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than anything that could be meant, is 0
+
+
+def _sigmoid(x):
+    return ONE / (ONE + (-x).exp())
+
+
+def _softplus(x):
+    return x.exp().log1p()
+
+
+def _sqrt2():
+    return arb(2).sqrt()
+
+
+def _hypot(a, b):
+    return (a * a + b * b).sqrt()
+
+
+def _cbrt(x):
+    return x if x.is_zero() else x.root(3) if x > 0 else -((-x).root(3))
+
+
+def _lgamma(x):
+    return x.lgamma() if x > 0 else abs(x.gamma()).log()
+
+
+def _polygamma(n, x):
+    order = int(float(n))
+    if order == 0:
+        return x.digamma()
+    if x > 0:
+        value = arb(order + 1).zeta(x) * arb(math.factorial(order))
+        return value if order % 2 else -value
+    return acb(x).polygamma(acb(order)).real
+
+
+def _pow(a, b):
+    if b.is_exact() and b.is_integer() and abs(b) < 2**31:
+        return ONE if b.is_zero() else a ** b.unique_fmpz()
+    return a**b
+
+
+def _halves(x, above, below):
+    """A function given by two, which agree at 0."""
+    return above(x) if x > 0 else below(x) if x < 0 else above(x).union(below(x))
+
+
+def _scale(g, s):
+    return g if g.is_zero() else g * s
+
+
+def _select(g, s):
+    return g if g.is_zero() else s if s.is_zero() else g * s
+
+
+def _atan2(a, b):
+    return arb.atan2(a, b)
+
+
+def _gelu_gate(x):
+    c = arb(1.5957691216057308), arb(0.044715)
+    return _sigmoid(c[0] * (x + c[1] * x * x * x))
+
+
+def _selu(x):
+    scale = arb("1.0507009873554804934193349852946")
+    return _halves(x, lambda t: scale * t, lambda t: scale * arb("1.6732632423543772848170429916717") * t.expm1())
+
+
+# fmt: off
+ONE_OPERAND = {
+    "neg": operator.neg, "identity": lambda x: x, "square": lambda x: x * x, "reciprocal": lambda x: ONE / x, "sqrt": arb.sqrt,
+    "rsqrt": arb.rsqrt, "cbrt": _cbrt, "exp": arb.exp, "exp2": lambda x: arb(2) ** x, "expm1": arb.expm1, "log": arb.log,
+    "log2": lambda x: x.log() / arb.const_log2() if x != 1 else ZERO, "log10": lambda x: x.log() / arb.const_log10(),
+    "log1p": arb.log1p, "log1mexp": lambda x: (-x.expm1()).log() if x > -0.5 else (-x.exp()).log1p(),
+    "entr": lambda x: -x * x.log() if not x.is_zero() else x, "sigmoid": _sigmoid, "logit": lambda x: (x / (ONE - x)).log(),
+    "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus, "softsign": lambda x: x / (ONE + abs(x)),
+    "tanh": arb.tanh, "sech2": lambda x: x.sech() ** 2, "sin": arb.sin, "cos": arb.cos, "tan": arb.tan, "asin": arb.asin,
+    "acos": arb.acos, "atan": arb.atan, "sinh": arb.sinh, "cosh": arb.cosh, "asinh": arb.asinh, "acosh": arb.acosh,
+    "atanh": arb.atanh, "erf": arb.erf, "erfc": arb.erfc, "exp_minus_square": lambda x: (-x * x).exp(),
+    "ndtr": lambda x: (-x / _sqrt2()).erfc() * HALF, "normal_pdf": lambda x: (-x * x * HALF).exp() / (2 * arb.pi()).sqrt(),
+    "ndtri": lambda x: -_sqrt2() * (2 * x).erfcinv(), "erfinv": arb.erfinv, "lgamma": _lgamma, "digamma": arb.digamma,
+    "elu": lambda x: _halves(x, lambda t: t, arb.expm1), "selu": _selu, "silu": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: x * (-x / _sqrt2()).erfc() * HALF, "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x),
+    "mish": lambda x: x * _softplus(x).tanh(),
+}
+TWO_OPERANDS = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": _pow, "hypot": _hypot,
+    "over_hypot": lambda a, b: a / _hypot(a, b) if not a.is_zero() else ZERO, "squared_difference": lambda a, b: (a - b) ** 2,
+    "scale": _scale, "select": _select, "logaddexp": lambda a, b: a + (b - a).exp().log1p() if a > b else b + (a - b).exp().log1p(),
+    "xlogy": lambda a, b: a if a.is_zero() else a * b.log(), "xlog1py": lambda a, b: a if a.is_zero() else a * b.log1p(),
+    "sigmoid_of_difference": lambda a, b: _sigmoid(a - b), "atan2": _atan2, "polygamma": _polygamma,
+    "sigmoid_cross_entropy": lambda a, b: a * _softplus(-b) + (ONE - a) * _softplus(b),
+}
+# Numbers in the rules of the table that stand for others.
+KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / arb.const_log2(),
+         0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
+         0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e}
+# fmt: on
+FUNCTIONS = {name: np.frompyfunc(f, 1, 1) for name, f in ONE_OPERAND.items()}
+FUNCTIONS.update({name: np.frompyfunc(f, 2, 1) for name, f in TWO_OPERANDS.items()})
+# Where the very same ball stands on both sides (moving numbers keeps the balls themselves): x - x, x / x.
+SAME = {"sub": ZERO, "div": ONE}
+
+
+def _ufunc(f, n=1):
+    """f on object arrays; the result is an array, also of rank 0."""
+    call = np.frompyfunc(f, n, 1)
+
+    def on_arrays(*arrays, dtype=object):
+        y = np.empty(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
+        y[...] = call(*arrays)
+        return y
+
+    return on_arrays
+
+
+_made, _is_finite, _is_same = _ufunc(arb), _ufunc(arb.is_finite), _ufunc(operator.is_, 2)
+_less, _greater, _is_exact, _float = _ufunc(operator.lt, 2), _ufunc(operator.gt, 2), _ufunc(arb.is_exact), _ufunc(float)
+_bits, _lower, _upper = _ufunc(arb.rel_accuracy_bits), _ufunc(arb.lower), _ufunc(arb.upper)
+
+
+class Balls(Numbers):
+    __slots__ = ()
+
+    @staticmethod
+    def prepare(bits, last=False):
+        """Compute with that many bits from here on."""
+        before = ctx.prec
+        ctx.prec, COLLAPSE[0] = bits, last
+        return lambda: Balls.prepare(before)
+
+    @classmethod
+    def exact(cls, array, dtype):
+        array = np.asarray(array, np.float64)
+        return cls((_made(array), np.where(np.isfinite(array) & ((array != 0) | ~np.signbit(array)), 0.0, array)), dtype)
+
+    def constant(self, number):
+        known = KNOWN.get(abs(float(number)))
+        if known is None:
+            return super().constant(number)
+        ball = np.empty((), object)
+        ball[()] = known() if number > 0 else -known()
+        return self.like((ball, np.zeros(())))
+
+    def special(self):
+        return self.parts[1]
+
+    def elementwise(self, row, operands):
+        function = FUNCTIONS.get(row.name)
+        if function is None:
+            return None
+        balls = [x.parts[0] for x in operands]
+        y = np.empty(np.broadcast_shapes(*[b.shape for b in balls]), object)
+        y[...] = function(*balls)
+        if row.name in SAME:
+            y[_is_same(*balls, dtype=bool) & _is_finite(y, dtype=bool)] = SAME[row.name]
+        special = np.zeros(y.shape)
+        finite = _is_finite(y, dtype=bool)
+        if not finite.all():
+            _mend(row, operands, y, special, ~finite)
+        if row is ops.neg:
+            zero = _ufunc(arb.is_zero)(y, dtype=bool)
+            special[zero & ~np.signbit(operands[0].special())] = -0.0
+        if COLLAPSE[0]:
+            y = _collapsed(y)
+        return self.like((y, special))
+
+    def compare(self, other):
+        a, b = (x.parts[0] for x in (self, other))
+        order = np.where(_greater(a, b, dtype=bool), 1, np.where(_less(a, b, dtype=bool), -1, 0)).astype(np.int8)
+        nan = np.isnan(self.special()) | np.isnan(other.special())
+        order[nan] = 2
+        open_ = (order == 0) & ~(_is_exact(a, dtype=bool) & _is_exact(b, dtype=bool)) & ~_is_same(a, b, dtype=bool)
+        if open_.any():
+            p, q = (x.nearest() if x.recorded is None else x.recorded for x in (self, other))
+            certain = (self.recorded is not None or _is_exact(a, dtype=bool)) & (other.recorded is not None or _is_exact(b, dtype=bool))
+            decided = np.where(certain, np.sign(np.nan_to_num(np.subtract(p, q))), 0)
+            order[open_] = np.broadcast_to(decided, order.shape)[open_]
+        return order
+
+    def nearest(self):
+        special = self.special()
+        return np.where(special == 0, _float(self.parts[0], dtype=np.float64), special)
+
+    def rounded(self, dtype):
+        balls, special = self.parts
+        with np.errstate(over="ignore", under="ignore"):
+            y = self.nearest().astype(dtype)
+            sure = (special != 0) | (_bits(balls, dtype=object) >= 100)
+            open_ = np.flatnonzero(~sure.reshape(-1))
+            if open_.size:
+                flat = balls.reshape(-1)[open_]
+                low, high = (_float(end(flat), dtype=np.float64).astype(dtype) for end in (_lower, _upper))
+                known = _is_finite(flat, dtype=bool)
+                sure.reshape(-1)[open_] = known & (low == high)
+                y.reshape(-1)[open_[known & (low == high)]] = low[known & (low == high)]
+        return y, sure
+
+    def unknown(self):
+        """Where the ball is all of R."""
+        return (self.special() == 0) & ~_is_finite(self.parts[0], dtype=bool)
+
+
+def _collapsed(y):
+    limit = arb(2) ** (-(ctx.prec // 2))
+    return _ufunc(lambda x: ZERO if not x.is_exact() and abs(x) < limit and x.contains(0) else x)(y)
+
+
+def _mend(row, operands, y, special, bad):
+    """Decide what the elements that came out infinite or undefined are: see the top of this file."""
+    columns = [(np.broadcast_to(x.parts[0], y.shape).reshape(-1), np.broadcast_to(x.special(), y.shape).reshape(-1)) for x in operands]
+    y, special = y.reshape(-1), special.reshape(-1)                         # of fresh arrays: views
+    for k in np.flatnonzero(bad):
+        point = [_double(balls[k], signs[k]) for balls, signs in columns]
+        if None in point or not _settled(row, [balls[k] for balls, _ in columns]):
+            y[k] = arb(0, math.inf)
+            continue
+        value = _ieee(row, point)
+        y[k] = arb(value)
+        special[k] = 0.0 if math.isfinite(value) else value
+
+
+def _double(ball, special):
+    """The double that stands for a number at a singular point; None: it is not known well enough."""
+    if special != 0 or math.copysign(1, special) < 0:
+        return float(special)
+    if not ball.is_finite() or (not ball.is_exact() and ball.contains(0)):
+        return None
+    x = float(ball.mid())
+    if math.isinf(x):
+        return math.copysign(1.7976931348623157e308, x)
+    return x if x or ball.is_zero() else 5e-324 if ball > 0 else -5e-324
+
+
+def _settled(row, balls):
+    """Is the row undefined at both ends of every ball, so that more bits would change nothing?"""
+    if all(b.is_exact() or not b.is_finite() for b in balls):
+        return True
+    function = (ONE_OPERAND if len(balls) == 1 else TWO_OPERANDS)[row.name]
+    return not any(function(*[end(b) if b.is_finite() else b for b in balls]).is_finite() for end in (arb.lower, arb.upper))
+
+
+def _ieee(row, point):
+    return float(raw_array(apply_to_tensors(row, [tensor_from_numpy(np.float64(x)) for x in point], {})))

@@ -1,0 +1,198 @@
+"""What the replay computes with: operands of the table's rows that are not tensors.
+
+    Operand     operators; a row applied to any operand comes to `apply`
+    Plain       masks and integers: exact, kept as recorded
+    Numbers     floating numbers with more digits: the base class, whose rows that move or combine numbers are here
+    Node        a Numbers that knows how it was made, so that gradients can be taken of it (autodiff/precise.py)
+
+The contract of a number class is at the top of autodiff/precise.py.
+"""
+
+import numpy as np
+
+from . import ops
+from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
+from ._op import RULE
+
+FLOATING = 2  # dtypes below this code are floating
+
+
+def apply(row, operands, attrs):
+    """A row on operands of the replay, Python numbers and arrays among them."""
+    values = [x.value if isinstance(x, Node) else x for x in operands]
+    first = next((x for x in values if isinstance(x, Numbers)), None)
+    if first is None:
+        return _plain(row, values, attrs)
+    y = first.run(row, values, attrs)
+    if row.differentiable and isinstance(y, Numbers) and any(isinstance(x, Node) for x in operands):
+        return Node(y, row, operands, attrs)
+    return y
+
+
+def _plain(row, values, attrs):
+    """A row on masks and integers; a result that is floating has the number class of the first of them."""
+    kind = next(x.kind for x in values if isinstance(x, Plain))
+    if row is ops.where and not all(isinstance(x, Plain) for x in values):
+        return kind.exact(np.where(*[x.array if isinstance(x, Plain) else x for x in values]).astype(np.float64), DTYPES[1])
+    arrays = [tensor_from_numpy(x.array) if isinstance(x, Plain) else x for x in values]
+    y = apply_to_tensors(row, arrays, attrs)
+    array = raw_array(y)
+    return kind.exact(array, y.dtype) if y.dtype.code < FLOATING else Plain(array, kind)
+
+
+class Operand:
+    """Arithmetic by the rows of the table."""
+
+    __slots__ = ()
+    __ad_apply__ = staticmethod(apply)
+    __hash__ = None
+    __array_ufunc__ = None
+
+    def __neg__(self): return ops.neg(self)
+    def __add__(self, other): return ops.add(self, other)
+    def __radd__(self, other): return ops.add(other, self)
+    def __sub__(self, other): return ops.sub(self, other)
+    def __rsub__(self, other): return ops.sub(other, self)
+    def __mul__(self, other): return ops.mul(self, other)
+    def __rmul__(self, other): return ops.mul(other, self)
+    def __truediv__(self, other): return ops.div(self, other)
+    def __rtruediv__(self, other): return ops.div(other, self)
+    def __and__(self, other): return ops.logical_and(self, other)
+    def __or__(self, other): return ops.logical_or(self, other)
+    def __lt__(self, other): return ops.less(self, other)
+    def __le__(self, other): return ops.less_equal(self, other)
+    def __gt__(self, other): return ops.greater(self, other)
+    def __ge__(self, other): return ops.greater_equal(self, other)
+    def __eq__(self, other): return ops.equal(self, other)
+    def __ne__(self, other): return ops.not_equal(self, other)
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+
+class Plain(Operand):
+    """Masks and integers as a NumPy array; `kind` is the number class beside it."""
+
+    __slots__ = ("array", "kind")
+
+    def __init__(self, array, kind):
+        self.array, self.kind = np.asarray(array), kind
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: next(d for d in DTYPES if d.as_numpy_dtype == self.array.dtype))
+
+
+class Node(Operand):
+    """A value of the replay, and the row and operands that it was made by.
+
+    Nodes are numbered as they are made: an operand has a lower number.  `slot` is where the tape recorded it, None for what
+    the replay itself makes.  A call of custom_gradient has `function` instead of a row, and its results `row` None.
+    """
+
+    __slots__ = ("value", "row", "operands", "attrs", "slot", "number", "function")
+    made = 0
+
+    def __init__(self, value, row=None, operands=(), attrs=None, slot=None, function=None):
+        self.value, self.row, self.operands, self.attrs = value, row, operands, attrs or {}
+        self.slot, self.function = slot, function
+        self.number = Node.made = Node.made + 1
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+
+
+class Numbers(Operand):
+    """An array of numbers with more digits than its dtype has.
+
+    parts      arrays of one shape that move together: what the class needs for each number
+    dtype      the DType that it stands for
+    recorded   the numbers as they were recorded, float64; None for what was not.  They decide comparisons that the digits
+               leave open
+    """
+
+    __slots__ = ("parts", "dtype", "recorded")
+
+    def __init__(self, parts, dtype, recorded=None):
+        self.parts, self.dtype, self.recorded = parts, dtype, recorded
+
+    shape = property(lambda self: self.parts[0].shape)
+
+    # ---- what a class supplies
+    @classmethod
+    def exact(cls, array, dtype):
+        """Numbers that are exactly those of a floating array."""
+        raise NotImplementedError
+
+    def elementwise(self, row, operands):
+        """The value of a primitive elementwise row on Numbers (broadcast); None where the class has no function for it, and
+        the row's own formula serves."""
+        raise NotImplementedError
+
+    def compare(self, other):
+        """-1, 0, 1 for less, equal, greater, and 2 where one is nan: an int8 array.  `recorded` decides what the digits leave
+        open."""
+        raise NotImplementedError
+
+    def nearest(self):
+        """The numbers as a float64 array: the nearest, ends of the range saturated to infinity."""
+        raise NotImplementedError
+
+    def rounded(self, dtype):
+        """(array of the NumPy dtype, mask of where it is surely the nearest number)."""
+        raise NotImplementedError
+
+    def to_dtype(self, dtype):
+        return type(self)(self.parts, dtype, self.recorded)
+
+    # ---- rows
+    def run(self, row, values, attrs):
+        from .precise_rows import CHOICES, COMPARISONS, STRUCTURAL
+
+        if row.name in STRUCTURAL:
+            return STRUCTURAL[row.name](*[self.beside(x) for x in values], **attrs)
+        if row.name in COMPARISONS:
+            return Plain(COMPARISONS[row.name](*[self.beside(x) for x in values]), type(self))
+        if row.name in CHOICES:
+            return CHOICES[row.name](*values)
+        if row.kind == RULE:
+            return row.value(*values, **attrs)
+        y = self.elementwise(row, [self.beside(x) for x in values])
+        if y is None:
+            if row.value is None:
+                raise NotImplementedError(f"precise: no value for the row {row.name}")
+            y = row.value(*values)
+        return y
+
+    def beside(self, x):
+        """Anything that may stand beside these numbers, as an operand."""
+        if isinstance(x, Operand):
+            return x
+        array = np.asarray(x)
+        if array.dtype.kind in "bi" and array.ndim:
+            return Plain(array, type(self))
+        return self.constant(x) if array.ndim == 0 else type(self).exact(array.astype(np.float64), self.dtype)
+
+    def constant(self, number):
+        """A number of a rule; a class may know some of them to more digits."""
+        return type(self).exact(np.asarray(float(number)), self.dtype)
+
+    def like(self, parts):
+        return type(self)(tuple(parts), self.dtype)
+
+    def moved(self, move):
+        """`move` done to every part."""
+        y = type(self)(tuple(move(part) for part in self.parts), self.dtype)
+        if self.recorded is not None:
+            y.recorded = move(self.recorded)
+        return y
+
+    def zeros(self, shape):
+        return type(self).exact(np.zeros(shape), self.dtype)
+
+    def put(self, index, values):
+        """A copy with the numbers at index (of the flat array) replaced."""
+        parts = tuple(part.reshape(-1).copy() for part in self.parts)
+        for part, new in zip(parts, values.parts):
+            part[index] = new
+        return self.like(part.reshape(self.shape) for part in parts)

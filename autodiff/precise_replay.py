@@ -1,0 +1,208 @@
+"""One replay of a recorded program on one number class: forward over the slots that are needed, backward over the nodes."""
+
+import heapq
+
+import numpy as np
+
+from . import errors, ops
+from ._core import instruction, place_of, program_size, raw_array, tensor_from_numpy
+from .precise_numbers import FLOATING, Node, Plain
+
+# x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
+ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0**52}
+# Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas.
+RULES = {
+    "entr": (lambda x, y: -1 - ops.log(x),),
+    "silu": (lambda x, y: ops.sigmoid(x) * (1 + x * ops.sigmoid(-x)),),
+}
+
+
+class Replay:
+    """nodes   by slot: Node, or Plain for masks and integers"""
+
+    def __init__(self, tape, kind, prepare):
+        self.tape, self.kind, self.prepare, self.place = tape, kind, prepare, place_of(tape)
+        self.nodes = {}
+        self.swept = {}
+
+    # ---- forward
+    def run(self, slots):
+        """Give every slot that these depend on its node."""
+        needed, waiting = {}, [at for at in slots if at not in self.nodes]
+        while waiting:
+            at = waiting.pop()
+            if at in needed or at in self.nodes:
+                continue
+            needed[at] = made = instruction(self.tape, at)
+            waiting.extend(made.operands)
+            if made.row == "call" and self.takes_again(made.attrs["function"]):
+                waiting.extend(made.attrs["function"].slots())
+        for at in sorted(needed):
+            self.nodes[at] = self.node(needed[at])
+
+    def takes_again(self, function):
+        """Is this call a gradient by a precise tape of this very program?"""
+        return getattr(function, "place", None) == self.place
+
+    def node(self, made):
+        if made.row == "call":
+            end = made.index + 1
+            while end < program_size(self.tape) and instruction(self.tape, end).row == "result":
+                end += 1
+            operands = [self.nodes[k] for k in made.operands]
+            return Node(None, None, operands, {"slot": made.index, "end": end}, function=made.attrs["function"])
+        recorded = raw_array(made.value)
+        if made.dtype.code >= FLOATING:
+            return Plain(recorded, self.kind)
+        operands = [self.nodes[k] for k in made.operands]
+        if made.row == "leaf":
+            node = Node(self.kind.exact(recorded, made.dtype))
+        elif made.row == "alias":
+            node = Node(operands[0].value, ops.identity, operands)
+        elif made.row == "result":
+            node = self.result(made, operands[0], recorded)
+        elif self.rounds(made, recorded, operands):
+            node = Node(self.kind.exact(recorded, made.dtype), made.row, operands, made.attrs)
+        else:
+            node = made.row(*operands, **made.attrs)
+            node = node if isinstance(node, Node) else Node(node)
+        node.slot = made.index
+        node.value.recorded = recorded.astype(np.float64)
+        node.value.dtype = made.dtype
+        return node
+
+    def rounds(self, made, recorded, operands):
+        if made.row is not ops.add and made.row is not ops.sub:
+            return False
+        magic = ROUNDERS[recorded.dtype]
+        return any(x.row is None and x.value.recorded.size and (np.abs(x.value.recorded) == magic).all() for x in operands)
+
+    def result(self, made, call, recorded):
+        which = made.attrs["which"]
+        function = call.function
+        if not hasattr(function, "place"):              # custom_gradient: its function saw ordinary tensors
+            return Node(self.kind.exact(recorded, made.dtype), None, [call], {"which": which})
+        if not self.takes_again(function):
+            return Node(call.operands[which].value, ops.identity, [call.operands[which]])
+        if id(function) not in self.swept:
+            self.swept[id(function)] = self.sweep(function, record=True)
+        share = self.swept[id(function)][function.kept[which]]
+        value = share.value if isinstance(share, Node) else share
+        copy = type(value)(value.parts, value.dtype, value.recorded)
+        return Node(copy, ops.identity, [share])
+
+    # ---- backward
+    def sweep(self, again, record):
+        """The gradient by each source, None where there is none: Numbers, or Nodes where tapes around are to follow it."""
+        self.run(again.slots())
+        targets = [None if at is None else self.nodes[at] for at in again.targets]
+        sources = [None if at is None else self.nodes[at] for at in again.sources]
+        adj = {}
+        for k, target in enumerate(targets):
+            if isinstance(target, Node):
+                seed = self.seed(target, None if again.seeds is None else again.seeds[k], record)
+                add_to(adj, target, seed)
+        on_way = ways([t for t in targets if isinstance(t, Node)], [s for s in sources if s is not None], again.followed)
+        kept = {s.number for s in sources if s is not None}
+        queue = [-number for number in adj]
+        heapq.heapify(queue)
+        while queue:
+            node = on_way.get(-heapq.heappop(queue))
+            if node is None or node.number not in adj:
+                continue
+            g = adj[node.number]
+            for x, share in zip(node.operands, self.shares(node, g, on_way, record)):
+                if share is not None and isinstance(x, Node) and x.number in on_way:
+                    if x.number not in adj:
+                        heapq.heappush(queue, -x.number)
+                    add_to(adj, x, share)
+            if node.number not in kept:
+                del adj[node.number]
+        return [None if s is None else adj.get(s.number) for s in sources]
+
+    def seed(self, target, given, record):
+        if given is None:
+            return self.kind.exact(np.ones(target.shape), target.dtype)
+        tensor, at = given
+        if at is None:
+            return self.kind.exact(raw_array(tensor), target.dtype)
+        return self.nodes[at] if record else self.nodes[at].value
+
+    def shares(self, node, g, on_way, record):
+        """Each operand's share of the gradient; None where it is not asked for."""
+        if node.function is not None:
+            return self.call_back(node, g)
+        if node.row is None:
+            return [Results({node.attrs["which"]: g})] if node.operands else []
+        row = node.row
+        pick = (lambda x: x) if record else (lambda x: x.value if isinstance(x, Node) else x)
+        operands, y = [pick(x) for x in node.operands], pick(node)
+        asked = [isinstance(x, Node) and x.number in on_way for x in node.operands]
+        d = RULES.get(row.name, row.d)
+        if d is not None:
+            return [elementwise_share(d[k], row.selects, g, operands, y, x) if asked[k] else None for k, x in enumerate(operands)]
+        if row.vjp is None:
+            return [None] * len(operands)
+        if row.arity is None:
+            return [row.vjp[0](k, g, *operands, y, **node.attrs) if asked[k] else None for k in range(len(operands))]
+        return [row.vjp[k](g, *operands, y, **node.attrs) if asked[k] and row.vjp[k] is not None else None for k in range(len(operands))]
+
+    def call_back(self, call, arrived):
+        """A custom gradient: its author's function, on ordinary tensors."""
+        dys, at = [], call.attrs["slot"] + 1
+        while at < call.attrs["end"]:
+            y = instruction(self.tape, at).value
+            g = arrived.get(at - call.attrs["slot"] - 1)
+            dtype = y.dtype.as_numpy_dtype
+            dys.append(tensor_from_numpy(np.zeros(tuple(y.shape), dtype) if g is None else np.asarray(g.rounded(dtype)[0])))
+            at += 1
+        shares = call.function(*dys)
+        self.prepare()                          # the function may have used precise tapes of its own
+        for x, share in zip(call.operands, shares):
+            if share is not None and tuple(share.shape) != tuple(x.shape):
+                raise errors.ShapeError(f"custom_gradient: the gradient function returned shape {tuple(share.shape)} for an input "
+                                        f"of shape {tuple(x.shape)}: expected the same shape")
+        return [None if t is None else self.kind.exact(raw_array(t), x.dtype) for t, x in zip(shares, call.operands)]
+
+
+class Results(dict):
+    """What has arrived at the results of a call, by their index."""
+
+
+def elementwise_share(derivative, selects, g, operands, y, x):
+    """g times the local derivative, 0 where g is 0, summed over what was broadcast."""
+    if derivative is None:
+        return None
+    d = derivative(*operands, y)
+    if isinstance(d, (int, float)):
+        share = g if d == 1 else -g if d == -1 else g * float(d)
+    else:
+        share = (ops.select if selects else ops.scale)(g, d)
+    return share if share.shape == x.shape else ops.sum_to(share, shape=x.shape)
+
+
+def add_to(adj, node, share):
+    have = adj.get(node.number)
+    if isinstance(share, Results):
+        adj[node.number] = Results(share) if have is None else Results({**have, **share})
+    else:
+        adj[node.number] = share if have is None else ops.add(have, share)
+
+
+def ways(targets, sources, followed):
+    """The nodes, by number, on a way from a source to a target that only leads through what `followed` has of the slots."""
+    low = min((s.number for s in sources), default=0)
+    above, waiting = {}, list(targets)
+    while waiting:
+        node = waiting.pop()
+        if node.number in above or node.number < low or (node.slot is not None and followed is not None and node.slot not in followed):
+            continue
+        above[node.number] = node
+        waiting.extend(x for x in node.operands if isinstance(x, Node))
+    ends = {s.number for s in sources}
+    found = {}
+    for number in sorted(above):
+        node = above[number]
+        if number in ends or any(isinstance(x, Node) and x.number in found for x in node.operands):
+            found[number] = node
+    return found
