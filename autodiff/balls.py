@@ -14,7 +14,7 @@ import numpy as np
 
 from . import ops
 from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy
-from .precise_numbers import Numbers
+from .precise_numbers import Numbers, state
 
 try:
     from flint import acb, arb, ctx
@@ -72,7 +72,10 @@ def _halves(x, above, below):
 
 
 def _scale(g, s):
-    return g if g.is_zero() else g * s
+    if g.is_zero():
+        state.indeterminate |= not s.is_finite()
+        return g
+    return s if state.probing and s.is_zero() else g * s
 
 
 def _select(g, s):
@@ -197,6 +200,7 @@ class Balls(Numbers):
         order = np.where(_greater(a, b, dtype=bool), 1, np.where(_less(a, b, dtype=bool), -1, 0)).astype(np.int8)
         nan = np.isnan(self.special()) | np.isnan(other.special())
         order[nan] = 2
+        state.indeterminate |= state.twice and bool((order == 0).any())
         open_ = (order == 0) & ~(_is_exact(a, dtype=bool) & _is_exact(b, dtype=bool)) & ~_is_same(a, b, dtype=bool)
         if open_.any():
             p, q = (x.nearest() if x.recorded is None else x.recorded for x in (self, other))
@@ -204,6 +208,10 @@ class Balls(Numbers):
             decided = np.where(certain, np.sign(np.nan_to_num(np.subtract(p, q))), 0)
             order[open_] = np.broadcast_to(decided, order.shape)[open_]
         return order
+
+    def same(self, other):
+        """Where the very same number stands in both: moving numbers keeps the balls themselves."""
+        return _is_same(self.parts[0], other.parts[0], dtype=bool)
 
     def nearest(self):
         special = self.special()

@@ -35,7 +35,8 @@ import numpy as np
 
 from . import errors
 from ._core import convert, instruction, place_of, set_replay_hooks, slot, source_slots, tensor_from_numpy
-from .precise_numbers import FLOATING
+from .precise_limits import PROBE_BITS, beyond
+from .precise_numbers import FLOATING, state
 from .precise_replay import Replay
 
 # (module, class, stage): log(1 + exp(-1000)) in float64 needs 1500 bits, the product of a few such numbers some times that.
@@ -73,23 +74,23 @@ def _gradient(tape, targets, seeds, sources):
     again.followed = followed
     again.targets = [at if at in followed else None for at in again.targets]
 
-    def compute(kind, prepare):
-        return Replay(tape, kind, prepare).sweep(again, record=False)
+    def compute(kind, prepare, probe=None):
+        return Replay(tape, kind, prepare, probe).sweep(again, record=False)
 
-    return _rounded(compute, sources), again
+    return _rounded(compute, sources, average=True), again
 
 
 def _value(tape, targets):
     slots = [slot(tape, t) for t in targets]
 
-    def compute(kind, prepare):
-        replay = Replay(tape, kind, prepare)
+    def compute(kind, prepare, probe=None):
+        replay = Replay(tape, kind, prepare, probe)
         replay.run([at for at in slots if at is not None])
         return [None if at is None else replay.nodes[at].value for at in slots]
 
     floats = [t.dtype.code < FLOATING for t in targets]
     slots = [at if is_float else None for at, is_float in zip(slots, floats)]
-    values = _rounded(compute, targets)
+    values = _rounded(compute, targets, average=False)
     return [convert(t) if v is None else v for t, v in zip(targets, values)]
 
 
@@ -111,30 +112,52 @@ def _followed(tape, again):
     return reached
 
 
-def _rounded(compute, like):
+def _rounded(compute, like, average):
     """Compute with ever more bits until all is sure: tensors of the dtypes of `like`, None where there is nothing."""
     with _lock:
-        for k, (module, name, stage) in enumerate(ATTEMPTS):
-            last = k == len(ATTEMPTS) - 1
-            kind = getattr(importlib.import_module(f".{module}", __package__), name)
-            prepare = functools.partial(kind.prepare, stage, last)
-            undo = prepare()
-            try:
-                numbers = compute(kind, prepare)
-                pairs = [(None, True) if x is None else x.rounded(t.dtype.as_numpy_dtype) for x, t in zip(numbers, like)]
-            except NotImplementedError:
-                if last:
-                    raise
-                continue
-            finally:
-                undo()
-            if all(np.all(sure) for _, sure in pairs):
+        for attempt in range(len(ATTEMPTS)):
+            state.indeterminate = False
+            pairs = _attempt(compute, like, *ATTEMPTS[attempt], attempt == len(ATTEMPTS) - 1)
+            if pairs is not None and all(np.all(sure) for _, sure in pairs):
                 break
         else:
             warnings.warn(f"GradientTape(precise=True): {sum(int(np.sum(~np.asarray(s))) for _, s in pairs)} numbers are not "
                           f"sure to the last digit after {ATTEMPTS[-1][2]} bits; they are given as they stand",
                           errors.PrecisionWarning, stacklevel=4)  # fmt: skip
-    return [None if array is None else tensor_from_numpy(np.asarray(array)) for array, _ in pairs]
+        arrays = [array for array, _ in pairs]
+        if state.indeterminate or any(a is not None and np.isnan(a).any() for a in arrays):
+            arrays = beyond(arrays, lambda probe: _probed(compute, probe), average)
+    return [None if array is None else tensor_from_numpy(np.asarray(array)) for array in arrays]
+
+
+def _attempt(compute, like, module, name, stage, last):
+    """(array, mask of what is sure) for each of the numbers; None: the class cannot."""
+    kind = getattr(importlib.import_module(f".{module}", __package__), name)
+    prepare = functools.partial(kind.prepare, stage, last)
+    undo = prepare()
+    try:
+        numbers = compute(kind, prepare)
+        return [(None, True) if x is None else x.rounded(t.dtype.as_numpy_dtype) for x, t in zip(numbers, like)]
+    except NotImplementedError:
+        if last:
+            raise
+        return None
+    finally:
+        undo()
+
+
+def _probed(compute, probe):
+    """The numbers beside a singular point, as doubles."""
+    module, name, _ = ATTEMPTS[-1]
+    kind = getattr(importlib.import_module(f".{module}", __package__), name)
+    prepare = functools.partial(kind.prepare, PROBE_BITS, False)
+    undo = prepare()
+    state.probing = True
+    try:
+        return [None if x is None else x.nearest() for x in compute(kind, prepare, probe)]
+    finally:
+        state.probing = False
+        undo()
 
 
 set_replay_hooks(_gradient, _value)

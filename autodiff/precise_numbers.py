@@ -17,6 +17,21 @@ from ._op import RULE
 FLOATING = 2  # dtypes below this code are floating
 
 
+class State:
+    """What a replay is told and tells besides numbers.
+
+    probing         a replay beside a singular point (autodiff/precise_limits.py): what is exactly 0 here too is 0 for good, and
+                    stays 0 times inf
+    indeterminate   since this was last cleared, an exact 0 has met an infinite derivative, or a tie was differentiated twice
+    twice           a gradient is taken that will itself be differentiated
+    """
+
+    probing = indeterminate = twice = False
+
+
+state = State()
+
+
 def apply(row, operands, attrs):
     """A row on operands of the replay, Python numbers and arrays among them."""
     values = [x.value if isinstance(x, Node) else x for x in operands]

@@ -6,13 +6,18 @@ import numpy as np
 
 from . import errors, ops
 from ._core import instruction, place_of, program_size, raw_array, tensor_from_numpy
-from .precise_numbers import FLOATING, Node, Plain
+from .precise_numbers import FLOATING, Node, Plain, state
+from .precise_rows import where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
 ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0**52}
 # Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
+    "log": (lambda x, y: 1 / x,),
+    "log2": (lambda x, y: 1.4426950408889634 / x,),
+    "log10": (lambda x, y: 0.4342944819032518 / x,),
+    "log1p": (lambda x, y: 1 / (1 + x),),
     "silu": (lambda x, y: ops.sigmoid(x) * (1 + x * ops.sigmoid(-x)),),
 }
 
@@ -20,7 +25,8 @@ RULES = {
 class Replay:
     """nodes   by slot: Node, or Plain for masks and integers"""
 
-    def __init__(self, tape, kind, prepare):
+    def __init__(self, tape, kind, prepare, probe=None):
+        self.probe = probe
         self.tape, self.kind, self.prepare, self.place = tape, kind, prepare, place_of(tape)
         self.nodes = {}
         self.swept = {}
@@ -56,7 +62,8 @@ class Replay:
             return Plain(recorded, self.kind)
         operands = [self.nodes[k] for k in made.operands]
         if made.row == "leaf":
-            node = Node(self.kind.exact(recorded, made.dtype))
+            exact = self.kind.exact(recorded, made.dtype)
+            node = Node(exact if self.probe is None or not made.seen else self.probe.beside(exact, recorded, made.index))
         elif made.row == "alias":
             node = Node(operands[0].value, ops.identity, operands)
         elif made.row == "result":
@@ -66,6 +73,9 @@ class Replay:
         else:
             node = made.row(*operands, **made.attrs)
             node = node if isinstance(node, Node) else Node(node)
+            if self.probe is not None and made.row in (ops.sub, ops.div):       # x - x, x / x: nan is meant
+                a, b = (x.value for x in operands)
+                node.value = where(Plain(np.isnan(recorded) & a.same(b), self.kind), np.nan, node.value)
         node.slot = made.index
         node.value.recorded = recorded.astype(np.float64)
         node.value.dtype = made.dtype
@@ -95,6 +105,13 @@ class Replay:
     def sweep(self, again, record):
         """The gradient by each source, None where there is none: Numbers, or Nodes where tapes around are to follow it."""
         self.run(again.slots())
+        before, state.twice = state.twice, record
+        try:
+            return self.swept_back(again, record)
+        finally:
+            state.twice = before
+
+    def swept_back(self, again, record):
         targets = [None if at is None else self.nodes[at] for at in again.targets]
         sources = [None if at is None else self.nodes[at] for at in again.sources]
         adj = {}

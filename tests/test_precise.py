@@ -64,6 +64,34 @@ def test_ieee_where_the_operands_are_exact():
     np.testing.assert_array_equal(value, [np.nan, np.nan, np.inf, -np.inf, np.nan])
 
 
+# fmt: off
+LIMITS = [
+    ("sin(x) / x",          lambda x: ad.sin(x) / x,                        0.0,    1.0,        0.0),
+    ("(exp(x) - 1) / x",    lambda x: (exp(x) - 1) / x,                     0.0,    1.0,        0.5),
+    ("sqrt(x ** 4)",        lambda x: ad.sqrt(x * x * x * x),               0.0,    0.0,        0.0),
+    ("norm of one zero",    lambda x: ad.sqrt(x * x),                       0.0,    0.0,        0.0),
+    ("sqrt(x) ** 2",        lambda x: ad.sqrt(x) ** 2,                      0.0,    0.0,        1.0),
+    ("softplus",            lambda x: log(1 + exp(x)),                      np.inf, np.inf,     1.0),
+    ("x * log(x)",          lambda x: x * log(x),                           0.0,    0.0,        -np.inf),
+    ("where not taken",     lambda x: ad.where(x > 0, log(x), 0 * x),       0.0,    0.0,        0.0),
+    ("reciprocal",          lambda x: 1 / x,                                0.0,    np.inf,     -np.inf),
+    ("relu at its kink",    lambda x: ad.nn.relu(x) * exp(x),               0.0,    0.0,        0.0),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("f, x, value, slope", [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
+def test_singular_points_of_the_formula_alone_are_limits(f, x, value, slope):
+    assert [float(a) for a in taped(f, np.float64(x), True)] == [value, slope]
+
+
+def test_a_limit_that_depends_on_the_direction_is_none():
+    x, y = ad.Variable(0.0), ad.Variable(0.0)
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        z = x / y
+    assert np.isnan(float(tape.value(z)))
+
+
 def test_a_plain_tape_does_not_replay():
     x = ad.Variable(1.0)
     with ad.GradientTape(persistent=True) as tape:
