@@ -1,0 +1,124 @@
+# Loops over arrays of certified twofold numbers (csrc/twofold.h), for the precise replay.
+
+cdef extern from "twofold_loops.h" nogil:
+    ctypedef struct ad_twofolds:
+        double *hi
+        double *lo
+        double *r
+        int64_t *e
+        int64_t step
+
+    ctypedef struct ad_twofold_row:
+        const char *name
+        int arity
+        void (*loop)(int64_t n, const ad_twofolds *operands, const ad_twofolds *out) noexcept nogil
+
+    const ad_twofold_row *ad_twofold_find(const char *name)
+    void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
+    void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
+    void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
+    void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure)
+
+
+cdef ad_twofolds twofolds_of(tuple parts, int64_t n) except *:
+    """The memory of (hi, lo, r, e): C-contiguous arrays of n numbers each, or of one number that stands for n."""
+    cdef ad_twofolds x
+    cdef cnp.ndarray part
+    cdef int k, wanted
+    if len(parts) != 4:
+        raise ValueError(f"twofold: a number has the parts hi, lo, r, e; got {len(parts)}")
+    for k in range(4):
+        part = parts[k]
+        wanted = cnp.NPY_INT64 if k == 3 else cnp.NPY_FLOAT64
+        if cnp.PyArray_TYPE(part) != wanted or not cnp.PyArray_IS_C_CONTIGUOUS(part):
+            raise ValueError(f"twofold: part {k} must be C-contiguous {'int64' if k == 3 else 'float64'}; got {part.dtype}")
+        if cnp.PyArray_SIZE(part) != n and cnp.PyArray_SIZE(part) != 1:
+            raise ValueError(f"twofold: part {k} has {cnp.PyArray_SIZE(part)} numbers where {n} are wanted")
+        if cnp.PyArray_SIZE(part) != cnp.PyArray_SIZE(parts[0]):
+            raise ValueError("twofold: parts of different sizes")
+    x.hi = <double *>cnp.PyArray_DATA(parts[0])
+    x.lo = <double *>cnp.PyArray_DATA(parts[1])
+    x.r = <double *>cnp.PyArray_DATA(parts[2])
+    x.e = <int64_t *>cnp.PyArray_DATA(parts[3])
+    x.step = 1 if cnp.PyArray_SIZE(parts[0]) == n else 0
+    return x
+
+
+cdef tuple new_parts(tuple shape):
+    return np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape, np.int64)
+
+
+def twofold_has(str name not None):
+    """How many operands the loop of a row takes; 0: there is none."""
+    cdef const ad_twofold_row *row = ad_twofold_find(name.encode())
+    return 0 if row is NULL else row.arity
+
+
+def twofold_map(str name not None, tuple shape not None, *operands):
+    """A row on operands (hi, lo, r, e) of the given shape, or of one number; the result's parts."""
+    cdef const ad_twofold_row *row = ad_twofold_find(name.encode())
+    cdef ad_twofolds x[3]
+    cdef ad_twofolds y
+    cdef int k
+    cdef int64_t n
+    if row is NULL or row.arity != len(operands):
+        raise ValueError(f"twofold: no loop for {name} of {len(operands)} operands")
+    out = new_parts(shape)
+    n = cnp.PyArray_SIZE(out[0])
+    for k in range(row.arity):
+        x[k] = twofolds_of(operands[k], n)
+    y = twofolds_of(out, n)
+    with nogil:
+        row.loop(n, x, &y)
+    return out
+
+
+def twofold_compare(tuple shape not None, tuple a not None, tuple b not None):
+    """-1, 0, 1: less, equal, greater, for sure; 2: one is nan; 3: the digits leave it open.  An int8 array."""
+    out = np.empty(shape, np.int8)
+    cdef int64_t n = cnp.PyArray_SIZE(out)
+    cdef ad_twofolds x = twofolds_of(a, n), y = twofolds_of(b, n)
+    cdef int8_t *to = <int8_t *>cnp.PyArray_DATA(out)
+    with nogil:
+        ad_twofold_compare(n, &x, &y, to)
+    return out
+
+
+def twofold_sum(tuple x not None, int64_t outer, int64_t n, int64_t inner):
+    """Parts of shape (outer, n, inner) summed over the middle one: shape (outer, inner)."""
+    if outer < 0 or n < 0 or inner < 0:
+        raise ValueError("twofold: a negative size")
+    cdef ad_twofolds a = twofolds_of(x, outer * n * inner)
+    a.step = 1
+    if cnp.PyArray_SIZE(x[0]) != outer * n * inner:
+        raise ValueError(f"twofold: {cnp.PyArray_SIZE(x[0])} numbers where {outer * n * inner} are wanted")
+    out = new_parts((outer, inner))
+    cdef ad_twofolds y = twofolds_of(out, outer * inner)
+    with nogil:
+        ad_twofold_sum(outer, n, inner, &a, &y)
+    return out
+
+
+def twofold_exact(x):
+    """The parts of numbers that are exactly those of a floating array."""
+    cdef cnp.ndarray given = np.ascontiguousarray(x, np.float64).reshape(np.shape(x))
+    out = new_parts(np.shape(x))
+    cdef int64_t n = cnp.PyArray_SIZE(given)
+    cdef ad_twofolds y = twofolds_of(out, n)
+    cdef double *at = <double *>cnp.PyArray_DATA(given)
+    with nogil:
+        ad_twofold_exact(n, at, &y)
+    return out
+
+
+def twofold_round(tuple x not None, bint single):
+    """(the nearest numbers of float32 or float64, as float64; where they surely are the nearest)"""
+    nearest = np.empty(np.shape(x[0]))
+    sure = np.empty(np.shape(x[0]), np.bool_)
+    cdef int64_t n = cnp.PyArray_SIZE(nearest)
+    cdef ad_twofolds a = twofolds_of(x, n)
+    cdef double *to = <double *>cnp.PyArray_DATA(nearest)
+    cdef uint8_t *mask = <uint8_t *>cnp.PyArray_DATA(sure)
+    with nogil:
+        ad_twofold_round(n, &a, single, to, mask)
+    return nearest, sure

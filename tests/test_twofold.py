@@ -1,0 +1,202 @@
+"""Certified twofold numbers: the true result lies within the radius, always; and the radius is small where the operands are tame."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from autodiff import _core
+
+mpmath.mp.prec = 1500
+INF = float("inf")
+AWKWARD = [0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 0.1, -0.7, 0.6931471805599453, 1.0 + 2.0**-52, 1 - 2.0**-53, 1e-5, -1e-5, 1e-20, -1e-17, 1e-40, 1e-100, 1e-300,
+           -1e-300, 5e-324, -2.5e-310, 2.2250738585072014e-308, 1.7976931348623157e308, -1e308, 1e200, 1e100, -1e30, 20.0, -20.0, 40.0, -36.7, 100.0,
+           -100.0, 709.8, -745.2, 1000.0, -1000.0, 0.9921875, 1.0078125, 1.4142135623730951, 0.7071067811865476, 181 / 128, 90.5 / 128, 1.5707963267948966]  # fmt: skip
+
+
+def number(parts, k=0):
+    """(centre, radius) as mpmath has them, of one of the numbers."""
+    hi, lo, r, e = (part.reshape(-1)[k] for part in parts)
+    unit = mpmath.ldexp(1, int(e))
+    return (mpmath.mpf(float(hi)) + mpmath.mpf(float(lo))) * unit, mpmath.mpf(float(r)) * unit
+
+
+def single(hi, lo=0.0, r=0.0, e=0):
+    return np.array([hi]), np.array([lo]), np.array([r]), np.array([e], np.int64)
+
+
+def log1mexp(x):
+    return mpmath.log1p(-mpmath.exp(x)) if x < -1 else mpmath.log(-mpmath.expm1(x))
+
+
+UNARY = {
+    "neg": lambda x: -x, "abs": abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x, "sqrt": mpmath.sqrt,
+    "rsqrt": lambda x: 1 / mpmath.sqrt(x), "exp": mpmath.exp, "exp2": lambda x: mpmath.mpf(2) ** x, "expm1": mpmath.expm1, "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x) / mpmath.log(2), "log10": mpmath.log10, "log1p": mpmath.log1p, "log1mexp": log1mexp,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "tanh": mpmath.tanh, "sech2": lambda x: mpmath.sech(x) ** 2, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "exp_minus_square": lambda x: mpmath.exp(-x * x),
+}  # fmt: skip
+BINARY = {"add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b}
+DOMAIN = {
+    "reciprocal": lambda x: x != 0, "sqrt": lambda x: x >= 0, "rsqrt": lambda x: x > 0, "log": lambda x: x > 0, "log2": lambda x: x > 0,
+    "log10": lambda x: x > 0, "log1p": lambda x: x > -1, "log1mexp": lambda x: x < 0, "div": lambda a, b: b != 0,
+}  # fmt: skip
+
+
+def sample(seed, n, spread):
+    """Numbers of two doubles with random radii, among them exact ones; magnitudes about 2^-spread to 2^spread."""
+    rng = np.random.default_rng(seed)
+    hi = rng.normal(size=n) * 2.0 ** rng.integers(-spread, spread + 1, n)
+    low = np.spacing(np.abs(hi)) * 0.5 * rng.uniform(-1, 1, n) * 2.0 ** -rng.choice([0.0, 1.0, 40.0, 200.0], n) * rng.integers(0, 2, n)
+    r = np.abs(hi) * 2.0 ** -rng.choice([104.0, 100.0, 60.0, 30.0], n) * rng.integers(0, 2, n)
+    return hi, low, r, rng.choice([0, 0, 0, 1, -3], n).astype(np.int64)
+
+
+def points(centre, radius):
+    return {centre - radius, centre, centre + radius} if radius else {centre}
+
+
+def check(name, truth, parts, operands):
+    """Every true value of the operands' ends and centres is within the result's ball; returns the relative radii of exact operands."""
+    inside = DOMAIN.get(name, lambda *x: True)
+    tight = []
+    for k in range(parts[0].size):
+        if parts[2][k] == INF:
+            continue
+        assert np.isfinite(parts[0][k]), f"{name}{[number(x, k) for x in operands]}: {parts[0][k]}"
+        y, r = number(parts, k)
+        balls = [number(x, k) for x in operands]
+        grid = [(a,) for a in points(*balls[0])] if len(balls) == 1 else [(a, b) for a in points(*balls[0]) for b in points(*balls[1])]
+        for at in grid:
+            if inside(*at):
+                true = truth(*at)
+                assert abs(true - y) <= r, f"{name}{at}: off by {mpmath.nstr(abs(true - y), 5)}, radius {mpmath.nstr(r, 5)}"
+        if all(b[1] == 0 for b in balls) and y:
+            tight.append(r / abs(y))
+    return tight
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_a_function_contains_the_true_value(name):
+    inside = DOMAIN.get(name, lambda x: True)
+    exact = np.array([x for x in AWKWARD if inside(x)])
+    given = _core.twofold_exact(exact)
+    check(name, UNARY[name], _core.twofold_map(name, exact.shape, given), [given])
+    for seed, spread in ((1, 3), (2, 8), (3, 60)):
+        parts = sample(seed, 100, spread)
+        if not inside(-1.0):
+            parts = (np.abs(parts[0]), *parts[1:])
+        if not inside(1.0):
+            parts = (-np.abs(parts[0]), *parts[1:])
+        check(name, UNARY[name], _core.twofold_map(name, parts[0].shape, parts), [parts])
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_arithmetic_contains_the_true_value(name):
+    pairs = [(a, b) for a in AWKWARD for b in AWKWARD if name != "div" or b != 0]
+    operands = [_core.twofold_exact(np.array([p[k] for p in pairs])) for k in (0, 1)]
+    y = _core.twofold_map(name, operands[0][0].shape, *operands)
+    check(name, BINARY[name], y, operands)
+    assert (y[2] < INF).all()
+    for seed, spread in ((1, 2), (2, 30), (3, 150)):
+        operands = [sample(seed, 150, spread), sample(seed + 10, 150, spread)]
+        y = _core.twofold_map(name, operands[0][0].shape, *operands)
+        check(name, BINARY[name], y, operands)
+        near = (operands[0][0], operands[0][1], operands[0][2], operands[0][3])
+        moved = (-near[0] * (1 + 2.0**-52), -near[1], near[2], near[3])
+        check(name, BINARY[name], _core.twofold_map(name, near[0].shape, near, moved), [near, moved])
+
+
+@pytest.mark.parametrize("name", [*UNARY, *BINARY])
+def test_the_radius_is_small_where_the_operands_are_tame(name):
+    rng = np.random.default_rng(4)
+    x, b = rng.uniform(0.05, 4, (2, 300))
+    x = -x if name == "log1mexp" else x
+    operands = [_core.twofold_exact(x), _core.twofold_exact(b)][: 2 if name in BINARY else 1]
+    y = _core.twofold_map(name, x.shape, *operands)
+    assert (y[2] < INF).all()
+    tight = check(name, (UNARY | BINARY)[name], y, operands)
+    assert max(tight) < 2.0**-97, float(mpmath.log(max(tight), 2))
+
+
+def chain(*steps):
+    """Rows one after another from an exact number; each step a name, or (name, exact number on the right)."""
+    x = _core.twofold_exact(np.array([steps[0]]))
+    for step in steps[1:]:
+        x = _core.twofold_map(step, (1,), x) if isinstance(step, str) else _core.twofold_map(step[0], (1,), x, _core.twofold_exact(np.array([step[1]])))
+    return x
+
+
+def test_low_parts_are_as_small_as_they_like():
+    y, r = number(chain(1.0, ("add", 1e-300), ("sub", 1.0)))
+    assert (y, r) == (mpmath.mpf(1e-300), 0)
+    for x in (-100.0, -700.0, 300.0):
+        y, r = number(chain(x, "exp", ("add", 1.0), "log"))
+        assert abs(y - mpmath.log1p(mpmath.exp(mpmath.mpf(x)))) <= r <= abs(y) * 2.0**-52
+    y, r = number(chain(100.0, "sigmoid", ("sub", 1.0), "neg"))
+    assert abs(y - 1 / (1 + mpmath.exp(100))) <= r <= y * 2.0**-48
+
+
+def test_the_exponent_does_not_overflow():
+    y, r = number(chain(30000.0, "exp", ("add", 1.0), "log"))
+    assert abs(y - 30000) <= r <= 30000 * 2.0**-96
+    y, r = number(chain(-1e9, "exp", "square", "sqrt", "log"))
+    assert abs(y + 10**9) <= r <= 1e9 * 2.0**-70
+
+
+def test_what_is_exact_has_no_radius():
+    for steps in ((7.0, ("sub", 7.0)), (6.0, ("div", 3.0)), (3.0, ("mul", 1e300), ("mul", 1e300)), (9.0, "sqrt"), (1.0, "log"), (0.0, "expm1"), (10.0, "exp2")):
+        assert chain(*steps)[2][0] == 0, steps
+
+
+@pytest.mark.parametrize("steps, value", [((-INF, "exp"), 0), ((0.0, "log"), -INF), ((1.0, ("div", 0.0)), INF), ((INF, ("sub", INF)), np.nan), ((INF, ("mul", 0.0)), np.nan),
+                                          ((1.0, ("div", INF)), 0), ((-1.0, "sqrt"), np.nan), ((-1.0, "log"), np.nan), ((INF, "softplus"), INF), ((-INF, "sigmoid"), 0),
+                                          ((INF, "tanh"), 1), ((0.0, ("div", 0.0)), np.nan), ((-INF, "log1mexp"), 0), ((0.0, "log1mexp"), -INF), ((np.nan, "exp"), np.nan)])  # fmt: skip
+def test_infinities_are_as_in_ieee_754(steps, value):
+    y = chain(*steps)
+    assert np.array_equal(y[0], [value], equal_nan=True) and y[2][0] == 0
+
+
+@pytest.mark.parametrize("name", ["reciprocal", "log", "sqrt"])
+def test_a_ball_that_reaches_a_singular_point_is_unknown(name):
+    assert _core.twofold_map(name, (1,), single(1e-20, 0.0, 2e-20))[2][0] == INF
+    assert _core.twofold_map("mul", (1,), single(INF), single(0.0, 0.0, 1e-20))[2][0] == INF
+    assert _core.twofold_map("add", (1,), single(0.0, 0.0, INF), single(1.0))[2][0] == INF
+
+
+def test_comparisons_say_where_the_digits_leave_them_open():
+    a = tuple(np.concatenate(p) for p in zip(*(single(*x) for x in ((1.0,), (1.0, 1e-30), (1.0, 0.0, 1e-30), (np.nan,), (-INF,), (2.0, 0.0, 0.0, 3000), (0.0, 0.0, INF)))))
+    assert list(_core.twofold_compare((7,), a, single(1.0))) == [0, 1, 3, 2, -1, 1, 3]
+
+
+def test_sums_contain_the_true_sum():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(3, 50, 2)) * 10.0 ** rng.integers(-18, 18, (3, 50, 2))
+    y = _core.twofold_sum(_core.twofold_exact(x), 3, 50, 2)
+    for i in range(3):
+        for j in range(2):
+            c, r = number(tuple(part[i, j] for part in y))
+            assert abs(c - mpmath.fsum(x[i, :, j])) <= r <= 1e18 * 2.0**-100
+    assert (_core.twofold_sum(_core.twofold_exact(np.empty((2, 0, 3))), 2, 0, 3)[0] == 0).all()
+
+
+def test_rounding_is_to_the_nearest_and_says_when_it_is_not_sure():
+    with mpmath.workprec(53):
+        tenth = float(mpmath.mpf(1) / 10)
+    third = _core.twofold_map("div", (1,), single(1.0), single(3.0))
+    assert [v[0] for v in _core.twofold_round(third, False)] == [1 / 3, True]
+    assert [v[0] for v in _core.twofold_round(third, True)] == [float(np.float32(1 / 3)), True]
+    assert [v[0] for v in _core.twofold_round(single(tenth, 0.0, 1e-16), False)] == [tenth, False]
+    assert not _core.twofold_round(single(1.0, 2.0**-53, 1e-40), False)[1][0]                     # between two doubles
+    assert not _core.twofold_round(single(1.0 + 2.0**-24, 0.0, 1e-40), True)[1][0]                # between two floats
+    assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, 3000), False)] == [INF, True]
+    assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, -3000), False)] == [0, True]
+    assert [v[0] for v in _core.twofold_round(single(1.25, 1e-20, 1e-40, -1072), False)] == [5e-324 * 5, True]
+
+
+def test_operands_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="no loop for exp of 2 operands"):
+        _core.twofold_map("exp", (1,), single(1.0), single(1.0))
+    with pytest.raises(ValueError, match="part 0 has 3 numbers where 2 are wanted"):
+        _core.twofold_map("exp", (2,), _core.twofold_exact(np.ones(3)))
+    with pytest.raises(ValueError, match="C-contiguous float64; got float32"):
+        _core.twofold_map("exp", (1,), (np.ones(1, np.float32), *single(1.0)[1:]))
