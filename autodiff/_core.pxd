@@ -66,7 +66,7 @@ cdef extern from "ad.h" nogil:
     ctypedef struct ad_program:
         ad_instruction *code
         uint32_t n, capacity, generation, arrays
-        uint64_t recording, accessed, taken, spent
+        uint64_t recording, accessed, taken, spent, tracing
         int64_t largest
         int64_t *words
         uint32_t n_words
@@ -91,6 +91,13 @@ cdef extern from "ad.h" nogil:
         const uint32_t *keep
         int n_keep
         int status
+
+    enum: AD_REPLAY_PYTHON
+    ctypedef struct ad_order:
+        uint32_t slot, scalar
+
+    int ad_replay(ad_program *p, const ad_order *order, int64_t n, int64_t *done)
+    void ad_set_value(ad_program *p, uint32_t slot, ad_value value)
 
     int ad_reverse(ad_sweep *s)
     int ad_accumulate(ad_value *adjoint, ad_array *share)

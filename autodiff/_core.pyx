@@ -22,7 +22,7 @@ from cpython.long cimport PyLong_AsDouble, PyLong_AsLongLongAndOverflow, PyLong_
 from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from . import dtypes, errors, ops
 from ._op import TUPLES
@@ -48,3 +48,5 @@ include "_front.pxi"
 include "_listing.pxi"
 include "_replay.pxi"
 include "_twofold.pxi"
+include "_tracing.pxi"
+include "_function.pxi"

@@ -137,7 +137,7 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
     if total.code > AD_F64:                     # integers: rounded towards 0, as TensorFlow's
         mean = apply(ops.div, (total, count), {})
         return apply(ops.cast, (mean,), {"dtype": total.code})
-    overflown = not all_finite(total)
+    overflown = not all_finite(total) or tracing_here()
     set_operand(pair, total)
     pair[1].tensor, pair[1].is_array, pair[1].code = NULL, False, total.code
     pair[1].value = value_of(<double>count, total.code)
@@ -252,7 +252,8 @@ def record_call(outputs, inputs, backward):
                 if x[k].code <= AD_F64:
                     seen |= seen_by(&x[k], p)
             seen &= p.recording
-            if seen:
+            values = trace_values(p, outputs) if p.tracing else [0] * len(results)
+            if seen & ~p.tracing:
                 program = <Program>p.host
                 if program.calls is None:
                     program.calls = []
@@ -262,8 +263,13 @@ def record_call(outputs, inputs, backward):
                 call = ad_emit(p, AD_CALL, AD_F32, 0, 0, 0, words, seen, nothing)
                 if call == AD_NO_SLOT:
                     raise MemoryError("custom_gradient: no memory to record another operation")
-                for y in results:
-                    emit(p, AD_RESULT, <Tensor>y, call, 0, 0, seen if (<Tensor>y).code <= AD_F64 else 0)
+                for k in range(len(results)):
+                    y = results[k]
+                    emit(p, AD_RESULT, <Tensor>y, call, <uint32_t>values[k], 0,
+                         (seen if (<Tensor>y).code <= AD_F64 else 0) | p.tracing)
+            elif p.tracing:
+                for k in range(len(results)):
+                    emit(p, AD_ALIAS, <Tensor>results[k], <uint32_t>values[k], <uint32_t>values[k], 0, p.tracing)
             p = p.next
     finally:
         free(x)
@@ -274,15 +280,24 @@ def record_call(outputs, inputs, backward):
 cdef class stop_recording:
     """Context: no tape of this thread records inside."""
     cdef ad_program *current
+    cdef uint64_t recording, accessed
 
     def __enter__(self):
         global ad_current
         self.current = ad_current
-        ad_current = NULL
+        if tracing_here():                      # a trace misses nothing
+            self.recording, self.accessed = ad_current.recording, ad_current.accessed
+            ad_current.recording = ad_current.accessed = ad_current.tracing
+        else:
+            ad_current = NULL
 
     def __exit__(self, kind, value, traceback):
         global ad_current
-        ad_current = self.current
+        if tracing_here():
+            ad_current.recording |= self.recording & ad_current.taken
+            ad_current.accessed |= self.accessed & ad_current.taken
+        else:
+            ad_current = self.current
 
 
 @cython.final

@@ -52,7 +52,7 @@ cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
-    if p is NULL or not ad_ops[op].differentiable:
+    if p is NULL or not (ad_ops[op].differentiable or p.tracing):
         return y
     while p is not NULL:
         i, j, seen = slot_in(a, p), slot_in(b, p), 0
@@ -60,7 +60,7 @@ cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
             seen = p.code[i].seen
         if j >= 0:
             seen |= p.code[j].seen
-        seen &= p.recording
+        seen &= p.recording if ad_ops[op].differentiable else p.tracing
         if seen:
             if i < 0:
                 i = constant_slot(p, a)
@@ -82,12 +82,12 @@ cdef Tensor unary_scalar(int op, Tensor a):
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
-    if p is NULL or not ad_ops[op].differentiable:
+    if p is NULL or not (ad_ops[op].differentiable or p.tracing):
         return y
     while p is not NULL:
         i = slot_in(a, p)
         if i >= 0:
-            seen = p.code[i].seen & p.recording
+            seen = p.code[i].seen & (p.recording if ad_ops[op].differentiable else p.tracing)
             if seen:
                 append(p, op, y, i, 0, seen)
         p = p.next

@@ -47,6 +47,7 @@ cdef class Program:
     cdef PyObject **variables                   # as they were first read: n_variables of them, owned
     cdef int n_variables, room
     cdef list calls                             # the backward functions of AD_CALL instructions
+    cdef Trace trace                            # that the program is recorded for, or None
 
     def __dealloc__(self):
         drop_variables(self)
@@ -219,7 +220,7 @@ cdef inline bint seen_now(Tensor t) noexcept:
     cdef int64_t slot
     while p is not NULL:
         slot = slot_in(t, p)
-        if slot >= 0 and p.code[slot].seen & p.recording:
+        if slot >= 0 and p.code[slot].seen & p.recording & ~p.tracing:
             return True
         p = p.next
     return False
@@ -231,7 +232,9 @@ cdef inline uint64_t seen_by(const Operand *x, const ad_program *p) noexcept:
     if x.tensor is NULL:
         return 0
     slot = slot_in(<Tensor>x.tensor, p)
-    return p.code[slot].seen if slot >= 0 else 0
+    if slot < 0:
+        return 0
+    return p.code[slot].seen if x.code <= AD_F64 else p.code[slot].seen & p.tracing     # integers and masks have no derivative
 
 
 cdef inline int64_t slot_of(const Operand *x, ad_program *p) except -1:
@@ -255,14 +258,11 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
     cdef uint32_t words
     cdef int64_t a, b
     cdef int k
-    if y.code > AD_F64:
-        return 0                                # integers and masks have no derivative
     while p is not NULL:
         seen = 0
         for k in range(n):
-            if x[k].code <= AD_F64:
-                seen |= seen_by(&x[k], p)
-        seen &= p.recording
+            seen |= seen_by(&x[k], p)
+        seen &= p.recording if y.code <= AD_F64 and ad_ops[op].differentiable else p.tracing
         if seen:
             if n <= 2 and n_attr == 0:
                 a = slot_of(&x[0], p)

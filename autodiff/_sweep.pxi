@@ -43,6 +43,8 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
             results = [None] * ends.n_sources
         elif is_followed(tape, &ends, seeds):
             results = sweep_recorded(tape, &ends, seeds)
+        elif tape.program.p.tracing:
+            results = sweep_traced(tape, &ends, seeds)
         else:
             results = sweep_fast(tape, &ends, seeds)
     finally:
@@ -123,8 +125,10 @@ cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1
     cdef const ad_program *p = tape.program.p
     cdef int k
     for k in range(ends.n_targets):
-        if ends.targets[k] >= 0 and p.code[ends.targets[k]].seen & p.recording:
+        if ends.targets[k] >= 0 and p.code[ends.targets[k]].seen & p.recording & ~p.tracing:
             return True
+    if p.tracing and tape.program.calls:        # what a Python function does must be recorded to be replayed
+        return True
     if seeds is not None and ad_current is not NULL:
         for seed in seeds:
             if seed is not None and seen_now(<Tensor>seed):

@@ -239,6 +239,8 @@ cdef int join(GradientTape tape) except -1:
     p = program.p
     left = ~(p.taken | p.spent)
     if left == 0:                               # bits of dead tapes can be had again once no instruction carries them
+        if p.tracing:
+            abandon(f"opens more than {TAPES} tapes")
         ad_program_forget(p, p.spent)
         p.spent = 0
         left = ~p.taken
@@ -332,7 +334,7 @@ cdef int watch(GradientTape tape, object x) except -1:
             return warn_of_integers(DTYPES[v.tensor.code].name)
         slot = slot_in(v.root, p)
         if slot < 0 or not p.code[slot].seen & tape.bit:
-            follow(v, p, slot, tape.bit | (p.accessed if v.trainable else 0))
+            follow(v, p, slot_in(v.tensor, p), slot, tape.bit | (p.accessed if v.trainable else p.tracing))
         return 0
     t = <Tensor>x
     if t.code > AD_F64:
@@ -343,7 +345,7 @@ cdef int watch(GradientTape tape, object x) except -1:
     elif slot >= tape.start:
         p.code[slot].seen |= tape.bit
     elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one
-        emit(p, AD_ALIAS, t, <uint32_t>slot, 0, 0, p.code[slot].seen & p.recording | tape.bit)
+        emit(p, AD_ALIAS, t, <uint32_t>slot, <uint32_t>slot, 0, p.code[slot].seen & p.recording | tape.bit)
     return 0
 
 

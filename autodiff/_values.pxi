@@ -128,6 +128,8 @@ cdef inline int64_t size_of(Tensor t) noexcept:
 
 cdef object number_of(Tensor t):
     """A scalar's Python number."""
+    if tracing_here():
+        leave_trace(t)
     if t.code == AD_F64:
         return t.value.f64
     if t.code == AD_F32:
@@ -146,7 +148,8 @@ cdef object one_number(Tensor t, str function):
 
 
 cdef object to_numpy(Tensor t):
-    cdef cnp.npy_intp *shape
+    if tracing_here():
+        leave_trace(t)
     if not t.is_array:
         return DTYPES[t.code].as_numpy_dtype(number_of(t))
     array = cnp.PyArray_SimpleNew(t.value.array.ndim, <cnp.npy_intp *>t.value.array.shape, NUMPY_TYPE[t.code])
@@ -172,6 +175,8 @@ cdef int fill_buffer(Tensor t, Py_buffer *buffer, int flags) except -1:
     cdef Py_ssize_t *numbers
     cdef Py_ssize_t step = ad_itemsize(t.code)
     cdef int i
+    if tracing_here():
+        leave_trace(t)
     if flags & PyBUF_WRITABLE:
         raise BufferError("Tensor: tensors are immutable; np.array(t) makes a copy to write to")
     numbers = <Py_ssize_t *>malloc((2 * ndim + 1) * sizeof(Py_ssize_t))

@@ -24,20 +24,22 @@ cdef class VariableCore:
 
     cpdef _start(self, Tensor value, bint trainable):
         """Give it its first value."""
+        if tracing_here():
+            abandon("creates a Variable")
         self.tensor = fresh(value)
         self.trainable = trainable
 
     cpdef _replace(self, Tensor value):
         """Assign: the value of the same dtype and shape."""
-        self.tensor = fresh(value)
+        self.tensor = trace_assignment(self, value) if tracing_here() else fresh(value)
 
     cpdef Tensor _peek(self):
         """The value as a new tensor that no tape knows."""
-        return fresh(self.tensor)
+        return trace_copy(read(self)) if tracing_here() else fresh(self.tensor)
 
     cpdef str _text(self):
         """The value as repr() shows it."""
-        return numpy_text(self.tensor)
+        return numpy_text(read_out(self))
 
     def __hash__(self):
         raise TypeError(f"Variable is unhashable. Instead, use variable.ref() as the key. (Variable: {self!r})")
@@ -64,7 +66,7 @@ cdef class VariableCore:
     def numpy(self):
         """The value now, as a NumPy scalar or a new array."""
         mark_lost(self.tensor)
-        return to_numpy(self.tensor)
+        return to_numpy(read_out(self))
 
     def __array__(self, dtype=None, copy=None):
         return snapshot(self).__array__(dtype)
@@ -78,9 +80,9 @@ cdef class VariableCore:
         free(buffer.internal)
 
     def __float__(self): return float(snapshot(self))
-    def __int__(self): return int(self.tensor)
-    def __index__(self): return self.tensor.__index__()
-    def __bool__(self): return bool(self.tensor)
+    def __int__(self): return int(read_out(self))
+    def __index__(self): return read_out(self).__index__()
+    def __bool__(self): return bool(read_out(self))
     def __complex__(self): return complex(snapshot(self))
 
     def __iter__(self):
@@ -140,22 +142,29 @@ cdef inline Tensor read(VariableCore v):
     return v.tensor
 
 
+cdef inline Tensor read_out(VariableCore v):
+    """The variable's value on its way out to Python: a trace takes note."""
+    return read(v) if tracing_here() else v.tensor
+
+
 cdef int read_in(VariableCore v, ad_program *p) except -1:
     """Make the value's slot in p seen by all tapes that follow v there."""
     cdef int64_t slot = slot_in(v.tensor, p), root = slot_in(v.root, p)
-    cdef uint64_t bits = p.accessed if v.trainable else 0
+    cdef uint64_t bits = p.accessed if v.trainable else p.tracing
     if root >= 0:
         bits |= p.code[root].seen & p.recording
     if bits == 0 or (slot >= 0 and p.code[slot].seen & bits == bits):
         return 0
-    return follow(v, p, root, bits)
+    return follow(v, p, slot, root, bits)
 
 
-cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) except -1:
-    """A new slot for the value, seen by `bits`."""
+cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64_t bits) except -1:
+    """A new slot for the value, seen by `bits`; `old` is the one it has, or -1."""
     cdef uint32_t slot
     if v.tensor.code > AD_F64:
-        return 0
+        bits &= p.tracing
+        if bits == 0:
+            return 0
     if root < 0:
         if v.tensor.is_array:
             slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
@@ -163,7 +172,7 @@ cdef int follow(VariableCore v, ad_program *p, int64_t root, uint64_t bits) exce
             append(p, AD_LEAF, v.tensor, 0, 0, bits)
             slot = p.n - 1
     else:
-        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, 0, 0, bits | p.code[root].seen)
+        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else root), 0, bits | p.code[root].seen)
     if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
         put_in(v.root, p, slot)
         if root < 0:

@@ -4,13 +4,14 @@ lost_gradient   what happens where the value of a followed tensor leaves its tap
                 "warn" (the default; once a call site), "raise" LostGradientError, or "ignore"
 cpu             the instruction set in use; the environment variable AUTODIFF_CPU (baseline, avx2, avx512), read at import,
                 forces one
+run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """
 
 import sys
 import types
 
 from ._core import cpu as _cpu
-from ._core import get_lost_gradient, set_lost_gradient
+from ._core import functions_run_eagerly, get_lost_gradient, run_functions_eagerly, set_lost_gradient  # noqa: F401
 
 
 class _Config(types.ModuleType):

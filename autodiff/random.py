@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import is_tensor
+from ._core import untraceable
 from .arguments import dtype_or, integers, sizes
 from .arguments import tensor as to_tensor
 
@@ -136,6 +137,7 @@ def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None,
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
 def _draw(seed, make, shape, dtype):
+    untraceable("draws random numbers")
     with _lock:
         key = seed if seed is None else int(seed)
         if key not in _generators:

@@ -112,7 +112,7 @@ extern const char ad_table_hash[];                          /* of the table thes
 /* Slots that no operator of the table writes. */
 enum {
     AD_LEAF = 0xFFF0,   /* a constant, a watched tensor or a variable as it was first read */
-    AD_ALIAS = 0xFFF1,  /* operand a under a new slot: a variable read again, a tensor watched by an inner tape */
+    AD_ALIAS = 0xFFF1,  /* operand a under a new slot: a variable read again, a tensor watched by an inner tape; its value stands in b */
     AD_CALL = 0xFFF2,   /* a Python function with a rule of its own (custom_gradient); has operands and no value */
     AD_RESULT = 0xFFF3  /* one result of the call in operand a; attribute: which */
 };
@@ -139,6 +139,7 @@ typedef struct ad_program {
     uint64_t accessed;                                      /* of those that watch variables by themselves */
     uint64_t taken;                                         /* bits of living tapes */
     uint64_t spent;                                         /* bits of dead tapes that instructions may still carry */
+    uint64_t tracing;                                       /* the bit of a trace, which follows integers and masks too; or 0 */
     int64_t largest;                                        /* elements of the largest array */
     int64_t *words;
     uint32_t n_words, words_capacity;
@@ -210,6 +211,16 @@ void ad_drop_adjoint(ad_sweep *s, int64_t slot);            /* passed on and no 
 /* Takes the elementwise instructions on large arrays of one shape from slot `at` down; *done: how many slots were dealt with. */
 int ad_reverse_stretch(ad_sweep *s, int64_t *done);
 
+/* Replay: computes the instructions `order[*done]` to `order[n - 1]` anew from the values of those before them.  *done: how far it
+ * came.  AD_REPLAY_PYTHON: the next one is a formula that C does not know. */
+typedef struct {
+    uint32_t slot;
+    uint32_t scalar;                                        /* of an elementwise row on scalars: op * AD_NDTYPES + their dtype */
+} ad_order;
+enum { AD_REPLAY_PYTHON = 1 };
+int ad_replay(ad_program *p, const ad_order *order, int64_t n, int64_t *done);
+void ad_set_value(ad_program *p, uint32_t slot, ad_value value);        /* holds an array, releases the one before */
+
 /* ------------------------------------------------------------------------------------------------- instruction sets */
 /* The generated kernels of one instruction set, chosen once by ad_choose_isa. */
 typedef struct {
@@ -217,6 +228,7 @@ typedef struct {
     const ad_elementwise *kernels;                          /* by opcode */
     int (*scalar_forward)(int op, int dtype, ad_value a, ad_value b, ad_value c, ad_value *y);
     void (*scalar_reverse)(ad_sweep *s);                    /* goes on while instructions are scalar rows */
+    int64_t (*scalar_replay)(ad_program *p, const ad_order *order, int64_t k, int64_t n);      /* so does this; where it stopped */
 } ad_isa;
 
 extern const ad_isa *ad_cpu;

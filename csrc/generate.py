@@ -238,6 +238,21 @@ def scalar_reverse(rows):
     return " \\\n".join(lines) + "\n"
 
 
+def scalar_replay(rows):
+    """The switch in the middle of the replay of scalar instructions (csrc/elementwise.inc)."""
+    lines = ["#define AD_SCALAR_REPLAY_CASES"]
+    for row in rows:
+        if row.kind != "elementwise":
+            continue
+        for dtype in row.takes:
+            text = forward_text(row, dtype)
+            operands = [f"const {C_TYPE[s.dtype]} {s.code} = NEW_{FIELD[s.dtype]}({k}, {row.arity});"
+                        for k, s in enumerate(symbols(row, dtype))]  # fmt: skip
+            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {' '.join(operands)} "
+                         f"SET_{FIELD[gives(row, dtype)]}({text.code}); break; }}")  # fmt: skip
+    return " \\\n".join(lines) + "\n"
+
+
 def reverse_case(row, dtype):
     field, ctype = FIELD[dtype], C_TYPE[dtype]
     partials = [partial_text(row, k, dtype) for k in range(row.arity)]
@@ -257,7 +272,7 @@ def reverse_case(row, dtype):
 # ------------------------------------------------------------------------------------------------- files
 def elementwise_header(rows):
     body = [text for row in rows if row.kind == "elementwise" for text in kernels(row).values()]
-    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows)])
+    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows), scalar_replay(rows)])
 
 
 def opcodes_header(rows):

@@ -26,7 +26,7 @@ LAYERS = [
     {"indexing"},
     {"contraction", "math"},
     {"autodiff", "linalg", "custom_gradient", "debugging", "control_flow"},
-    {"nn", "arrays", "testing", "__main__"},
+    {"function", "nn", "arrays", "testing", "__main__"},
     {"__init__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -5,7 +5,7 @@ import pytest
 import autodiff as ad
 
 ROOT = """
-    Variable GradientTape custom_gradient stop_gradient grad_pass_through recompute_grad UnconnectedGradients Module Tensor TensorShape TensorSpec DType
+    Variable GradientTape function custom_gradient stop_gradient grad_pass_through recompute_grad UnconnectedGradients Module Tensor TensorShape TensorSpec DType
     constant convert_to_tensor cast zeros ones fill zeros_like ones_like range linspace eye identity identity_n
     reshape transpose concat stack unstack split expand_dims squeeze where gather gather_nd shape size rank is_tensor
     float32 float64 int32 int64 bool as_dtype executing_eagerly print device name_scope group no_op
@@ -45,6 +45,7 @@ OTHER = {
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
     "test": "compute_gradient",
     "autodiff": "GradientTape",
+    "config": "run_functions_eagerly functions_run_eagerly",
     "errors": "InvalidArgumentError OpError",
 }
 

@@ -1,0 +1,188 @@
+"""ad.function: a function of tensors that is recorded once and then replayed in C, without Python between its operations."""
+
+import functools
+import inspect
+import warnings
+import weakref
+
+import numpy as np
+
+from . import nest
+from ._core import Replayed, Tensor, Trace, argument_kind, convert
+from .errors import shorten
+from .shapes import TensorSpec
+from .variable import Variable
+
+__all__ = ["function"]
+
+MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
+
+
+def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, **unused):
+    """Make a function of tensors one that is recorded at its first call and replayed in C afterwards.
+
+    func             takes tensors, arrays, variables, numbers, and tuples, lists and dicts of them
+    input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused
+    The other parameters are TensorFlow's, and change nothing here.
+
+    The first call with arguments of new dtypes and shapes (of tensors and arrays), values (of Python numbers and strings) or
+    identities (of all other objects) runs `func` and records it; later calls compute the same operations anew.  Variables are
+    read and assigned at each call.  What else `func` does in Python happens at the first call only.  Results have the bits of
+    a call without `function`.
+
+    A function that takes the value of a tensor to Python (`if x > 0`, `float(x)`, `x.numpy()`), draws random numbers or
+    creates variables cannot be replayed: it runs as written at every call, and a warning says so once.  So does every function
+    while a tape records around it.
+
+    Raises TypeError for a generator or coroutine, and for arguments that do not fit input_signature; ValueError where
+    `func` creates variables at every call.
+
+    >>> import autodiff as ad
+    >>> @ad.function
+    ... def slope(x):
+    ...     with ad.GradientTape() as tape:
+    ...         tape.watch(x)
+    ...         y = ad.reduce_sum(x ** 3)
+    ...     return tape.gradient(y, x)
+    >>> slope(ad.constant([1.0, 2.0])).numpy(), slope(ad.constant([3.0, 4.0])).numpy()
+    (array([ 3., 12.], dtype=float32), array([27., 48.], dtype=float32))
+    >>> slope.experimental_get_tracing_count()
+    1
+    """
+    if func is None:
+        return functools.partial(function, input_signature=input_signature)
+    return Function(func, input_signature)
+
+
+class Function(Replayed):
+    """What `ad.function` makes of a function."""
+
+    def __init__(self, func, input_signature=None):
+        for kind in ("generatorfunction", "coroutinefunction", "asyncgenfunction"):
+            if getattr(inspect, "is" + kind)(func):
+                raise TypeError(f"function: {_name(func)} is a {kind.replace('function', '')}, whose steps cannot be replayed; "
+                                "call a plain function from it")  # fmt: skip
+        if not callable(func):
+            raise TypeError(f"function: expected a function, got {shorten(func)}")
+        super().__init__(func, input_signature is None)
+        functools.update_wrapper(self, func)
+        self.input_signature = input_signature
+        self._bound = weakref.WeakKeyDictionary()
+        self._warned = self._created = False
+
+    def _call(self, args, kwargs):
+        """The long way of __call__, which is the core's."""
+        if self.input_signature is not None:
+            args, kwargs = self._conform(args, kwargs), {}
+        tensors = []
+        kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
+        known = self.kinds.get(kind)
+        if isinstance(known, str):
+            return self.python_function(*args, **kwargs)
+        result = None if known is None else self._replay(kind, tensors)
+        return self._record(args, kwargs, kind, tensors) if result is None else result[0]
+
+    def _record(self, args, kwargs, kind, tensors):
+        if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
+            self._say("is called with ever new numbers or objects: make them tensors")
+            return self.python_function(*args, **kwargs)
+        trace = Trace()
+        with trace:
+            own = iter([trace.input(x) for x in tensors])
+            args, kwargs = _replace(args, own), _replace(kwargs, own)
+            result = self.python_function(*args, **kwargs)
+            leaves = nest.flatten(result)
+            for leaf in leaves:
+                if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
+                    trace.give_up(f"returns a {type(leaf).__name__}")
+            trace.finish(result, leaves)
+        if trace.reason is None:
+            self._keep(kind, trace)
+        elif trace.reason == "creates a Variable" and self._created:
+            raise ValueError(f"function: {_name(self.python_function)} only supports singleton ad.Variables created on the first "
+                             "call: create them once, outside or where they are still None")  # fmt: skip
+        elif trace.reason == "creates a Variable":
+            self._created = True
+        else:
+            self.kinds[kind] = trace.reason
+            self._say(trace.reason)
+        return result
+
+    def _say(self, reason):
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"function: {_name(self.python_function)} {reason}, so it runs as written, without replay", stacklevel=4)
+
+    def _conform(self, args, kwargs):
+        """The arguments as input_signature wants them."""
+        try:
+            bound = inspect.signature(self.python_function).bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received args: {args} and kwargs: {kwargs} "
+                            f"for signature {self.input_signature}.") from None  # fmt: skip
+        bound.apply_defaults()
+        given = bound.args
+        if len(given) != len(self.input_signature):
+            raise TypeError(f"Binding inputs to ad.function failed due to `{len(given)} arguments for {len(self.input_signature)} "
+                            f"specs`. Received args: {args} and kwargs: {kwargs} for signature {self.input_signature}.")  # fmt: skip
+        return tuple([_fit(spec, x, self) for spec, x in zip(self.input_signature, given)])
+
+    def experimental_get_tracing_count(self):
+        """How many times the function has been recorded."""
+        return sum(len(known) for known in self.kinds.values() if not isinstance(known, str))
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        try:
+            bound = self._bound.get(instance)
+            if bound is None:
+                own = weakref.ref(instance)
+                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature)
+                functools.update_wrapper(bound, self.python_function)
+                self._bound[instance] = bound
+        except TypeError:  # not hashable, or no weak references: recorded anew at every access
+            bound = Function(self.python_function.__get__(instance, owner), self.input_signature)
+        return bound
+
+    def __reduce__(self):
+        return self.__qualname__
+
+    def __deepcopy__(self, memo):
+        return Function(self.python_function, self.input_signature)
+
+    def __repr__(self):
+        return f"<ad.function {_name(self.python_function)}>"
+
+
+# ------------------------------------------------------------------------------------------------------------ arguments
+def _replace(x, own):
+    """The argument with the tensors of a trace in the places of its own."""
+    kind = type(x)
+    if kind is Tensor or isinstance(x, (np.ndarray, np.generic)):
+        return next(own)
+    if kind is tuple or kind is list:
+        return kind([_replace(item, own) for item in x])
+    if kind is dict:
+        return {key: _replace(x[key], own) for key in x}
+    if isinstance(x, tuple):
+        return kind(*[_replace(item, own) for item in x])
+    return x
+
+
+def _fit(spec, x, f):
+    if not isinstance(spec, TensorSpec):
+        return nest.map_structure(lambda s, y: _fit(s, y, f), spec, x)
+    try:
+        tensor = convert(x, spec.dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received {shorten(x)} for signature "
+                        f"{f.input_signature}.") from None  # fmt: skip
+    if not spec.shape.is_compatible_with(tensor.shape):
+        raise TypeError(f"Binding inputs to ad.function failed due to `shape {tensor.shape} for {spec}`. Received {shorten(x)} "
+                        f"for signature {f.input_signature}.")  # fmt: skip
+    return tensor
+
+
+def _name(func):
+    return getattr(func, "__name__", type(func).__name__)

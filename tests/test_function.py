@@ -1,0 +1,470 @@
+"""ad.function: what is replayed has the bits of what is run as written; what cannot be replayed runs as written."""
+
+import copy
+import gc
+import pickle
+import threading
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+from corpus import CASES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autodiff as ad
+from autodiff import errors
+
+
+def same(a, b):
+    a, b = ad.nest.flatten(a), ad.nest.flatten(b)
+    assert len(a) == len(b)
+    for x, y in zip(a, b):
+        assert type(x) is type(y)
+        if x is not None:
+            assert x.dtype == y.dtype and x.shape == y.shape
+            assert x.numpy().tobytes() == y.numpy().tobytes(), (x, y)
+
+
+# ------------------------------------------------------------------------------------------------------- the same as eager
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_corpus_replayed_has_the_bits_of_the_corpus(name, dtype):
+    case = CASES[name]
+
+    def value_and_gradient(xs, rest):
+        with ad.GradientTape() as tape:
+            tape.watch(xs)
+            y = case.f(ad, *xs, *rest)
+        return y, tape.gradient(y, xs)
+
+    traced = ad.function(value_and_gradient)
+    for seed in (0, 1, 2):
+        inputs = case.inputs(dtype=np.dtype(dtype), seed=seed)
+        xs = [ad.constant(x, dtype) for x in inputs[: case.wrt]]
+        if seed:
+            xs = [x * (1 + seed / 8) for x in xs]
+        rest = [ad.constant(x) if isinstance(x, np.ndarray) else x for x in inputs[case.wrt :]]
+        same(traced(xs, rest), value_and_gradient(xs, rest))
+
+
+ONE = [ad.exp, ad.tanh, ad.math.softplus, ad.sin, ad.square, ad.abs, ad.negative, ad.nn.relu, ad.floor, lambda x: x * 1.5, lambda x: 2.0 - x,
+       lambda x: 1.0 / x, lambda x: ad.clip_by_value(x, -1.0, 1.0), ad.reduce_sum, lambda x: ad.reduce_mean(x, -1, keepdims=True), ad.nn.softmax,
+       lambda x: ad.transpose(x), lambda x: ad.cast(ad.cast(x, ad.int32), x.dtype), lambda x: ad.cast(x > 0, x.dtype), ad.stop_gradient,
+       lambda x: ad.reshape(x, (-1,))[:1], ad.cumsum]  # fmt: skip
+TWO = [ad.add, ad.subtract, ad.multiply, ad.divide, ad.maximum, lambda a, b: ad.where(a > b, a * b, b), ad.math.atan2,
+       lambda a, b: ad.where(ad.equal(ad.floor(a), 0.0), b, a)]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=15),
+       st.sampled_from([(), (3,), (2, 3), (5000,)]))  # fmt: skip
+def test_random_programs(steps, shape):
+    def f(x, y):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch([x, y])
+            values = [x, y]
+            for two, which, i, j in steps:
+                a, b = values[i % len(values)], values[j % len(values)]
+                try:
+                    values.append(TWO[which % len(TWO)](a, b) if two else ONE[which % len(ONE)](a))
+                except (errors.ShapeError, IndexError, ValueError):
+                    pass
+        return values, tape.gradient(values[-1], [x, y]), tape.gradient(values[-1], values[len(values) // 2])
+
+    rng = np.random.default_rng(0)
+    traced = ad.function(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            x, y = ad.constant(rng.normal(size=shape)), ad.constant(rng.normal(size=shape))
+            same(traced(x, y), f(x, y))
+    assert traced.experimental_get_tracing_count() == 1
+
+
+def test_second_derivatives():
+    def f(x):
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = ad.reduce_sum(ad.sin(x) * ad.exp(x))
+            g = tape.gradient(y, x)
+        return outer.gradient(g, x)
+
+    traced = ad.function(f)
+    for k in range(3):
+        x = ad.constant(np.linspace(0, k + 1.0, 5))
+        same(traced(x), f(x))
+    assert traced.experimental_get_tracing_count() == 1
+
+
+def test_integers_and_masks_are_followed():
+    @ad.function
+    def f(x, index):
+        order = ad.argsort(x) if False else ad.argmax(x)
+        return ad.gather(x, index) * 2, order, x > 0.5, index + 1, ad.cast(x, ad.int32)
+
+    for values, index in (([1.0, 2.0, 0.0], [0, 1]), ([0.0, 0.2, 5.0], [2, 2])):
+        a, top, mask, more, whole = f(ad.constant(values), ad.constant(index))
+        assert a.numpy().tolist() == [2 * values[k] for k in index]
+        assert int(top) == int(np.argmax(np.float32(values)))
+        assert mask.numpy().tolist() == [v > 0.5 for v in values]
+        assert more.numpy().tolist() == [k + 1 for k in index] and whole.numpy().tolist() == [int(v) for v in values]
+    assert f.experimental_get_tracing_count() == 1
+
+
+def test_custom_gradients_and_recomputation():
+    @ad.custom_gradient
+    def log1pexp(x):
+        e = ad.exp(x)
+        return ad.math.log(1 + e), lambda dy: dy * (1 - 1 / (1 + e))
+
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = log1pexp(x) * ad.recompute_grad(lambda t: ad.sin(t) * t)(x)
+        return y, tape.gradient(y, x), log1pexp(x), ad.stop_gradient(x) * 2
+
+    traced = ad.function(f)
+    for value in (1.0, 2.0, -3.0):
+        same(traced(ad.constant(value)), f(ad.constant(value)))
+    assert traced.experimental_get_tracing_count() == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- variables
+def test_variables_are_read_and_assigned_at_each_call():
+    def make():
+        w, count = ad.Variable([1.0, 2.0]), ad.Variable(0, trainable=False)
+
+        def step(x, rate):
+            with ad.GradientTape() as tape:
+                loss = ad.reduce_sum((w - x) ** 2)
+            w.assign_sub(rate * tape.gradient(loss, w))
+            count.assign_add(1)
+            half = w / 2
+            w.assign(w * 1.5)
+            return loss, half, w + 0, count + 0
+
+        return w, count, step
+
+    w, count, step = make()
+    u, number, plain = make()
+    traced = ad.function(step)
+    for k in range(5):
+        x, rate = ad.constant([k, 3.0 * k]), ad.constant(0.1)
+        same(traced(x, rate), plain(x, rate))
+        same([w + 0, count + 0], [u + 0, number + 0])
+        if k == 2:
+            w.assign([5.0, 6.0])
+            u.assign([5.0, 6.0])
+    assert traced.experimental_get_tracing_count() == 1
+
+
+def test_a_variable_assigned_before_it_is_read():
+    v, w = ad.Variable(1.0), ad.Variable(1.0)
+
+    def of(v):
+        def f(x):
+            with ad.GradientTape() as tape:
+                v.assign(x)
+                y = v * v
+            return y, tape.gradient(y, v)
+
+        return f
+
+    traced, plain = ad.function(of(v)), of(w)
+    for value in (3.0, 4.0):
+        same(traced(ad.constant(value)), plain(ad.constant(value)))
+        assert float(v) == value
+
+
+def test_variables_made_at_the_first_call_and_at_every_call():
+    class Model:
+        v = None
+
+        @ad.function
+        def __call__(self, x):
+            if self.v is None:
+                self.v = ad.Variable(2.0)
+            return self.v * x
+
+    one, other = Model(), Model()
+    assert [float(one(ad.constant(k))) for k in (1.0, 2.0, 3.0)] == [2.0, 4.0, 6.0]
+    one.v.assign(5.0)
+    assert float(one(ad.constant(3.0))) == 15.0 and float(other(ad.constant(3.0))) == 6.0
+
+    @ad.function
+    def careless(x):
+        return ad.Variable(1.0) * x
+
+    assert float(careless(ad.constant(2.0))) == 2.0
+    with pytest.raises(ValueError, match="only supports singleton ad.Variables created on the first call"):
+        careless(ad.constant(2.0))
+
+
+# ------------------------------------------------------------------------------------------------ arguments and results
+def test_one_trace_for_every_dtype_shape_and_number():
+    @ad.function
+    def f(x, power=2.0):
+        return x**power
+
+    assert float(f(ad.constant(3.0))) == 9.0 and float(f(ad.constant(4.0))) == 16.0
+    assert f(ad.constant([1.0, 2.0])).numpy().tolist() == [1.0, 4.0]
+    assert float(f(ad.constant(2.0), 3.0)) == 8.0 and float(f(ad.constant(2.0), power=3.0)) == 8.0
+    assert f(np.array([3.0])).numpy().tolist() == [9.0] and f(np.array([4.0])).numpy().tolist() == [16.0]
+    assert f.experimental_get_tracing_count() == 5
+
+
+def test_structures_go_in_and_come_out():
+    @ad.function
+    def f(model, pair, *more, scale):
+        return {"y": model["w"] * pair[0] + model["b"], "rest": (scale, [more[0] * pair[1], None, "text"])}
+
+    for k in (1.0, 2.0):
+        c = [ad.constant(v * k) for v in (2.0, 3.0, 4.0, 5.0)]
+        out = f({"w": c[0], "b": c[1]}, (c[2], c[3]), c[0], scale=7)
+        assert float(out["y"]) == 2 * k * 4 * k + 3 * k and out["rest"][0] == 7
+        assert float(out["rest"][1][0]) == 10 * k * k and out["rest"][1][1:] == [None, "text"]
+    assert f.experimental_get_tracing_count() == 1
+
+
+def test_the_same_tensor_twice_and_an_argument_returned():
+    @ad.function
+    def f(a, b):
+        with ad.GradientTape() as tape:
+            tape.watch([a, b])
+            y = a * a * b
+        return tape.gradient(y, [a, b]), a
+
+    x = ad.constant(3.0)
+    assert [float(g) for g in f(x, x)[0]] == [18.0, 9.0]
+    (ga, gb), a = f(ad.constant(2.0), ad.constant(5.0))
+    assert (float(ga), float(gb), float(a)) == (20.0, 4.0, 2.0)
+
+
+def test_results_are_not_written_to_by_the_next_call():
+    f = ad.function(lambda x: ad.exp(x) + x)
+    first = f(ad.zeros(10000))
+    kept = first.numpy().copy()
+    f(ad.ones(10000))
+    second = f(ad.zeros(10000))
+    f(ad.ones(10000))
+    assert (first.numpy() == kept).all() and (second.numpy() == kept).all()
+
+
+def test_a_signature_converts_and_refuses():
+    @ad.function(input_signature=[ad.TensorSpec([None], ad.float32)])
+    def f(x):
+        return ad.reduce_sum(x) * 2
+
+    assert float(f([1, 2])) == 6.0 and float(f([1.0, 2.0, 3.0])) == 12.0
+    with pytest.raises(TypeError, match="Binding inputs to ad.function failed due to `shape"):
+        f([[1.0]])
+    with pytest.raises(TypeError, match="Binding inputs to ad.function failed due to"):
+        f([1.0], [2.0])
+    with pytest.raises(TypeError, match="Binding inputs to ad.function failed due to"):
+        f("text")
+
+
+# --------------------------------------------------------------------------------------------- what is not replayed
+@pytest.mark.parametrize("leave", [bool, float, int, repr, np.asarray, lambda x: x.numpy(), lambda x: f"{x}", lambda x: x > 0 and 1,
+                                   lambda x: [1, 2, 3, 4][ad.cast(x, ad.int32)], memoryview])  # fmt: skip
+def test_a_value_that_goes_to_python_ends_the_trace(leave):
+    @ad.function
+    def f(x):
+        leave(x + 0)
+        return x * 2 if x > 2 else x * 3
+
+    with pytest.warns(UserWarning, match="function: f takes the value of a tensor to Python, so it runs as written"):
+        assert float(f(ad.constant(1.0))) == 3.0
+    assert [float(f(ad.constant(k))) for k in (1.0, 3.0, 2.0)] == [3.0, 6.0, 6.0]
+
+
+@pytest.mark.parametrize("leave", [bool, float, lambda v: v.numpy(), repr, np.asarray])
+def test_so_does_the_value_of_a_variable(leave):
+    v = ad.Variable(1.0)
+
+    @ad.function
+    def f(x):
+        return x * 2 if (leave(v), v > 2)[1] else x * 3
+
+    with pytest.warns(UserWarning, match="takes the value"):
+        f(ad.constant(1.0))
+    v.assign(5.0)
+    assert float(f(ad.constant(1.0))) == 2.0
+
+
+def test_random_numbers_are_drawn_at_every_call():
+    @ad.function
+    def f(x):
+        return x + ad.random.normal([2])
+
+    with pytest.warns(UserWarning, match="draws random numbers"):
+        first = f(ad.zeros(2))
+    assert not np.array_equal(first, f(ad.zeros(2)))
+
+
+def test_a_tape_around_it_records_what_it_does():
+    f = ad.function(lambda x: ad.sin(x) * x)
+    x = ad.Variable(2.0)
+    for _ in range(2):
+        f(ad.constant(1.0))
+        with ad.GradientTape() as tape:
+            y = f(x)
+        assert float(tape.gradient(y, x)) == pytest.approx(np.sin(2) + 2 * np.cos(2))
+
+
+def test_a_tape_that_outlives_the_call():
+    kept = []
+
+    @ad.function
+    def f(x):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+        kept.append((tape, y, x))
+        return y
+
+    with pytest.warns(UserWarning, match="leaves a GradientTape behind"):
+        f(ad.constant(3.0))
+    f(ad.constant(5.0))
+    assert [float(tape.gradient(y, x)) for tape, y, x in kept] == [6.0, 10.0]
+
+
+def test_functions_inside_functions():
+    inner = ad.function(lambda x: x * 2)
+    outer = ad.function(lambda x: inner(x) + inner(x * x))
+    assert [float(outer(ad.constant(k))) for k in (1.0, 3.0)] == [4.0, 24.0]
+
+
+def test_running_eagerly_by_configuration():
+    calls = []
+    f = ad.function(lambda x: calls.append(0) or x)
+    ad.config.run_functions_eagerly(True)
+    try:
+        f(ad.constant(1.0)), f(ad.constant(1.0))
+        assert len(calls) == 2 and ad.config.functions_run_eagerly()
+    finally:
+        ad.config.run_functions_eagerly(False)
+    f(ad.constant(1.0)), f(ad.constant(1.0))
+    assert len(calls) == 3
+
+
+def test_too_many_kinds_of_arguments():
+    f = ad.function(lambda x, k: x * k)
+    with pytest.warns(UserWarning, match="is called with ever new numbers or objects: make them tensors"):
+        assert [float(f(ad.constant(2.0), float(k))) for k in range(100)] == [2.0 * k for k in range(100)]
+
+
+# -------------------------------------------------------------------------------------------------------------- failures
+def test_an_error_at_the_first_call_leaves_nothing_behind():
+    f = ad.function(lambda x, y: ad.matmul(x, y))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="matmul"):
+            f(ad.ones((2, 3)), ad.ones((2, 3)))
+    same(f(ad.ones((2, 3)), ad.ones((3, 2))), ad.matmul(ad.ones((2, 3)), ad.ones((3, 2))))
+    with ad.GradientTape() as tape:                         # no trace goes on recording
+        v = ad.Variable(2.0)
+        y = v * v
+    assert float(tape.gradient(y, v)) == 4.0
+
+
+def test_an_error_in_a_replay_is_that_of_the_function():
+    f = ad.function(lambda x, i: ad.gather(x, i))
+    assert float(f(ad.constant([1.0, 2.0]), ad.constant(1))) == 2.0
+    with pytest.raises(errors.BadIndexError, match="gather"):
+        f(ad.constant([1.0, 2.0]), ad.constant(2))
+    assert float(f(ad.constant([1.0, 2.0]), ad.constant(0))) == 1.0
+
+
+def test_integer_division_is_checked_at_every_call():
+    f = ad.function(lambda a, b: a // b)
+    with pytest.warns(UserWarning, match="divides integers"):
+        assert int(f(ad.constant(7), ad.constant(2))) == 3
+    with pytest.raises(errors.DivisionError):
+        f(ad.constant(7), ad.constant(0))
+
+
+def test_what_cannot_be_a_function():
+    def generator():
+        yield 1
+
+    async def coroutine():
+        pass
+
+    for f in (generator, coroutine):
+        with pytest.raises(TypeError, match=f"function: {f.__name__} is a {f.__name__}, whose steps cannot be replayed"):
+            ad.function(f)
+    with pytest.raises(TypeError, match="expected a function, got 3"):
+        ad.function(3)
+
+
+# -------------------------------------------------------------------------------------------------------- life and limits
+@ad.function
+def module_level(x):
+    return x + 1
+
+
+def test_copies_and_pickles():
+    assert pickle.loads(pickle.dumps(module_level)) is module_level
+    f = ad.function(lambda x: x + 2)
+    twin = copy.deepcopy(f)
+    assert twin is not f and float(twin(ad.constant(1.0))) == 3.0
+    assert module_level.__name__ == "module_level" and "module_level" in repr(module_level)
+
+
+def test_traces_go_with_their_function_and_its_instance():
+    class Model:
+        def __init__(self):
+            self.w = ad.Variable(ad.ones(1000))
+
+        @ad.function
+        def run(self, x):
+            return self.w * x
+
+    model = Model()
+    model.run(ad.constant(1.0)), model.run(ad.constant(2.0))
+    gone = weakref.ref(model.w)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads():
+    @ad.function
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(ad.exp(x) * x)
+        tape.gradient(y, x)
+        return y
+
+    x = [ad.constant(np.full(n, k / 8)) for k, n in enumerate([200] * 4 + [100_000] * 4)]
+    expected = [float(ad.reduce_sum(ad.exp(v) * v)) for v in x]
+    failures = []
+
+    def work(k):
+        for _ in range(50):
+            if float(f(x[k])) != expected[k]:
+                failures.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert not failures
+
+
+def test_a_long_program():
+    @ad.function
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            s = x
+            for _ in range(100_000):
+                s = s * 0.5 + x
+        return s, tape.gradient(s, x)
+
+    for value in (1.0, 3.0):
+        s, g = f(ad.constant(value))
+        assert float(s) == 2 * value and float(g) == 2.0
