@@ -14,6 +14,7 @@ cdef list sweep_precise(GradientTape tape, object targets, list seeds, list sour
     cdef list flat = targets if type(targets) is list else [targets]
     cdef list plain, results, kept
     cdef bint follow = any_seen_now(flat) or (seeds is not None and any_seen_now(seeds))
+    untraceable("asks for precise gradients")
     plain = sweep(tape, targets, seeds, sources) if follow else None
     with stop_recording():
         results, again = replay_hooks[0](tape, flat, seeds, sources)
@@ -39,6 +40,7 @@ cdef object replayed_value(GradientTape tape, object target):
     program_of(tape)
     if not tape.precise:
         raise errors.TapeError("value: the tape does not replay; make it GradientTape(precise=True)")
+    untraceable("asks for precise values")
     flat = [target] if is_tensor(target) else targets_of(target)
     with stop_recording():
         results = replay_hooks[1](tape, flat)
