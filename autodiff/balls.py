@@ -17,7 +17,7 @@ from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy
 from .precise_numbers import Numbers, state
 
 try:
-    from flint import acb, arb, ctx
+    from flint import acb, arb, arb_mat, ctx
 except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
@@ -126,17 +126,14 @@ KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / a
          0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
          0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e}
 # fmt: on
-FUNCTIONS = {name: np.frompyfunc(f, 1, 1) for name, f in ONE_OPERAND.items()}
-FUNCTIONS.update({name: np.frompyfunc(f, 2, 1) for name, f in TWO_OPERANDS.items()})
-# Where the very same ball stands on both sides (moving numbers keeps the balls themselves): x - x, x / x.
-SAME = {"sub": ZERO, "div": ONE}
-
-
 def _ufunc(f, n=1):
     """f on object arrays; the result is an array, also of rank 0."""
     call = np.frompyfunc(f, n, 1)
 
     def on_arrays(*arrays, dtype=object):
+        if any(a.ndim for a in arrays):
+            y = call(*arrays)
+            return y if dtype is object else y.astype(dtype)
         y = np.empty(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
         y[...] = call(*arrays)
         return y
@@ -144,7 +141,13 @@ def _ufunc(f, n=1):
     return on_arrays
 
 
-_made, _is_finite, _is_same = _ufunc(arb), _ufunc(arb.is_finite), _ufunc(operator.is_, 2)
+FUNCTIONS = {name: _ufunc(f) for name, f in ONE_OPERAND.items()}
+FUNCTIONS.update({name: _ufunc(f, 2) for name, f in TWO_OPERANDS.items()})
+SUMS = {row.name: np.frompyfunc(TWO_OPERANDS[row.name], 2, 1) for row in (ops.add, ops.mul)}
+# Where the very same ball stands on both sides (moving numbers keeps the balls themselves): x - x, x / x.
+SAME = {"sub": ZERO, "div": ONE}
+
+_made, _is_finite, _is_zero, _is_same = _ufunc(arb), _ufunc(arb.is_finite), _ufunc(arb.is_zero), _ufunc(operator.is_, 2)
 _less, _greater, _is_exact, _float = _ufunc(operator.lt, 2), _ufunc(operator.gt, 2), _ufunc(arb.is_exact), _ufunc(float)
 _bits, _lower, _upper = _ufunc(arb.rel_accuracy_bits), _ufunc(arb.lower), _ufunc(arb.upper)
 
@@ -175,13 +178,36 @@ class Balls(Numbers):
     def special(self):
         return self.parts[1]
 
+    def folded(self, row):
+        """Sums or products along the last axis, where they are finite."""
+        y = SUMS[row.name].reduce(self.parts[0], axis=-1)
+        return self.like((y, np.zeros(y.shape))) if _is_finite(y, dtype=bool).all() else None
+
+    def accumulated(self, row):
+        """Sums or products so far along the first axis, where they are finite."""
+        y = SUMS[row.name].accumulate(self.parts[0], axis=0)
+        return self.like((y, np.zeros(y.shape))) if _is_finite(y, dtype=bool).all() else None
+
+    def product(self, other):
+        """Matrices times matrices, where all is finite."""
+        a, b = self.parts[0], other.parts[0]
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        (m, k), n = a.shape[-2:], b.shape[-1]
+        a, b = np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n))
+        y = np.empty((*batch, m, n), object)
+        for i in np.ndindex(batch):
+            entries = (arb_mat(m, k, a[i].ravel().tolist()) * arb_mat(k, n, b[i].ravel().tolist())).entries()
+            y[i] = np.array(entries, object).reshape(m, n)
+        return self.like((y, np.zeros(y.shape))) if _is_finite(y, dtype=bool).all() else None
+
     def elementwise(self, row, operands):
         function = FUNCTIONS.get(row.name)
         if function is None:
             return None
         balls = [x.parts[0] for x in operands]
-        y = np.empty(np.broadcast_shapes(*[b.shape for b in balls]), object)
-        y[...] = function(*balls)
+        if row is ops.scale and not _is_zero(balls[0], dtype=bool).any():
+            function = FUNCTIONS["mul"]
+        y = function(*balls)
         if row.name in SAME:
             y[_is_same(*balls, dtype=bool) & _is_finite(y, dtype=bool)] = SAME[row.name]
         special = np.zeros(y.shape)
@@ -189,7 +215,7 @@ class Balls(Numbers):
         if not finite.all():
             _mend(row, operands, y, special, ~finite)
         if row is ops.neg:
-            zero = _ufunc(arb.is_zero)(y, dtype=bool)
+            zero = _is_zero(y, dtype=bool)
             special[zero & ~np.signbit(operands[0].special())] = -0.0
         if COLLAPSE[0]:
             y = _collapsed(y)

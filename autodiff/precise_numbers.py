@@ -157,6 +157,20 @@ class Numbers(Operand):
         """(array of the NumPy dtype, mask of where it is surely the nearest number)."""
         raise NotImplementedError
 
+    # ---- what it may supply, and leave to the rows of precise_rows.py by returning None
+    def folded(self, row):
+        """Along the last axis, the sum (row is ops.add) or product of at least two numbers."""
+
+    def accumulated(self, row):
+        """The same along the first axis, so far."""
+
+    def product(self, other):
+        """Matrices, in the last two dimensions, times matrices; batches broadcast."""
+
+    def same(self, other):
+        """Mask of where both are the very same number, not only an equal one; for the class of the last attempt."""
+        raise NotImplementedError
+
     def to_dtype(self, dtype):
         return type(self)(self.parts, dtype, self.recorded)
 

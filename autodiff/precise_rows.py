@@ -108,10 +108,13 @@ def _last(x, axes):
     return rows, shape, tuple(1 if i in axes else k for i, k in enumerate(x.shape))
 
 
-def _folded(x, axes, keepdims, combine, nothing):
+def _folded(x, axes, keepdims, combine, nothing, row=None):
     rows, shape, kept = _last(x, axes)
     if rows.shape[1] == 0:
         rows = x.exact(np.full((rows.shape[0], 1), nothing), x.dtype)
+    folded = rows.folded(row) if row is not None and rows.shape[1] > 1 else None
+    if folded is not None:
+        return folded.moved(lambda part: part.reshape(kept if keepdims else shape))
     while rows.shape[1] > 1:
         half = rows.shape[1] // 2
         left, right, rest = (rows.moved(lambda part: part[:, s]) for s in (np.s_[:half], np.s_[half : 2 * half], np.s_[2 * half :]))
@@ -121,11 +124,11 @@ def _folded(x, axes, keepdims, combine, nothing):
 
 
 def reduce_sum(x, axes, keepdims):
-    return _folded(x, axes, keepdims, plus, 0.0)
+    return _folded(x, axes, keepdims, plus, 0.0, ops.add)
 
 
 def reduce_prod(x, axes, keepdims):
-    return _folded(x, axes, keepdims, times, 1.0)
+    return _folded(x, axes, keepdims, times, 1.0, ops.mul)
 
 
 def reduce_max(x, axes, keepdims):
@@ -164,14 +167,15 @@ def log_softmax(x, axis):
 
 
 # ----------------------------------------------------------------------------------------------------------------- scans
-def _scanned(x, axis, exclusive, reverse, combine, nothing):
+def _scanned(x, axis, exclusive, reverse, combine, nothing, row):
     """Each step doubles the number of elements that are put together."""
     rows = x.moved(lambda part: np.moveaxis(part, axis, 0)[:: -1 if reverse else 1])
     n = rows.shape[0]
     if exclusive and n:
         first = x.exact(np.full((1, *rows.shape[1:]), nothing), x.dtype)
         rows = concat(first, rows.moved(lambda part: part[:-1]), axis=0)
-    step = 1
+    done = rows.accumulated(row) if n > 1 else None
+    step, rows = (n, done) if done is not None else (1, rows)
     while step < n:
         folded = combine(rows.moved(lambda part: part[:-step]), rows.moved(lambda part: part[step:]))
         rows = concat(rows.moved(lambda part: part[:step]), folded, axis=0)
@@ -180,11 +184,11 @@ def _scanned(x, axis, exclusive, reverse, combine, nothing):
 
 
 def cumsum(x, axis, exclusive, reverse):
-    return _scanned(x, axis, exclusive, reverse, plus, 0.0)
+    return _scanned(x, axis, exclusive, reverse, plus, 0.0, ops.add)
 
 
 def cumprod(x, axis, exclusive, reverse):
-    return _scanned(x, axis, exclusive, reverse, times, 1.0)
+    return _scanned(x, axis, exclusive, reverse, times, 1.0, ops.mul)
 
 
 def cumulative_logsumexp(x, axis, exclusive, reverse):
@@ -208,6 +212,9 @@ def recurrence(a, b, axis, own, reverse):
 # -------------------------------------------------------------------------------------------------------------- products
 def matmul(a, b, transpose_a, transpose_b):
     a, b = (x.moved(lambda part: part.swapaxes(-1, -2)) if t else x for x, t in ((a, transpose_a), (b, transpose_b)))
+    product = a.product(b)
+    if product is not None:
+        return product
     left, right = a.moved(lambda part: part[..., :, :, None]), b.moved(lambda part: part[..., None, :, :])
     product = times(left, right)
     return reduce_sum(product, (product.ndim - 2,), 0)
