@@ -47,6 +47,12 @@ cdef object replayed_value(GradientTape tape, object target):
     return results[0] if is_tensor(target) else nest_pack(target, results)
 
 
+def plain_sweep(GradientTape tape not None, list targets, list seeds, list sources):
+    """The gradient by each source, or None, by the numbers that were recorded; nothing follows it."""
+    with stop_recording():
+        return sweep(tape, targets, seeds, sources)
+
+
 def place_of(GradientTape tape not None):
     """What tells the tape's program, as it is now, from all others."""
     cdef Program program = program_of(tape)

@@ -23,7 +23,7 @@ except ImportError as error:
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
 ONE, ZERO, HALF = arb(1), arb(0), arb(1) / 2
-COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than anything that could be meant, is 0
+COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than what is likely to be meant, is 0
 
 
 def _sigmoid(x):
@@ -87,13 +87,23 @@ def _atan2(a, b):
 
 
 def _gelu_gate(x):
-    c = arb(1.5957691216057308), arb(0.044715)
-    return _sigmoid(c[0] * (x + c[1] * x * x * x))
+    return _sigmoid(_twice_root() * (x + arb("0.044715") * x * x * x))
+
+
+def _twice_root():
+    return 2 * (2 / arb.pi()).sqrt()
+
+
+def _selu_scale():
+    return arb("1.0507009873554804934193349852946")
+
+
+def _selu_low():
+    return _selu_scale() * arb("1.6732632423543772848170429916717")
 
 
 def _selu(x):
-    scale = arb("1.0507009873554804934193349852946")
-    return _halves(x, lambda t: scale * t, lambda t: scale * arb("1.6732632423543772848170429916717") * t.expm1())
+    return _halves(x, lambda t: _selu_scale() * t, lambda t: _selu_low() * t.expm1())
 
 
 # fmt: off
@@ -124,7 +134,9 @@ TWO_OPERANDS = {
 # Numbers in the rules of the table that stand for others.
 KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / arb.const_log2(),
          0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
-         0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e}
+         0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e,
+         1.5957691216057308: _twice_root, 0.21406444881780074: lambda: 3 * arb("0.044715") * _twice_root(),
+         1.0507009873554805: _selu_scale, 1.7580993408473766: _selu_low}
 # fmt: on
 def _ufunc(f, n=1):
     """f on object arrays; the result is an array, also of rank 0."""
@@ -167,6 +179,11 @@ class Balls(Numbers):
         array = np.asarray(array, np.float64)
         return cls((_made(array), np.where(np.isfinite(array) & ((array != 0) | ~np.signbit(array)), 0.0, array)), dtype)
 
+    def run(self, row, values, attrs):
+        if row.name in MATRICES:
+            return MATRICES[row.name](*values, **attrs)
+        return super().run(row, values, attrs)
+
     def constant(self, number):
         known = KNOWN.get(abs(float(number)))
         if known is None:
@@ -205,7 +222,7 @@ class Balls(Numbers):
         if function is None:
             return None
         balls = [x.parts[0] for x in operands]
-        if row is ops.scale and not _is_zero(balls[0], dtype=bool).any():
+        if row is ops.scale and not state.probing and not _is_zero(balls[0], dtype=bool).any():
             function = FUNCTIONS["mul"]
         y = function(*balls)
         if row.name in SAME:
@@ -217,7 +234,7 @@ class Balls(Numbers):
         if row is ops.neg:
             zero = _is_zero(y, dtype=bool)
             special[zero & ~np.signbit(operands[0].special())] = -0.0
-        if COLLAPSE[0]:
+        if COLLAPSE[0] and not _is_exact(y, dtype=bool).all():
             y = _collapsed(y)
         return self.like((y, special))
 
@@ -246,8 +263,8 @@ class Balls(Numbers):
     def rounded(self, dtype):
         balls, special = self.parts
         with np.errstate(over="ignore", under="ignore"):
-            y = self.nearest().astype(dtype)
-            sure = (special != 0) | (_bits(balls, dtype=object) >= 100)
+            y = np.array(self.nearest(), dtype)
+            sure = np.array((special != 0) | (_bits(balls) >= 100), bool)
             open_ = np.flatnonzero(~sure.reshape(-1))
             if open_.size:
                 flat = balls.reshape(-1)[open_]
@@ -264,7 +281,14 @@ class Balls(Numbers):
 
 def _collapsed(y):
     limit = arb(2) ** (-(ctx.prec // 2))
-    return _ufunc(lambda x: ZERO if not x.is_exact() and abs(x) < limit and x.contains(0) else x)(y)
+
+    def collapse(x):
+        if x.is_exact() or not abs(x) < limit or not x.contains(0):
+            return x
+        state.guessed = True
+        return ZERO
+
+    return _ufunc(collapse)(y)
 
 
 def _mend(row, operands, y, special, bad):
@@ -303,3 +327,62 @@ def _settled(row, balls):
 
 def _ieee(row, point):
     return float(raw_array(apply_to_tensors(row, [tensor_from_numpy(np.float64(x)) for x in point], {})))
+
+
+# -------------------------------------------------------------------------------------------------------- linear algebra
+def _matrix(entries):
+    return arb_mat(*entries.shape, entries.ravel().tolist())
+
+
+def _entries(matrix, shape):
+    return np.array(matrix.entries(), object).reshape(shape)
+
+
+def _cholesky(a):
+    """Lower triangular, a column after another."""
+    n = a.shape[0]
+    y = np.full((n, n), ZERO, object)
+    for j in range(n):
+        y[j, j] = (a[j, j] - sum((v * v for v in y[j, :j]), ZERO)).sqrt()
+        for i in range(j + 1, n):
+            y[i, j] = (a[i, j] - sum((v * w for v, w in zip(y[i, :j], y[j, :j])), ZERO)) / y[j, j]
+    return y
+
+
+def _by_matrices(function):
+    """A row of square matrices and what stands beside them, for every matrix of the batches.  What cannot be solved with
+    these bits is unknown."""
+
+    def value(*operands, **attrs):
+        arrays = [x.parts[0] for x in operands]
+        batch = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
+        arrays = [np.broadcast_to(a, (*batch, *a.shape[-2:])) for a in arrays]
+        done = []
+        for i in np.ndindex(batch):
+            try:
+                done.append(function(*[a[i] for a in arrays], **attrs))
+            except ZeroDivisionError:
+                unknown = np.full(arrays[-1].shape[-2:], arb(0, math.inf), object)
+                done.append(unknown[0, 0] if function in (_det, _logabsdet) else unknown)
+        y = np.empty((len(done), *np.shape(done[0])) if done else (0, *arrays[-1].shape[-2:]), object)
+        for k, entries in enumerate(done):
+            y[k] = entries
+        y = y.reshape((*batch, *y.shape[1:]))
+        return operands[0].like((y, np.zeros(y.shape)))
+
+    return value
+
+
+def _det(a):
+    return _matrix(a).det()
+
+
+def _logabsdet(a):
+    return abs(_matrix(a).det()).log()
+
+
+MATRICES = {
+    "inv": _by_matrices(lambda a: _entries(_matrix(a).inv(), a.shape)), "det": _by_matrices(_det),
+    "logabsdet": _by_matrices(_logabsdet), "cholesky": _by_matrices(_cholesky),
+    "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
+}  # fmt: skip

@@ -34,7 +34,8 @@ import warnings
 import numpy as np
 
 from . import errors
-from ._core import convert, instruction, place_of, set_replay_hooks, slot, source_slots, tensor_from_numpy
+from ._core import (convert, instruction, place_of, plain_sweep, raw_array, set_replay_hooks, slot, source_slots,
+                    tensor_from_numpy)  # fmt: skip
 from .precise_limits import PROBE_BITS, beyond
 from .precise_numbers import FLOATING, state
 from .precise_replay import Replay
@@ -77,7 +78,7 @@ def _gradient(tape, targets, seeds, sources):
     def compute(kind, prepare, probe=None):
         return Replay(tape, kind, prepare, probe).sweep(again, record=False)
 
-    return _rounded(compute, sources, average=True), again
+    return _rounded(compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources)), again
 
 
 def _value(tape, targets):
@@ -90,7 +91,7 @@ def _value(tape, targets):
 
     floats = [t.dtype.code < FLOATING for t in targets]
     slots = [at if is_float else None for at, is_float in zip(slots, floats)]
-    values = _rounded(compute, targets, average=False)
+    values = _rounded(compute, targets, False, lambda: [convert(t) for t in targets])
     return [convert(t) if v is None else v for t, v in zip(targets, values)]
 
 
@@ -112,32 +113,36 @@ def _followed(tape, again):
     return reached
 
 
-def _rounded(compute, like, average):
-    """Compute with ever more bits until all is sure: tensors of the dtypes of `like`, None where there is nothing."""
+def _rounded(compute, like, average, otherwise):
+    """Compute with ever more bits until all is sure: tensors of the dtypes of `like`, None where there is nothing.
+    `otherwise()` has what takes the place of numbers of which nothing is known in the end."""
     with _lock:
         for attempt in range(len(ATTEMPTS)):
-            state.indeterminate = False
-            pairs = _attempt(compute, like, *ATTEMPTS[attempt], attempt == len(ATTEMPTS) - 1)
-            if pairs is not None and all(np.all(sure) for _, sure in pairs):
+            state.indeterminate = state.guessed = False
+            triples = _attempt(compute, like, *ATTEMPTS[attempt], attempt == len(ATTEMPTS) - 1)
+            if triples is not None and not state.guessed and all(np.all(sure) for _, sure, _ in triples):
                 break
         else:
-            warnings.warn(f"GradientTape(precise=True): {sum(int(np.sum(~np.asarray(s))) for _, s in pairs)} numbers are not "
-                          f"sure to the last digit after {ATTEMPTS[-1][2]} bits; they are given as they stand",
-                          errors.PrecisionWarning, stacklevel=4)  # fmt: skip
-        arrays = [array for array, _ in pairs]
+            warnings.warn(f"GradientTape(precise=True): {ATTEMPTS[-1][2]} bits are not enough to be sure of every digit; the numbers "
+                          f"are given as they stand", errors.PrecisionWarning, stacklevel=4)  # fmt: skip
+            for (array, _, unknown), known in zip(triples, otherwise()):
+                if array is not None and known is not None and np.any(unknown):
+                    np.copyto(array, raw_array(known), where=unknown)
+        arrays = [array for array, _, _ in triples]
         if state.indeterminate or any(a is not None and np.isnan(a).any() for a in arrays):
             arrays = beyond(arrays, lambda probe: _probed(compute, probe), average)
     return [None if array is None else tensor_from_numpy(np.asarray(array)) for array in arrays]
 
 
 def _attempt(compute, like, module, name, stage, last):
-    """(array, mask of what is sure) for each of the numbers; None: the class cannot."""
+    """(array, mask of what is sure, mask of what is unknown) for each of the numbers; None: the class cannot."""
     kind = getattr(importlib.import_module(f".{module}", __package__), name)
     prepare = functools.partial(kind.prepare, stage, last)
     undo = prepare()
     try:
         numbers = compute(kind, prepare)
-        return [(None, True) if x is None else x.rounded(t.dtype.as_numpy_dtype) for x, t in zip(numbers, like)]
+        return [(None, True, None) if x is None else (*x.rounded(t.dtype.as_numpy_dtype), x.unknown() if last else None)
+                for x, t in zip(numbers, like)]  # fmt: skip
     except NotImplementedError:
         if last:
             raise

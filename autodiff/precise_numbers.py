@@ -14,6 +14,7 @@ from . import ops
 from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
 from ._op import RULE
 
+MATRICES = {"inv", "det", "logabsdet", "solve", "cholesky"}    # rules whose value is LAPACK's
 FLOATING = 2  # dtypes below this code are floating
 
 
@@ -23,10 +24,11 @@ class State:
     probing         a replay beside a singular point (autodiff/precise_limits.py): what is exactly 0 here too is 0 for good, and
                     stays 0 times inf
     indeterminate   since this was last cleared, an exact 0 has met an infinite derivative, or a tie was differentiated twice
+    guessed         since this was last cleared, what no digits could tell from 0 was taken for 0
     twice           a gradient is taken that will itself be differentiated
     """
 
-    probing = indeterminate = twice = False
+    probing = indeterminate = guessed = twice = False
 
 
 state = State()
@@ -167,6 +169,10 @@ class Numbers(Operand):
     def product(self, other):
         """Matrices, in the last two dimensions, times matrices; batches broadcast."""
 
+    def unknown(self):
+        """Mask of where nothing is known of the number; for the class of the last attempt."""
+        raise NotImplementedError
+
     def same(self, other):
         """Mask of where both are the very same number, not only an equal one; for the class of the last attempt."""
         raise NotImplementedError
@@ -184,6 +190,8 @@ class Numbers(Operand):
             return Plain(COMPARISONS[row.name](*[self.beside(x) for x in values]), type(self))
         if row.name in CHOICES:
             return CHOICES[row.name](*values)
+        if row.name in MATRICES:
+            raise NotImplementedError(f"precise: {type(self).__name__} cannot do {row.name}")
         if row.kind == RULE:
             return row.value(*values, **attrs)
         y = self.elementwise(row, [self.beside(x) for x in values])
