@@ -41,7 +41,7 @@ from .precise_numbers import FLOATING, state
 from .precise_replay import Replay
 
 # (module, class, stage): log(1 + exp(-1000)) in float64 needs 1500 bits, the product of a few such numbers some times that.
-ATTEMPTS = [("balls", "Balls", bits) for bits in (128, 256, 512, 1024, 2048, 4352)]
+ATTEMPTS = [("twofold", "Twofolds", 106)] + [("balls", "Balls", bits) for bits in (128, 256, 512, 1024, 2048, 4352)]
 _lock = threading.RLock()                       # python-flint has one precision for all threads
 
 

@@ -18,7 +18,7 @@ LAYERS = [
     {"shapes", "nest"},
     {"_core"},
     {"arguments", "precise_numbers"},
-    {"precise_rows", "precise_limits", "balls"},
+    {"precise_rows", "precise_limits", "balls", "twofold"},
     {"precise_replay"},
     {"precise"},
     {"config", "variable", "random"},

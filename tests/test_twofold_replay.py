@@ -1,0 +1,51 @@
+"""The first stage of the precise replay, twofold numbers, gives what the balls give, and is enough for tame programs."""
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff import precise
+
+exp, log, total = ad.exp, ad.math.log, ad.math.reduce_sum
+X = np.array([[-30.0, -4.0, -0.5, 1e-7], [0.3, 1.7, 5.0, 25.0]])
+LABELS = np.array([0.0, 1.0, 0.0, 1.0])
+PROGRAMS = {
+    "softplus": lambda x: total(log(1 + exp(x))),
+    "logistic loss": lambda x: -total(LABELS * log(1 / (1 + exp(-x))) + (1 - LABELS) * log(1 - 1 / (1 + exp(-x)))),
+    "softmax cross entropy": lambda x: -total(LABELS * log(exp(x) / total(exp(x), axis=1, keepdims=True))),
+    "norm": lambda x: ad.sqrt(total(x * x)) + total(ad.sqrt(total(ad.square(x), axis=0))),
+    "library": lambda x: total(ad.math.softplus(x) * ad.tanh(x) + ad.sigmoid(x) ** 2 + ad.nn.relu(x) - ad.abs(x) / 3),
+    "matrix product": lambda x: total(ad.linalg.matmul(x, x, transpose_b=True) * 0.1),
+    "moved": lambda x: total(ad.concat([x[:, 1:], ad.transpose(ad.reshape(x, (4, 2)))[:, :3]], axis=0) ** 3),
+    "powers": lambda x: total((x * x + 1) ** 0.3 + ad.maximum(x, 0.7) ** -2.0 - x**5),
+}
+
+
+def gradient(f, x):
+    v = ad.Variable(x)
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = f(v)
+    return tape.value(y).numpy(), tape.gradient(y, v).numpy()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_twofold_numbers_alone_give_what_balls_give(name, dtype, monkeypatch):
+    attempts = precise.ATTEMPTS
+    monkeypatch.setattr(precise, "ATTEMPTS", [a for a in attempts if a[1] == "Balls"])
+    want = gradient(PROGRAMS[name], X.astype(dtype))
+    monkeypatch.setattr(precise, "ATTEMPTS", attempts[:1])
+    with np.errstate(all="raise"):
+        value, slope = gradient(PROGRAMS[name], X.astype(dtype))
+    assert value == want[0] and np.array_equal(slope, want[1])
+
+
+def test_what_twofold_numbers_leave_open_is_for_the_balls():
+    value, slope = gradient(lambda x: total(log(1 + exp(exp(x))) - exp(x)), np.array([5.0, 1.0]))
+    want = np.log1p(np.exp(-np.exp(1.0)))               # the other is exp(-exp(5)), 65 digits smaller
+    assert value == pytest.approx(want, rel=1e-15) and slope[0] == pytest.approx(-np.exp(5) * np.exp(-np.exp(5)), rel=1e-13)
+
+
+def test_an_operation_of_no_loop_is_for_the_balls():
+    value, slope = gradient(lambda x: total(ad.math.lgamma(x)), np.array([2.0, 10.0]))
+    assert value == np.log(362880.0) and slope == pytest.approx([0.42278433509846713, 2.251752589066721], rel=1e-15)
