@@ -23,47 +23,85 @@ cdef class Replayed:
     cdef readonly object python_function
     cdef public dict kinds
     cdef bint direct                            # may a call go straight to a trace, as no signature wants a word?
-    cdef Trace last                             # of a call with tensors alone
+    cdef Trace last                             # of a call with tensors alone,
+    cdef list beside                            # and the others of its kind
 
     def __init__(self, python_function, bint direct):
         self.python_function, self.direct, self.kinds = python_function, direct, {}
 
     def __call__(self, *args, **kwargs):
         cdef tuple result = None
+        cdef list path
         if ad_current is not NULL or functions_as_written:
             return self.python_function(*args, **kwargs)
         if self.direct and not kwargs and self.last is not None and fit_directly(self.last, args):
-            result = self.last.run(args)
+            path = []
+            result = self.last.run(args, path)
+            if result is None and self.last.outcome == ELSEWHERE:
+                result = self.search(self.beside, args, path)
         return self._call(args, kwargs) if result is None else result[0]
 
     def _replay(self, kind, list tensors):
         """(the result,) of a trace that fits, else None."""
-        cdef Trace trace
-        cdef Py_ssize_t i, k
-        traces = self.kinds[kind]
-        for i in range(len(<list>traces)):
-            trace = (<list>traces)[i]
-            if trace.running:                   # in another thread, which has let go of the GIL
-                continue
-            for k in range(len(tensors)):
-                if not trace.fits(k, <Tensor>tensors[k]):
-                    break
-            else:
-                if i:
-                    traces.insert(0, traces.pop(i))
-                self._remember(kind, trace)
-                return trace.run(tensors)
-        return None
+        cdef list traces = self.kinds[kind]
+        result = self.search(traces, tensors, [])
+        if result is not None:
+            self.remember(kind, traces)
+        return result
 
     def _keep(self, kind, Trace trace not None):
-        self.kinds.setdefault(kind, []).insert(0, trace)
-        self._remember(kind, trace)
+        """Add a trace; return how many of its kind branch on values."""
+        cdef list traces = self.kinds.setdefault(kind, [])
+        traces.insert(0, trace)
+        self.remember(kind, traces)
+        return sum([len((<Trace>other).path) > 0 for other in traces])
 
-    cdef int _remember(self, kind, Trace trace) except -1:
+    cdef tuple search(self, list traces, inputs, list path):
+        """(the result,) of the trace whose guards come out as they must: `path` is how they came out so far.  It is put first."""
+        cdef Trace trace
+        cdef tuple result
+        cdef int tries
+        for tries in range(MOST_TRIES):
+            trace = going(traces, inputs, path)
+            if trace is None:
+                return None
+            path = []
+            result = trace.run(inputs, path)
+            if result is not None:
+                if traces[0] is not trace:
+                    traces.remove(trace)
+                    traces.insert(0, trace)
+                    if self.beside is traces:
+                        self.last = trace
+                return result
+            if trace.outcome == FAILED:
+                return None
+        return None
+
+    cdef int remember(self, kind, list traces) except -1:
         args, kwargs = kind
         if kwargs is None and all([part is Tensor for part in args[1:]]):
-            self.last = trace
+            self.last, self.beside = traces[0], traces
         return 0
+
+
+cdef enum:
+    MOST_TRIES = 16                             # traces that are begun for one call
+
+
+cdef Trace going(list traces, inputs, list path):
+    """A trace for such inputs that went this way, is not running in another thread, and was used last."""
+    cdef Trace trace
+    cdef Py_ssize_t k, n = len(path)
+    for trace in traces:
+        if trace.running or trace.path[:n] != path:
+            continue
+        for k in range(len(inputs)):
+            if not trace.fits(k, <Tensor>inputs[k]):
+                break
+        else:
+            return trace
+    return None
 
 
 cdef inline bint fit_directly(Trace trace, tuple args):

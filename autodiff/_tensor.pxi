@@ -168,6 +168,8 @@ cdef class Tensor:
         if self.is_array and self.value.array.size != 1:
             raise ValueError("The truth value of an array with more than one element is ambiguous. "
                              "Use ad.reduce_any(a) or ad.reduce_all(a)")
+        if tracing_here() and not self.is_array:
+            return guarded_truth(self)
         return bool(to_numpy(self))
 
     def __complex__(self):

@@ -1,10 +1,13 @@
-# Traces: a program recorded once and run again with other inputs, without Python between the operations.
+# Tracing: how a program is recorded so that it can be run again with other inputs, without Python between the operations.
 #
 # While a function is traced it runs as ever; one more bit of its program, `tracing`, follows everything that depends on the
 # inputs and on variables, integers and masks included.  What that bit does not see is constant.  The replay puts new values into
 # the leaves, computes the instructions that the results need, in order, and where `gradient` was called runs the same sweep over
-# the same slots: so its results have the bits of a call that was not traced.  Where a value leaves for Python (bool(t), t.numpy()),
-# the trace is given up: what Python does with it is not recorded.
+# the same slots: so its results have the bits of a call that was not traced.
+#
+# Where a number leaves for Python (`if x > 0`, `int(n)`), a *guard* notes it: a replay in which it is another one is broken off,
+# and a trace that went that way is sought, or recorded.  Where an array leaves (t.numpy()), the trace is given up: what Python
+# does with it is not recorded.
 
 cdef inline bint tracing_here() noexcept:
     return ad_current is not NULL and ad_current.tracing != 0
@@ -26,8 +29,71 @@ def untraceable(str reason):
 
 cdef int leave_trace(Tensor t) except -1:
     cdef int64_t slot = slot_in(t, ad_current)
+    if slot < 0 or not ad_current.code[slot].seen & ad_current.tracing:
+        return 0
+    if t.is_array:
+        abandon(f"takes the value of a tensor to Python{place_of_user()}")
+    else:
+        add_guard(t, slot, False)
+    return 0
+
+
+cdef bint guarded_truth(Tensor t) except -1:
+    """bool(t) of a scalar."""
+    cdef int64_t slot = slot_in(t, ad_current)
+    cdef bint truth = is_true(t.code, t.value)
     if slot >= 0 and ad_current.code[slot].seen & ad_current.tracing:
-        abandon("takes the value of a tensor to Python")
+        add_guard(t, slot, True)
+    return truth
+
+
+cdef inline bint is_true(int code, ad_value value) noexcept:
+    if code == AD_F64:
+        return value.f64 != 0
+    if code == AD_F32:
+        return value.f32 != 0
+    return value.i64 != 0 if code == AD_I64 else value.i32 != 0 if code == AD_I32 else value.b != 0
+
+
+cdef str place_of_user():
+    """ at file:line of the innermost frame that is not the package's."""
+    import os
+    import sys
+
+    here = os.path.dirname(errors.__file__) + os.sep
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(here):
+        frame = frame.f_back
+    return "" if frame is None else f" at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+# ---------------------------------------------------------------------------------------------------------------- guards
+@cython.final
+cdef class Guard:
+    """A number that Python was given."""
+    cdef int64_t at, slot                       # the program's length then; where the number stands
+    cdef bint truth                             # was it only asked whether it is zero?
+    cdef object outcome
+
+    cdef object look(self, const ad_program *p):
+        """What Python would be given now: the truth, or the number's bits."""
+        cdef const ad_instruction *at = &p.code[self.slot]
+        if self.truth:
+            return is_true(at.dtype, at.value)
+        if ad_itemsize(at.dtype) == 8:
+            return at.value.bits
+        return <uint32_t>at.value.i32 if ad_itemsize(at.dtype) == 4 else at.value.b
+
+
+cdef int add_guard(Tensor t, int64_t slot, bint truth) except -1:
+    cdef Trace trace = (<Program>ad_current.host).trace
+    cdef Guard made = Guard.__new__(Guard)
+    made.at, made.slot, made.truth = ad_current.n, slot, truth
+    made.outcome = made.look(ad_current)
+    if not trace.path:
+        trace.first_branch = place_of_user()
+    trace.events.append(made)
+    trace.path.append(made.outcome)
     return 0
 
 
@@ -101,7 +167,7 @@ cdef list sweep_traced(GradientTape tape, const Ends *ends, list seeds):
     made.tape = GradientTape.__new__(GradientTape)
     made.tape.program, made.tape.bit, made.tape.start = tape.program, tape.bit, tape.start
     made.at = p.n
-    trace.sweeps.append(made)
+    trace.events.append(made)
     p.recording = 0
     try:
         results = sweep_fast(tape, ends, seeds)
@@ -110,275 +176,3 @@ cdef list sweep_traced(GradientTape tape, const Ends *ends, list seeds):
     results = [None if g is None else fresh(<Tensor>g) for g in results]
     made.results = [None if g is None else emit(p, AD_LEAF, <Tensor>g, 0, 0, 0, p.tracing) for g in results]
     return results
-
-
-# ----------------------------------------------------------------------------------------------------------------- traces
-@cython.final
-cdef class Trace:
-    """One recording of a function: for inputs of these dtypes and shapes, with these variables."""
-    cdef Program program
-    cdef GradientTape tape                      # its bit is the tracing one
-    cdef ad_program *outer                      # what recorded before, and does afterwards
-    cdef readonly str reason                    # why it cannot be replayed, or None
-    cdef bint running
-    cdef list inputs, variables, assigned, sweeps                 # slots; variables; Sweeps
-    cdef uint32_t *slots                        # of the inputs, the variables read, the variables assigned
-    cdef ad_order *order                        # what to compute,
-    cdef list legs                              # as (its end in `order`, Sweep after it or None)
-    cdef list outputs                           # the function's results, flat: slots, or _Constants
-    cdef object structure                       # what it returned
-
-    def __dealloc__(self):
-        cdef Sweep s
-        if self.sweeps is not None:
-            for s in self.sweeps:
-                s.tape.program = None           # the bit is not its own
-        free(self.slots)
-        free(self.order)
-
-    def __enter__(self):
-        global ad_current
-        self.inputs, self.sweeps, self.assigned = [], [], []
-        self.tape = GradientTape.__new__(GradientTape)
-        self.tape.accessed = True
-        self.outer = ad_current
-        ad_current = NULL
-        try:
-            join(self.tape)
-        except:
-            ad_current = self.outer
-            raise
-        enter(self.tape)
-        self.program = self.tape.program
-        self.program.trace = self
-        self.program.p.tracing = self.tape.bit
-        return self
-
-    def __exit__(self, kind, value, traceback):
-        global ad_current
-        cdef Sweep s
-        self.program.trace = None               # (a cycle)
-        leave(self.tape)
-        ad_current = self.outer
-        if kind is not None or self.reason is not None:
-            for s in self.sweeps:
-                s.tape.program = None
-            self.program.p.tracing = 0
-            forget(self.tape)
-            self.program = None
-
-    def input(self, Tensor x not None):
-        """A tensor argument as the function is to see it."""
-        cdef Tensor own = fresh(x)
-        self.inputs.append(emit(self.program.p, AD_LEAF, own, 0, 0, 0, self.tape.bit))
-        return own
-
-    def give_up(self, str reason):
-        if self.reason is None:
-            self.reason = reason
-
-    def finish(self, structure, list results):
-        """What the function returned, and its leaves: lays down what a replay has to do."""
-        cdef ad_program *p = self.program.p
-        cdef int64_t slot
-        cdef int k
-        if p.taken != self.tape.bit:            # its record would be that of the latest replay
-            self.give_up("leaves a GradientTape behind")
-        self.structure = structure
-        self.outputs = []
-        for y in results:
-            slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
-            self.outputs.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
-        self.variables = [<object>self.program.variables[k] for k in range(self.program.n_variables)]
-        slots = [*self.inputs, *[first_read(p, v) for v in self.variables],
-                 *[slot_in((<VariableCore>v).tensor, p) for v in self.assigned]]
-        self.slots = <uint32_t *>malloc((len(slots) + 1) * sizeof(uint32_t))
-        if self.slots is NULL:
-            raise MemoryError("function: no memory for a trace")
-        for k in range(len(slots)):
-            self.slots[k] = slots[k]
-        lay_order(self)
-
-    cdef bint fits(self, Py_ssize_t k, Tensor x) noexcept:
-        """Has the k-th input the dtype and shape that were recorded?"""
-        cdef const ad_instruction *at = &self.program.p.code[self.slots[k]]
-        cdef const ad_array *a
-        cdef const ad_array *b
-        if x.code != at.dtype or x.is_array != (at.flags & AD_IS_ARRAY != 0):
-            return False
-        if not x.is_array:
-            return True
-        a, b = x.value.array, at.value.array
-        return a.ndim == b.ndim and memcmp(a.shape, b.shape, a.ndim * sizeof(int64_t)) == 0
-
-    cdef tuple run(self, inputs):
-        """(what the function returns for these inputs,); None where it has to run itself, to say what is wrong."""
-        cdef ad_program *p = self.program.p
-        cdef Py_ssize_t k, n = len(inputs)
-        cdef int64_t done = 0, end
-        cdef int status
-        if self.running:
-            return None
-        self.running = True
-        try:
-            for k in range(n):
-                ad_set_value(p, self.slots[k], (<Tensor>inputs[k]).value)
-            for v in self.variables:
-                ad_set_value(p, self.slots[n], (<VariableCore>v).tensor.value)
-                n += 1
-            for leg in self.legs:
-                end = (<tuple>leg)[0]
-                while done < end:
-                    status = ad_replay(p, self.order, end, &done)
-                    if status == AD_REPLAY_PYTHON:
-                        step_by_formula(p, self.order[done].slot)
-                        done += 1
-                    elif status != AD_OK:
-                        return None
-                if (<tuple>leg)[1] is not None:
-                    sweep_again(p, <Sweep>(<tuple>leg)[1])
-            k = 0
-            result = rebuilt(self, self.structure, &k)
-            for v in self.assigned:
-                (<VariableCore>v).tensor = out_of(p, self.slots[n])
-                n += 1
-            return (result,)
-        finally:
-            self.running = False
-
-
-@cython.final
-cdef class Constant:
-    """A result that no input has a share in."""
-    cdef object value
-
-    def __init__(self, value):
-        self.value = value
-
-
-cdef object rebuilt(Trace trace, object structure, Py_ssize_t *k):
-    """What the function returned, with the leaves of now."""
-    if type(structure) is tuple:
-        return tuple([rebuilt(trace, part, k) for part in <tuple>structure])
-    if type(structure) is list:
-        return [rebuilt(trace, part, k) for part in <list>structure]
-    if type(structure) is Tensor or structure is None:
-        k[0] += 1
-        return leaf_of(trace, k[0] - 1)
-    n = len(nest_flatten(structure))
-    leaves = [leaf_of(trace, k[0] + i) for i in range(n)]
-    k[0] += n
-    return nest_pack(structure, leaves)
-
-
-cdef inline object leaf_of(Trace trace, Py_ssize_t k):
-    leaf = (<list>trace.outputs)[k]
-    return (<Constant>leaf).value if type(leaf) is Constant else out_of(trace.program.p, leaf)
-
-
-cdef Tensor out_of(ad_program *p, int64_t slot):
-    cdef const ad_instruction *at = &p.code[slot]
-    return tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value)
-
-
-cdef int64_t first_read(const ad_program *p, object v) except -2:
-    """The leaf of a variable: its root may have been moved on by a tape that read it later."""
-    cdef int64_t slot = slot_in((<VariableCore>v).root, p)
-    while slot >= 0 and p.code[slot].op == AD_ALIAS:
-        slot = p.code[slot].a
-    return slot
-
-
-cdef int step_by_formula(ad_program *p, int64_t slot) except -1:
-    """A row whose value is a formula over other rows."""
-    cdef int k
-    row = ROWS[p.code[slot].op]
-    operands = [out_of(p, ad_operand(p, &p.code[slot], k)) for k in range(ad_operand_count(p, &p.code[slot]))]
-    cdef Tensor y = row.value(*operands, **attributes_at(p, slot, row))
-    ad_set_value(p, <uint32_t>slot, y.value)
-    return 0
-
-
-cdef int sweep_again(ad_program *p, Sweep s) except -1:
-    seeds = None if s.seeds is None else [None if slot is None else out_of(p, slot) for slot in s.seeds]
-    results = sweep_fast(s.tape, &s.ends, seeds)
-    for slot, g in zip(s.results, results):
-        if slot is not None:
-            ad_set_value(p, slot, (<Tensor>g).value)
-    return 0
-
-
-cdef int lay_order(Trace trace) except -1:
-    """Mark what the results need, last first; then list it, cut where a sweep comes in between."""
-    cdef ad_program *p = trace.program.p
-    cdef uint8_t *needed = <uint8_t *>calloc(p.n + 1, 1)
-    cdef int64_t i, n = 0, last = len(trace.sweeps) - 1
-    cdef int k
-    cdef Sweep s
-    trace.order = <ad_order *>malloc((p.n + 1) * sizeof(ad_order))
-    try:
-        if needed is NULL or trace.order is NULL:
-            raise MemoryError("function: no memory for a trace")
-        for slot in trace.outputs:
-            if type(slot) is not Constant:
-                needed[<int64_t>slot] = 1
-        i = len(trace.inputs) + len(trace.variables)
-        for k in range(len(trace.assigned)):
-            needed[trace.slots[i + k]] = 1
-        for i in range(p.n - 1, -1, -1):
-            while last >= 0 and (<Sweep>trace.sweeps[last]).at > i:
-                need_sweep(<Sweep>trace.sweeps[last], needed)
-                last -= 1
-            if not needed[i] or p.code[i].op == AD_LEAF:
-                continue
-            if p.code[i].op == AD_ALIAS or p.code[i].op == AD_RESULT:
-                needed[p.code[i].b] = 1
-            else:
-                for k in range(ad_operand_count(p, &p.code[i])):
-                    needed[ad_operand(p, &p.code[i], k)] = 1
-                if p.code[i].dtype > AD_F64 and (p.code[i].op == AD_OP_floordiv or p.code[i].op == AD_OP_mod or p.code[i].op == AD_OP_pow):
-                    trace.reason = "divides integers, or raises them to a power"
-        trace.legs = []
-        i = 0
-        for s in trace.sweeps:
-            if s.results is not None and any([slot is not None and needed[<int64_t>slot] for slot in s.results]):
-                while i < s.at:
-                    n += list_slot(trace, needed, i, n)
-                    i += 1
-                trace.legs.append((n, s))
-        while i < p.n:
-            n += list_slot(trace, needed, i, n)
-            i += 1
-        trace.legs.append((n, None))
-    finally:
-        free(needed)
-    return 0
-
-
-cdef int list_slot(Trace trace, const uint8_t *needed, int64_t i, int64_t n) noexcept:
-    cdef ad_program *p = trace.program.p
-    cdef int dtype
-    if not needed[i] or p.code[i].op == AD_LEAF or not p.code[i].seen & p.tracing:
-        return 0
-    trace.order[n].slot, trace.order[n].scalar = <uint32_t>i, AD_NO_SLOT
-    if p.code[i].op < AD_LEAF and ad_ops[p.code[i].op].kind == AD_ELEMENTWISE and not p.code[i].flags & AD_IS_ARRAY:
-        dtype = p.code[i].dtype if ad_ops[p.code[i].op].gives < 0 else p.code[ad_operand(p, &p.code[i], 0)].dtype
-        trace.order[n].scalar = p.code[i].op * AD_NDTYPES + dtype
-    return 1
-
-
-cdef void need_sweep(Sweep s, uint8_t *needed) noexcept:
-    """If one of its results is needed, so are its targets and cotangents."""
-    cdef int k
-    for slot in s.results:
-        if slot is not None and needed[<int64_t>slot]:
-            break
-    else:
-        return
-    for k in range(s.ends.n_targets):
-        if s.ends.targets[k] >= 0:
-            needed[s.ends.targets[k]] = 1
-    if s.seeds is not None:
-        for slot in s.seeds:
-            if slot is not None:
-                needed[<int64_t>slot] = 1

@@ -15,6 +15,7 @@ from .variable import Variable
 
 __all__ = ["function"]
 
+MOST_WAYS = 64  # that one trace after another has taken at `if`, `while` and their like
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
@@ -30,9 +31,10 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     read and assigned at each call.  What else `func` does in Python happens at the first call only.  Results have the bits of
     a call without `function`.
 
-    A function that takes the value of a tensor to Python (`if x > 0`, `float(x)`, `x.numpy()`), draws random numbers or
-    creates variables cannot be replayed: it runs as written at every call, and a warning says so once.  So does every function
-    while a tape records around it.
+    Where the function branches on a number (`if x > 0`, `while error > limit`, `range(int(n))`), the way that it went is recorded;
+    a call that comes out otherwise there records that way too, up to 64 of them.  A function that takes an array to Python
+    (`x.numpy()`), draws random numbers or leaves a tape behind cannot be replayed: it runs as written at every call, and a
+    warning says so once.  So does every function while a tape records around it.
 
     Raises TypeError for a generator or coroutine, and for arguments that do not fit input_signature; ValueError where
     `func` creates variables at every call.
@@ -97,7 +99,9 @@ class Function(Replayed):
                     trace.give_up(f"returns a {type(leaf).__name__}")
             trace.finish(result, leaves)
         if trace.reason is None:
-            self._keep(kind, trace)
+            if self._keep(kind, trace) > MOST_WAYS:
+                self.kinds[kind] = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
+                self._say(self.kinds[kind])
         elif trace.reason == "creates a Variable" and self._created:
             raise ValueError(f"function: {_name(self.python_function)} only supports singleton ad.Variables created on the first "
                              "call: create them once, outside or where they are still None")  # fmt: skip

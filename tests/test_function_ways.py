@@ -1,0 +1,299 @@
+"""ad.function where it meets values, limits and errors: ways through a function, what runs as written, failures, its life."""
+
+import copy
+import gc
+import pickle
+import threading
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+from test_function import same
+
+import autodiff as ad
+from autodiff import errors
+
+
+# --------------------------------------------------------------------------------------------- what is not replayed
+@pytest.mark.parametrize("leave", [repr, np.asarray, lambda x: x.numpy(), lambda x: f"{x}", memoryview, list, sum, lambda x: 2.0 in x])
+def test_an_array_that_goes_to_python_ends_the_trace(leave):
+    @ad.function
+    def f(x):
+        text = repr(leave(x + 0))
+        return x * len(text)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        f(ad.constant([1.0, 2.0]))
+    for values in ([1.0, 2.0], [1.25, 100.5]):
+        x = ad.constant(values)
+        same(f(x), f.python_function(x))
+    assert all(f"function: f takes the value of a tensor to Python at {__file__}:" in str(w.message) for w in told)
+
+
+@pytest.mark.parametrize("leave", [bool, float, int, repr, np.asarray, lambda x: x.numpy(), lambda x: f"{x}", lambda x: x > 0 and 1,
+                                   lambda x: [1, 2, 3, 4][ad.cast(x, ad.int32)], memoryview])  # fmt: skip
+def test_a_number_that_goes_to_python_is_guarded(leave):
+    @ad.function
+    def f(x):
+        text = repr(leave(x + 0))
+        return (x * 2 if x > 2 else x * 3) + (1 if "0x" in text else len(text))
+
+    for value in (1.0, 3.0, 2.0, 1.0, 3.0, 2.0):
+        x = ad.constant(value)
+        same(f(x), f.python_function(x))
+    assert f.experimental_get_tracing_count() <= 3
+
+
+# ------------------------------------------------------------------------------------------------------ ways through it
+def test_branches_and_loops_on_values():
+    ran = []
+
+    @ad.function
+    def collatz(n):
+        ran.append(int(n))
+        steps = ad.constant(0)
+        while n > 1:
+            n = n // ad.constant(2.0) if n % 2.0 < 1.0 else 3.0 * n + 1.0
+            steps = steps + 1
+        return steps
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = [int(collatz(ad.constant(k))) for k in (1.0, 2.0, 3.0, 6.0, 7.0)]
+        again = [int(collatz(ad.constant(k))) for k in (7.0, 6.0, 3.0, 2.0, 1.0, 7.0)]
+    assert first == [0, 1, 7, 8, 16] and again == [16, 8, 7, 1, 0, 16]
+    assert len(ran) == 5 == collatz.experimental_get_tracing_count()
+
+
+def test_a_way_with_its_gradient_and_its_assignments():
+    def make():
+        v = ad.Variable(1.0)
+
+        def f(x):
+            with ad.GradientTape() as tape:
+                y = v * x
+                y = ad.sin(y) if y > 1 else ad.exp(y) * y
+            g = tape.gradient(y, v)
+            if g > 0:
+                v.assign_sub(0.1 * g)
+            else:
+                v.assign(2.0)
+            return y, g
+
+        return v, f
+
+    (v, f), (u, plain) = make(), make()
+    traced = ad.function(f)
+    for k in (0.5, 2.0, 0.7, -1.0, 3.0, 0.1, 2.5, -3.0, 0.5):
+        same(traced(ad.constant(k)), plain(ad.constant(k)))
+        same(v + 0, u + 0)
+    assert traced.experimental_get_tracing_count() <= 4
+
+
+def test_a_range_and_an_index_of_a_value():
+    def f(x, n):
+        total = x[0] * 0
+        for k in range(int(n)):
+            total = total + x[k % 3] * (k + 1)
+        return total, x[n]
+
+    traced = ad.function(f)
+    x = ad.constant([1.0, 2.0, 4.0])
+    for n in (2, 0, 1, 2, 0, 1):
+        same(traced(x, ad.constant(n)), f(x, ad.constant(n)))
+    assert traced.experimental_get_tracing_count() == 3
+
+
+def test_too_many_ways():
+    f = ad.function(lambda x: x * float(x))
+    with pytest.warns(UserWarning, match=rf"has gone more than 64 ways by values taken to Python at {__file__}:\d+, so it runs as"):
+        assert [float(f(ad.constant(float(k)))) for k in range(100)] == [float(k * k) for k in range(100)]
+
+
+@pytest.mark.parametrize("leave", [bool, float, lambda v: v.numpy(), repr, np.asarray])
+def test_so_does_the_value_of_a_variable(leave):
+    v = ad.Variable(1.0)
+
+    @ad.function
+    def f(x):
+        return x * 2 if (leave(v), v > 2)[1] else x * 3
+
+    f(ad.constant(1.0))
+    v.assign(5.0)
+    assert float(f(ad.constant(1.0))) == 2.0
+
+
+def test_random_numbers_are_drawn_at_every_call():
+    @ad.function
+    def f(x):
+        return x + ad.random.normal([2])
+
+    with pytest.warns(UserWarning, match="draws random numbers"):
+        first = f(ad.zeros(2))
+    assert not np.array_equal(first, f(ad.zeros(2)))
+
+
+def test_a_tape_around_it_records_what_it_does():
+    f = ad.function(lambda x: ad.sin(x) * x)
+    x = ad.Variable(2.0)
+    for _ in range(2):
+        f(ad.constant(1.0))
+        with ad.GradientTape() as tape:
+            y = f(x)
+        assert float(tape.gradient(y, x)) == pytest.approx(np.sin(2) + 2 * np.cos(2))
+
+
+def test_a_tape_that_outlives_the_call():
+    kept = []
+
+    @ad.function
+    def f(x):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+        kept.append((tape, y, x))
+        return y
+
+    with pytest.warns(UserWarning, match="leaves a GradientTape behind"):
+        f(ad.constant(3.0))
+    f(ad.constant(5.0))
+    assert [float(tape.gradient(y, x)) for tape, y, x in kept] == [6.0, 10.0]
+
+
+def test_functions_inside_functions():
+    inner = ad.function(lambda x: x * 2)
+    outer = ad.function(lambda x: inner(x) + inner(x * x))
+    assert [float(outer(ad.constant(k))) for k in (1.0, 3.0)] == [4.0, 24.0]
+
+
+def test_running_eagerly_by_configuration():
+    calls = []
+    f = ad.function(lambda x: calls.append(0) or x)
+    ad.config.run_functions_eagerly(True)
+    try:
+        f(ad.constant(1.0)), f(ad.constant(1.0))
+        assert len(calls) == 2 and ad.config.functions_run_eagerly()
+    finally:
+        ad.config.run_functions_eagerly(False)
+    f(ad.constant(1.0)), f(ad.constant(1.0))
+    assert len(calls) == 3
+
+
+def test_too_many_kinds_of_arguments():
+    f = ad.function(lambda x, k: x * k)
+    with pytest.warns(UserWarning, match="is called with ever new numbers or objects: make them tensors"):
+        assert [float(f(ad.constant(2.0), float(k))) for k in range(100)] == [2.0 * k for k in range(100)]
+
+
+# -------------------------------------------------------------------------------------------------------------- failures
+def test_an_error_at_the_first_call_leaves_nothing_behind():
+    f = ad.function(lambda x, y: ad.matmul(x, y))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="matmul"):
+            f(ad.ones((2, 3)), ad.ones((2, 3)))
+    same(f(ad.ones((2, 3)), ad.ones((3, 2))), ad.matmul(ad.ones((2, 3)), ad.ones((3, 2))))
+    with ad.GradientTape() as tape:                         # no trace goes on recording
+        v = ad.Variable(2.0)
+        y = v * v
+    assert float(tape.gradient(y, v)) == 4.0
+
+
+def test_an_error_in_a_replay_is_that_of_the_function():
+    f = ad.function(lambda x, i: ad.gather(x, i))
+    assert float(f(ad.constant([1.0, 2.0]), ad.constant(1))) == 2.0
+    with pytest.raises(errors.BadIndexError, match="gather"):
+        f(ad.constant([1.0, 2.0]), ad.constant(2))
+    assert float(f(ad.constant([1.0, 2.0]), ad.constant(0))) == 1.0
+
+
+def test_integer_division_is_checked_at_every_call():
+    f = ad.function(lambda a, b: a // b)
+    with pytest.warns(UserWarning, match="divides integers"):
+        assert int(f(ad.constant(7), ad.constant(2))) == 3
+    with pytest.raises(errors.DivisionError):
+        f(ad.constant(7), ad.constant(0))
+
+
+def test_what_cannot_be_a_function():
+    def generator():
+        yield 1
+
+    async def coroutine():
+        pass
+
+    for f in (generator, coroutine):
+        with pytest.raises(TypeError, match=f"function: {f.__name__} is a {f.__name__}, whose steps cannot be replayed"):
+            ad.function(f)
+    with pytest.raises(TypeError, match="expected a function, got 3"):
+        ad.function(3)
+
+
+# -------------------------------------------------------------------------------------------------------- life and limits
+@ad.function
+def module_level(x):
+    return x + 1
+
+
+def test_copies_and_pickles():
+    assert pickle.loads(pickle.dumps(module_level)) is module_level
+    f = ad.function(lambda x: x + 2)
+    twin = copy.deepcopy(f)
+    assert twin is not f and float(twin(ad.constant(1.0))) == 3.0
+    assert module_level.__name__ == "module_level" and "module_level" in repr(module_level)
+
+
+def test_traces_go_with_their_function_and_its_instance():
+    class Model:
+        def __init__(self):
+            self.w = ad.Variable(ad.ones(1000))
+
+        @ad.function
+        def run(self, x):
+            return self.w * x
+
+    model = Model()
+    model.run(ad.constant(1.0)), model.run(ad.constant(2.0))
+    gone = weakref.ref(model.w)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads():
+    @ad.function
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(ad.exp(x) * x)
+        tape.gradient(y, x)
+        return y
+
+    x = [ad.constant(np.full(n, k / 8)) for k, n in enumerate([200] * 4 + [100_000] * 4)]
+    expected = [float(ad.reduce_sum(ad.exp(v) * v)) for v in x]
+    failures = []
+
+    def work(k):
+        for _ in range(50):
+            if float(f(x[k])) != expected[k]:
+                failures.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert not failures
+
+
+def test_a_long_program():
+    @ad.function
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            s = x
+            for _ in range(100_000):
+                s = s * 0.5 + x
+        return s, tape.gradient(s, x)
+
+    for value in (1.0, 3.0):
+        s, g = f(ad.constant(value))
+        assert float(s) == 2 * value and float(g) == 2.0
