@@ -22,7 +22,7 @@ except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
-ONE, ZERO, HALF = arb(1), arb(0), arb(1) / 2
+ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than what is likely to be meant, is 0
 
 
@@ -260,6 +260,14 @@ class Balls(Numbers):
         special = self.special()
         return np.where(special == 0, _float(self.parts[0], dtype=np.float64), special)
 
+    def probed(self):
+        """Doubles of a replay beside a singular point: nan where nothing is known, 0 for a small ball around it."""
+        y, balls = self.nearest(), self.parts[0]
+        y[self.unknown()] = np.nan
+        around = (self.special() == 0) & _ufunc(lambda x: x.contains(0) and not x.is_zero())(balls, dtype=bool)
+        y[around] = np.where(_ufunc(lambda x: abs(x) < TINY)(balls[around], dtype=bool), 0.0, np.nan)
+        return y
+
     def rounded(self, dtype):
         balls, special = self.parts
         with np.errstate(over="ignore", under="ignore"):
@@ -301,6 +309,8 @@ def _mend(row, operands, y, special, bad):
             y[k] = arb(0, math.inf)
             continue
         value = _ieee(row, point)
+        if row is ops.mul and state.guessed and 0.0 in point:               # an inf that comes of a guess
+            value = 0.0
         y[k] = arb(value)
         special[k] = 0.0 if math.isfinite(value) else value
 

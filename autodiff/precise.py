@@ -129,7 +129,8 @@ def _rounded(compute, like, average, otherwise):
                 if array is not None and known is not None and np.any(unknown):
                     np.copyto(array, raw_array(known), where=unknown)
         arrays = [array for array, _, _ in triples]
-        if state.indeterminate or any(a is not None and np.isnan(a).any() for a in arrays):
+        singular = (lambda a: not np.isfinite(a).all()) if average else (lambda a: np.isnan(a).any())
+        if state.indeterminate or any(a is not None and singular(a) for a in arrays):
             arrays = beyond(arrays, lambda probe: _probed(compute, probe), average)
     return [None if array is None else tensor_from_numpy(np.asarray(array)) for array in arrays]
 
@@ -159,7 +160,7 @@ def _probed(compute, probe):
     undo = prepare()
     state.probing = True
     try:
-        return [None if x is None else x.nearest() for x in compute(kind, prepare, probe)]
+        return [None if x is None else x.probed() for x in compute(kind, prepare, probe)]
     finally:
         state.probing = False
         undo()

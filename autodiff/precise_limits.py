@@ -1,6 +1,6 @@
 """Singular points of formulas that are none of the function: sin(x) / x at 0, sqrt(x * x) at 0, log(1 + exp(x)) at inf.
 
-Where a replay gives nan, or an exact 0 has met an infinite derivative, it is run again a little beside the point: at two
+Where a replay gives nan or an infinite gradient, or an exact 0 has met an infinite derivative, it is run again a little beside the point: at two
 distances, on both sides, along one or two directions.  What settles between the distances is the limit from that side.
 
     a value        is the limit where all sides that have one agree; so y / x at (0, 0) stays nan
@@ -12,38 +12,49 @@ import numpy as np
 
 from .precise_rows import plus
 
-PROBE_BITS = 1280       # three derivatives of sin(x) / x lose five times 128 bits
+PROBE_BITS = 2048       # three derivatives of sin(x) / x lose five times 128 bits; exp(-600) squared needs 1731
 NEAR, NEARER = 64, 128  # distances, -log2
+FAR = {NEAR: (2.0**32, 300.0), NEARER: (2.0**64, 600.0)}    # instead of inf; the second where the first's exponentials overwhelm
 
 
 class Probe:
     """A point beside the one that was recorded, on one side of it."""
 
-    def __init__(self, distance, side, direction):
-        self.distance, self.side, self.direction = distance, side, direction
+    def __init__(self, distance, side, direction, far=0):
+        self.distance, self.side, self.direction, self.far = distance, side, direction, FAR[distance][far]
+        self.met_inf = False
 
     def beside(self, x, recorded, index):
-        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance; 2**(distance / 2) for inf."""
+        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance; a large number for inf."""
         step = np.random.default_rng([self.direction, index]).uniform(1, 2, recorded.shape) * 2.0**-self.distance * self.side
         with np.errstate(invalid="ignore"):
             step *= np.maximum(1.0, np.abs(recorded, dtype=np.float64))
             far = np.isinf(recorded)
-            start = np.where(far, np.copysign(2.0 ** (self.distance // 2), recorded), recorded)
+            start = np.where(far, np.copysign(self.far, recorded), recorded)
+            self.met_inf |= bool(far.any())
         return plus(x.exact(start, x.dtype), x.exact(np.where(far | np.isnan(recorded), 0.0, step), x.dtype))
 
 
 def beyond(arrays, probed, average):
     """The arrays with limits in the place of what is singular.  `probed(probe)` gives doubles beside the point; `average`:
     may two different sides be averaged?"""
-    near = [probed(Probe(NEAR, side, 0)) for side in (1, -1)]
+    for far in (0, 1):
+        probe = Probe(NEAR, 1, 0, far)
+        found = _beyond(arrays, [probed(probe), probed(Probe(NEAR, -1, 0, far))], far, probed, average)
+        if not probe.met_inf or not any(a is not None and np.isnan(a).any() for a in found):
+            break
+    return found
+
+
+def _beyond(arrays, near, far, probed, average):
     if all(a is None or np.all(_as_it_is(a, p) & _as_it_is(a, q)) for a, p, q in zip(arrays, *near)):
         return arrays
-    sides = [[_limit(a, b) for a, b in zip(first, probed(Probe(NEARER, side, 0)))] for first, side in zip(near, (1, -1))]
+    sides = [[_limit(a, b) for a, b in zip(first, probed(Probe(NEARER, side, 0, far)))] for first, side in zip(near, (1, -1))]
     chosen = _chosen(arrays, sides, average)
     if average and all(a is None or np.array_equal(a[~np.isnan(a)], c[~np.isnan(a)]) for a, c in zip(arrays, chosen)):
         return chosen
     for side in (1, -1):                        # x / y at (0, 0) is the same on both sides of 0, but not in all directions
-        pair = [probed(Probe(distance, side, 1)) for distance in (NEAR, NEARER)]
+        pair = [probed(Probe(distance, side, 1, far)) for distance in (NEAR, NEARER)]
         sides.append([_limit(a, b) for a, b in zip(*pair)])
     return _chosen(arrays, sides, average)
 
@@ -52,7 +63,8 @@ def _as_it_is(array, near):
     """Is the array, singular or not, already what stands beside the point?"""
     with np.errstate(all="ignore"):
         array = array.astype(np.float64)
-        return (np.abs(near - array) <= 2.0**-40 * np.abs(array) + 2.0**-60) | (np.isnan(array) & np.isnan(near))
+        close = np.isfinite(array) & (np.abs(near - array) <= 2.0**-40 * np.abs(array) + 2.0**-60)
+        return close | (array == near) | (np.isnan(array) & np.isnan(near))
 
 
 def _limit(near, nearer):
@@ -60,9 +72,9 @@ def _limit(near, nearer):
     if near is None:
         return None
     with np.errstate(all="ignore"):
-        settled = np.abs(nearer - near) <= 2.0**-40 * np.abs(nearer)
-        grows = np.abs(nearer) > np.abs(near)
-        limit = np.where(settled, nearer, np.where(grows, np.copysign(np.inf, nearer), 0.0))
+        settled = np.abs(nearer - near) <= 2.0**-30 * np.abs(nearer)
+        grows, shrinks = np.abs(nearer) > 1.5 * np.abs(near), np.abs(nearer) < np.abs(near) / 1.5
+        limit = np.where(settled, nearer, np.where(grows, np.copysign(np.inf, nearer), np.where(shrinks, 0.0, np.nan)))
     return np.where(np.isnan(near) | np.isnan(nearer), np.nan, limit)
 
 
@@ -81,5 +93,5 @@ def _choice(array, sides, average):
         if average:
             mean = (low + high) / 2
             limit = np.where(was_nan & there.all(axis=0) & ~agree & np.isfinite(mean), mean, limit)
-        taken = np.where(was_nan, limit, np.where(agree & np.isfinite(high), high, array))
+        taken = np.where(was_nan, limit, np.where(agree & (np.isfinite(high) | (array == 0)), high, array))
         return taken.astype(array.dtype)

@@ -42,7 +42,8 @@ def apply(row, operands, attrs):
         return _plain(row, values, attrs)
     y = first.run(row, values, attrs)
     if row.differentiable and isinstance(y, Numbers) and any(isinstance(x, Node) for x in operands):
-        return Node(y, row, operands, attrs)
+        # Numbers among the operands must not stay Python's: the rule of a quotient would divide 1 by 3 in doubles.
+        return Node(y, row, [x if isinstance(x, Operand) else first.beside(x) for x in operands], attrs)
     return y
 
 
@@ -171,6 +172,10 @@ class Numbers(Operand):
 
     def unknown(self):
         """Mask of where nothing is known of the number; for the class of the last attempt."""
+        raise NotImplementedError
+
+    def probed(self):
+        """Doubles for autodiff/precise_limits.py: nan where nothing is known; for the class of the last attempt."""
         raise NotImplementedError
 
     def same(self, other):

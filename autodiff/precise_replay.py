@@ -11,14 +11,17 @@ from .precise_rows import where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
 ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0**52}
-# Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas.
+# Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas; and beyond the domain, where
+# the value is nan, no slope: a replay beside a singular point must not take that side for one.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
-    "log": (lambda x, y: 1 / x,),
-    "log2": (lambda x, y: 1.4426950408889634 / x,),
-    "log10": (lambda x, y: 0.4342944819032518 / x,),
-    "log1p": (lambda x, y: 1 / (1 + x),),
-    "silu": (lambda x, y: ops.sigmoid(x) * (1 + x * ops.sigmoid(-x)),),
+    "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
+    "log2": (lambda x, y: ops.where(x < 0, ops.NAN, 1.4426950408889634 / x),),
+    "log10": (lambda x, y: ops.where(x < 0, ops.NAN, 0.4342944819032518 / x),),
+    "log1p": (lambda x, y: ops.where(x < -1, ops.NAN, 1 / (1 + x)),),
+    "log1mexp": (lambda x, y: ops.where(x > 0, ops.NAN, -(ops.exp(x) / (1 - ops.exp(x)))),),
+    "logit": (lambda x, y: ops.where((x < 0) | (x > 1), ops.NAN, 1 / (x * (1 - x))),),
+    "atanh": (lambda x, y: ops.where(ops.abs(x) > 1, ops.NAN, 1 / ((1 - x) * (1 + x))),),
 }
 
 
