@@ -14,7 +14,8 @@
 DECLARE(baseline)
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 DECLARE(avx2)
-#define CHOSEN(name) (ad_isa_number() ? name##_avx2 : name##_baseline)
+DECLARE(avx512)
+#define CHOSEN(name) (ad_isa_number() == 2 ? name##_avx512 : ad_isa_number() ? name##_avx2 : name##_baseline)
 #else
 #define CHOSEN(name) name##_baseline
 #endif

@@ -28,6 +28,7 @@ AD_INLINE ad_dw dw_of(double h) { return (ad_dw){h, 0, 0}; }
 AD_INLINE ad_dw dw_neg(ad_dw x) { return (ad_dw){-x.h, -x.l, x.r}; }
 /* From a table; what has no low part there is exact. */
 AD_INLINE ad_dw dw_constant(const double *c) { return (ad_dw){c[0], c[1], c[1] != 0 ? 0x1p-106 * fabs(c[0]) : 0}; }
+AD_INLINE ad_dw dw_entry(const double *h, const double *l, int64_t j) { return (ad_dw){h[j], l[j], l[j] != 0 ? 0x1p-106 * fabs(h[j]) : 0}; }
 AD_INLINE ad_dw dw_twice(ad_dw x, double power) { return (ad_dw){x.h * power, x.l * power, x.r * power}; }
 
 /* a + b.  Six exact sums; what is left after them is |q| and the one rounding of d + f. */
@@ -47,6 +48,13 @@ AD_INLINE ad_dw dw_add_smaller(ad_dw a, ad_dw b)
     return (ad_dw){y, n - (y - s), (a.r + b.r + AD_U * (fabs(m) + fabs(n))) * AD_WIDEN};
 }
 
+/* What products of low parts and radii may lose by underflow. */
+AD_INLINE double dw_floor(ad_dw a, ad_dw b)
+{
+    const double parts = (fabs(a.l) + fabs(b.l)) + (a.r + b.r);
+    return parts > 0 ? AD_FLOOR : 0;
+}
+
 /* a * b.  Of the three small products A each is rounded once, and the sums of them: at most 6 u A. */
 AD_INLINE ad_dw dw_mul(ad_dw a, ad_dw b)
 {
@@ -55,26 +63,29 @@ AD_INLINE ad_dw dw_mul(ad_dw a, ad_dw b)
     const ad_pair c = ad_two_sum(p.low, (x1 + x2) + x3);
     const double y = p.high + c.high, l = c.high - (y - p.high);
     double r = (fabs(a.h) + fabs(a.l) + a.r) * b.r + (fabs(b.h) + fabs(b.l)) * a.r + 6 * AD_U * small + fabs(c.low);
-    if ((a.l != 0) | (b.l != 0) | (a.r != 0) | (b.r != 0))
-        r += AD_FLOOR;
+    r += dw_floor(a, b);
     return (ad_dw){y, l, r * AD_WIDEN};
 }
 
 /* a / b, for a b whose radius does not reach 0; r = inf where it does.
- * a/b - q1 = R/b with R = a - q1 b, in seven terms: their roundings are within 7 u of the sum S of their magnitudes; the quotient
- * R/b.h differs from R/b by 2.1 u |R/b.h|, lo of b left out and rounding together. */
+ * a/b - q1 = R/b with R = a - q1 b; `rest` is R but for |t.low| and the roundings in g, four at most.  rest/b.h misses q2 by
+ * |short|/|b.h|, and R/b by |q2 b.l| / |b| where lo of b is left out.  So 1 / (1 + 1e-40) has a radius relative to 1e-40. */
 AD_INLINE ad_dw dw_div(ad_dw a, ad_dw b)
 {
     const double q1 = a.h / b.h;
-    const ad_pair p = ad_two_product(q1, b.h), d = ad_two_sum(a.h, -p.high);
-    const double x = q1 * b.l, rest = (((d.high - p.low) + a.l) - x) + d.low, q2 = rest / b.h;
-    const double small = fabs(d.high) + fabs(p.low) + fabs(a.l) + fabs(x) + fabs(d.low), least = fabs(b.h) * (1 - 0x1p-50) - b.r;
-    const ad_pair y = ad_two_sum(q1, q2);
-    double r = (a.r + (fabs(q1) + fabs(q2)) * AD_WIDEN * b.r + 7 * AD_U * small);
-    if ((a.l != 0) | (b.l != 0) | (a.r != 0) | (b.r != 0))
-        r += AD_FLOOR;
-    r = r / least + 3 * AD_U * fabs(q2);
-    return (ad_dw){y.high, y.low, least > 0 ? r * AD_WIDEN + (r > 0 ? AD_FLOOR : 0) : AD_INF};
+    const ad_pair p = ad_two_product(q1, b.h), x = ad_two_product(q1, b.l), d = ad_two_sum(a.h, -p.high);
+    const ad_pair s1 = ad_two_sum(d.high, -p.low), s2 = ad_two_sum(a.l, -x.high), s3 = ad_two_sum(s1.high, s2.high);
+    const double g = ((s1.low + s2.low) + (s3.low + d.low)) - x.low;
+    const double dropped = fabs(s1.low) + fabs(s2.low) + fabs(s3.low) + fabs(d.low) + fabs(x.low);
+    const ad_pair t = ad_two_sum(s3.high, g);
+    const double rest = t.high, q2 = rest / b.h, least = fabs(b.h) * (1 - 0x1p-50) - b.r;
+    const ad_pair v = ad_two_product(q2, b.h), y = ad_two_sum(q1, q2);
+    const double missed = fabs((rest - v.high) - v.low) + fabs(q2 * b.l) + fabs(t.low) + 5 * AD_U * dropped;
+    double r = a.r + (fabs(q1) + fabs(q2)) * AD_WIDEN * b.r + 1.01 * missed;
+    r += dw_floor(a, b);
+    r = r / least;
+    r = r * AD_WIDEN + (r > 0 ? AD_FLOOR : 0);
+    return (ad_dw){y.high, y.low, r + (least > 0 ? 0 : AD_INF)};
 }
 
 /* The square root of a > 0, whose radius does not reach 0.  sqrt(a) - s = R / (s + sqrt(a)), and R / 2s differs from that by
@@ -87,9 +98,8 @@ AD_INLINE ad_dw dw_sqrt(ad_dw a)
     const ad_pair y = ad_two_sum(s, q);
     const double small = fabs(d.high) + fabs(p.low) + fabs(a.l) + fabs(d.low);
     double r = (1.0001 * a.r + 3 * AD_U * small + q * q) / (s * (1 - 0x1p-40)) + 2 * AD_U * fabs(q);
-    if ((a.l != 0) | (a.r != 0))
-        r += AD_FLOOR * 0x1p200;
-    return (ad_dw){y.high, y.low, a.r < a.h * (1 - 0x1p-50) ? r * AD_WIDEN : AD_INF};
+    r += dw_floor(a, a) * 0x1p200;
+    return (ad_dw){y.high, y.low, r * AD_WIDEN + (a.r < a.h * (1 - 0x1p-50) ? 0 : AD_INF)};
 }
 
 /* ------------------------------------------------------------------------------------------------- with an exponent */
@@ -101,7 +111,11 @@ AD_INLINE int64_t ad_exponent(double x) { return (int64_t)(ad_bits(x) >> 52 & 20
 AD_INLINE int two_is_odd(ad_twofold x) { return !(fabs(x.hi) + x.r < AD_INF); }                      /* infinite, NaN, unknown */
 AD_INLINE int two_is_zero(ad_twofold x) { return (x.hi == 0) & (x.r == 0); }
 AD_INLINE int two_may_be_zero(ad_twofold x) { return !(fabs(x.hi) * (1 - 0x1p-50) > x.r); }
-AD_INLINE int two_is_in_comfort(double h, double r) { h = fabs(h) > r ? fabs(h) : r; return (h <= AD_COMFORT) & (h >= 1 / AD_COMFORT); }
+AD_INLINE int two_is_in_comfort(double h, double r)
+{
+    const double m = fabs(h) > r ? fabs(h) : r;
+    return (m <= AD_COMFORT) & (m >= 1 / AD_COMFORT);
+}
 
 /* x times 2^-k, k >= 0, in the same unit: what falls below the subnormals is added to the radius. */
 static ad_dw dw_shifted(ad_dw x, int64_t k)

@@ -33,21 +33,24 @@ AD_INLINE ad_dw dw_expm1_small(ad_dw t)
     return y;
 }
 
-/* For |x| < 2^40: exp(x) = 2^k * table[j] * (1 + t's).  `t` out, with the error of the reduction and x's own as its radius. */
-AD_INLINE ad_dw dw_exp_reduce(ad_dw x, int64_t *k, int *j)
+/* For |x| < 2^40: exp(x) = 2^((n - j) / 64) * table[j] * exp(t), j the last six bits of n; the error of the reduction and x's own
+ * are t's radius.  n stands in the lowest bits of a sum with 1.5 * 2^52. */
+typedef struct { ad_dw t; uint64_t n; } dw_reduced;
+AD_INLINE dw_reduced dw_exp_reduce(ad_dw x)
 {
-    const double n = nearbyint(x.h * 0x1.71547652b82fep+6);
+    const double shift = x.h * 0x1.71547652b82fep+6 + AD_MAGIC, n = shift - AD_MAGIC;
     const ad_pair p = ad_two_product(n, dw_ln2_64[0]), q = ad_two_product(n, dw_ln2_64[1]);
-    const ad_dw d = dw_add((ad_dw){x.h, x.l, x.r}, (ad_dw){-p.high, -p.low, 0});
+    const ad_dw d = dw_add(x, (ad_dw){-p.high, -p.low, 0});
     const double low = n * dw_ln2_64[2];
     const ad_dw t = dw_add(d, (ad_dw){-q.high, -(q.low + low), fabs(n) * 0x1p-160 + AD_U * fabs(low) + AD_U * fabs(q.low + low)});
-    const int64_t m = (int64_t)n;
-    *j = (int)(m & 63);
-    *k = (m - *j) / 64;
-    return t;
+    return (dw_reduced){t, ad_bits(shift)};
 }
+AD_INLINE int64_t dw_whole(uint64_t n) { return (int64_t)(n & 0xfffffffffffff) - ((int64_t)1 << 51); }
 
-/* Radii above 2^-12 are not worth a digit: nothing is known, rather than bounds for exp(r). */
+/* 2^k of the reduction, for |k| < 1000; unsigned shifts, which vectors have. */
+AD_INLINE double dw_power(uint64_t n) { return ad_from_bits(((uint64_t)(dw_whole(n) + (1023 << 6)) >> 6) << 52); }
+
+/* Radii above 2^-13 are not worth a digit: nothing is known, rather than bounds for exp(r). */
 static ad_twofold two_exp(ad_twofold x)
 {
     if (two_is_odd(x))
@@ -55,11 +58,15 @@ static ad_twofold two_exp(ad_twofold x)
     const ad_dw p = dw_plain(x);
     if (!(fabs(p.h) < 0x1p40) || !(p.r < 0x1p-13))
         return two_unknown;
-    int64_t k;
-    int j;
-    const ad_dw t = dw_exp_reduce(p, &k, &j);
-    const ad_dw c = dw_constant(dw_exp2_table[j]);
-    return two_scaled(dw_add_smaller(c, dw_mul(c, dw_expm1_small(t))), k);
+    const dw_reduced a = dw_exp_reduce(p);
+    const ad_dw c = dw_entry(dw_exp2_high, dw_exp2_low, (int64_t)(a.n & 63));
+    return two_scaled(dw_add_smaller(c, dw_mul(c, dw_expm1_small(a.t))), (dw_whole(a.n) - (int64_t)(a.n & 63)) / 64);
+}
+
+/* exp(x) - 1 = 2^k (c + c m) - 1; nothing cancels but what is exact in k = 0, c = 1. */
+AD_INLINE ad_dw dw_expm1_of(ad_dw m, ad_dw c, double power)
+{
+    return dw_add(dw_add(dw_twice(c, power), dw_of(-1)), dw_twice(dw_mul(c, m), power));
 }
 
 static ad_twofold two_expm1(ad_twofold x)
@@ -71,15 +78,12 @@ static ad_twofold two_expm1(ad_twofold x)
     const ad_dw p = dw_plain(x);
     if (!(fabs(p.h) < 0x1p40) || !(p.r < 0x1p-13))
         return two_unknown;
-    int64_t k;
-    int j;
-    const ad_dw t = dw_exp_reduce(p, &k, &j), m = dw_expm1_small(t), c = dw_constant(dw_exp2_table[j]);
-    if (k == 0 && j == 0)
-        return two_of(m, 0);
+    const dw_reduced a = dw_exp_reduce(p);
+    const ad_dw m = dw_expm1_small(a.t), c = dw_entry(dw_exp2_high, dw_exp2_low, (int64_t)(a.n & 63));
+    const int64_t k = (dw_whole(a.n) - (int64_t)(a.n & 63)) / 64;
     if (k < -150 || k > 150)
         return two_add(two_scaled(dw_add_smaller(c, dw_mul(c, m)), k), two_exact(-1));
-    const ad_dw y = dw_add(dw_add(dw_twice(c, ad_power_of_2(k)), dw_of(-1)), dw_twice(dw_mul(c, m), ad_power_of_2(k)));
-    return two_scaled(y, 0);
+    return two_of(dw_expm1_of(m, c, ad_power_of_2(k)), 0);
 }
 
 /* log(1 + f) = 2 s (1 + w/3 + w^2/5 + ...) with s = f / (2 + f), w = s^2 < 2^-15.  From w^4 on in doubles: eight terms less one
@@ -103,6 +107,13 @@ AD_INLINE ad_dw dw_times(double n, const double *c)
 {
     const ad_pair p = ad_two_product(n, c[0]), q = ad_two_product(n, c[1]);
     return dw_add((ad_dw){p.high, p.low, 0}, (ad_dw){q.high, q.low + n * c[2], fabs(n * c[0]) * 0x1p-154});
+}
+
+/* c m - 1 for c m near 1 and a c of ten bits: c m.h - 1 is exact, and so is all where c = 1. */
+AD_INLINE ad_dw dw_from_1(ad_dw m, double c)
+{
+    const ad_pair p = ad_two_product(m.h, c), x = ad_two_product(m.l, c);
+    return dw_add((ad_dw){p.high - 1, p.low, c * m.r * AD_WIDEN}, (ad_dw){x.high, x.low, m.l != 0 ? AD_FLOOR : 0});
 }
 
 static ad_twofold two_log1p_tiny_or_small(ad_dw f)
@@ -131,11 +142,11 @@ static ad_twofold two_log(ad_twofold y)
     k += y.e;
     if (!(k < (int64_t)1 << 50 && k > -((int64_t)1 << 50)))
         return two_unknown;
-    const double *c = dw_log_table[(int)(m.h * 128) - 90];  /* m.h is in [0.70703, 1.4141] */
-    if (c[0] == 1 && k == 0)
+    const int64_t j = (int64_t)(m.h * 128) & 127;           /* m.h is in [0.70703, 1.4141] */
+    if (dw_log_c[j] == 1 && k == 0)
         return two_log1p_tiny_or_small(dw_add(m, dw_of(-1)));
-    const ad_dw f = dw_log1p_small(dw_add(dw_mul(m, dw_of(c[0])), dw_of(-1)));
-    return two_of(dw_add(dw_add(dw_times((double)k, dw_ln2), dw_constant(c + 1)), f), 0);
+    const ad_dw f = dw_log1p_small(dw_from_1(m, dw_log_c[j]));
+    return two_of(dw_add(dw_add(dw_times((double)k, dw_ln2), dw_entry(dw_log_high, dw_log_low, j)), f), 0);
 }
 
 static ad_twofold two_log1p(ad_twofold x)

@@ -7,7 +7,7 @@
 /* Structure of arrays; step 0: one number for all (operands only). */
 typedef struct { double *hi, *lo, *r; int64_t *e; int64_t step; } ad_twofolds;
 
-/* A loop over n numbers: `arity` operands, one result, which may be an operand's memory. */
+/* A loop over n numbers: `arity` operands, one result, in memory of its own. */
 typedef struct {
     const char *name;                                       /* the row's in the operator table */
     int arity;
