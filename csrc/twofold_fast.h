@@ -44,7 +44,7 @@ AD_INLINE ad_dw fast_expm1(ad_dw x)
     return dw_where(fabs(x.h) - 0x1p-190, dw_where(100 - fabs(x.h), dw_where(0x1p-13 - x.r, y)));
 }
 
-/* log(y), or log(1 + small) where near > 0. */
+/* log(y), or log(1 + small) where near >= 0. */
 AD_INLINE ad_dw dw_log_or(ad_dw y, double near, ad_dw small)
 {
     const uint64_t bits = ad_bits(y.h), e = bits >> 52;
@@ -52,9 +52,9 @@ AD_INLINE ad_dw dw_log_or(ad_dw y, double near, ad_dw small)
     const double power = ad_from_bits((2046 - e) << 52) * (high ? 0.5 : 1);
     const ad_dw m = dw_twice(y, power);
     const double at = m.h * 128 - 0.5 + AD_MAGIC;           /* floor, or the one below at its end: f is in its range still */
-    const int64_t j = near > 0 ? 0 : (int64_t)(ad_bits(at) & 127);
-    const double k = near > 0 ? 0 : ad_from_bits(ad_bits(AD_MAGIC) + e - 1023) - AD_MAGIC + (high ? 1 : 0);
-    const ad_dw f = dw_if(near > 0, small, dw_from_1(m, dw_log_c[j]));
+    const int64_t j = (int64_t)(ad_bits(at) & 127) & ((int64_t)ad_bits(near) >> 63);     /* no condition that a load could go into */
+    const double k = near >= 0 ? 0 : ad_from_bits(ad_bits(AD_MAGIC) + e - 1023) - AD_MAGIC + (high ? 1 : 0);
+    const ad_dw f = dw_if(near >= 0, small, dw_from_1(m, dw_log_c[j]));
     const ad_dw z = dw_add(dw_add(dw_times(k, dw_ln2), dw_entry(dw_log_high, dw_log_low, j)), dw_log1p_small(f));
     return dw_where(y.h - 0x1p-200, dw_where(0x1p200 - y.h, dw_where(y.h * 0x1p-12 - y.r, dw_where(fabs(f.h) - 0x1p-190, z))));
 }
