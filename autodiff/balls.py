@@ -23,6 +23,7 @@ except ImportError as error:
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
+NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
 COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than what is likely to be meant, is 0
 
 
@@ -73,13 +74,13 @@ def _halves(x, above, below):
 
 def _scale(g, s):
     if g.is_zero():
-        state.indeterminate |= not s.is_finite()
+        state.indeterminate |= not s.is_finite() and g is not NOT_TAKEN
         return g
     return s if state.probing and s.is_zero() else g * s
 
 
 def _select(g, s):
-    return g if g.is_zero() else s if s.is_zero() else g * s
+    return g if g.is_zero() else NOT_TAKEN if s.is_zero() else g * s
 
 
 def _atan2(a, b):

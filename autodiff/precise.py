@@ -26,23 +26,14 @@ has a pole or is undefined (1 / 0, log(0), inf - inf, 0 / 0) the result is IEEE'
 more digits are needed.  ATTEMPTS lists classes and stages in the order in which they are tried.
 """
 
-import functools
-import importlib
-import threading
-import warnings
-
-import numpy as np
-
-from . import errors
-from ._core import (convert, instruction, place_of, plain_sweep, raw_array, set_replay_hooks, slot, source_slots,
-                    tensor_from_numpy)  # fmt: skip
-from .precise_limits import PROBE_BITS, beyond
-from .precise_numbers import FLOATING, state
+from ._core import convert, instruction, place_of, plain_sweep, set_replay_hooks, slot, source_slots
+from .precise_attempts import Job
+from .precise_lanes import shape_of_lanes
+from .precise_numbers import FLOATING
 from .precise_replay import Replay
 
 # (module, class, stage): log(1 + exp(-1000)) in float64 needs 1500 bits, the product of a few such numbers some times that.
 ATTEMPTS = [("twofold", "Twofolds", 106)] + [("balls", "Balls", bits) for bits in (128, 256, 512, 1024, 2048, 4352)]
-_lock = threading.RLock()                       # python-flint has one precision for all threads
 
 
 class Again:
@@ -75,23 +66,31 @@ def _gradient(tape, targets, seeds, sources):
     again.followed = followed
     again.targets = [at if at in followed else None for at in again.targets]
 
-    def compute(kind, prepare, probe=None):
-        return Replay(tape, kind, prepare, probe).sweep(again, record=False)
+    def compute(kind, prepare, probe=None, lanes=None):
+        return Replay(tape, kind, prepare, probe, lanes).sweep(again, record=False)
 
-    return _rounded(compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources)), again
+    def shape():
+        """Only where nothing arrives at what is not a lane."""
+        shapes = {tuple(x.shape) for x, at in zip(sources, again.sources) if at is not None}
+        return shape_of_lanes(tape, again.slots(), shapes.pop(), True) if len(shapes) == 1 else None
+
+    return Job(ATTEMPTS, compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources), shape).run(), again
 
 
 def _value(tape, targets):
-    slots = [slot(tape, t) for t in targets]
+    slots = [slot(tape, t) if t.dtype.code < FLOATING else None for t in targets]
+    there = [at for at in slots if at is not None]
 
-    def compute(kind, prepare, probe=None):
-        replay = Replay(tape, kind, prepare, probe)
-        replay.run([at for at in slots if at is not None])
+    def compute(kind, prepare, probe=None, lanes=None):
+        replay = Replay(tape, kind, prepare, probe, lanes)
+        replay.run(there)
         return [None if at is None else replay.nodes[at].value for at in slots]
 
-    floats = [t.dtype.code < FLOATING for t in targets]
-    slots = [at if is_float else None for at, is_float in zip(slots, floats)]
-    values = _rounded(compute, targets, False, lambda: [convert(t) for t in targets])
+    def shape():
+        shapes = {tuple(t.shape) for t, at in zip(targets, slots) if at is not None}
+        return shape_of_lanes(tape, there, shapes.pop(), False) if len(shapes) == 1 else None
+
+    values = Job(ATTEMPTS, compute, targets, False, lambda: [convert(t) for t in targets], shape).run()
     return [convert(t) if v is None else v for t, v in zip(targets, values)]
 
 
@@ -111,59 +110,6 @@ def _followed(tape, again):
             reached.add(at)
             waiting.extend(made.operands)
     return reached
-
-
-def _rounded(compute, like, average, otherwise):
-    """Compute with ever more bits until all is sure: tensors of the dtypes of `like`, None where there is nothing.
-    `otherwise()` has what takes the place of numbers of which nothing is known in the end."""
-    with _lock:
-        for attempt in range(len(ATTEMPTS)):
-            state.indeterminate = state.guessed = False
-            triples = _attempt(compute, like, *ATTEMPTS[attempt], attempt == len(ATTEMPTS) - 1)
-            if triples is not None and not state.guessed and all(np.all(sure) for _, sure, _ in triples):
-                break
-        else:
-            warnings.warn(f"GradientTape(precise=True): {ATTEMPTS[-1][2]} bits are not enough to be sure of every digit; the numbers "
-                          f"are given as they stand", errors.PrecisionWarning, stacklevel=4)  # fmt: skip
-            for (array, _, unknown), known in zip(triples, otherwise()):
-                if array is not None and known is not None and np.any(unknown):
-                    np.copyto(array, raw_array(known), where=unknown)
-        arrays = [array for array, _, _ in triples]
-        singular = (lambda a: not np.isfinite(a).all()) if average else (lambda a: np.isnan(a).any())
-        if state.indeterminate or any(a is not None and singular(a) for a in arrays):
-            arrays = beyond(arrays, lambda probe: _probed(compute, probe), average)
-    return [None if array is None else tensor_from_numpy(np.asarray(array)) for array in arrays]
-
-
-def _attempt(compute, like, module, name, stage, last):
-    """(array, mask of what is sure, mask of what is unknown) for each of the numbers; None: the class cannot."""
-    kind = getattr(importlib.import_module(f".{module}", __package__), name)
-    prepare = functools.partial(kind.prepare, stage, last)
-    undo = prepare()
-    try:
-        numbers = compute(kind, prepare)
-        return [(None, True, None) if x is None else (*x.rounded(t.dtype.as_numpy_dtype), x.unknown() if last else None)
-                for x, t in zip(numbers, like)]  # fmt: skip
-    except NotImplementedError:
-        if last:
-            raise
-        return None
-    finally:
-        undo()
-
-
-def _probed(compute, probe):
-    """The numbers beside a singular point, as doubles."""
-    module, name, _ = ATTEMPTS[-1]
-    kind = getattr(importlib.import_module(f".{module}", __package__), name)
-    prepare = functools.partial(kind.prepare, PROBE_BITS, False)
-    undo = prepare()
-    state.probing = True
-    try:
-        return [None if x is None else x.probed() for x in compute(kind, prepare, probe)]
-    finally:
-        state.probing = False
-        undo()
 
 
 set_replay_hooks(_gradient, _value)

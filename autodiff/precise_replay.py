@@ -26,10 +26,13 @@ RULES = {
 
 
 class Replay:
-    """nodes   by slot: Node, or Plain for masks and integers"""
+    """nodes   by slot: Node, or Plain for masks and integers
+    probe   where to replay beside the recorded point, or None
+    lanes   which elements to replay, None for all
+    """
 
-    def __init__(self, tape, kind, prepare, probe=None):
-        self.probe = probe
+    def __init__(self, tape, kind, prepare, probe=None, lanes=None):
+        self.probe, self.lanes = probe, lanes
         self.tape, self.kind, self.prepare, self.place = tape, kind, prepare, place_of(tape)
         self.nodes = {}
         self.swept = {}
@@ -60,7 +63,10 @@ class Replay:
                 end += 1
             operands = [self.nodes[k] for k in made.operands]
             return Node(None, None, operands, {"slot": made.index, "end": end}, function=made.attrs["function"])
-        recorded = raw_array(made.value)
+        recorded, attrs = raw_array(made.value), made.attrs
+        if self.lanes is not None:
+            recorded = self.lanes.part(recorded)
+            attrs = {"axes": (0,), "keepdims": 0} if made.row is ops.reduce_sum else attrs
         if made.dtype.code >= FLOATING:
             return Plain(recorded, self.kind)
         operands = [self.nodes[k] for k in made.operands]
@@ -72,9 +78,9 @@ class Replay:
         elif made.row == "result":
             node = self.result(made, operands[0], recorded)
         elif self.rounds(made, recorded, operands):
-            node = Node(self.kind.exact(recorded, made.dtype), made.row, operands, made.attrs)
+            node = Node(self.kind.exact(recorded, made.dtype), made.row, operands, attrs)
         else:
-            node = made.row(*operands, **made.attrs)
+            node = made.row(*operands, **attrs)
             node = node if isinstance(node, Node) else Node(node)
             if self.probe is not None and made.row in (ops.sub, ops.div):       # x - x, x / x: nan is meant
                 a, b = (x.value for x in operands)
@@ -145,7 +151,8 @@ class Replay:
             return self.kind.exact(np.ones(target.shape), target.dtype)
         tensor, at = given
         if at is None:
-            return self.kind.exact(raw_array(tensor), target.dtype)
+            array = raw_array(tensor)
+            return self.kind.exact(array if self.lanes is None else self.lanes.part(array), target.dtype)
         return self.nodes[at] if record else self.nodes[at].value
 
     def shares(self, node, g, on_way, record):

@@ -62,7 +62,10 @@ class Twofolds(Numbers):
         if row is ops.scale:
             _note_indeterminate(*operands)
         shape = np.broadcast_shapes(*[x.shape for x in operands])
-        return self.like(twofold_map(row.name, shape, *[_laid_out(x, shape) for x in operands]))
+        y = self.like(twofold_map(row.name, shape, *[_laid_out(x, shape) for x in operands]))
+        if row is ops.select or row is ops.scale:
+            _mark_not_taken(row, y, *operands)
+        return y
 
     def of_itself(self, row, x):
         """x - x and x / x of one and the same x: exact where x is finite (and not 0)."""
@@ -115,8 +118,16 @@ def _laid_out(x, shape):
     return tuple(np.ascontiguousarray(np.broadcast_to(part, shape)) for part in x.parts)
 
 
+def _mark_not_taken(row, y, g, s):
+    """The gradient of a branch that was not taken has the radius -0.0: what it meets there is of no interest."""
+    r = y.parts[2].reshape(y.shape)
+    r[np.broadcast_to(np.signbit(g.parts[2]), y.shape)] = -0.0
+    if row is ops.select:
+        r[np.broadcast_to((s.parts[0] == 0) & (s.parts[2] == 0), y.shape)] = -0.0
+
+
 def _note_indeterminate(g, s):
-    zero = (g.parts[0] == 0) & (g.parts[2] == 0)
+    zero = (g.parts[0] == 0) & (g.parts[2] == 0) & ~np.signbit(g.parts[2])
     if zero.any() and (zero & ~np.isfinite(s.parts[0] + s.parts[2])).any():
         state.indeterminate = True
 

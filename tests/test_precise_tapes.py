@@ -205,3 +205,26 @@ def test_the_precision_of_python_flint_is_left_as_it_was():
         assert flint.ctx.prec == 77
     finally:
         flint.ctx.prec = before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_elements_that_need_more_digits_are_replayed_alone(dtype):
+    x = np.random.default_rng(3).normal(size=(30, 40)) * 200
+    x[5, 7], x[0, 0], x[1, 1] = -1000, np.inf, np.nan
+    x = x.astype(dtype)
+    seed = ad.constant(np.linspace(0.5, 2, x.size).reshape(x.shape).astype(dtype))
+
+    def both(part, weights):
+        v = ad.Variable(part)
+        with ad.GradientTape(persistent=True, precise=True) as tape:
+            y = naive_softplus(v)
+            mean = ad.reduce_mean(y * weights) * 3
+        return [t.numpy() for t in (tape.value(y), tape.gradient(mean, v), tape.gradient(y, v, output_gradients=weights))]
+
+    whole = both(x, seed)
+    for k in (0, 7, 41, 207, 600):                          # row by row there are too few elements for lanes
+        i = np.unravel_index(k, x.shape)
+        row = both(x[i[0]], seed[int(i[0])])
+        np.testing.assert_array_equal(whole[0][i[0]], row[0])
+        np.testing.assert_allclose(whole[1][i[0]] * 30, row[1], rtol=1e-6, atol=32 * np.finfo(dtype).smallest_subnormal)
+        np.testing.assert_array_equal(whole[2][i[0]], row[2])
