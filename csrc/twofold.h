@@ -48,11 +48,11 @@ AD_INLINE ad_dw dw_add_smaller(ad_dw a, ad_dw b)
     return (ad_dw){y, n - (y - s), (a.r + b.r + AD_U * (fabs(m) + fabs(n))) * AD_WIDEN};
 }
 
-/* What products of low parts and radii may lose by underflow. */
+/* What products of low parts and radii may lose by underflow; nothing where a factor is exactly 0. */
 AD_INLINE double dw_floor(ad_dw a, ad_dw b)
 {
-    const double parts = (fabs(a.l) + fabs(b.l)) + (a.r + b.r);
-    return parts > 0 ? AD_FLOOR : 0;
+    const double parts = (fabs(a.l) + fabs(b.l)) + (a.r + b.r), p = fabs(a.h) + a.r, q = fabs(b.h) + b.r;
+    return (parts > 0) & (p > 0) & (q > 0) ? AD_FLOOR : 0;
 }
 
 /* a * b.  Of the three small products A each is rounded once, and the sums of them: at most 6 u A. */

@@ -10,14 +10,8 @@
 #include "twofold.h"
 #include "twofold_tables.h"
 
-/* sum of c[i] t^i, i < n, as a double word; c decreasing, |t| < 1/2; `last`: what follows c[n-1], times t. */
-AD_INLINE ad_dw dw_series(const double (*c)[2], int n, ad_dw t, ad_dw last)
-{
-    ad_dw y = last;
-    for (int i = n - 1; i >= 0; i--)
-        y = dw_add_smaller(dw_constant(c[i]), dw_mul(t, y));
-    return y;
-}
+/* c + t y, a step of Horner's rule; c is larger.  No loop over them: vectors want them written out. */
+AD_INLINE ad_dw dw_step(const double *c, ad_dw t, ad_dw y) { return dw_add_smaller(dw_constant(c), dw_mul(t, y)); }
 
 /* exp(t) - 1 for |t| < 0.0056, relative to t.  From t^6 on in doubles: Horner's seven steps lose less than 8 u of 1/720, and the
  * terms from t^13 on are less than 2^-75 of it. */
@@ -27,7 +21,7 @@ AD_INLINE ad_dw dw_expm1_small(ad_dw t)
     const double v = f[6][0] + x * (f[7][0] + x * (f[8][0] + x * (f[9][0] + x * (f[10][0] + x * (f[11][0] + x * f[12][0])))));
     const double at_centre = t.r;
     t.r = 0;
-    ad_dw y = dw_series(f + 2, 4, t, (ad_dw){v, 0, 16 * AD_U * v});
+    ad_dw y = dw_step(f[2], t, dw_step(f[3], t, dw_step(f[4], t, dw_step(f[5], t, (ad_dw){v, 0, 16 * AD_U * v}))));
     y = dw_add_smaller(t, dw_mul(dw_mul(t, t), y));
     y.r += at_centre * 1.01;                                /* the derivative is exp(t + d), |t + d| < 0.0058 */
     return y;
@@ -96,7 +90,7 @@ AD_INLINE ad_dw dw_log1p_small(ad_dw f)
     f.r = 0;
     const ad_dw s = dw_div(f, dw_add(dw_of(2), f)), w = dw_mul(s, s);
     const double x = w.h, v = 1 / 9.0 + x * (1 / 11.0 + x * (1 / 13.0 + x * (1 / 15.0)));
-    ad_dw y = dw_series(thirds, 3, w, (ad_dw){v, 0, 0x1p-49 * v});
+    ad_dw y = dw_step(thirds[0], w, dw_step(thirds[1], w, dw_step(thirds[2], w, (ad_dw){v, 0, 0x1p-49 * v})));
     y = dw_twice(dw_add_smaller(s, dw_mul(s, dw_mul(w, y))), 2);
     y.r += at_centre * 1.02;                                /* the derivative is 1 / (1 + f + d), f + d > -0.0125 */
     return y;

@@ -173,7 +173,8 @@ def test_the_exponent_does_not_overflow():
 
 
 def test_what_is_exact_has_no_radius():
-    for steps in ((7.0, ("sub", 7.0)), (6.0, ("div", 3.0)), (3.0, ("mul", 1e300), ("mul", 1e300)), (9.0, "sqrt"), (1.0, "log"), (0.0, "expm1"), (10.0, "exp2")):
+    for steps in ((7.0, ("sub", 7.0)), (6.0, ("div", 3.0)), (3.0, ("mul", 1e300), ("mul", 1e300)), (9.0, "sqrt"), (1.0, "log"), (0.0, "expm1"), (10.0, "exp2"),
+                  (0.1, "exp", ("mul", 0.0)), (0.0, ("div", 0.1), "sqrt")):
         assert chain(*steps)[2][0] == 0, steps
 
 
