@@ -25,10 +25,10 @@ class Probe:
         self.met_inf = False
 
     def beside(self, x, recorded, index):
-        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance; a large number for inf."""
+        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance, relative where they are not 0; a large number for inf."""
         step = np.random.default_rng([self.direction, index]).uniform(1, 2, recorded.shape) * 2.0**-self.distance * self.side
         with np.errstate(invalid="ignore"):
-            step *= np.maximum(1.0, np.abs(recorded, dtype=np.float64))
+            step *= np.where(recorded == 0, 1.0, np.abs(recorded, dtype=np.float64))
             far = np.isinf(recorded)
             start = np.where(far, np.copysign(self.far, recorded), recorded)
             self.met_inf |= bool(far.any())
