@@ -35,13 +35,16 @@ class Job:
     def __init__(self, attempts, compute, like, average, otherwise, shape):
         self.attempts, self.compute, self.like, self.average = attempts, compute, like, average
         self.otherwise, self.shape = otherwise, shape
-        self.arrays = self.sure = self.unknown = self.lanes = None
+        self.arrays = self.unknown = self.lanes = None
+        self.bits = 0                               # of the last attempt that came to an end
 
     def run(self):
         """The results: a tensor for each number, or None."""
         with _lock:
             state.indeterminate = False
             for k, attempt in enumerate(self.attempts):
+                if attempt[2] < 1.5 * self.bits:
+                    continue                        # a few bits more than were not enough
                 state.guessed = False
                 if self.attempt(*attempt, last=k == len(self.attempts) - 1):
                     break
@@ -70,6 +73,7 @@ class Job:
         finally:
             undo()
         arrays, sure = zip(*pairs) if pairs else ((), ())
+        self.bits = stage
         before = self.arrays or [None] * len(arrays)
         self.arrays = [a if a is None else scattered(b, self.lanes, a) for a, b in zip(arrays, before)]
         self.unknown = unknown
@@ -92,7 +96,7 @@ class Job:
 
     def give_up(self):
         warnings.warn(f"GradientTape(precise=True): {self.attempts[-1][2]} bits are not enough to be sure of every digit; the numbers "
-                      f"are given as they stand", errors.PrecisionWarning, stacklevel=5)  # fmt: skip
+                      f"are given as they stand", errors.PrecisionWarning, stacklevel=4)  # fmt: skip
         for k, known in enumerate(self.otherwise()):
             if self.arrays[k] is not None and known is not None and np.any(self.unknown[k]):
                 known = raw_array(known)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import _core
 
 exp, log = ad.exp, ad.math.log
 
@@ -61,6 +62,17 @@ def test_values_of_what_was_not_recorded_come_back_as_they_are():
         y = x * 3
         whole = ad.cast(y, "int32")
     assert tape.value([y, foreign, whole])[1].numpy().tolist() == [1.5, 2.5] and int(tape.value(whole)) == 3
+
+
+def test_every_recorded_number_has_its_value_and_its_gradient():
+    x = ad.Variable(np.float64(800.0))
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = naive_softplus(x)
+    recorded = [i.value for i in _core.listing(tape)]
+    steps = {i.row.name: i.index for i in _core.listing(tape) if not isinstance(i.row, str)}
+    values, gradients = tape.value(recorded), tape.gradient(y, recorded)
+    assert [float(values[steps[name]]) for name in ("exp", "log")] == [np.inf, 800.0]
+    assert [float(gradients[steps[name]]) for name in ("exp", "log")] == [0.0, 1.0]
 
 
 def derivatives(f, x, order, precise):
@@ -169,8 +181,9 @@ def test_numbers_that_no_precision_settles_come_with_a_warning():
     with ad.GradientTape(persistent=True, precise=True) as tape:
         y = log(1 + exp(-x)) * exp(x)                       # 1, and 144,000 bits would show it
         z = naive_softplus(-x)
-    with pytest.warns(ad.errors.PrecisionWarning, match="4352 bits"):
+    with pytest.warns(ad.errors.PrecisionWarning, match="4352 bits") as caught:
         tape.value(y)
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert float(tape.value(z)) == 0.0
