@@ -13,6 +13,9 @@
 /* c + t y, a step of Horner's rule; c is larger.  No loop over them: vectors want them written out. */
 AD_INLINE ad_dw dw_step(const double *c, ad_dw t, ad_dw y) { return dw_add_smaller(dw_constant(c), dw_mul(t, y)); }
 
+/* A series in a tiny number, its square below all doubles, is not exact for that. */
+AD_INLINE double dw_floor_of(double x) { return x != 0 ? AD_FLOOR : 0; }
+
 /* exp(t) - 1 for |t| < 0.0056, relative to t.  From t^6 on in doubles: Horner's seven steps lose less than 8 u of 1/720, and the
  * terms from t^13 on are less than 2^-75 of it. */
 AD_INLINE ad_dw dw_expm1_small(ad_dw t)
@@ -23,7 +26,7 @@ AD_INLINE ad_dw dw_expm1_small(ad_dw t)
     t.r = 0;
     ad_dw y = dw_step(f[2], t, dw_step(f[3], t, dw_step(f[4], t, dw_step(f[5], t, (ad_dw){v, 0, 16 * AD_U * v}))));
     y = dw_add_smaller(t, dw_mul(dw_mul(t, t), y));
-    y.r += at_centre * 1.01;                                /* the derivative is exp(t + d), |t + d| < 0.0058 */
+    y.r += at_centre * 1.01 + dw_floor_of(x);               /* the derivative is exp(t + d), |t + d| < 0.0058 */
     return y;
 }
 
@@ -92,7 +95,7 @@ AD_INLINE ad_dw dw_log1p_small(ad_dw f)
     const double x = w.h, v = 1 / 9.0 + x * (1 / 11.0 + x * (1 / 13.0 + x * (1 / 15.0)));
     ad_dw y = dw_step(thirds[0], w, dw_step(thirds[1], w, dw_step(thirds[2], w, (ad_dw){v, 0, 0x1p-49 * v})));
     y = dw_twice(dw_add_smaller(s, dw_mul(s, dw_mul(w, y))), 2);
-    y.r += at_centre * 1.02;                                /* the derivative is 1 / (1 + f + d), f + d > -0.0125 */
+    y.r += at_centre * 1.02 + dw_floor_of(f.h);             /* the derivative is 1 / (1 + f + d), f + d > -0.0125 */
     return y;
 }
 

@@ -8,7 +8,7 @@ from autodiff import _core
 
 mpmath.mp.prec = 1500
 INF = float("inf")
-AWKWARD = [0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 0.1, -0.7, 0.6931471805599453, 1.0 + 2.0**-52, 1 - 2.0**-53, 1e-5, -1e-5, 1e-20, -1e-17, 1e-40, 1e-100, 1e-300,
+AWKWARD = [0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 0.1, -0.7, 0.6931471805599453, 1.0 + 2.0**-52, 1 - 2.0**-53, 1e-5, -1e-5, 1e-20, -1e-17, 1e-40, 1e-100, 1e-200, 1e-300,
            -1e-300, 5e-324, -2.5e-310, 2.2250738585072014e-308, 1.7976931348623157e308, -1e308, 1e200, 1e100, -1e30, 20.0, -20.0, 40.0, -36.7, 100.0,
            -100.0, 709.8, -745.2, 1000.0, -1000.0, 0.9921875, 1.0078125, 1.4142135623730951, 0.7071067811865476, 181 / 128, 90.5 / 128, 1.5707963267948966]  # fmt: skip
 
@@ -145,6 +145,14 @@ def test_the_radius_is_small_where_the_operands_are_tame(name):
     assert (y[2] < INF).all()
     tight = check(name, (UNARY | BINARY)[name], y, operands)
     assert max(tight) < 2.0**-97, float(mpmath.log(max(tight), 2))
+
+
+@pytest.mark.parametrize("name", ["exp", "cosh", "sigmoid", "sech2", "exp_minus_square", "log1p", "expm1", "softplus", "exp2"])
+def test_beside_a_number_the_square_of_a_tiny_one_counts(name):
+    x = np.array([1e-160, -1e-200, 1e-250, -1e-300, 1e-308, 5e-324])
+    given = _core.twofold_exact(x)
+    with mpmath.workprec(3000):
+        check(name, UNARY[name], _core.twofold_map(name, x.shape, given), [given])
 
 
 def chain(*steps):
