@@ -41,6 +41,7 @@ UNARY = {
     "identity": lambda x: x, "softsign": lambda x: x / (1 + abs(x)), "entr": lambda x: -x * mpmath.log(x) if x else x,
     "logit": lambda x: mpmath.log(x / (1 - x)), "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "normal_pdf": lambda x: mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi),
+    "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "atan": mpmath.atan, "asin": mpmath.asin, "acos": mpmath.acos,
     "asinh": lambda x: mpmath.sign(x) * log1p_of(abs(x) + x * x / (1 + mpmath.sqrt(1 + x * x))),
     "acosh": lambda x: log1p_of(x - 1 + mpmath.sqrt((x - 1) * (x + 1))), "atanh": lambda x: mpmath.sign(x) * log1p_of(2 * abs(x) / (1 - abs(x))) / 2,
 }  # fmt: skip
@@ -50,10 +51,12 @@ BINARY = {"add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a,
           "logaddexp": lambda a, b: max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b))), "xlogy": lambda a, b: a * mpmath.log(b) if a else a,
           "xlog1py": lambda a, b: a * log1p_of(b) if a else a, "sigmoid_of_difference": lambda a, b: 1 / (1 + mpmath.exp(b - a)),
           "sigmoid_cross_entropy": lambda a, b: a * mpmath.log1p(mpmath.exp(-b)) + (1 - a) * mpmath.log1p(mpmath.exp(b)),
+          "atan2": mpmath.atan2,
           "pow": lambda a, b: mpmath.mpf(1) if b == 0 else a ** int(b) if b == int(b) and abs(b) < 2**52 else mpmath.exp(b * mpmath.log(a))}  # fmt: skip
 DOMAIN = {
     "reciprocal": lambda x: x != 0, "sqrt": lambda x: x >= 0, "rsqrt": lambda x: x > 0, "log": lambda x: x > 0, "log2": lambda x: x > 0,
     "log10": lambda x: x > 0, "log1p": lambda x: x > -1, "log1mexp": lambda x: x < 0, "div": lambda a, b: b != 0, "entr": lambda x: x >= 0, "logit": lambda x: 0 < x < 1, "acosh": lambda x: x >= 1, "atanh": lambda x: -1 < x < 1,
+    "asin": lambda x: abs(x) <= 1, "acos": lambda x: abs(x) <= 1,
     "xlogy": lambda a, b: b > 0 or a == 0, "xlog1py": lambda a, b: b > -1 or a == 0,
     "pow": lambda a, b: abs(b) < 2**31 and (a > 0 or (b == int(b) and (a != 0 or b >= 0))),
 }  # fmt: skip
@@ -139,7 +142,7 @@ def test_arithmetic_contains_the_true_value(name):
 def test_the_radius_is_small_where_the_operands_are_tame(name):
     rng = np.random.default_rng(4)
     x, b = rng.uniform(0.05, 4, (2, 300))
-    x = -x if name == "log1mexp" else x + 1 if name == "acosh" else x / 9 if name == "logit" else x / 4.1 if name in ("atanh", "sigmoid_cross_entropy") else x
+    x = -x if name == "log1mexp" else x + 1 if name == "acosh" else x / 9 if name == "logit" else x / 4.1 if name in ("asin", "acos", "atanh", "sigmoid_cross_entropy") else x
     operands = [_core.twofold_exact(x), _core.twofold_exact(b)][: 2 if name in BINARY else 1]
     y = _core.twofold_map(name, x.shape, *operands)
     assert (y[2] < INF).all()
@@ -147,7 +150,7 @@ def test_the_radius_is_small_where_the_operands_are_tame(name):
     assert max(tight) < 2.0**-97, float(mpmath.log(max(tight), 2))
 
 
-@pytest.mark.parametrize("name", ["exp", "cosh", "sigmoid", "sech2", "exp_minus_square", "log1p", "expm1", "softplus", "exp2"])
+@pytest.mark.parametrize("name", ["exp", "cos", "sin", "atan", "cosh", "sigmoid", "sech2", "exp_minus_square", "log1p", "expm1", "softplus", "exp2"])
 def test_beside_a_number_the_square_of_a_tiny_one_counts(name):
     x = np.array([1e-160, -1e-200, 1e-250, -1e-300, 1e-308, 5e-324])
     given = _core.twofold_exact(x)
