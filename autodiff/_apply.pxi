@@ -18,6 +18,10 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
     cdef object held = None
     cdef int code = x[n - 1].code
     cdef bint is_array = x[0].is_array
+    if stabilising_here():
+        held = rewritten(op, x, n)
+        if held is not None:
+            return <Tensor>held
     if n > 1:
         is_array |= x[1].is_array
     if n > 2:

@@ -8,7 +8,7 @@ cdef extern from "ad.h" nogil:
     enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION
     enum: AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE
     enum: AD_LEAF, AD_ALIAS, AD_CALL, AD_RESULT
-    enum: AD_IS_ARRAY, AD_LOST
+    enum: AD_IS_ARRAY, AD_LOST, AD_TEMPORARY
     enum: AD_SWEEP_DONE, AD_SWEEP_PYTHON, AD_SWEEP_FAILED
     const uint64_t AD_EMPTY
     const uint32_t AD_NO_SLOT
@@ -66,7 +66,7 @@ cdef extern from "ad.h" nogil:
     ctypedef struct ad_program:
         ad_instruction *code
         uint32_t n, capacity, generation, arrays
-        uint64_t recording, accessed, taken, spent, tracing
+        uint64_t recording, accessed, taken, spent, tracing, stabilising
         int64_t largest
         int64_t *words
         uint32_t n_words
@@ -117,4 +117,4 @@ cdef extern from "generated/opcodes.h" nogil:
         AD_OP_equal, AD_OP_not_equal, AD_OP_less, AD_OP_less_equal, AD_OP_greater, AD_OP_greater_equal
         AD_OP_logical_and, AD_OP_logical_or, AD_OP_logical_xor, AD_OP_logical_not
         AD_OP_where, AD_OP_cast, AD_OP_view, AD_OP_reshape, AD_OP_concat, AD_OP_matmul, AD_OP_matvec
-        AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale
+        AD_NOPS, AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale

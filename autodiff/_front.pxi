@@ -27,6 +27,8 @@ cdef class Operator:
     def __call__(self, *args, **kwargs):
         cdef Operand x[3]
         cdef PyObject *a
+        if stabilising_here():
+            return self.stabilised(args, kwargs)
         if len(args) == self.n and not kwargs:
             if self.n == 1:
                 a = peek(args[0])
@@ -40,6 +42,15 @@ cdef class Operator:
                     return y
             return apply(self.row, args, {})
         return apply(self.row, self.bind(args, kwargs), {})
+
+    cdef object stabilised(self, tuple args, dict kwargs):
+        """The call, where a temporary operand has three holders: the caller's stack, `args`, and what `bind` made of them."""
+        global holders
+        holders = 3
+        try:
+            return apply(self.row, self.bind(args, kwargs), {})
+        finally:
+            holders = 1
 
     cdef tuple bind(self, tuple args, dict kwargs):
         """Operands in order, from positions, names and defaults; `name` is TensorFlow's and means nothing here."""
@@ -113,6 +124,8 @@ def reduce_sum(input_tensor, axis=None, keepdims=False, name=None):
     if kind_of(input_tensor, &x) != TENSOR:
         keep = to_tensor(input_tensor, -1, -1, "reduce_sum")
         set_operand(&x, <Tensor>keep)
+    if stabilising_here():
+        return stabilised_sum(&x, axis, keepdims, "reduce_sum", NULL)
     return sum_over(&x, axis, keepdims, "reduce_sum", NULL)
 
 
@@ -133,7 +146,10 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
     if kind_of(input_tensor, pair) != TENSOR:
         keep = to_tensor(input_tensor, -1, -1, "reduce_mean")
         set_operand(pair, <Tensor>keep)
-    total = sum_over(pair, axis, keepdims, "reduce_mean", &count)
+    if stabilising_here():
+        total = stabilised_sum(pair, axis, keepdims, "reduce_mean", &count)
+    else:
+        total = sum_over(pair, axis, keepdims, "reduce_mean", &count)
     if total.code > AD_F64:                     # integers: rounded towards 0, as TensorFlow's
         mean = apply(ops.div, (total, count), {})
         return apply(ops.cast, (mean,), {"dtype": total.code})

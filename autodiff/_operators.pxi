@@ -49,6 +49,8 @@ cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
     cdef ad_program *p = ad_current
     cdef int64_t i, j
     cdef uint64_t seen
+    if p is not NULL and p.stabilising:
+        return two_operands(op, a, b)
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
@@ -79,6 +81,8 @@ cdef Tensor unary_scalar(int op, Tensor a):
     cdef ad_program *p = ad_current
     cdef int64_t i
     cdef uint64_t seen
+    if p is not NULL and p.stabilising:
+        return one_operand(op, a)
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK:
         raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)

@@ -271,6 +271,8 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
             else:
                 words = record_words(p, x, n, attr, n_attr)
                 emit(p, op, y, 0, 0, words, seen)
+            if p.stabilising:
+                p.code[p.n - 1].flags |= temporaries(x, n)
         p = p.next
     return 0
 

@@ -14,6 +14,7 @@ cdef class GradientTape:
     persistent                 may `gradient` be called more than once?  The record is kept until the tape is deleted
     watch_accessed_variables   follow every trainable variable that is read inside; otherwise only what is watched
     precise                    run the record again with as many digits as it takes, and round once (docs/precise.md)
+    stabilize                  record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says
 
     Tapes nest to any order: operations of a `gradient` call are recorded by the tapes that are still recording.  A tape may be
     entered again after it was left, and goes on recording.
@@ -32,6 +33,7 @@ cdef class GradientTape:
     cdef uint32_t start
     cdef readonly bint persistent
     cdef readonly bint precise                  # gradients by replay (_replay.pxi)
+    cdef readonly bint stabilize                # (_stabilise.pxi)
     cdef bint accessed                          # watches variables by itself
     cdef bint entered
     cdef bint used                              # asked for its one set of gradients
@@ -40,10 +42,13 @@ cdef class GradientTape:
     cdef list watched                           # ... or all of them here, where they are more
     cdef object __weakref__
 
-    def __cinit__(self, persistent=False, watch_accessed_variables=True, precise=False):
+    def __cinit__(self, persistent=False, watch_accessed_variables=True, precise=False, stabilize=None):
         self.persistent = persistent
         self.accessed = watch_accessed_variables
         self.precise = precise
+        self.stabilize = stabilise_all if stabilize is None else stabilize
+        if self.stabilize:
+            load_laws()
 
     def __dealloc__(self):
         if self.program is not None:
@@ -262,6 +267,8 @@ cdef void enter(GradientTape tape) noexcept:
     tape.program.entered += 1
     tape.entered = True
     p.recording |= tape.bit
+    if tape.stabilize:
+        p.stabilising |= tape.bit
     if tape.accessed:
         p.accessed |= tape.bit
 
@@ -271,6 +278,7 @@ cdef void leave(GradientTape tape) noexcept:
     tape.entered = False
     p.recording &= ~tape.bit
     p.accessed &= ~tape.bit
+    p.stabilising &= ~tape.bit
     if tape.program.thread is not <void *>&ad_current:
         return                                  # left in another thread: stays linked there, and is never used again
     tape.program.entered -= 1

@@ -24,11 +24,13 @@ cdef class Trace:
         free(self.slots)
         free(self.order)
 
+    def __init__(self, stabilize=None):
+        self.tape = GradientTape(stabilize=stabilize)
+        self.tape.accessed = True
+
     def __enter__(self):
         global ad_current
         self.inputs, self.events, self.assigned, self.path = [], [], [], []
-        self.tape = GradientTape.__new__(GradientTape)
-        self.tape.accessed = True
         self.outer = ad_current
         ad_current = NULL
         try:

@@ -2,16 +2,19 @@
 
 lost_gradient   what happens where the value of a followed tensor leaves its tape by float(t), np.asarray(t), out= and the like:
                 "warn" (the default; once a call site), "raise" LostGradientError, or "ignore"
+stabilize       do tapes and functions that do not say otherwise record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md)?
+                False; True where the environment variable AUTODIFF_STABILIZE is 1 at import
 cpu             the instruction set in use; the environment variable AUTODIFF_CPU (baseline, avx2, avx512), read at import,
                 forces one
 run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """
 
+import os
 import sys
 import types
 
 from ._core import cpu as _cpu
-from ._core import functions_run_eagerly, get_lost_gradient, run_functions_eagerly, set_lost_gradient  # noqa: F401
+from ._core import functions_run_eagerly, get_lost_gradient, get_stabilize, run_functions_eagerly, set_lost_gradient, set_stabilize  # noqa: F401
 
 
 class _Config(types.ModuleType):
@@ -24,13 +27,22 @@ class _Config(types.ModuleType):
         set_lost_gradient(how)
 
     @property
+    def stabilize(self):
+        return get_stabilize()
+
+    @stabilize.setter
+    def stabilize(self, on):
+        set_stabilize(on)
+
+    @property
     def cpu(self):
         return _cpu()
 
     def __setattr__(self, name, value):
-        if name in ("lost_gradient", "__class__") or name.startswith("_"):
+        if name in ("lost_gradient", "stabilize", "__class__") or name.startswith("_"):
             return super().__setattr__(name, value)
-        raise AttributeError(f"config has no setting {name!r}; it has lost_gradient")
+        raise AttributeError(f"config has no setting {name!r}; it has lost_gradient and stabilize")
 
 
 sys.modules[__name__].__class__ = _Config
+set_stabilize(os.environ.get("AUTODIFF_STABILIZE", "") == "1")

@@ -19,11 +19,12 @@ MOST_WAYS = 64  # that one trace after another has taken at `if`, `while` and th
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
-def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, **unused):
+def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, stabilize=None, **unused):
     """Make a function of tensors one that is recorded at its first call and replayed in C afterwards.
 
     func             takes tensors, arrays, variables, numbers, and tuples, lists and dicts of them
     input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused
+    stabilize        record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says
     The other parameters are TensorFlow's, and change nothing here.
 
     The first call with arguments of new dtypes and shapes (of tensors and arrays), values (of Python numbers and strings) or
@@ -52,14 +53,14 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     1
     """
     if func is None:
-        return functools.partial(function, input_signature=input_signature)
-    return Function(func, input_signature)
+        return functools.partial(function, input_signature=input_signature, stabilize=stabilize)
+    return Function(func, input_signature, stabilize)
 
 
 class Function(Replayed):
     """What `ad.function` makes of a function."""
 
-    def __init__(self, func, input_signature=None):
+    def __init__(self, func, input_signature=None, stabilize=None):
         for kind in ("generatorfunction", "coroutinefunction", "asyncgenfunction"):
             if getattr(inspect, "is" + kind)(func):
                 raise TypeError(f"function: {_name(func)} is a {kind.replace('function', '')}, whose steps cannot be replayed; "
@@ -68,7 +69,7 @@ class Function(Replayed):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
         super().__init__(func, input_signature is None)
         functools.update_wrapper(self, func)
-        self.input_signature = input_signature
+        self.input_signature, self.stabilize = input_signature, stabilize
         self._bound = weakref.WeakKeyDictionary()
         self._warned = self._created = False
 
@@ -88,7 +89,7 @@ class Function(Replayed):
         if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
             self._say("is called with ever new numbers or objects: make them tensors")
             return self.python_function(*args, **kwargs)
-        trace = Trace()
+        trace = Trace(self.stabilize)
         with trace:
             own = iter([trace.input(x) for x in tensors])
             args, kwargs = _replace(args, own), _replace(kwargs, own)
@@ -142,18 +143,18 @@ class Function(Replayed):
             bound = self._bound.get(instance)
             if bound is None:
                 own = weakref.ref(instance)
-                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature)
+                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature, self.stabilize)
                 functools.update_wrapper(bound, self.python_function)
                 self._bound[instance] = bound
         except TypeError:  # not hashable, or no weak references: recorded anew at every access
-            bound = Function(self.python_function.__get__(instance, owner), self.input_signature)
+            bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize)
         return bound
 
     def __reduce__(self):
         return self.__qualname__
 
     def __deepcopy__(self, memo):
-        return Function(self.python_function, self.input_signature)
+        return Function(self.python_function, self.input_signature, self.stabilize)
 
     def __repr__(self):
         return f"<ad.function {_name(self.python_function)}>"

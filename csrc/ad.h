@@ -117,7 +117,9 @@ enum {
     AD_RESULT = 0xFFF3  /* one result of the call in operand a; attribute: which */
 };
 
-enum { AD_IS_ARRAY = 1, AD_LOST = 2 };                      /* instruction flags; AD_LOST: the value left by numpy(), float(), ... */
+/* Instruction flags.  AD_LOST: the value left by numpy(), float(), ...  AD_TEMPORARY << k: nobody but this instruction ever had
+ * operand k (noted while a program is stabilised). */
+enum { AD_IS_ARRAY = 1, AD_LOST = 2, AD_TEMPORARY = 4 };
 
 /* 32 bytes a recorded operation.  Operands beyond the second, and attributes, stand in the program's words at `attr`:
  * the number of operands, their slots, then the row's attributes.  attr == 0: no such entry. */
@@ -140,6 +142,7 @@ typedef struct ad_program {
     uint64_t taken;                                         /* bits of living tapes */
     uint64_t spent;                                         /* bits of dead tapes that instructions may still carry */
     uint64_t tracing;                                       /* the bit of a trace, which follows integers and masks too; or 0 */
+    uint64_t stabilising;                                   /* bits of the recording tapes that want naive formulas rewritten */
     int64_t largest;                                        /* elements of the largest array */
     int64_t *words;
     uint32_t n_words, words_capacity;

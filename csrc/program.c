@@ -64,7 +64,7 @@ void ad_program_reset(ad_program *p)
         p->words_capacity = 0;
     }
     p->n = p->n_words = p->arrays = 0;
-    p->recording = p->accessed = p->taken = p->spent = p->tracing = 0;
+    p->recording = p->accessed = p->taken = p->spent = p->tracing = p->stabilising = 0;
     p->largest = 0;
     p->generation++;
 }

@@ -1,0 +1,177 @@
+# Stabilisation: while a program is stabilised, every elementwise operation is first shown, with what its operands were computed
+# from, to the laws of autodiff/stabilise.py; where one fires, what it gives is computed and recorded instead.
+#
+# A law may look through an operand only if nobody can see it: u = 1 + x; log(u) * x / (u - 1) (Kahan) is right because u is
+# rounded.  So every instruction notes which of its operands were temporaries: tensors with no holder but those on the way from
+# the caller's stack to here.
+
+cdef bint stabilise_all = False                 # config.stabilize
+cdef int holders = 1                            # references to a temporary operand on the present way into the core
+cdef bint at_work = False                       # a law is computing: its intermediate values are nobody's
+cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place, or None
+cdef bint is_head[AD_NOPS]                      # does a law begin with the row?
+
+
+def set_stabilise_hook(hook, heads):
+    """Called by autodiff.stabilise, which has the laws; `heads` are the rows they begin with."""
+    stabilise_hooks[0] = hook
+    for row in heads:
+        is_head[<int>row.code] = True
+
+
+cdef int load_laws() except -1:
+    if stabilise_hooks[0] is None:
+        import importlib
+
+        importlib.import_module("autodiff.stabilise")
+    return 0
+
+
+def set_stabilize(bint on):
+    """Does a tape that does not say otherwise stabilise?"""
+    global stabilise_all
+    stabilise_all = on
+
+
+def get_stabilize():
+    return stabilise_all
+
+
+cdef inline bint stabilising_here() noexcept:
+    return ad_current is not NULL and ad_current.stabilising != 0
+
+
+cdef extern from *:
+    """
+    #define AD_HOLDERS(tensor) Py_REFCNT((PyObject *)(tensor))
+    """
+    Py_ssize_t AD_HOLDERS(PyObject *tensor) nogil
+
+
+cdef inline bint is_temporary(const Operand *x) noexcept:
+    return at_work or AD_HOLDERS(x.tensor) <= holders
+
+
+cdef int temporaries(const Operand *x, int n) noexcept:
+    """The flags of operands that nobody else holds."""
+    cdef int k, flags = 0
+    for k in range(min(n, 3)):
+        if x[k].tensor is not NULL and is_temporary(&x[k]):
+            flags |= AD_TEMPORARY << k
+    return flags
+
+
+cdef Tensor one_operand(int op, Tensor a):
+    """`elementwise` for a scalar."""
+    cdef Operand x[3]
+    set_operand(&x[0], a)
+    return elementwise(op, x, 1)
+
+
+cdef Tensor two_operands(int op, Tensor a, Tensor b):
+    """`elementwise` for two scalars."""
+    cdef Operand x[3]
+    set_operand(&x[0], a)
+    set_operand(&x[1], b)
+    return elementwise(op, x, 2)
+
+
+cdef Tensor stabilised_sum(Operand *x, object axis, object keepdims, str name, int64_t *count):
+    """`sum_over`, where a temporary operand has two holders: the caller's stack and the argument."""
+    global holders
+    holders = 2
+    try:
+        return sum_over(x, axis, keepdims, name, count)
+    finally:
+        holders = 1
+
+
+@cython.final
+cdef class Node:
+    """What an operand was computed from, as far as a law may see.
+
+    row        the Row that made it; None for a constant, an input, and what somebody else holds too
+    operands   Nodes, in order;  attrs: the row's attributes
+    temporary  has nobody else seen it?
+    """
+    cdef ad_program *p
+    cdef int64_t slot                           # where it stands for the tapes; -1: nowhere
+    cdef int64_t made                           # where it was made: the slot that an alias stands for
+    cdef readonly bint temporary
+    cdef readonly object row
+    cdef Tensor own                             # a value that stands in no slot
+
+    @property
+    def operands(self):
+        cdef const ad_instruction *at = &self.p.code[self.made]
+        cdef int k
+        return [node_at(self.p, ad_operand(self.p, at, k), k < 3 and at.flags & AD_TEMPORARY << k != 0)
+                for k in range(ad_operand_count(self.p, at))]
+
+    @property
+    def attrs(self):
+        return attributes_at(self.p, self.made, self.row)
+
+    @property
+    def value(self):
+        """The tensor, as the tapes know it."""
+        return self.own if self.slot < 0 else tensor_at(self.p, self.slot)
+
+    @property
+    def number(self):
+        """The number that a scalar constant is, else None."""
+        cdef Tensor t = self.own
+        if self.slot >= 0:
+            if self.p.code[self.made].op != AD_LEAF or self.p.code[self.slot].seen:
+                return None
+            t = tensor_at(self.p, self.slot)
+        return None if t.is_array else number_of(t)
+
+    def same(self, Node other not None):
+        """Are both the same value, or equal constants?"""
+        if self.slot >= 0 and other.slot >= 0 and self.made == other.made:
+            return True
+        a, b = self.number, other.number
+        return a is not None and a == b
+
+    def __repr__(self):
+        return f"<node {self.slot}: {None if self.row is None else self.row.name}{' temporary' if self.temporary else ''}>"
+
+
+cdef Node node_at(ad_program *p, int64_t slot, bint temporary):
+    cdef Node node = Node.__new__(Node)
+    node.p, node.slot, node.made, node.temporary = p, slot, slot, temporary
+    while p.code[node.made].op == AD_ALIAS:     # a variable read again, a tensor watched by an inner tape
+        node.made = p.code[node.made].b
+    if p.code[node.made].op < AD_LEAF:
+        node.row = ROWS[p.code[node.made].op]
+    return node
+
+
+cdef object rewritten(int op, const Operand *x, int n):
+    """What a law puts in the place of a row on these operands, or None."""
+    global at_work, holders
+    cdef ad_program *p = ad_current
+    cdef Node node
+    cdef int64_t slot
+    cdef int k, before = holders
+    cdef bint seen = False
+    if at_work or not is_head[op] or x[n - 1].code > AD_F64 or p.next is not NULL:
+        return None
+    nodes = []
+    for k in range(n):
+        slot = slot_in(<Tensor>x[k].tensor, p) if x[k].tensor is not NULL else -1
+        if slot >= 0:
+            seen |= p.code[slot].seen & p.recording != 0
+            node = node_at(p, slot, is_temporary(&x[k]))
+        else:
+            node = Node.__new__(Node)
+            node.p, node.slot, node.own = p, -1, operand_tensor(&x[k])
+        nodes.append(node)
+    if not seen:
+        return None
+    at_work, holders = True, 1
+    try:
+        return stabilise_hooks[0](ROWS[op], nodes)
+    finally:
+        at_work, holders = False, before

@@ -1,0 +1,349 @@
+"""THE LAWS of stabilisation: naive formulas, and what is recorded in their place.
+
+A law is a pattern and a replacement, both lambdas over rows, as rules are (ops.py).  The pattern is called once, on symbols; the
+replacement is called on tensors where an operation, with what its operands were computed from, has the pattern's form.  The core
+(_stabilise.pxi) shows every operation to the laws while a tape with stabilize=True records, inner ones first: so a pattern is
+written over what other laws leave behind, 1 - sigmoid(x) as sigmoid(-x).
+
+A law looks only through temporaries, and never regroups plain sums and products: (x + C) - C, TwoSum and Kahan's log1p keep their
+meaning.  The identities stand in Theano's and PyTensor's rewrites, Herbie's rules, and Maechler, "Accurately computing
+log(1 - exp(-|a|))" (2012); what looks right and is not stands in REFUSED, with a counter-example.
+"""
+
+import inspect
+import math
+
+import numpy as np
+
+from . import ops, stable
+from ._core import set_stabilise_hook
+from .ops import (add, atan, atanh, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, neg, pow, reciprocal,
+                  reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, sub, tanh)  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------------- patterns
+class Pattern:
+    """A row on patterns.  A name stands for any tensor, one of `numbers` for a number."""
+
+    def __init__(self, row, operands):
+        self.row, self.operands = row, operands
+
+    @staticmethod
+    def __ad_apply__(row, operands, attrs):
+        return Pattern(row, operands)
+
+    def __add__(self, other): return Pattern(add, (self, other))
+    def __radd__(self, other): return Pattern(add, (other, self))
+    def __sub__(self, other): return Pattern(sub, (self, other))
+    def __rsub__(self, other): return Pattern(sub, (other, self))
+    def __mul__(self, other): return Pattern(mul, (self, other))
+    def __rmul__(self, other): return Pattern(mul, (other, self))
+    def __truediv__(self, other): return Pattern(div, (self, other))
+    def __rtruediv__(self, other): return Pattern(div, (other, self))
+    def __pow__(self, other): return Pattern(square, (self,)) if isinstance(other, int) and other == 2 else Pattern(pow, (self, other))
+    def __neg__(self): return Pattern(neg, (self,))
+
+
+class Name(Pattern):
+    def __init__(self, name):
+        self.name, self.row = name, None
+
+
+NUMBERS = {"n", "c", "d"}
+COMMUTATIVE = {add, mul, ops.maximum}
+
+
+def total(x):
+    """The sum along any axes; they are bound as `axes` and `keepdims`."""
+    return Pattern(reduce_sum, (x,))
+
+
+class Mean:
+    """In the place of a row: what reduce_mean records."""
+
+
+def average(x):
+    """The mean along any axes, bound as for `total`; `count` is the number of elements that go into one."""
+    return Pattern(Mean, (x,))
+
+
+def spellings(row, pattern):
+    """Every way in which the operands of a pattern may stand beside a row: pairs of the row and the operands there."""
+    p = pattern.operands
+    yield pattern.row, p
+    if pattern.row in COMMUTATIVE:
+        yield pattern.row, p[::-1]
+    if pattern.row is neg:
+        yield from [(mul, (-1, p[0])), (mul, (p[0], -1)), (sub, (0, p[0])), (div, (p[0], -1))]
+    elif pattern.row is square:
+        yield from [(mul, (p[0], p[0])), (pow, (p[0], 2))]
+    elif pattern.row is sqrt:
+        yield pow, (p[0], 0.5)
+    elif pattern.row is sub and isinstance(p[1], (int, float)):
+        yield from [(add, (p[0], -p[1])), (add, (-p[1], p[0]))]
+    elif pattern.row is sub:
+        minus = Pattern(neg, (p[1],))
+        yield from [(add, (p[0], minus)), (add, (minus, p[0]))]
+    elif pattern.row is div and p[0] == 1:
+        yield from [(reciprocal, (p[1],)), (pow, (p[1], -1))]
+    elif pattern.row is div and p[1] == 2:
+        yield from [(mul, (p[0], 0.5)), (mul, (0.5, p[0]))]
+    elif pattern.row is mul and p[0] == 0.5:
+        yield div, (p[1], 2)
+
+
+def same(a, b, depth=8):
+    """Are both one value, or the same operations on the same values?"""
+    if a.same(b):
+        return True
+    if depth == 0 or a.row is None or a.row is not b.row or a.attrs != b.attrs:
+        return False
+    return len(a.operands) == len(b.operands) and all(same(u, v, depth - 1) for u, v in zip(a.operands, b.operands))
+
+
+def matches(pattern, node, found, law):
+    """The bindings `found`, with those that make the pattern the node, or None."""
+    if isinstance(pattern, Name):
+        if pattern.name in found:
+            return found if same(found[pattern.name], node) else None
+        return None if pattern.name in NUMBERS and node.number is None else {**found, pattern.name: node}
+    if not isinstance(pattern, Pattern):
+        number = node.number
+        return found if number is not None and number in (pattern, float(np.float32(pattern))) else None
+    if node.row is None or not (node.temporary or law.shared):
+        return None
+    return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, law)
+
+
+def matches_row(pattern, row, operands, attrs, found, law):
+    if pattern.row is Mean:
+        return matches_mean(pattern, row, operands, found, law)
+    for spelled, parts in spellings(row, pattern):
+        if spelled is row and len(parts) == len(operands):
+            inner = {**found, **attrs()} if row.attrs else found
+            for part, operand in zip(parts, operands):
+                inner = matches(part, operand, inner, law)
+                if inner is None:
+                    break
+            else:
+                return inner
+    return None
+
+
+def matches_mean(pattern, row, operands, found, law):
+    """A sum over a count; or the choice between that and the sum of quotients, which reduce_mean takes where the sum overflows."""
+    if row is ops.where and operands[1].row is div:
+        return matches_mean(pattern, div, operands[1].operands, found, law)
+    if row is not div or operands[1].number is None or operands[0].row is not reduce_sum:
+        return None
+    inner = matches(Pattern(reduce_sum, pattern.operands), operands[0], found, law)
+    if inner is None or math.prod(operands[0].operands[0].value.shape) != operands[1].number * math.prod(operands[0].value.shape):
+        return None
+    return {**inner, "count": operands[1].number}
+
+
+# ------------------------------------------------------------------------------------------------------------------- laws
+class Law:
+    """text, pattern, replacement; `when`: a condition on the values; `shared`: why its parts may be held by others too."""
+
+    def __init__(self, text, pattern, replacement, when=None, shared=None):
+        self.text, self.replacement, self.when, self.shared = text, replacement, when, shared
+        self.pattern_names = list(inspect.signature(pattern).parameters)
+        self.pattern = pattern(*[Name(p) for p in self.pattern_names])
+        self.wants = list(inspect.signature(replacement).parameters)
+
+    def heads(self):
+        if self.pattern.row is Mean:
+            return {div}
+        return {row for row, _ in spellings(None, self.pattern)}
+
+    def apply(self, row, nodes):
+        """What takes the place of a row on these nodes, or None."""
+        found = matches_row(self.pattern, row, nodes, dict, {}, self)
+        if found is None:
+            return None
+        values = {name: value_of(name, x) for name, x in found.items()}
+        if self.when is not None and not self.when(*[values[p] for p in inspect.signature(self.when).parameters]):
+            return None
+        y = self.replacement(*[values[p] for p in self.wants])
+        return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
+
+
+def value_of(name, x):
+    if name in ("axes", "keepdims", "axis", "exclusive", "reverse", "shape", "count"):
+        return x
+    return x.number if name in NUMBERS else x.value
+
+
+def all_of(mask):
+    return bool(np.all(mask.numpy()))
+
+
+def any_of(mask):
+    return bool(np.any(mask.numpy()))
+
+
+HELD = "the exponentials are the operands of one quotient: their rounding cancels nothing"
+LN2 = math.log(2)
+ROOT2 = math.sqrt(2)
+
+# fmt: off
+LAWS = [
+    # ---- logarithms of sums and of exponentials; the more special first
+    Law("log(1 + exp(x)) = softplus(x)", lambda x: log(1 + exp(x)), lambda x: softplus(x)),
+    Law("log1p(exp(x)) = softplus(x)", lambda x: log1p(exp(x)), lambda x: softplus(x)),
+    Law("log(1 + exp(a) + exp(b)) = log-sum-exp of 0, a, b", lambda a, b: log(1 + exp(a) + exp(b)), lambda a, b: ops.logaddexp(softplus(a), b)),
+    Law("log(exp(a) + exp(b)) = logaddexp(a, b)", lambda a, b: log(exp(a) + exp(b)), lambda a, b: ops.logaddexp(a, b)),
+    Law("log(exp(a) + exp(b) + exp(e)) = log-sum-exp of a, b, e", lambda a, b, e: log(exp(a) + exp(b) + exp(e)), lambda a, b, e: ops.logaddexp(ops.logaddexp(a, b), e)),
+    Law("log(c exp(a) + d exp(b)) = logaddexp(a + log c, b + log d), c, d >= 0", lambda c, d, a, b: log(c * exp(a) + d * exp(b)),
+        lambda c, d, a, b: ops.logaddexp(a + math.log(c), b + math.log(d)), when=lambda c, d: c > 0 and d > 0),
+    Law("log(u exp(a) + v exp(b)) = logaddexp(a + log u, b + log v), u, v >= 0", lambda u, v, a, b: log(u * exp(a) + v * exp(b)),
+        lambda u, v, a, b: ops.logaddexp(a + log(u), b + log(v)), when=lambda u, v: all_of(u >= 0) and all_of(v >= 0)),
+    Law("log(c + d exp(x)) = log c + softplus(x + log(d/c)), c, d > 0", lambda c, d, x: log(c + d * exp(x)), lambda c, d, x: softplus(x + (math.log(d) - math.log(c))) + math.log(c), when=lambda c, d: c > 0 and d > 0),
+    Law("log(c + exp(x)) = log c + softplus(x - log c), c > 0", lambda c, x: log(c + exp(x)), lambda c, x: softplus(x - math.log(c)) + math.log(c), when=lambda c: c > 0),
+    Law("log(exp(a) - exp(b)) = logsubexp(a, b)", lambda a, b: log(exp(a) - exp(b)), lambda a, b: stable.log_difference(a, b)),
+    Law("log(-expm1(x)) = log1mexp(x)", lambda x: log(-expm1(x)), lambda x: ops.log1mexp(x)),
+    Law("log1p(-exp(x)) = log1mexp(x)", lambda x: log1p(-exp(x)), lambda x: ops.log1mexp(x)),
+    Law("log(expm1(x)) = x + log1mexp(-x)", lambda x: log(expm1(x)), lambda x: x + ops.log1mexp(-x)),
+    Law("log(sum(exp(x))) = logsumexp(x)", lambda x: log(total(exp(x))), lambda x, axes, keepdims: ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims), shared="the logarithm of a sum of exponentials has its digits whatever theirs are"),
+    Law("log(sum(u exp(x))) = logsumexp(x + log u), u >= 0", lambda u, x: log(total(u * exp(x))), lambda u, x, axes, keepdims: ops.reduce_logsumexp(x + log(u), axes=axes, keepdims=keepdims), when=lambda u: all_of(u >= 0)),
+    Law("log(mean(exp(x))) = logsumexp(x) - log n", lambda x: log(average(exp(x))), lambda x, axes, keepdims, count: ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims) - math.log(count), shared="as of the sum"),
+    Law("log(cumsum(exp(x))) = cumulative_logsumexp(x)", lambda x: log(Pattern(cumsum, (exp(x),))),
+        lambda x, axis, exclusive, reverse: ops.cumulative_logsumexp(x, axis=axis, exclusive=exclusive, reverse=reverse), shared="as of the sum"),
+    Law("log(softmax(x)) = log_softmax(x)", lambda x: log(Pattern(softmax, (x,))), lambda x, axis: ops.log_softmax(x, axis=axis), shared="the logarithm keeps digits that softmax has not"),
+    Law("exp(x) / sum(exp(x)) = softmax(x)", lambda x: exp(x) / total(exp(x)), lambda x, axes: ops.softmax(x, axis=axes[0]), when=lambda x, axes, keepdims: len(axes) == 1 and (keepdims or x.ndim == 1) and all_of(x < ops.INF), shared=HELD),
+    Law("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: ops.identity(x)),
+    Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: x + math.log(c), when=lambda c: c > 0),
+    Law("log(exp(x) / c) = x - log c, c > 0", lambda c, x: log(exp(x) / c), lambda c, x: x - math.log(c), when=lambda c: c > 0),
+    # ---- logarithms of sigmoid, tanh, cosh
+    Law("log(sigmoid(x)) = log_sigmoid(x)", lambda x: log(sigmoid(x)), lambda x: log_sigmoid(x), shared="the logarithm keeps digits that sigmoid has not"),
+    Law("log1p(-sigmoid(x)) = log_sigmoid(-x)", lambda x: log1p(-sigmoid(x)), lambda x: log_sigmoid(-x)),
+    Law("log(p / (1 - p)) = logit(p)", lambda p: log(p / (1 - p)), lambda p: logit(p)),
+    Law("logit(sigmoid(x)) = x", lambda x: logit(sigmoid(x)), lambda x: ops.identity(x)),
+    Law("log(sigmoid(a) - sigmoid(b)) = log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b)", lambda a, b: log(sigmoid(a) - sigmoid(b)), lambda a, b: ops.log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
+    Law("log(1 - tanh(x)**2)", lambda x: log(Pattern(sech2, (x,))), lambda x: -2 * stable.log_cosh(x)),
+    Law("log(cosh(x))", lambda x: log(cosh(x)), lambda x: stable.log_cosh(x)),
+    Law("log(sinh(x))", lambda x: log(sinh(x)), lambda x: stable.log_sinh(x)),
+    # ---- inverse functions spelled out
+    Law("log(x + sqrt(x*x + 1)) = asinh(x)", lambda x: log(x + hypot(1, x)), lambda x: ops.asinh(x)),
+    Law("log(x + sqrt(x*x - 1)) = acosh(x)", lambda x: log(x + sqrt(square(x) - 1)), lambda x: ops.acosh(x), when=lambda x: all_of(ops.greater_equal(x, 1))),
+    Law("log((1 + x) / (1 - x)) = 2 atanh(x)", lambda x: log((1 + x) / (1 - x)), lambda x: 2 * ops.atanh(x)),
+    Law("atanh(tanh(x)) = x", lambda x: atanh(tanh(x)), lambda x: ops.identity(x)),
+    Law("atan(y / x): the derivatives of atan2", lambda y, x: atan(y / x), lambda y, x: stable.angle_of(y, x)),
+    # ---- logarithms of what leaves the format
+    Law("log(1 + x*x)", lambda x: log(1 + square(x)), lambda x: stable.log1p_square(x)),
+    Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable.log_power(x, n)),
+    Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable.log_power(x, 2)),
+    Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(x > -ops.INF)),
+    Law("log(a b) = log|a| + log|b| where a b leaves the format", lambda a, b: log(a * b), lambda a, b: stable.log_product(a, b)),
+    Law("log(a / b) = log|a| - log|b| where a / b leaves the format", lambda a, b: log(a / b), lambda a, b: stable.log_quotient(a, b)),
+    Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.log_of_product(x, axes, keepdims)),
+    Law("prod(x)**n = exp(n sum(log|x|)) where the product leaves the format", lambda x, n: Pattern(pow, (Pattern(reduce_prod, (x,)), n)), lambda x, n, axes, keepdims: stable.power_of_product(x, n, axes, keepdims)),
+    Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
+    Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
+    Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
+    Law("log(a) - log(b) by a - b where a is near b", lambda a, b: log(a) - log(b), lambda a, b: stable.log_ratio(a, b)),
+    # ---- exponentials
+    Law("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, lambda x: expm1(x)),
+    Law("1 - exp(x) = -expm1(x)", lambda x: 1 - exp(x), lambda x: -expm1(x)),
+    Law("expm1(x) - x", lambda x: expm1(x) - x, lambda x: stable.expm1_minus_x(x)),
+    Law("exp(x) sigmoid(-x) = sigmoid(x)", lambda x: exp(x) * sigmoid(-x), lambda x: sigmoid(x)),
+    Law("exp(a) exp(b) = exp(a + b)", lambda a, b: exp(a) * exp(b), lambda a, b: exp(a + b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
+    Law("exp(x)**c = exp(c x)", lambda x, c: Pattern(pow, (exp(x), c)), lambda x, c: exp(c * x)),
+    Law("exp(x)**2 = exp(2 x)", lambda x: square(exp(x)), lambda x: exp(2 * x)),
+    Law("exp(n log(x)) = x**n", lambda n, x: exp(n * log(x)), lambda n, x: ops.where(ops.less(x, 0), ops.NAN, ops.pow(x, n))),
+    # ---- logistic and hyperbolic quotients
+    Law("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), shared=HELD),
+    Law("exp(x) / (1 + exp(x))**2 = sigmoid(x) sigmoid(-x)", lambda x: exp(x) / square(1 + exp(x)), lambda x: sigmoid(x) * sigmoid(-x), shared=HELD),
+    Law("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)", lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: tanh(x), shared=HELD),
+    Law("(exp(x) - 1) / (exp(x) + 1) = tanh(x/2)", lambda x: expm1(x) / (exp(x) + 1), lambda x: tanh(0.5 * x)),
+    Law("(1 - exp(x)) / (1 + exp(x)) = -tanh(x/2)", lambda x: -expm1(x) / (1 + exp(x)), lambda x: -tanh(0.5 * x)),
+    Law("(exp(x) - exp(-x)) / 2 = sinh(x)", lambda x: (exp(x) - exp(-x)) / 2, lambda x: sinh(x)),
+    Law("(exp(x) + exp(-x)) / 2 = cosh(x)", lambda x: (exp(x) + exp(-x)) / 2, lambda x: cosh(x)),
+    Law("sigmoid(x) / sigmoid(-x) = exp(x)", lambda x: sigmoid(x) / sigmoid(-x), lambda x: exp(x)),
+    Law("1 / (1 + exp(x)) = sigmoid(-x)", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x), shared=HELD),
+    Law("a / (1 + exp(x)) = a sigmoid(-x)", lambda a, x: a / (1 + exp(x)), lambda a, x: a * sigmoid(-x)),
+    Law("exp(a) / exp(b) = exp(a - b)", lambda a, b: exp(a) / exp(b), lambda a, b: exp(a - b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
+    Law("1 / exp(x) = exp(-x)", lambda x: 1 / exp(x), lambda x: exp(-x)),
+    Law("1 / (exp(x) - 1)", lambda x: 1 / expm1(x), lambda x: stable.one_over_expm1(x)),
+    Law("c / exp(x) = c exp(-x)", lambda c, x: c / exp(x), lambda c, x: c * exp(-x)),
+    Law("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
+    Law("1 - tanh(x)**2 = sech(x)**2", lambda x: 1 - square(tanh(x)), lambda x: ops.sech2(x)),
+    Law("1 / cosh(x)", lambda x: 1 / cosh(x), lambda x: stable.sech(x)),
+    Law("x**n / (k**n + x**n) = sigmoid(n log(x/k))", lambda x, e, k: Pattern(pow, (x, e)) / (Pattern(pow, (k, e)) + Pattern(pow, (x, e))), lambda x, e, k: sigmoid(e * (log(x) - log(k))), when=lambda x, e, k: all_of((x > 0) & (k > 0) & ops.is_finite(x) & ops.is_finite(k) & ops.is_finite(e))),
+    # ---- removable singularities
+    Law("(exp(x) - 1) / x", lambda x: expm1(x) / x, lambda x: stable.expm1_over_x(x)),
+    Law("x / (exp(x) - 1)", lambda x: x / expm1(x), lambda x: 1 / stable.expm1_over_x(x)),
+    Law("log(1 + x) / x", lambda x: log1p(x) / x, lambda x: stable.log1p_over_x(x)),
+    Law("log(x) / (x - 1)", lambda x: log(x) / (x - 1), lambda x: stable.log_over_distance(x)),
+    Law("sin(x) / x", lambda x: sin(x) / x, lambda x: stable.sin_over_x(x)),
+    Law("sinh(x) / x", lambda x: sinh(x) / x, lambda x: stable.sinh_over_x(x)),
+    Law("(1 - cos(x)) / x**2", lambda x: (2 * square(sin(0.5 * x))) / square(x), lambda x: stable.vercos_over_square(x)),
+    # ---- roots, norms, powers
+    Law("sqrt(1 + x*x) = hypot(1, x)", lambda x: sqrt(1 + square(x)), lambda x: hypot(1, x)),
+    Law("sqrt(x*x + y*y) = hypot(x, y)", lambda x, y: sqrt(square(x) + square(y)), lambda x, y: hypot(x, y)),
+    Law("sqrt(sum(x*x)) = norm(x)", lambda x: sqrt(total(square(x))), lambda x, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)),
+    Law("sqrt(mean(x*x)) = norm(x) / sqrt(n)", lambda x: sqrt(average(square(x))), lambda x, axes, keepdims, count: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(count)),
+    Law("norm(x)**2 = sum(x*x)", lambda x: square(Pattern(reduce_euclidean_norm, (x,))), lambda x, axes, keepdims: ops.reduce_sum(square(x), axes=axes, keepdims=keepdims)),
+    Law("sum(a*b) / (norm(a) norm(b))", lambda a, b: total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims)),
+    Law("sqrt(x*x) = |x|", lambda x: sqrt(square(x)), lambda x: ops.abs(x)),
+    Law("sqrt(x)**2 = x, nan below 0", lambda x: square(sqrt(x)), lambda x: ops.where(ops.less(x, 0), ops.NAN, x)),
+    Law("sqrt(x**4) = x*x", lambda x: sqrt(Pattern(pow, (x, 4))), lambda x: square(x)),
+    Law("sqrt(1 - x*x) = sqrt((1 - x)(1 + x))", lambda x: sqrt(1 - square(x)), lambda x: sqrt((1 - x) * (1 + x))),
+    Law("sqrt(1 + x*x) - 1", lambda x: hypot(1, x) - 1, lambda x: stable.hypot1_minus_1(x)),
+    Law("sqrt(1 + x) - 1 = x / (sqrt(1 + x) + 1)", lambda x: sqrt(1 + x) - 1, lambda x: stable.sqrt1p_minus_1(x)),
+    Law("sqrt(x + 1) - sqrt(x) = 1 / (sqrt(x + 1) + sqrt(x))", lambda x: sqrt(x + 1) - sqrt(x), lambda x: 1 / (sqrt(x + 1) + sqrt(x))),
+    Law("sqrt(a) - sqrt(b) = (a - b) / (sqrt(a) + sqrt(b))", lambda a, b: sqrt(a) - sqrt(b), lambda a, b: stable.sqrt_difference(a, b)),
+    Law("1 - (1 - p)**n = -expm1(n log1p(-p))", lambda p, n: 1 - Pattern(pow, (1 - p, n)), lambda p, n: -expm1(n * log1p(-p)), when=lambda p: all_of(ops.less(p, 1))),
+    Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e)),
+    Law("1 / (1 + x*x)", lambda x: 1 / (1 + square(x)), lambda x: stable.one_over_one_plus_square(x)),
+    Law("x / (1 + x*x)", lambda x: x / (1 + square(x)), lambda x: stable.over_one_plus_square(x)),
+    Law("max(x, 0) + log(1 + exp(-|x|)) = softplus(x)", lambda x: Pattern(ops.maximum, (x, 0)) + softplus(-Pattern(ops.abs, (x,))), lambda x: softplus(x)),
+    # ---- trigonometric and error functions
+    Law("1 - cos(x) = 2 sin(x/2)**2", lambda x: 1 - cos(x), lambda x: 2 * square(sin(0.5 * x))),
+    Law("1 - cos(x)**2 = sin(x)**2", lambda x: 1 - square(cos(x)), lambda x: square(sin(x))),
+    Law("1 - sin(x)**2 = cos(x)**2", lambda x: 1 - square(sin(x)), lambda x: square(cos(x))),
+    Law("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), lambda x: erfc(x)),
+    Law("1 + erf(x) = erfc(-x)", lambda x: 1 + erf(x), lambda x: erfc(-x)),
+    Law("erf(x) - 1 = -erfc(x)", lambda x: erf(x) - 1, lambda x: -erfc(x)),
+    Law("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), lambda x: erf(x)),
+    # ---- 0 log 0
+    Law("x log(x) = 0 at 0", lambda x: x * log(x), lambda x: -ops.entr(x)),
+    Law("x log(y) = 0 where both are 0", lambda x, y: x * log(y), lambda x, y: ops.where(ops.equal(x, 0) & ops.equal(y, 0), 0, ops.where(ops.equal(x, 0) & ops.equal(y, 0), 0, x) * log(ops.where(ops.equal(x, 0) & ops.equal(y, 0), 1, y))), when=lambda x, y: any_of(x == 0) and any_of(y == 0)),
+    Law("x log1p(y) = xlog1py(x, y)", lambda x, y: x * log1p(y), lambda x, y: ops.xlog1py(x, y), when=lambda y: all_of(ops.greater(y, -1))),
+]
+
+# What looks like a law and is none: the two sides, and where they differ.
+REFUSED = [
+    ("(x + c) - c = x", "the rounding of the sum is what is meant: c = 1.5 * 2**52 rounds x to a whole number"),
+    ("x * 0 = 0", "nan at inf and nan, -0 below 0"),
+    ("x - x = 0", "nan at inf"),
+    ("x / x = 1", "nan at 0 and inf"),
+    ("log(x**2) = 2 log(x)", "real at -1, where log is not"),
+    ("log(a b) = log(a) + log(b)", "real at a = b = -1"),
+    ("sqrt(x)**2 = x", "nan at -1"),
+    ("sqrt(x*x) = x", "1 at -1"),
+    ("exp(log(x)) = x", "nan at -1"),
+    ("asin(sin(x)) = x", "2 goes to pi - 2"),
+    ("(x**a)**b = x**(a b)", "x = -1, a = 2, b = 1/2: 1, not -1"),
+    ("x*x - y*y = (x - y)(x + y)", "regroups: inf - inf where x*x and y*y are numbers"),
+    ("exp(a) exp(b) = exp(a + b)", "a = inf, b = -inf: inf * 0 and inf - inf are nan, but a = 1000, b = -inf is not: only for finite ones"),
+]
+# fmt: on
+
+_BY_HEAD = {}
+for _law in LAWS:
+    for _row in _law.heads():
+        _BY_HEAD.setdefault(_row, []).append(_law)
+
+
+def rewrite(row, nodes):
+    """What the first law that fits puts in the place of a row on these operands, or None."""
+    for law in _BY_HEAD.get(row, ()):
+        y = law.apply(row, nodes)
+        if y is not None:
+            return y
+    return None
+
+
+set_stabilise_hook(rewrite, [row for row in _BY_HEAD if row.code is not None])

@@ -1,0 +1,238 @@
+"""Formulas that the laws of stabilisation put in the place of naive ones, where no row is that formula already.
+
+Each is written over rows and takes tensors.  Beside a point where the naive formula is 0/0 stands the power series of its value,
+whose derivatives are those of the function too; `where` picks, and its cotangents are 0 for what was not picked.
+"""
+
+import math
+
+from . import ops
+from ._op import INF
+
+LN2 = math.log(2)
+
+
+def _beside_zero(x, width, series, elsewhere):
+    """series(x) where |x| < width, else elsewhere(x); neither sees a number that is the other's."""
+    near = ops.less(ops.abs(x), width)
+    return ops.where(near, series(ops.where(near, x, 0)), elsewhere(ops.where(near, 1, x)))
+
+
+def _polynomial(x, coefficients):
+    total = x * 0 + coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = total * x + c
+    return total
+
+
+# ----------------------------------------------------------------------------------------------------- removable singularities
+_FACTORIAL = [math.factorial(k) for k in range(24)]
+
+
+def expm1_over_x(x):
+    """(exp(x) - 1)/x, 1 at 0."""
+    return _beside_zero(x, 0.5, lambda t: _polynomial(t, [1 / _FACTORIAL[k + 1] for k in range(14)]), lambda t: ops.expm1(t) / t)
+
+
+def expm1_minus_x(x):
+    """exp(x) - 1 - x."""
+    series = [1 / _FACTORIAL[k + 2] for k in range(14)]
+    return _beside_zero(x, 0.5, lambda t: t * t * _polynomial(t, series), lambda t: ops.expm1(t) - t)
+
+
+def log1p_over_x(x):
+    """log(1 + x)/x, 1 at 0: 2 atanh(s)/x with s = x/(2 + x)."""
+    def series(t):
+        s = t / (2 + t)
+        return 2 / (2 + t) * _polynomial(s * s, [1 / (2 * k + 1) for k in range(18)])
+
+    return _beside_zero(x, 0.5, series, lambda t: ops.log1p(t) / t)
+
+
+def log_over_distance(x):
+    """log(x)/(x - 1), 1 at 1."""
+    near = ops.less(ops.abs(x - 1), 0.5)
+    return ops.where(near, log1p_over_x(ops.where(near, x - 1, 0)), ops.log(ops.where(near, 2, x)) / (ops.where(near, 2, x) - 1))
+
+
+def sin_over_x(x):
+    """sin(x)/x, 1 at 0."""
+    series = [(-1) ** k / _FACTORIAL[2 * k + 1] for k in range(11)]
+    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: ops.sin(t) / t)
+
+
+def sinh_over_x(x):
+    """sinh(x)/x, 1 at 0."""
+    series = [1 / _FACTORIAL[2 * k + 1] for k in range(11)]
+    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: ops.sinh(t) / t)
+
+
+def vercos_over_square(x):
+    """(1 - cos(x))/x**2, 1/2 at 0."""
+    series = [(-1) ** k / _FACTORIAL[2 * k + 2] for k in range(11)]
+    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t))
+
+
+# --------------------------------------------------------------------------------------------------------------- hyperbolic
+def log_cosh(x):
+    """log(cosh(x)), no overflow."""
+    def far(t):
+        return ops.abs(t) + (ops.log1p(ops.exp(-2 * ops.abs(t))) - LN2)
+
+    return _beside_zero(x, 0.5, lambda t: ops.log1p(2 * ops.square(ops.sinh(0.5 * t))), far)
+
+
+def log_sinh(x):
+    """log(sinh(x)) of a positive number, no overflow."""
+    return x + (ops.log1mexp(-2 * x) - LN2)
+
+
+def sech(x):
+    """1/cosh(x), no overflow."""
+    def far(t):
+        a = ops.abs(t)
+        return 2 * ops.exp(-a) * ops.sigmoid(2 * a)
+
+    return _beside_zero(x, 1.0, lambda t: 1 / ops.cosh(t), far)
+
+
+# ------------------------------------------------------------------------------------------ logarithms of what leaves the format
+def _has_left(y, *parts):
+    """Where y is so far from 1 that it, or a derivative that goes through it, has no digits, though all it was made of are finite and
+    none is 0."""
+    most = 1e18 if y.dtype.name == "float32" else 1e150
+    gone = ops.logical_or(ops.greater(ops.abs(y), most), ops.less(ops.abs(y), 1 / most))
+    for part in parts:
+        gone = ops.logical_and(gone, ops.logical_and(ops.is_finite(part), ops.not_equal(part, 0)))
+    return gone
+
+
+def _log_of(y, gone, otherwise):
+    """log(y), or `otherwise` where y has left the format."""
+    return ops.where(gone, otherwise, ops.log(ops.where(gone, 1, y)))
+
+
+def _log_abs(x, where):
+    return ops.log(ops.abs(ops.where(where, x, 1)))
+
+
+def log_difference(a, b):
+    """log(exp(a) - exp(b))."""
+    nothing = ops.equal(b, -INF)
+    return ops.where(nothing, a, ops.logsubexp(ops.where(nothing, 1, a), ops.where(nothing, 0, b)))
+
+
+def log_product(a, b):
+    """log(a * b), also where a * b is no number but its logarithm is."""
+    y = a * b
+    gone = ops.logical_and(_has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
+    return _log_of(y, gone, _log_abs(a, gone) + _log_abs(b, gone))
+
+
+def log_quotient(a, b):
+    """log(a / b), also where a / b is no number but its logarithm is."""
+    y = a / b
+    gone = ops.logical_and(_has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
+    return _log_of(y, gone, _log_abs(a, gone) - _log_abs(b, gone))
+
+
+def log_power(x, n):
+    """log(x**n) for a number n, also where x**n is no number but its logarithm is."""
+    y = ops.square(x) if n == 2 else ops.pow(x, n)
+    gone = _has_left(y, x)
+    if n % 2 != 0:
+        gone = ops.logical_and(gone, ops.greater(x, 0))
+    return _log_of(y, gone, n * _log_abs(x, gone))
+
+
+def log_of_product(x, axes, keepdims):
+    """log(prod(x)), also where the product is no number but its logarithm is."""
+    y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
+    sign = ops.reduce_prod(ops.sign(x), axes=axes, keepdims=keepdims)
+    usable = ops.reduce_all(ops.is_finite(x), axes=axes, keepdims=keepdims)
+    gone = ops.logical_and(ops.logical_and(_has_left(y), ops.greater(sign, 0)), usable)
+    return _log_of(y, gone, ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims))
+
+
+def power_of_product(x, n, axes, keepdims):
+    """prod(x)**n, also where the product is no number."""
+    y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
+    sign = ops.reduce_prod(ops.sign(x), axes=axes, keepdims=keepdims)
+    usable = ops.reduce_all(ops.is_finite(x), axes=axes, keepdims=keepdims)
+    gone = ops.logical_and(ops.logical_and(_has_left(y), ops.greater(sign, 0)), usable)
+    logs = ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims)
+    return ops.where(gone, ops.exp(n * logs), ops.pow(ops.where(gone, 1, y), n))
+
+
+def log1p_square(x):
+    """log(1 + x*x), no overflow."""
+    small = ops.less(ops.abs(x), 1)
+    near, far = ops.where(small, x, 0), ops.where(small, 1, x)
+    return ops.where(small, ops.log1p(near * near), 2 * ops.log(ops.hypot(1, far)))
+
+
+# ------------------------------------------------------------------------------------------------------------ roots, quotients
+def hypot1_minus_1(x):
+    """sqrt(1 + x*x) - 1."""
+    finite = ops.is_finite(x)
+    t = ops.where(finite, x, 0)
+    return ops.where(finite, t * (t / (ops.hypot(1, t) + 1)), ops.abs(x))
+
+
+def sqrt1p_minus_1(x):
+    """sqrt(1 + x) - 1."""
+    finite = ops.less(x, INF)
+    t = ops.where(finite, x, 0)
+    return ops.where(finite, t / (ops.sqrt(1 + t) + 1), x)
+
+
+def sqrt_difference(a, b):
+    """sqrt(a) - sqrt(b)."""
+    total = ops.sqrt(a) + ops.sqrt(b)
+    return ops.where(ops.is_finite(total), ops.divide_no_nan(a - b, total), ops.sqrt(a) - ops.sqrt(b))
+
+
+def product_over(a, b, c):
+    """a * b / c, also where a * b is no number."""
+    y = a * b
+    gone = _has_left(y, a, b)
+    return ops.where(gone, a * (ops.where(gone, b, 1) / c), ops.where(gone, 1, y) / c)
+
+
+def one_over_expm1(x):
+    """1/(exp(x) - 1), derivatives without overflow."""
+    up = ops.greater(x, 0)
+    far, near = ops.where(up, x, 1), ops.where(up, -1, x)
+    return ops.where(up, ops.exp(-far) / -ops.expm1(-far), 1 / ops.expm1(near))
+
+
+def one_over_one_plus_square(x):
+    """1/(1 + x*x), derivatives without overflow."""
+    small = ops.less(ops.abs(x), 1)
+    near, t = ops.where(small, x, 0), 1 / ops.where(small, 1, x)
+    return ops.where(small, 1 / (1 + near * near), t * (t / (1 + t * t)))
+
+
+def over_one_plus_square(x):
+    """x/(1 + x*x), no overflow."""
+    small = ops.less(ops.abs(x), 1)
+    near, far = ops.where(small, x, 0), ops.where(small, 1, x)
+    return ops.where(small, near / (1 + near * near), 1 / (far + 1 / far))
+
+
+def angle_of(y, x):
+    """atan(y / x), whose derivatives are those of atan2: finite at x = 0."""
+    side = ops.where(ops.less(ops.sign(1 / x), 0), -1.0, 1.0)
+    return ops.atan2(side * y, side * x)
+
+
+def log_ratio(a, b):
+    """log(a) - log(b): where both are near each other, by their difference."""
+    near = ops.logical_and(ops.logical_and(ops.less(0.5 * b, a), ops.less(a, 2 * b)), ops.greater(b, 0))
+    return ops.where(near, ops.log1p((ops.where(near, a, 1) - ops.where(near, b, 1)) / ops.where(near, b, 1)), ops.log(a) - ops.log(b))
+
+
+def cosine(a, b, axes, keepdims):
+    """sum(a*b)/(norm(a) norm(b)): the operands scaled first."""
+    u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
+    return ops.reduce_sum(u * v, axes=axes, keepdims=keepdims)
