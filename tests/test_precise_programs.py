@@ -97,3 +97,17 @@ def test_derivatives_of_the_naive_softplus_to_the_third_order(x, order):
         s = 1 / (1 + mp.exp(-mp.mpf(x)))
         exact = [None, s, s * (1 - s), s * (1 - s) * (1 - 2 * s)][order]
         assert off_by(float(derivative(order)), exact) <= 0.5
+
+
+def test_the_logistic_map_which_doubles_lose_within_a_hundred_steps():
+    x = ad.Variable(np.float64(0.1))
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = x.value()
+        for _ in range(100):
+            y = 3.9 * y * (1 - y)
+    with mp.workprec(BITS):
+        z, slope = mp.mpf(0.1), mp.mpf(1)
+        for _ in range(100):
+            z, slope = mp.mpf(3.9) * z * (1 - z), mp.mpf(3.9) * (1 - 2 * z) * slope
+        assert abs(float(y) - z) > 0.1
+        assert off_by(float(tape.value(y)), z) <= 0.5 and off_by(float(tape.gradient(y, x)), slope) <= 0.5
