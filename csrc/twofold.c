@@ -37,9 +37,12 @@ void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *
 
 static double in_format(double x, int64_t e, int single)
 {
-    const double y = ldexp(x, e > 5000 ? 5000 : e < -5000 ? -5000 : (int)e);
+    const double y = e == 0 ? x : ldexp(x, e > 5000 ? 5000 : e < -5000 ? -5000 : (int)e);
     return single ? (float)y : y;
 }
+
+/* The next double away from (sign > 0) or towards 0 (sign < 0), of a normal number. */
+static double neighbour(double x, int sign) { return ad_from_bits(ad_bits(x) + (uint64_t)(int64_t)sign); }
 
 /* The nearest number of the format, and whether it surely is: both ends of the ball, moved outwards by what their computation and
  * the two roundings of in_format may have lost, give it.  Where both ends leave the format it is infinite. */
@@ -65,6 +68,7 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
         if (!single && fabs(nearest[i]) > 0x1p-1000 && fabs(nearest[i]) < AD_INF)
             sure[i] = top == hi && bottom == hi;
         else
-            sure[i] = in_format(nextafter(top, AD_INF), e, single) == in_format(nextafter(bottom, -AD_INF), e, single);
+            sure[i] = fabs(lo) + r < fabs(hi) / 2 &&
+                      in_format(neighbour(top, hi > 0 ? 1 : -1), e, single) == in_format(neighbour(bottom, hi > 0 ? -1 : 1), e, single);
     }
 }

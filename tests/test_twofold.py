@@ -209,6 +209,18 @@ def test_comparisons_say_where_the_digits_leave_them_open():
     assert list(_core.twofold_compare((7,), a, single(1.0))) == [0, 1, 3, 2, -1, 1, 3]
 
 
+@pytest.mark.parametrize("outer, n, inner", [(1, 1100, 1), (2, 256, 1), (1, 3, 700), (2, 9, 257)])
+def test_long_sums_contain_the_true_sum(outer, n, inner):
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(outer, n, inner)) * 10.0 ** rng.integers(-300, 300, (outer, n, inner))
+    y = _core.twofold_sum(_core.twofold_exact(x), outer, n, inner)
+    for i in range(outer):
+        for j in range(0, inner, 64):
+            c, r = number(tuple(part[i, j] for part in y))
+            true = mpmath.fsum([mpmath.mpf(v) for v in x[i, :, j]])
+            assert abs(c - true) <= r <= np.abs(x[i, :, j]).max() * 2.0**-95
+
+
 def test_sums_contain_the_true_sum():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(3, 50, 2)) * 10.0 ** rng.integers(-18, 18, (3, 50, 2))
@@ -232,6 +244,19 @@ def test_rounding_is_to_the_nearest_and_says_when_it_is_not_sure():
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, 3000), False)] == [INF, True]
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, -3000), False)] == [0, True]
     assert [v[0] for v in _core.twofold_round(single(1.25, 1e-20, 1e-40, -1072), False)] == [5e-324 * 5, True]
+
+
+@pytest.mark.parametrize("single_precision, digits", [(True, 24), (False, 53)])
+def test_what_is_surely_the_nearest_is_the_nearest_of_all_of_the_ball(single_precision, digits):
+    hi, lo, r, e = sample(8, 600, 3)
+    hi = np.where(np.arange(600) % 3, hi, np.float32(hi) + np.spacing(np.float32(hi)) / 2)        # every third about between two floats
+    parts = hi, lo, r * 2.0 ** np.random.default_rng(9).choice([0, -40, 60], 600), e
+    nearest, sure = _core.twofold_round(parts, single_precision)
+    assert 100 < sure.sum() < 600
+    for k in np.flatnonzero(sure):
+        for at in points(*number(parts, k)):
+            with mpmath.workprec(digits):
+                assert +at == nearest[k], at
 
 
 def test_operands_that_do_not_fit_are_refused():
