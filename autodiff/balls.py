@@ -127,7 +127,8 @@ ONE_OPERAND = {
 TWO_OPERANDS = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": _pow, "hypot": _hypot,
     "over_hypot": lambda a, b: a / _hypot(a, b) if not a.is_zero() else ZERO, "squared_difference": lambda a, b: (a - b) ** 2,
-    "scale": _scale, "select": _select, "logaddexp": lambda a, b: a + (b - a).exp().log1p() if a > b else b + (a - b).exp().log1p(),
+    "scale": _scale, "select": _select,
+    "logaddexp": lambda a, b: a + (b - a).exp().log1p() if a > b else b + (a - b).exp().log1p(),
     "xlogy": lambda a, b: a if a.is_zero() else a * b.log(), "xlog1py": lambda a, b: a if a.is_zero() else a * b.log1p(),
     "sigmoid_of_difference": lambda a, b: _sigmoid(a - b), "atan2": _atan2, "polygamma": _polygamma,
     "sigmoid_cross_entropy": lambda a, b: a * _softplus(-b) + (ONE - a) * _softplus(b),
@@ -248,7 +249,8 @@ class Balls(Numbers):
         open_ = (order == 0) & ~(_is_exact(a, dtype=bool) & _is_exact(b, dtype=bool)) & ~_is_same(a, b, dtype=bool)
         if open_.any():
             p, q = (x.nearest() if x.recorded is None else x.recorded for x in (self, other))
-            certain = (self.recorded is not None or _is_exact(a, dtype=bool)) & (other.recorded is not None or _is_exact(b, dtype=bool))
+            known = [x.recorded is not None or _is_exact(balls, dtype=bool) for x, balls in ((self, a), (other, b))]
+            certain = np.logical_and(*known)
             decided = np.where(certain, np.sign(np.nan_to_num(np.subtract(p, q))), 0)
             order[open_] = np.broadcast_to(decided, order.shape)[open_]
         return order
@@ -302,7 +304,7 @@ def _collapsed(y):
 
 def _mend(row, operands, y, special, bad):
     """Decide what the elements that came out infinite or undefined are: see the top of this file."""
-    columns = [(np.broadcast_to(x.parts[0], y.shape).reshape(-1), np.broadcast_to(x.special(), y.shape).reshape(-1)) for x in operands]
+    columns = [[np.broadcast_to(part, y.shape).reshape(-1) for part in x.parts] for x in operands]
     y, special = y.reshape(-1), special.reshape(-1)                         # of fresh arrays: views
     for k in np.flatnonzero(bad):
         point = [_double(balls[k], signs[k]) for balls, signs in columns]

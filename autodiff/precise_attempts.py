@@ -95,8 +95,8 @@ class Job:
         self.lanes = Lanes(self.lanes.shape, self.lanes.index[~all_sure])
 
     def give_up(self):
-        warnings.warn(f"GradientTape(precise=True): {self.attempts[-1][2]} bits are not enough to be sure of every digit; the numbers "
-                      f"are given as they stand", errors.PrecisionWarning, stacklevel=4)  # fmt: skip
+        warnings.warn(f"GradientTape(precise=True): {self.attempts[-1][2]} bits are not enough to be sure of every digit; "
+                      f"the numbers are given as they stand", errors.PrecisionWarning, stacklevel=4)  # fmt: skip
         for k, known in enumerate(self.otherwise()):
             if self.arrays[k] is not None and known is not None and np.any(self.unknown[k]):
                 known = raw_array(known)

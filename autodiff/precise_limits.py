@@ -1,7 +1,8 @@
 """Singular points of formulas that are none of the function: sin(x) / x at 0, sqrt(x * x) at 0, log(1 + exp(x)) at inf.
 
-Where a replay gives nan or an infinite gradient, or an exact 0 has met an infinite derivative, it is run again a little beside the point: at two
-distances, on both sides, along one or two directions.  What settles between the distances is the limit from that side.
+Where a replay gives nan or an infinite gradient, or an exact 0 has met an infinite derivative, it is run again a little
+beside the point: at two distances, on both sides, along one or two directions.  What settles between the distances is the
+limit from that side.
 
     a value        is the limit where all sides that have one agree; so y / x at (0, 0) stays nan
     a gradient     is the limit, or the mean of the two sides: a subgradient of |x|, and 0 for a norm at 0
@@ -14,7 +15,8 @@ from .precise_rows import plus
 
 PROBE_BITS = 2048       # three derivatives of sin(x) / x lose five times 128 bits; exp(-600) squared needs 1731
 NEAR, NEARER = 64, 128  # distances, -log2
-FAR = {NEAR: (2.0**32, 300.0), NEARER: (2.0**64, 600.0)}    # instead of inf; the second where the first's exponentials overwhelm
+# Numbers instead of inf; the second ones where exponentials of the first overwhelm.
+FAR = {NEAR: (2.0**32, 300.0), NEARER: (2.0**64, 600.0)}
 
 
 class Probe:
@@ -25,7 +27,7 @@ class Probe:
         self.met_inf = False
 
     def beside(self, x, recorded, index):
-        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance, relative where they are not 0; a large number for inf."""
+        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance, relative where they are not 0; for inf a large one."""
         step = np.random.default_rng([self.direction, index]).uniform(1, 2, recorded.shape) * 2.0**-self.distance * self.side
         with np.errstate(invalid="ignore"):
             step *= np.where(recorded == 0, 1.0, np.abs(recorded, dtype=np.float64))

@@ -15,6 +15,7 @@ ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0
 # the value is nan, no slope: a replay beside a singular point must not take that side for one.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
+    "silu": (lambda x, y: ops.sigmoid(x) * (1 + ops.scale(ops.sigmoid(-x), x)),),
     "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
     "log2": (lambda x, y: ops.where(x < 0, ops.NAN, 1.4426950408889634 / x),),
     "log10": (lambda x, y: ops.where(x < 0, ops.NAN, 0.4342944819032518 / x),),
@@ -165,14 +166,14 @@ class Replay:
         pick = (lambda x: x) if record else (lambda x: x.value if isinstance(x, Node) else x)
         operands, y = [pick(x) for x in node.operands], pick(node)
         asked = [isinstance(x, Node) and x.number in on_way for x in node.operands]
-        d = RULES.get(row.name, row.d)
+        d, count = RULES.get(row.name, row.d), range(len(operands))
         if d is not None:
-            return [elementwise_share(d[k], row.selects, g, operands, y, x) if asked[k] else None for k, x in enumerate(operands)]
+            return [elementwise_share(d[k], row.selects, g, operands, y, operands[k]) if asked[k] else None for k in count]
         if row.vjp is None:
             return [None] * len(operands)
         if row.arity is None:
-            return [row.vjp[0](k, g, *operands, y, **node.attrs) if asked[k] else None for k in range(len(operands))]
-        return [row.vjp[k](g, *operands, y, **node.attrs) if asked[k] and row.vjp[k] is not None else None for k in range(len(operands))]
+            return [row.vjp[0](k, g, *operands, y, **node.attrs) if asked[k] else None for k in count]
+        return [row.vjp[k](g, *operands, y, **node.attrs) if asked[k] and row.vjp[k] is not None else None for k in count]
 
     def call_back(self, call, arrived):
         """A custom gradient: its author's function, on ordinary tensors."""
@@ -187,8 +188,8 @@ class Replay:
         self.prepare()                          # the function may have used precise tapes of its own
         for x, share in zip(call.operands, shares):
             if share is not None and tuple(share.shape) != tuple(x.shape):
-                raise errors.ShapeError(f"custom_gradient: the gradient function returned shape {tuple(share.shape)} for an input "
-                                        f"of shape {tuple(x.shape)}: expected the same shape")
+                raise errors.ShapeError(f"custom_gradient: the gradient function returned shape {tuple(share.shape)} for an "
+                                        f"input of shape {tuple(x.shape)}: expected the same shape")
         return [None if t is None else self.kind.exact(raw_array(t), x.dtype) for t, x in zip(shares, call.operands)]
 
 
@@ -222,7 +223,8 @@ def ways(targets, sources, followed):
     above, waiting = {}, list(targets)
     while waiting:
         node = waiting.pop()
-        if node.number in above or node.number < low or (node.slot is not None and followed is not None and node.slot not in followed):
+        unseen = node.slot is not None and followed is not None and node.slot not in followed
+        if node.number in above or node.number < low or unseen:
             continue
         above[node.number] = node
         waiting.extend(x for x in node.operands if isinstance(x, Node))

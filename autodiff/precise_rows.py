@@ -54,7 +54,8 @@ def gather(x, indices, axis, batch_dims):
 
 
 def ungather(indices, x, shape, axis, batch_dims):
-    return _added_at(x, _positions(ops.gather, [_numbered(shape), indices.array], dict(axis=axis, batch_dims=batch_dims)), shape)
+    positions = _positions(ops.gather, [_numbered(shape), indices.array], dict(axis=axis, batch_dims=batch_dims))
+    return _added_at(x, positions, shape)
 
 
 def gather_nd(x, indices, batch_dims):
@@ -117,7 +118,8 @@ def _folded(x, axes, keepdims, combine, nothing, row=None):
         return folded.moved(lambda part: part.reshape(kept if keepdims else shape))
     while rows.shape[1] > 1:
         half = rows.shape[1] // 2
-        left, right, rest = (rows.moved(lambda part: part[:, s]) for s in (np.s_[:half], np.s_[half : 2 * half], np.s_[2 * half :]))
+        ends = np.s_[:half], np.s_[half : 2 * half], np.s_[2 * half :]
+        left, right, rest = (rows.moved(lambda part: part[:, s]) for s in ends)
         folded = combine(left, right)
         rows = concat(folded, rest, axis=1) if rest.shape[1] else folded
     return rows.moved(lambda part: part.reshape(kept if keepdims else shape))
@@ -305,8 +307,8 @@ def mod(a, b):
 
 # fmt: off
 STRUCTURAL = {f.__name__: f for f in (
-    view, unview, gather, ungather, gather_nd, scatter_nd, tensor_scatter_nd_update, reshape, concat, cast, reduce_sum, reduce_prod,
-    reduce_max, reduce_min, sum_to, reduce_logsumexp, softmax, log_softmax, cumsum, cumprod, cumulative_logsumexp, recurrence,
+    view, unview, gather, ungather, gather_nd, scatter_nd, tensor_scatter_nd_update, reshape, concat, cast, reduce_sum,
+    reduce_prod, reduce_max, reduce_min, sum_to, reduce_logsumexp, softmax, log_softmax, cumsum, cumprod, cumulative_logsumexp, recurrence,
     matmul, matvec)}
 CHOICES = {f.__name__: f for f in (where, maximum, minimum, sign, relu, leaky_relu, clip_by_value, mod)}
 CHOICES.update({"abs": absolute, "relu6": lambda x: minimum(relu(x), 6.0)})

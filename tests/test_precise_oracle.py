@@ -53,7 +53,8 @@ def test_products_have_gradients_without_division(x, axis):
 
 
 @settings(max_examples=40, deadline=None)
-@given(x=st.lists(st.floats(-1, 1), min_size=2, max_size=6), shift=st.sampled_from([0.0, 1e3, 1e8]), scale=st.sampled_from([1e-150, 1.0, 1e150]))
+@given(x=st.lists(st.floats(-1, 1), min_size=2, max_size=6), shift=st.sampled_from([0.0, 1e3, 1e8]),
+       scale=st.sampled_from([1e-150, 1.0, 1e150]))  # fmt: skip
 def test_deviations_are_right_beside_a_large_mean(x, shift, scale):
     x = (np.array(x) + shift) * scale
     (value, gradient), (exact_value, exact) = both(lambda v: ad.math.reduce_std(v), x)

@@ -1,4 +1,4 @@
-"""Random programs under the precise replay against mpmath at 2000 bits: values and gradients to half a unit in the last place."""
+"""Random programs under the precise replay against mpmath at 2000 bits: values and gradients to half an ulp."""
 
 import math
 
