@@ -12,17 +12,15 @@ typedef struct { ad_dw sin, cos; } dw_circle;
 
 /* 1 / k! + m / (k + 2)! + m^2 / (k + 4)! + ..., for m in [-0.618, 0]; k = 2 or 3, and the terms from 1 / (k + 18)! on in doubles: they lose
  * less than 16 u, and what follows is less than 2^-38 of them. */
-static ad_dw dw_circle_series(int k, ad_dw m)
+AD_INLINE ad_dw dw_circle_series(int k, ad_dw m)
 {
-    const double (*f)[2] = dw_inverse_factorial, x = m.h;
-    const double v = f[k + 18][0] + x * (f[k + 20][0] + x * (f[k + 22][0] + x * f[k + 24][0]));
-    ad_dw y = {v, 0, 0x1p-37 * v};
-    for (int i = k + 16; i >= k; i -= 2)
-        y = dw_step(f[i], m, y);
-    return y;
+    const double (*f)[2] = dw_inverse_factorial + k, x = m.h;
+    const double v = f[18][0] + x * (f[20][0] + x * (f[22][0] + x * f[24][0]));
+    const ad_dw y = dw_step(f[12], m, dw_step(f[14], m, dw_step(f[16], m, (ad_dw){v, 0, 0x1p-37 * v})));
+    return dw_step(f[0], m, dw_step(f[2], m, dw_step(f[4], m, dw_step(f[6], m, dw_step(f[8], m, dw_step(f[10], m, y))))));
 }
 
-static dw_circle dw_sin_cos(ad_dw t)                        /* |t| < 0.786; both functions move by less than t does */
+AD_INLINE dw_circle dw_sin_cos(ad_dw t)                     /* |t| < 0.786; both functions move by less than t does */
 {
     const double moved = t.r + dw_floor_of(t.h);
     t.r = 0;
@@ -34,6 +32,15 @@ static dw_circle dw_sin_cos(ad_dw t)                        /* |t| < 0.786; both
     return y;
 }
 
+/* x - n pi/2 for |x| < 2^20. */
+AD_INLINE ad_dw dw_less_quarters(ad_dw x, double n)
+{
+    const ad_pair a = ad_two_product(n, dw_half_pi[0]), b = ad_two_product(n, dw_half_pi[1]);
+    const double w = n * dw_half_pi[2], c = b.low + w;
+    const ad_dw d = dw_add(x, (ad_dw){-a.high, -a.low, 0});
+    return dw_add(d, (ad_dw){-b.high, -c, (fabs(w) + fabs(c)) * AD_U + fabs(n) * 0x1p-162});
+}
+
 /* Radius inf where x is too large or not known well enough. */
 static dw_circle two_circle(ad_twofold x)
 {
@@ -41,11 +48,7 @@ static dw_circle two_circle(ad_twofold x)
     if (!(fabs(p.h) < 0x1p20) || !(p.r < 0x1p-10))
         return (dw_circle){{0, 0, AD_INF}, {0, 0, AD_INF}};
     const double n = nearbyint(p.h * 0x1.45f306dc9c883p-1);
-    const ad_pair a = ad_two_product(n, dw_half_pi[0]), b = ad_two_product(n, dw_half_pi[1]);
-    const double w = n * dw_half_pi[2], c = b.low + w;
-    const ad_dw d = dw_add(p, (ad_dw){-a.high, -a.low, 0});
-    const ad_dw t = dw_add(d, (ad_dw){-b.high, -c, (fabs(w) + fabs(c)) * AD_U + fabs(n) * 0x1p-162});
-    const dw_circle y = dw_sin_cos(t);
+    const dw_circle y = dw_sin_cos(dw_less_quarters(p, n));
     switch ((int64_t)n & 3) {
     case 0: return y;
     case 1: return (dw_circle){y.cos, dw_neg(y.sin)};

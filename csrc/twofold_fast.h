@@ -3,7 +3,7 @@
 #ifndef AD_TWOFOLD_FAST_H
 #define AD_TWOFOLD_FAST_H
 
-#include "twofold_more.h"
+#include "twofold_circle.h"
 
 /* x where good >= 0.  Added, not selected: GCC would follow inf to where it is found out, by a branch. */
 AD_INLINE ad_dw dw_where(double good, ad_dw x)
@@ -79,6 +79,22 @@ AD_INLINE ad_dw fast_sech2(ad_dw x)
     const ad_dw q = fast_exp(dw_twice(dw_minus_abs(x), 2)), d = dw_add(q, dw_of(1));
     return dw_twice(dw_div(q, dw_mul(d, d)), 4);
 }
+AD_INLINE ad_dw fast_silu(ad_dw x) { return dw_mul(x, fast_sigmoid(x)); }
+
+/* sin(x + more pi/2). */
+AD_INLINE ad_dw dw_sine(ad_dw x, uint64_t more)
+{
+    const double shift = x.h * 0x1.45f306dc9c883p-1 + AD_MAGIC;
+    const dw_circle c = dw_sin_cos(dw_less_quarters(x, shift - AD_MAGIC));
+    const uint64_t quarter = ad_bits(shift) + more, sign = (quarter & 2) << 62;
+    const ad_dw y = dw_if((quarter & 1) != 0, c.cos, c.sin);
+    const ad_dw z = {ad_from_bits(ad_bits(y.h) ^ sign), ad_from_bits(ad_bits(y.l) ^ sign), y.r};
+    return dw_where(0x1p19 - fabs(x.h), dw_where(0x1p-10 - x.r, dw_where(fabs(x.h) - 0x1p-190, z)));
+}
+AD_INLINE ad_dw fast_sin(ad_dw x) { return dw_sine(x, 0); }
+AD_INLINE ad_dw fast_cos(ad_dw x) { return dw_sine(x, 1); }
+AD_INLINE ad_dw fast_tan(ad_dw x) { return dw_div(dw_sine(x, 0), dw_sine(x, 1)); }
+
 AD_INLINE ad_dw fast_exp_minus_square(ad_dw x) { return fast_exp(dw_neg(dw_mul(x, x))); }
 
 #endif
