@@ -1,6 +1,7 @@
 """A precise tape is a tape: structures, seeds, nesting, custom gradients and errors, with the numbers of the replay."""
 
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -241,3 +242,31 @@ def test_elements_that_need_more_digits_are_replayed_alone(dtype):
         np.testing.assert_array_equal(whole[0][i[0]], row[0])
         np.testing.assert_allclose(whole[1][i[0]] * 30, row[1], rtol=1e-6, atol=32 * np.finfo(dtype).smallest_subnormal)
         np.testing.assert_array_equal(whole[2][i[0]], row[2])
+
+
+def test_nothing_to_differentiate_by_and_nothing_to_sum():
+    x, whole, empty = ad.Variable([1.0, 2.0]), ad.Variable([1, 2]), ad.Variable(np.zeros((0, 3)))
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y, z = ad.reduce_sum(x * x), ad.reduce_sum(empty * 2)
+    assert tape.gradient(y, []) == [] and tape.gradient(y, [whole]) == [None] and tape.gradient(whole, [x]) == [None]
+    assert tape.gradient(z, empty).shape == (0, 3) and float(tape.value(z)) == 0.0
+
+
+def test_threads_replay_each_their_own_programs():
+    found = [[] for _ in range(4)]
+
+    def replay(k):
+        v = ad.Variable(np.float64(-100.0 * k))
+        for _ in range(5):
+            with ad.GradientTape(persistent=True, precise=True) as tape:
+                y = naive_softplus(v)
+            found[k].append((float(tape.value(y)), float(tape.gradient(y, v))))
+
+    threads = [threading.Thread(target=replay, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, results in enumerate(found):
+        assert len(results) == 5 and set(results) == {results[0]}
+        np.testing.assert_allclose(results[0], [np.log1p(np.exp(-100.0 * k)), sigmoid(-100.0 * k)], rtol=1e-15)
