@@ -1,6 +1,7 @@
 """Benchmarks: the corpus of tests/corpus.py on this engine, by hand, and on every peer that is installed.
 
     python -m benchmarks                        everything; python -m benchmarks --help says what can be chosen
+    python -m benchmarks.precise                gradients by the precise replay, in times of the eager ones
 
 What is timed is one value with its gradient, from the peer's own numbers to the peer's own numbers,
 computed to the end. Each peer lives in a process of its own, pinned to the same processors; the

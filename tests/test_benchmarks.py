@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import measure, peers, report, worker  # noqa: E402
+from benchmarks import measure, peers, precise, report, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -177,6 +177,13 @@ def test_the_table_for_the_readme_has_a_column_a_peer():
 
 def test_the_quick_cases_are_cases():
     assert set(command.QUICK) < set(CASES)
+
+
+def test_the_precise_replay_is_timed_beside_the_eager_gradient(capsys):
+    precise.main(["50"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(precise.PROGRAMS) + 1 and all(line.endswith("x") for line in lines[:-1])
+    assert [part.split()[0] for part in lines[-1].split(", ")] == precise.ROWS
 
 
 def test_fewer_than_seven_runs_are_refused(capsys):
