@@ -95,6 +95,32 @@ AD_INLINE ad_dw fast_sin(ad_dw x) { return dw_sine(x, 0); }
 AD_INLINE ad_dw fast_cos(ad_dw x) { return dw_sine(x, 1); }
 AD_INLINE ad_dw fast_tan(ad_dw x) { return dw_div(dw_sine(x, 0), dw_sine(x, 1)); }
 
+AD_INLINE ad_dw fast_sinh(ad_dw x)
+{
+    const ad_dw m = fast_expm1(dw_neg(dw_minus_abs(x))), y = dw_twice(dw_add(m, dw_div(m, dw_add(m, dw_of(1)))), 0.5);
+    return dw_if(x.h < 0, dw_neg(y), y);
+}
+AD_INLINE ad_dw fast_cosh(ad_dw x)
+{
+    const ad_dw q = fast_exp(dw_neg(dw_minus_abs(x)));
+    return dw_twice(dw_add(q, dw_div(dw_of(1), q)), 0.5);
+}
+AD_INLINE ad_dw fast_normal_pdf(ad_dw x)
+{
+    return fast_exp(dw_neg(dw_add(dw_twice(dw_mul(x, x), 0.5), dw_constant(dw_half_log_2_pi))));
+}
+AD_INLINE ad_dw fast_squared_difference(ad_dw a, ad_dw b)
+{
+    const ad_dw d = dw_add(a, dw_neg(b));
+    return dw_mul(d, d);
+}
+AD_INLINE ad_dw fast_sigmoid_of_difference(ad_dw a, ad_dw b) { return fast_sigmoid(dw_add(a, dw_neg(b))); }
+AD_INLINE ad_dw fast_logaddexp(ad_dw a, ad_dw b)
+{
+    const ad_dw d = dw_add(a, dw_neg(b));
+    return dw_add(dw_if(d.h > 0, a, b), fast_log1p(fast_exp(dw_minus_abs(d))));
+}
+
 AD_INLINE ad_dw fast_exp_minus_square(ad_dw x) { return fast_exp(dw_neg(dw_mul(x, x))); }
 
 #endif
