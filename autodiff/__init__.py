@@ -11,6 +11,7 @@
 from . import arrays, autodiff, config, debugging, errors, linalg, math, nest, nn, precise, random  # noqa: F401
 from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
 from . import testing as test
+from .audit import audit
 from .constants import *  # noqa: F403
 from .control_flow import *  # noqa: F403
 from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print

@@ -1,4 +1,9 @@
-"""python -m autodiff: the operator table, in Markdown, as it stands in the README."""
+"""python -m autodiff: the operator table, in Markdown, as it stands in the README.
+
+python -m autodiff audit script.py [arguments]: run a script, and say which digits its gradients lost, and where.
+"""
+
+import sys
 
 from . import ops
 
@@ -18,5 +23,18 @@ def _dtypes(takes):
     return classes.get(tuple(takes)) or " ".join(takes)
 
 
+def main(arguments):
+    if not arguments:
+        print(table())
+    elif arguments[0] == "audit" and len(arguments) > 1:
+        from .audit import audit_script
+
+        for place, report in audit_script(arguments[1], arguments[2:]):
+            print(f"\ngradient at {place}\n{report}")
+    else:
+        sys.exit("usage: python -m autodiff                          the operator table\n"
+                 "       python -m autodiff audit script.py [...]    what the script's gradients lost, and where")  # fmt: skip
+
+
 if __name__ == "__main__":
-    print(table())
+    main(sys.argv[1:])

@@ -36,6 +36,8 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
             check_integers(op, x)
         if ad_cpu.scalar_forward(op, code, x[0].value, x[1].value, x[2].value, &y.value) != AD_OK:
             raise errors.bad_dtype(op_name(op), DTYPES[code].name, (<object>ROWS[op]).takes)
+    if checking:
+        check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
         record(op, y, x, n, NULL, 0)
     return y
@@ -162,6 +164,8 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
     if status != AD_OK:
         raise_status(status, op, x, n)
     y = wrap(out)
+    if checking:
+        check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
         record(op, y, x, n, attr, n_attr)
     return y
@@ -274,16 +278,21 @@ cdef Tensor apply_structural(object row, const Operand *x, int n, dict attrs):
 
 cdef Tensor apply_rule(object row, const Operand *x, int n, dict attrs):
     """A row that is a formula: computed with nobody looking, recorded as one instruction."""
-    global ad_current
+    global ad_current, checking
     cdef ad_program *current = ad_current
+    cdef bint check = checking
     cdef int64_t words[64]
     cdef int count = 0, i
     operands = [operand_tensor(&x[k]) for k in range(n)]
     ad_current = NULL
+    checking = False                            # on its way a formula may well be infinite
     try:
         y = row.value(*operands, **attrs)
     finally:
         ad_current = current
+        checking = check
+    if checking:
+        check_result(row.code, <Tensor>y, x, n)
     if (<Tensor>y).place.program is not NULL or y is operands[0]:
         y = fresh(<Tensor>y)
     for name in row.attrs:

@@ -28,6 +28,7 @@ from . import dtypes, errors, ops
 from ._op import TUPLES
 from .nest import flatten as nest_flatten
 from .nest import pack_sequence_as as nest_pack
+from .places import user_frames, user_place
 from .shapes import TensorShape
 from .tape import explain
 
@@ -49,6 +50,7 @@ include "_listing.pxi"
 include "_replay.pxi"
 include "_twofold.pxi"
 include "_stabilise.pxi"
+include "_watch.pxi"
 include "_tracing.pxi"
 include "_traces.pxi"
 include "_function.pxi"

@@ -48,6 +48,7 @@ cdef class Program:
     cdef int n_variables, room
     cdef list calls                             # the backward functions of AD_CALL instructions
     cdef Trace trace                            # that the program is recorded for, or None
+    cdef dict places                            # slot: "file:line", while somebody asks for them; or None
 
     def __dealloc__(self):
         drop_variables(self)
@@ -84,7 +85,7 @@ cdef void give_back(Program program) noexcept:
         return
     ad_program_reset(program.p)
     drop_variables(program)
-    program.calls = None
+    program.calls = program.places = None
     if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
         Py_INCREF(program)
         pool[pooled] = <PyObject *>program
@@ -271,6 +272,8 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
             else:
                 words = record_words(p, x, n, attr, n_attr)
                 emit(p, op, y, 0, 0, words, seen)
+            if noting or checking:
+                note_place(p)
             if p.stabilising:
                 p.code[p.n - 1].flags |= temporaries(x, n)
         p = p.next

@@ -95,11 +95,16 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
     cdef int64_t i, r
     cdef int k
     cdef dict adj = {}
+    global checking
+    cdef bint check = checking
     program.swept += 1
+    checking = False                            # each cotangent is checked as a whole
     try:
         keep = {ends.sources[k] for k in range(ends.n_sources)}
         for k in range(ends.n_targets):
             if ends.targets[k] >= 0:
+                if check:
+                    check_target(tensor_at(p, ends.targets[k]))
                 seed = filled(p.code[ends.targets[k]].dtype, tensor_at(p, ends.targets[k]), 1.0) if seeds is None else seeds[k]
                 add_to(adj, ends.targets[k], seed)
         for i in range(ends.top, ends.lowest - 1, -1):
@@ -121,11 +126,15 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
                 if shares[k] is not None:
                     r = ad_operand(p, &p.code[i], k)
                     if p.code[r].seen & tape.bit:
-                        add_to(adj, r, fit(p, r, <Tensor>shares[k], i))
+                        share = fit(p, r, <Tensor>shares[k], i)
+                        if check:
+                            check_cotangent(program, i, share, adj[i])
+                        add_to(adj, r, share)
             if i not in keep:
                 adj.pop(i)
         return [adj.get(ends.sources[k]) for k in range(ends.n_sources)]
     finally:
+        checking = check
         program.swept -= 1
         give_back(program)
 

@@ -41,7 +41,7 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
         find_ends(tape, targets if several else None, targets, sources, &ends)
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_sources
-        elif is_followed(tape, &ends, seeds):
+        elif checking or is_followed(tape, &ends, seeds):
             results = sweep_recorded(tape, &ends, seeds)
         elif tape.program.p.tracing:
             results = sweep_traced(tape, &ends, seeds)
@@ -69,7 +69,7 @@ cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
     cdef Py_ssize_t n = len(sources), k
     cdef ad_sweep s
     cdef list results
-    if p.arrays or p.recording or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
+    if p.arrays or p.recording or checking or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
         return None
     s.to = top
     for k in range(n):

@@ -56,15 +56,8 @@ cdef inline bint is_true(int code, ad_value value) noexcept:
 
 
 cdef str place_of_user():
-    """ at file:line of the innermost frame that is not the package's."""
-    import os
-    import sys
-
-    here = os.path.dirname(errors.__file__) + os.sep
-    frame = sys._getframe()
-    while frame is not None and frame.f_code.co_filename.startswith(here):
-        frame = frame.f_back
-    return "" if frame is None else f" at {frame.f_code.co_filename}:{frame.f_lineno}"
+    place = user_place()
+    return f" at {place}" if place else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------- guards

@@ -2,27 +2,79 @@
 
 import numpy as np
 
-from . import dtypes, errors
-from ._core import is_tensor
+from . import dtypes, errors, ops
+from ._core import Tensor, is_tensor, set_checking
 from .arguments import integer, tensors
 from .arguments import tensor as to_tensor
+from .custom_gradient import custom_gradient
 
 __all__ = """assert_all_finite assert_equal assert_greater assert_greater_equal assert_integer assert_less assert_less_equal
     assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal assert_positive assert_rank
     assert_rank_at_least assert_rank_in assert_same_float_dtype assert_scalar assert_shapes assert_type check_numerics
-    is_numeric_tensor""".split()
+    disable_check_numerics enable_check_numerics is_numeric_tensor""".split()
 
 
 def check_numerics(tensor, message, name=None):
-    """`tensor`, if all its numbers are finite.  Raises InvalidArgumentError: "<message> : Tensor had NaN values"."""
+    """`tensor`, if all its numbers are finite, and so will be the cotangent that comes back through here.
+
+    Raises InvalidArgumentError: "<message> : Tensor had NaN values".
+
+    >>> check_numerics([1.0, 2.0], "loss").numpy()
+    array([1., 2.], dtype=float32)
+    """
     x = to_tensor(tensor, "check_numerics")
     if not x.dtype.is_floating:
         raise errors.bad_dtype("check_numerics", x.dtype.name, ("float32", "float64"))
-    values = x.numpy()
+    _check(x.numpy(), message)
+    return _checked(x, message) if x.is_watched or not isinstance(tensor, Tensor) else x
+
+
+def _check(values, message):
     found = [word for word, bad in (("Inf", np.isinf(values)), ("NaN", np.isnan(values))) if bad.any()]
     if found:
         raise errors.InvalidArgumentError(f"check_numerics: {message} : Tensor had {' and '.join(found)} values")
-    return x
+
+
+def _checked(x, message):
+    @custom_gradient
+    def checked(x):
+        def backward(g):
+            _check(g.numpy(), f"Not a number (NaN) or infinity (Inf) values detected in gradient. {message}")
+            return g
+
+        return ops.identity(x), backward
+
+    return checked(x)
+
+
+def enable_check_numerics(stack_height_limit=30, path_length_limit=50):
+    """From now on every operation whose result is not finite raises, and so does every cotangent that is not.
+
+    The first operation of the forward pass that gives Inf or NaN is named, with its operands and the line of the program; then a
+    target of `gradient` that is not finite; then the first operation whose derivative gives Inf or NaN, with the line where it was
+    recorded.  Sweeps go instruction by instruction meanwhile.
+
+    stack_height_limit  lines of the program that are told, innermost first
+    path_length_limit   letters of a path that are told, from its end
+    Raises InvalidArgumentError there.
+
+    >>> import autodiff as ad
+    >>> ad.debugging.enable_check_numerics()
+    >>> try:
+    ...     ad.exp(100.0)
+    ... except ad.errors.InvalidArgumentError as error:
+    ...     print(str(error).strip().splitlines()[0])
+    ... finally:
+    ...     ad.debugging.disable_check_numerics()
+    !!! Detected Infinity or NaN in output 0 of eagerly-executing op "Exp" (# of outputs: 1) !!!
+    """
+    set_checking(True, integer("enable_check_numerics", "stack_height_limit", stack_height_limit),
+                 integer("enable_check_numerics", "path_length_limit", path_length_limit))  # fmt: skip
+
+
+def disable_check_numerics():
+    """End what enable_check_numerics began."""
+    set_checking(False)
 
 
 def assert_all_finite(x, message=None, name=None):

@@ -5,6 +5,8 @@ the built-in class a caller would catch as well as from TensorFlow's, whose Inva
 The functions below return an exception; the caller raises it.
 """
 
+_INF = float("inf")
+
 
 class OpError(Exception):
     """An operator could not be computed."""
@@ -203,3 +205,31 @@ def no_tensor_to_differentiate(role, value):
     return TypeError(f"gradient: {role} holds {shorten(value)} of type {type(value).__name__!r}, expected tensors or variables"
                      + ("; make it a Variable, or a constant that the tape watches, before computing" if role == "sources" else
                         ""))  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- not finite
+def not_finite(name, value, inputs, where, frames, length):
+    """The error of check_numerics: what operation, what it gave, what it was given, and where in the user's program."""
+    from .places import shortened, source_at
+
+    title = "".join(part.capitalize() for part in name.split("_"))
+    counts = [("-Inf", int((value == -_INF).sum())), ("+Inf", int((value == _INF).sum())), ("NaN", int((value != value).sum()))]
+    lines = ["", "", f'!!! Detected Infinity or NaN in output 0 of eagerly-executing op "{title}" (# of outputs: 1) !!!',
+             f"  dtype: {value.dtype}", f"  shape: {value.shape}"]  # fmt: skip
+    lines += [f"  # of {what} elements: {n}" for what, n in counts if n]
+    if len(inputs) == 1:
+        lines += ["", f"  Input tensor: {_operand(inputs[0])}"]
+    elif inputs:
+        lines += ["", f"  Input tensors ({len(inputs)}):", *[f"         {k}: {_operand(x)}" for k, x in enumerate(inputs)]]
+    if where:
+        lines += ["", f"  The operation was recorded at {shortened(where, length)}: {source_at(where)}"]
+    if frames:
+        lines += ["", "  Where it happened, innermost first:"]
+        lines += [f"    {shortened(file, length)}:{line}: {source_at(f'{file}:{line}')}" for file, line in frames]
+    lines += ["", f" : Tensor had {', '.join(what for what, n in counts if n)} values"]
+    return InvalidArgumentError("\n".join(lines))
+
+
+def _operand(x):
+    text = str(x) if x.size <= 8 else f"from {x.min()} to {x.max()}"
+    return f"{text}, shape={x.shape}, dtype={x.dtype}"

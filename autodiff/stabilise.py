@@ -337,12 +337,18 @@ for _law in LAWS:
         _BY_HEAD.setdefault(_row, []).append(_law)
 
 
+witness = None  # called with every law that fires: the audit's
+dry = False  # is nothing to be rewritten, only witnessed?
+
+
 def rewrite(row, nodes):
     """What the first law that fits puts in the place of a row on these operands, or None."""
     for law in _BY_HEAD.get(row, ()):
         y = law.apply(row, nodes)
         if y is not None:
-            return y
+            if witness is not None:
+                witness(law)
+            return None if dry else y
     return None
 
 

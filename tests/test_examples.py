@@ -71,3 +71,9 @@ def test_the_notebook_knows_the_engine_by_its_import_alone():
 @pytest.mark.parametrize("name", ["notebook.py", "oring.py", "cost.py", "demo.py"])
 def test_an_example_uses_no_private_name(name):
     assert not re.search(r"\b(?:ad|tf|tape)(?:\.\w+)*\._\w", (EXAMPLES / name).read_text(encoding="utf-8"))
+
+
+def test_the_nan_is_found(printed):
+    lines = printed["find_the_nan.py"].splitlines()
+    assert "    exp overflowed float32 at 88.7: its operand is 100." in lines and "    use tf.math.softplus(x)" in lines
+    assert lines[-2:] == ["{'stabilize': True} 1.0", "{'precise': True} 1.0"]

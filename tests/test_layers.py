@@ -13,7 +13,7 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
-    {"errors", "_op"},
+    {"errors", "_op", "places"},
     {"dtypes", "ops", "tape"},
     {"shapes", "nest"},
     {"_core"},
@@ -26,8 +26,10 @@ LAYERS = [
     {"shaping", "constants", "segments", "conversion", "module"},
     {"indexing"},
     {"contraction", "math"},
-    {"autodiff", "linalg", "custom_gradient", "debugging", "control_flow"},
-    {"function", "nn", "arrays", "testing", "__main__"},
+    {"autodiff", "linalg", "custom_gradient", "control_flow"},
+    {"debugging", "function", "nn", "arrays", "testing"},
+    {"audit"},
+    {"__main__"},
     {"__init__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

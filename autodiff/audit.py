@@ -1,0 +1,296 @@
+"""ad.audit: for one evaluation, which digits of a value and its gradient are right, where the others were lost, and what would help."""
+
+import html
+import math
+import re
+
+import numpy as np
+
+from . import errors, nest
+from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array
+from .places import source_at, user_place
+
+__all__ = ["audit"]
+
+# Largest operands whose exponentials are numbers of the format.
+_LIMITS = {"exp": 1.0, "expm1": 1.0, "exp2": math.log2(math.e), "sinh": 1.0, "cosh": 1.0}
+
+
+def audit(f, *inputs):
+    """Evaluate f(*inputs) and its gradient, and again with as many digits as it takes; return what was lost, and where: a Report.
+
+    f        a function of tensors that returns one; of no arguments, its variables are what it is differentiated by
+    inputs   tensors, arrays or numbers; a Python float becomes a tensor of ad.floatx()
+
+    The report prints itself: value and gradient as computed and as they should be, and for each operation that lost digits or gave
+    Inf or NaN its line, its operands, and what would mend it.  In a notebook it is a table.  It has the attributes value,
+    exact_value, gradients, exact_gradients (lists, one for each input) and losses (a list of Loss).
+
+    Raises TypeError where f returns no floating tensor, ImportError where the digits ask for python-flint and it is missing.
+
+    >>> import autodiff as ad
+    >>> report = ad.audit(lambda x: ad.math.log(1 + ad.exp(x)), 100.0)
+    >>> report.value.numpy(), report.exact_value.numpy(), report.losses[0].name
+    (np.float32(inf), np.float32(100.0), 'exp')
+    """
+    tensors = [convert(x) if not is_tensor(x) else x for x in inputs]
+    alias = _alias(getattr(f, "__globals__", {}))
+    fired = []
+    with _Notes():
+        tape = GradientTape(persistent=True, precise=True)
+        with tape:
+            for x in tensors:
+                if x.dtype.is_floating:
+                    tape.watch(x)
+            y = f(*tensors)
+        _one_tensor(f, y)
+        with _Laws(fired), GradientTape(stabilize=True) as other:
+            for x in tensors:
+                if x.dtype.is_floating:
+                    other.watch(x)
+            f(*tensors)
+    sources = tensors or list(tape.watched_variables())
+    return report_of(tape, y, sources, fired, alias)
+
+
+def report_of(tape, y, sources, fired=(), alias="ad", gradients=None):
+    """The report on a target and its gradient by the sources, of a precise tape that noted places."""
+    y = y if isinstance(y, Tensor) else y.value()
+    followed = [x for x in sources if x.dtype.is_floating]
+    computed = plain_sweep(tape, [y], None, followed) if gradients is None else gradients
+    instructions = [made for made in listing(tape) if made.value is not None and made.seen and made.dtype.is_floating]
+    exact = tape.value([made.value for made in instructions] + [y])
+    losses = _losses(tape, instructions, [raw_array(x) for x in exact[:-1]], fired, alias)
+    return Report(y, exact[-1], computed, GradientTape.gradient(tape, y, followed), losses)
+
+
+# --------------------------------------------------------------------------------------------------------------- the report
+class Loss:
+    """What happened at one operation.
+
+    name, place, source   the row's name; "file:line"; the text of that line
+    operands              their values as computed, NumPy arrays
+    digits                decimal digits lost, of those that the format has; inf where a finite value came out infinite or nan
+    what                  in words
+    suggestion            code that would mend it, or ""
+    """
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+    def __repr__(self):
+        return f"<loss at {self.name}, {self.place}: {self.what}>"
+
+
+class Report:
+    def __init__(self, value, exact_value, gradients, exact_gradients, losses):
+        self.value, self.exact_value, self.losses = value, exact_value, losses
+        self.gradients, self.exact_gradients = gradients, exact_gradients
+
+    def __str__(self):
+        lines = ["             computed                 exact"]
+        for name, got, exact in self._rows():
+            lines.append(f"{name:12} {got:24} {exact}")
+        if not self.losses:
+            lines += ["", "Every operation has the digits of its format."]
+        for loss in self.losses:
+            lines += ["", f"{loss.place}: {loss.source}" if loss.place else loss.name]
+            lines.append(f"    {loss.what}")
+            if loss.suggestion:
+                lines.append(f"    use {loss.suggestion}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _rows(self):
+        yield "value", _text(self.value), _text(self.exact_value)
+        for k, (got, exact) in enumerate(zip(self.gradients, self.exact_gradients)):
+            yield f"gradient {k}" if len(self.gradients) > 1 else "gradient", _text(got), _text(exact)
+
+    def _repr_html_(self):
+        def table(head, rows):
+            cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+            return "<table><tr>" + "".join(f"<th>{c}</th>" for c in head) + f"</tr>{cells}</table>"
+
+        losses = [(x.name, x.place, x.source, x.what, x.suggestion) for x in self.losses]
+        return table(("", "computed", "exact"), self._rows()) + table(("operation", "line", "source", "what", "use"), losses)
+
+
+def _text(x):
+    if x is None:
+        return "None"
+    array = raw_array(x)
+    return np.array2string(array, precision=9, threshold=6, max_line_width=10**6).replace("\n", "")
+
+
+# --------------------------------------------------------------------------------------------------------------- the losses
+def _losses(tape, instructions, exact, fired, alias):
+    """The operations whose relative error is much above that of their operands, or that left the format."""
+    errors_at, found = {}, []
+    for made, right in zip(instructions, exact):
+        got = raw_array(made.value)
+        errors_at[made.index] = _error(got, right)
+        if isinstance(made.row, str):
+            continue
+        operands = [k for k in made.operands]
+        before = max([errors_at.get(k, 0.0) for k in operands], default=0.0)
+        error, eps = errors_at[made.index], float(np.finfo(got.dtype).eps)
+        if not error > 50 * max(before, eps) or before == math.inf:
+            continue
+        place = place_in_program(tape, made.index)
+        values = [raw_array(instruction(tape, k).value) for k in operands]
+        what = _overflow(made.row, got, right, values) if error == math.inf else _loss(made.row, got, right, error, values)
+        found.append(Loss(name=made.row.name, place=place, source=source_at(place), operands=values, what=what,
+                          digits=math.inf if error == math.inf else min(math.log10(error / eps), -math.log10(eps)),
+                          suggestion=_suggestion(place, fired, alias)))  # fmt: skip
+    return found
+
+
+def _error(got, right):
+    """The largest relative error; inf where a finite number came out as none."""
+    with np.errstate(all="ignore"):
+        gone = np.isfinite(right) & ~np.isfinite(got) | np.isinf(right) & np.isnan(got)
+        # A number too large for the format is right to be infinite there, but what it leads to may not be.
+        gone = gone | (np.isinf(got) & np.isinf(right))
+        error = np.where(got == right, 0.0, np.abs(got - right) / np.maximum(np.abs(right), np.finfo(got.dtype).tiny))
+    return math.inf if gone.any() else float(np.nanmax(error, initial=0.0))
+
+
+def _overflow(row, got, right, values):
+    dtype, worst = got.dtype.name, " and ".join(_text_of(v) for v in values)
+    if np.isnan(got).any():
+        return f"{row.name} of {worst} is nan"
+    if any((v == 0).any() for v in values):
+        return f"{row.name} of {worst} is infinite: an operand underflowed to 0, {_smallest(dtype)}"
+    largest = float(np.finfo(dtype).max)
+    if row.name in _LIMITS:
+        return f"{row.name} overflowed {dtype} at {math.log(largest) * _LIMITS[row.name]:.1f}: its operand is {worst}"
+    return f"{row.name} of {worst} overflowed {dtype}, whose largest number is {largest:.2g}"
+
+
+def _smallest(dtype):
+    return f"as {dtype} has no numbers below {float(np.finfo(dtype).smallest_subnormal):.2g}"
+
+
+def _loss(row, got, right, error, values):
+    eps = float(np.finfo(got.dtype).eps)
+    everything = -math.log10(eps)
+    if ((got == 0) & (right != 0)).any() and any((v == 0).any() for v in values):
+        return f"{row.name} of {' and '.join(_text_of(v) for v in values)}: an operand underflowed to 0, {_smallest(got.dtype.name)}"
+    if error >= 1:
+        return f"{row.name} loses all of {everything:.0f} digits: what its operands lost by rounding is as large as the result"
+    return f"{row.name} loses {math.log10(error / eps):.0f} of {everything:.0f} digits, by as many its operands agree"
+
+
+def _text_of(array):
+    return np.array2string(array, precision=9, threshold=4, max_line_width=10**6).replace("\n", "")
+
+
+# ----------------------------------------------------------------------------------------------------------- suggestions
+def _suggestion(place, fired, alias):
+    """The other side of the outermost law that fires on the line, in code."""
+    here = [text for at, text in fired if at == place]
+    if not here:
+        return f"{alias}.GradientTape(precise=True)"
+    _, equals, side = here[-1].rpartition(" = ")
+    return _code(side, alias) if equals else f"{alias}.GradientTape(stabilize=True)"
+
+
+_NAMES = {"logsumexp": "reduce_logsumexp", "norm": "norm", "sum": "reduce_sum"}
+
+
+def _code(text, alias):
+    """The formula of a law with the names of the public functions."""
+    from . import linalg, math as names, nn
+
+    def public(found):
+        name = _NAMES.get(found[1], found[1])
+        for module, spelled in ((names, "math"), (nn, "nn"), (linalg, "linalg")):
+            if hasattr(module, name):
+                return f"{alias}.{spelled}.{name}("
+        return found[0]
+
+    return re.sub(r"([a-z_0-9]+)\(", public, text)
+
+
+class _Laws:
+    """Context: notes which laws fire, and where, as (place, text); `dry`: which would."""
+
+    def __init__(self, fired, dry=False):
+        self.fired, self.dry = fired, dry
+
+    def __enter__(self):
+        from . import stabilise
+
+        self.before = stabilise.witness, stabilise.dry
+        stabilise.witness, stabilise.dry = lambda law: self.fired.append((user_place(), law.text)), self.dry
+
+    def __exit__(self, *exc):
+        from . import stabilise
+
+        stabilise.witness, stabilise.dry = self.before
+
+
+class _Notes:
+    """Context: instructions are noted with their places."""
+
+    def __enter__(self):
+        note_places(True)
+
+    def __exit__(self, *exc):
+        note_places(False)
+
+
+def _alias(names):
+    """The name under which a module knows the package."""
+    import sys
+
+    package = sys.modules[__package__]
+    return next((name for name, value in names.items() if value is package), "ad")
+
+
+def _one_tensor(f, y):
+    if not is_tensor(y) or not y.dtype.is_floating:
+        raise TypeError(f"audit: {getattr(f, '__name__', 'f')} must return one floating tensor, got {errors.shorten(y)}")
+
+
+# ------------------------------------------------------------------------------------------------------------------- scripts
+def audit_script(path, arguments=()):
+    """Run a script, with `arguments` as its command line, and audit its gradients, each line that asks for one once.
+
+    Returns [(place, Report)].  The script sees the numbers that it would see anyway.
+    """
+    import runpy
+    import sys
+
+    package = sys.modules[__package__]
+    reports, fired = {}, []
+
+    class AuditingTape(GradientTape):
+        """A tape that keeps all it needs for a report."""
+
+        def __new__(cls, persistent=False, watch_accessed_variables=True, **unused):
+            return GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
+
+        def gradient(self, target, sources, output_gradients=None, **options):
+            flat = nest.flatten(sources)
+            targets = [target] if is_tensor(target) else nest.flatten(target)
+            seeds = None if output_gradients is None else [convert(g, like=t) for g, t in zip(nest.flatten(output_gradients), targets)]
+            plain = plain_sweep(self, targets, seeds, flat)
+            place = user_place()
+            if place not in reports and len(targets) == 1 and seeds is None:
+                reports[place] = None                       # (what the report itself asks for is no gradient of the script's)
+                reports[place] = report_of(self, targets[0], flat, fired, _alias(vars(sys.modules.get("__main__", package))), plain)
+            shaped = super().gradient(target, sources, output_gradients, **options)
+            kept = [x if x is None or g is None else g for x, g in zip(nest.flatten(shaped), plain)]
+            return nest.pack_sequence_as(sources, kept)
+
+    before, sys.argv = sys.argv, [path, *arguments]
+    kept = package.GradientTape
+    package.GradientTape = AuditingTape
+    try:
+        with _Notes(), _Laws(fired, dry=True):
+            runpy.run_path(path, run_name="__main__")
+    finally:
+        package.GradientTape, sys.argv = kept, before
+    return list(reports.items())
