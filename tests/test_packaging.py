@@ -1,5 +1,7 @@
 """What is distributed is what is in the tree: the sdist is whole, the wheel is made of the sdist and runs without the tree."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -88,6 +90,7 @@ def test_the_wheel_has_the_package_and_no_sources_of_the_core(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     python = {path for path in tracked() if re.fullmatch(r"autodiff/(.*/)?[^/]+\.py", path)}
     (core,) = (name for name in names if re.fullmatch(r"autodiff/_core\..*\.so", name))
+    assert names == python | {core, "autodiff/_core.pxd"} | {n for n in names if n.endswith(".pyi")}
 
 
 def test_the_wheel_works_outside_the_tree(wheel, tmp_path):
@@ -167,11 +170,17 @@ def test_the_call_of_the_readme_travels_as_it_says():
 
 
 def test_the_program_of_the_readme_runs():
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    program, *others = re.findall(r"```python\n(.*?)```", README, re.S)
     *setup, last = program.strip().splitlines()
     space = {}
     exec("\n".join(setup), space)
     assert repr(eval(last, space)) == repr(autodiff.nn.sigmoid(3.0))
+    for other in others:                                    # what they print stands in their comments
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(other, {})
+        told = re.findall(r"^print\(.*?#\s+([^,\n]+)", other, re.M)
+        assert [line.split() for line in printed.getvalue().splitlines()] == [line.split() for line in told]
 
 
 def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
