@@ -17,10 +17,12 @@ from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy
 from .precise_numbers import Numbers, state
 
 try:
-    from flint import acb, arb, arb_mat, ctx
+    from flint import arb, arb_mat, ctx
 except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
+
+from .ball_functions import erfcx, erfcx_slope, lgamma, log_ndtr, polygamma  # noqa: E402
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
@@ -45,20 +47,6 @@ def _hypot(a, b):
 
 def _cbrt(x):
     return x if x.is_zero() else x.root(3) if x > 0 else -((-x).root(3))
-
-
-def _lgamma(x):
-    return x.lgamma() if x > 0 else abs(x.gamma()).log()
-
-
-def _polygamma(n, x):
-    order = int(float(n))
-    if order == 0:
-        return x.digamma()
-    if x > 0:
-        value = arb(order + 1).zeta(x) * arb(math.factorial(order))
-        return value if order % 2 else -value
-    return acb(x).polygamma(acb(order)).real
 
 
 def _pow(a, b):
@@ -117,9 +105,10 @@ ONE_OPERAND = {
     "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus, "softsign": lambda x: x / (ONE + abs(x)),
     "tanh": arb.tanh, "sech2": lambda x: x.sech() ** 2, "sin": arb.sin, "cos": arb.cos, "tan": arb.tan, "asin": arb.asin,
     "acos": arb.acos, "atan": arb.atan, "sinh": arb.sinh, "cosh": arb.cosh, "asinh": arb.asinh, "acosh": arb.acosh,
-    "atanh": arb.atanh, "erf": arb.erf, "erfc": arb.erfc, "exp_minus_square": lambda x: (-x * x).exp(),
+    "atanh": arb.atanh, "erf": arb.erf, "erfc": arb.erfc, "erfcx": erfcx, "erfcx_slope": erfcx_slope, "log_ndtr": log_ndtr,
+    "exp_minus_square": lambda x: (-x * x).exp(),
     "ndtr": lambda x: (-x / _sqrt2()).erfc() * HALF, "normal_pdf": lambda x: (-x * x * HALF).exp() / (2 * arb.pi()).sqrt(),
-    "ndtri": lambda x: -_sqrt2() * (2 * x).erfcinv(), "erfinv": arb.erfinv, "lgamma": _lgamma, "digamma": arb.digamma,
+    "ndtri": lambda x: -_sqrt2() * (2 * x).erfcinv(), "erfinv": arb.erfinv, "lgamma": lgamma, "digamma": arb.digamma,
     "elu": lambda x: _halves(x, lambda t: t, arb.expm1), "selu": _selu, "silu": lambda x: x * _sigmoid(x),
     "gelu": lambda x: x * (-x / _sqrt2()).erfc() * HALF, "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x),
     "mish": lambda x: x * _softplus(x).tanh(),
@@ -130,14 +119,14 @@ TWO_OPERANDS = {
     "scale": _scale, "select": _select,
     "logaddexp": lambda a, b: a + (b - a).exp().log1p() if a > b else b + (a - b).exp().log1p(),
     "xlogy": lambda a, b: a if a.is_zero() else a * b.log(), "xlog1py": lambda a, b: a if a.is_zero() else a * b.log1p(),
-    "sigmoid_of_difference": lambda a, b: _sigmoid(a - b), "atan2": _atan2, "polygamma": _polygamma,
+    "sigmoid_of_difference": lambda a, b: _sigmoid(a - b), "atan2": _atan2, "polygamma": polygamma,
     "sigmoid_cross_entropy": lambda a, b: a * _softplus(-b) + (ONE - a) * _softplus(b),
 }
 # Numbers in the rules of the table that stand for others.
 KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / arb.const_log2(),
          0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
          0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e,
-         1.5957691216057308: _twice_root, 0.21406444881780074: lambda: 3 * arb("0.044715") * _twice_root(),
+         1.5957691216057308: _twice_root, 0.7978845608028654: lambda: (2 / arb.pi()).sqrt(), 0.7071067811865476: lambda: ONE / _sqrt2(), 0.21406444881780074: lambda: 3 * arb("0.044715") * _twice_root(),
          1.0507009873554805: _selu_scale, 1.7580993408473766: _selu_low}
 # fmt: on
 def _ufunc(f, n=1):

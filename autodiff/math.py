@@ -14,8 +14,8 @@ from .segments import *  # noqa: F403
 __all__ = (
     """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
-    entr equal erf erfc erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
-    is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp
+    entr equal erf erfc erfcx erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
+    is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp log_ndtr
     log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
     multiply_no_nan ndtr ndtri negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
@@ -47,6 +47,7 @@ entr               = operator(ops.entr, "entr", "x")
 equal              = operator(ops.equal, "equal", "x y")
 erf                = operator(ops.erf, "erf", "x")
 erfc               = operator(ops.erfc, "erfc", "x")
+erfcx              = operator(ops.erfcx, "erfcx", "x")
 erfinv             = operator(ops.erfinv, "erfinv", "x")
 exp                = operator(ops.exp, "exp", "x")
 exp2               = operator(ops.exp2, "exp2", "x")
@@ -68,6 +69,7 @@ log10              = operator(ops.log10, "log10", "x")
 log1mexp           = operator(ops.log1mexp, "log1mexp", "x")
 log1p              = operator(ops.log1p, "log1p", "x")
 log2               = operator(ops.log2, "log2", "x")
+log_ndtr           = operator(ops.log_ndtr, "log_ndtr", "x")
 log_sigmoid        = operator(ops.log_sigmoid, "log_sigmoid", "x")
 logaddexp          = operator(ops.logaddexp, "logaddexp", "x y")
 logical_and        = operator(ops.logical_and, "logical_and", "x y")

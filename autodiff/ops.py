@@ -22,6 +22,18 @@ def distance(*parts):
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
 SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16, -3.907766676128665e-33)      # the root of silu', 1 + r + exp(r) = 0
 
+def erfcx_bend(r):
+    """The second derivative of erfcx at 1/r, r <= 1/8, where 2 * (erfcx(x) + x * erfcx'(x)) cancels: its asymptotic series."""
+    terms, c = [], 0.5641895835477563
+    for k in range(17):
+        terms.append(c * (2 * k + 1) * (2 * k + 2))
+        c *= -(k + 0.5)
+    y = terms.pop()
+    while terms:
+        y = terms.pop() + r * r * y
+    return y * r * r * r
+
+
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
 add        = row(d=(lambda a, b, y: 1, lambda a, b, y: 1),        takes=NUMBERS, linear=(0, 1), numpy="add",                  doc="a + b")
@@ -102,8 +114,11 @@ atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            
 # --------------------------------------------------------------------------------------------------- special functions
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=6,            doc="1 - erf(x), exact for large x")
+erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=4, d_ulp=8,                  doc="exp(x*x) * erfc(x), no underflow")
+erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=8, d_ulp=600, doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=3,                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=6,                doc="distribution function of the normal distribution")
+log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=6, d_ulp=12, doc="log(ndtr(x)), exact in both tails")
 normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=3,                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000,     doc="inverse of ndtr: the quantile of the normal distribution")
 erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600,   doc="inverse of erf")

@@ -76,6 +76,49 @@ AD_INLINE double ad_ndtr(double x)
     return x < -0.5 ? tail : x > 1 ? 1 - tail : near;
 }
 
+/* exp(x*x) erfc(x), 3 ULP.  Beyond 28 the asymptotic series (DLMF 7.12.1). */
+AD_INLINE double ad_erfcx(double x)
+{
+    const double u = fabs(x), m = u < 0.25 ? 0.25 : u > 28 ? 28 : u, r = 1 / (u > 28 ? u : 28), w = r * r;
+    const double mid = ad_erfcx_mid(m);
+    const double far = 0.5641895835477563 * r * (1 - w * (0.5 - w * (0.75 - w * (1.875 - w * (6.5625 - w * (29.53125 - w * 162.421875))))));
+    const double z = x < -27 ? -27 : x > 1 ? 1 : x;
+    const ad_pair h = ad_two_product(z, z);
+    const double e = ad_exp(h.high), g = e * (1 + h.low);      /* not e + e * h.low: inf * 0 */
+    const double near = g * (1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x));
+    return x != x ? x : x > 28 ? far : x > 0.3 ? mid : x < -1 ? 2 * g - (u > 28 ? 0 : mid) : near;
+}
+
+/* The derivative of erfcx, 2x erfcx(x) - 2/sqrt(pi), whose terms cancel above 0: there a minimax polynomial in t = (x - 3)/(x + 3),
+ * off by 2^-53, and beyond 28 the derivative of the series. */
+static inline double ad_erfcx_slope(double x)
+{
+    static const double c[] = {
+        0x1.f518416b7479dp+0, -0x1.793f5830c4315p+1, 0x1.59ddfb6ce9ca6p+1, -0x1.b8509d8823a16p+0, 0x1.76ab35ca7c91ep-1, -0x1.3ac1400c26636p-3,
+        -0x1.e705280043c5cp-6, 0x1.d58c726674a3cp-6, -0x1.404fda85236ebp-9, -0x1.f7c2d7c1ee149p-9, 0x1.bd03044ab5144p-11, 0x1.2d2925969bce8p-11,
+        -0x1.5ac8e5762b9d0p-13, -0x1.b92acf0b33b66p-14, 0x1.bbbbd680cc5b9p-16, 0x1.78c98495eea62p-16, -0x1.82ca736feaf98p-19, -0x1.4c6174142403dp-18,
+        -0x1.6b3459248d5eep-23, 0x1.fe6380e64d302p-21, 0x1.9eebb898997f8p-23, -0x1.e253538ea2176p-24, -0x1.5a5bef9ff78e7p-25};
+    if (x < 0.25)
+        return 2 * x * ad_erfcx(x) - 1.1283791670955126;
+    if (x > 28) {
+        const double r = 1 / x, w = r * r;
+        return -0.5641895835477563 * r * r * (1 - w * (1.5 - w * (3.75 - w * (13.125 - w * (59.0625 - w * (324.84375 - w * 2111.484375))))));
+    }
+    const double d = 1 / (x + 3), t = (x - 3) * d;
+    double p = 0;
+    for (int i = (int)(sizeof c / sizeof *c) - 1; i >= 0; i--)
+        p = AD_FMA(p, t, c[i]);
+    return -p * d * d;
+}
+
+/* log(ndtr(x)), 6 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
+static inline double ad_log_ndtr(double x)
+{
+    if (x < -1)
+        return ad_log(0.5 * ad_erfcx(-0.7071067811865476 * x)) - 0.5 * x * x;
+    return x > 0 ? ad_log1p(-ad_ndtr(-x)) : ad_log(ad_ndtr(x));
+}
+
 /* x ndtr(x), 4 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
 AD_INLINE double ad_gelu(double x)
 {
@@ -219,6 +262,9 @@ static inline double ad_polygamma(double n, double x)
 }
 
 AD_LIBM(lgamma)
+AD_THROUGH_DOUBLE(erfcx)
+AD_THROUGH_DOUBLE(erfcx_slope)
+AD_THROUGH_DOUBLE(log_ndtr)
 AD_THROUGH_DOUBLE(ndtri)
 AD_THROUGH_DOUBLE(erfinv)
 AD_THROUGH_DOUBLE(digamma)

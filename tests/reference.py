@@ -30,6 +30,34 @@ def _erfc(x):
     return mp.erfc(x) if abs(x) < 1e6 else mp.mpf(0 if x > 0 else 2)
 
 
+def _erfcx(x):
+    """By its asymptotic series for large x; too large for any format far below 0."""
+    if x < 100:
+        return mp.exp(x * x) * mp.erfc(x) if x > -1000 else mp.inf
+    term, total, k = mp.mpf(1), mp.mpf(1), 0
+    while abs(term) > mp.eps:
+        k += 1
+        term *= -(2 * k - 1) / (2 * x * x)
+        total += term
+    return total / (x * mp.sqrt(mp.pi))
+
+
+def _erfcx_slope(x):
+    with mp.workprec(mp.mp.prec + 2 * max(0, mp.mag(x)) + 20):
+        return 2 * x * _erfcx(x) - 2 / mp.sqrt(mp.pi) if x > -1000 else -mp.inf
+
+
+def erfcx_bend(x):
+    """The second derivative of erfcx."""
+    with mp.workprec(mp.mp.prec + 4 * max(0, mp.mag(x)) + 20):
+        return 2 * (_erfcx(x) + x * _erfcx_slope(x)) if x > -1000 else mp.inf
+
+
+def _log_ndtr(x):
+    u = abs(x) / mp.sqrt(2)
+    return mp.log1p(-_erfc(u) / 2) if x > 0 else mp.log(_erfcx(u) / 2) - u * u
+
+
 def _gelu_gate(x):
     return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
 
@@ -52,7 +80,8 @@ REFERENCE = {
     "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,
     "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
     "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
-    "erf": mp.erf, "erfc": _erfc, "exp_minus_square": lambda x: mp.exp(-x * x),
+    "erf": mp.erf, "erfc": _erfc, "erfcx": _erfcx, "erfcx_slope": _erfcx_slope, "log_ndtr": _log_ndtr,
+    "exp_minus_square": lambda x: mp.exp(-x * x),
     "ndtr": lambda x: _erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
     "erfinv": mp.erfinv, "ndtri": lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1),
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,

@@ -17,7 +17,7 @@ LAYERS = [
     {"dtypes", "ops", "tape"},
     {"shapes", "nest"},
     {"_core"},
-    {"arguments", "stable", "precise_numbers"},
+    {"arguments", "stable", "precise_numbers", "ball_functions"},
     {"stabilise"},
     {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},
     {"precise_replay", "precise_attempts"},

@@ -8,7 +8,7 @@ import zlib
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import REFERENCE, TERM_OF_VALUE, bits, error, exact_value, usable
+from reference import REFERENCE, TERM_OF_VALUE, bits, error, erfcx_bend, exact_value, usable
 from scalar_kernels import ISAS, ROWS, TABLE, build
 
 FLOATS = ("float64", "float32")
@@ -31,7 +31,7 @@ LANDMARKS = {
     "lgamma": (1, 2, -2.4570247382208, -0.5, -1.0, -3.0), "digamma": (1.4616321449683622, -0.50408300826446, 1, 2, -1),
     "entr": (0.36787944117144233, 1), "silu": (-1.2784645427610738,), "gelu": (-0.7517915246935645, -1.414), "mish": (-1.1924312, -1.1),
     "gelu_tanh": (-0.7524614220, -1), "log1mexp": (-0.6931471805599453,), "logit": (0.5, 0.25, 0.75), "atan": (1e8, 134217728.0),
-    "erf": (0.5, 0.84375, 1, 2), "erfc": (0.5, 0.84375, 1.25, 2.857, 6, 26), "sin": (3.141592653589793, 6.283185307179586, 355.0),
+    "erf": (0.5, 0.84375, 1, 2), "erfcx": (0.25, 0.3, -1, 1, 28, -26.6), "erfcx_slope": (0.25, -1, 28, -26.6), "log_ndtr": (-1, 0, -40, 38.5), "erfc": (0.5, 0.84375, 1.25, 2.857, 6, 26), "sin": (3.141592653589793, 6.283185307179586, 355.0),
     "cos": (1.5707963267948966, 4.71238898038469), "tan": (1.5707963267948966, 3.141592653589793), "log": (1,), "log2": (1,), "log10": (1,),
     "acosh": (1, 2), "relu6": (6,), "exp": (709.78, 88.72, -708.4, -745.1, -87.3, -103.9), "sigmoid": (-709.78, 36.7, -745.1),
 }  # fmt: skip
@@ -94,7 +94,7 @@ SUBNORMAL_FACTOR = {"silu", "gelu", "gelu_tanh", "gelu_gate", "mish", "normal_pd
 DERIVATIVE = {
     ("lgamma", 0): mp.digamma, ("digamma", 0): lambda x: mp.psi(1, x), ("polygamma", 1): lambda n, x: mp.psi(int(n) + 1, x),
     ("erf", 0): lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x), ("erfc", 0): lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x),
-    ("ndtr", 0): lambda x: mp.npdf(x), ("gelu", 0): lambda x: REFERENCE["ndtr"](x) + x * mp.npdf(x),
+    ("erfcx", 0): REFERENCE["erfcx_slope"], ("erfcx_slope", 0): erfcx_bend, ("ndtr", 0): lambda x: mp.npdf(x), ("gelu", 0): lambda x: REFERENCE["ndtr"](x) + x * mp.npdf(x),
 }
 # fmt: on
 KINKS = {"abs", "sign", "relu", "relu6", "elu", "selu", "leaky_relu", "maximum", "minimum", "clip_by_value", "mod", "hypot"}
@@ -205,6 +205,8 @@ AT = {                          # row: [(operands, (value, derivatives...))]; "a
     "asin": [((1.0,), (math.asin(1), INF))], "acos": [((1.0,), (0.0, -INF))], "acosh": [((1.0,), (0.0, INF))], "atanh": [((1.0,), (INF, INF)), ((-1.0,), (-INF, INF))],
     "atan": [((INF,), (math.pi / 2, 0.0)), ((-INF,), (-math.pi / 2, 0.0))], "sin": [((INF,), (NAN, NAN)), ((-0.0,), (-0.0, 1.0))], "cos": [((INF,), (NAN, NAN))],
     "erf": [((INF,), (1.0, 0.0)), ((-INF,), (-1.0, -0.0))], "erfc": [((INF,), (0.0, -0.0)), ((-INF,), (2.0, -0.0)), ((NAN,), (NAN, NAN))],
+    "erfcx": [((INF,), (0.0, "any")), ((-INF,), (INF, -INF)), ((0.0,), (1.0, -1.1283791670955126)), ((NAN,), (NAN, NAN))],
+    "log_ndtr": [((INF,), (-0.0, 0.0)), ((-INF,), (-INF, INF)), ((NAN,), (NAN, NAN))],
     "ndtr": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))], "normal_pdf": [((INF,), (0.0, "any")), ((NAN,), (NAN, NAN))],
     "lgamma": [((0.0,), (INF, NAN)), ((1.0,), (0.0, -0.5772156649015329)), ((2.0,), (0.0, 0.42278433509846713)), ((INF,), (INF, INF)), ((-1.0,), (INF, NAN))],
     "digamma": [((0.0,), (NAN, INF)), ((-2.0,), (NAN, INF)), ((INF,), (INF, 0.0)), ((-INF,), (NAN, "any")), ((NAN,), (NAN, NAN))],
