@@ -169,6 +169,38 @@ class Law:
         return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
 
 
+class SumOfExponentials(Law):
+    """The logarithm of any number of terms exp(x), c exp(x), c with c > 0; the pattern is its shortest form."""
+
+    def __init__(self, text):
+        super().__init__(text, lambda a, b, e: log(2 * exp(a) + exp(b) + 3 * exp(e) + 5), lambda *terms: stable.log_of_sum(terms))
+
+    def apply(self, row, nodes):
+        terms = exponents(nodes[0]) if row is log else None
+        if terms is None or len(terms) < 2 or all(isinstance(t, float) for t in terms):
+            return None
+        return self.replacement(*terms)
+
+
+def exponents(node):
+    """The logarithms of the terms of a sum, floats for those of numbers; None where a term is none of these."""
+    if node.number is not None:
+        return [math.log(node.number)] if 0 < node.number < math.inf else None
+    if node.row is None or not node.temporary:
+        return None
+    parts = node.operands
+    if node.row is exp:
+        return [parts[0].value]
+    if node.row is mul:
+        a, b = parts if parts[1].number is None else parts[::-1]
+        factor, inner = a.number, exponents(b)
+        return [inner[0] + math.log(factor)] if inner and len(inner) == 1 and factor is not None and 0 < factor < math.inf else None
+    if node.row is add:
+        a, b = exponents(parts[0]), exponents(parts[1])
+        return a + b if a and b else None
+    return None
+
+
 def value_of(name, x):
     if name in ("axes", "keepdims", "axis", "exclusive", "reverse", "shape", "count"):
         return x
@@ -201,6 +233,8 @@ LAWS = [
         lambda u, v, a, b: ops.logaddexp(a + log(u), b + log(v)), when=lambda u, v: all_of(u >= 0) and all_of(v >= 0)),
     Law("log(c + d exp(x)) = log c + softplus(x + log(d/c)), c, d > 0", lambda c, d, x: log(c + d * exp(x)), lambda c, d, x: softplus(x + (math.log(d) - math.log(c))) + math.log(c), when=lambda c, d: c > 0 and d > 0),
     Law("log(c + exp(x)) = log c + softplus(x - log c), c > 0", lambda c, x: log(c + exp(x)), lambda c, x: softplus(x - math.log(c)) + math.log(c), when=lambda c: c > 0),
+    SumOfExponentials("log(c exp(a) + d exp(b) + ...) = log-sum-exp of a + log c, b + log d, ..., c, d > 0"),
+    Law("log(1 - softmax(x)) by the sum of the other exponentials", lambda x: log(1 - Pattern(softmax, (x,))), lambda x, axis: stable.log_not_softmax(x, axis)),
     Law("log(exp(a) - exp(b)) = logsubexp(a, b)", lambda a, b: log(exp(a) - exp(b)), lambda a, b: stable.log_difference(a, b)),
     Law("log(-expm1(x)) = log1mexp(x)", lambda x: log(-expm1(x)), lambda x: ops.log1mexp(x)),
     Law("log1p(-exp(x)) = log1mexp(x)", lambda x: log1p(-exp(x)), lambda x: ops.log1mexp(x)),
@@ -216,6 +250,9 @@ LAWS = [
     Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: x + math.log(c), when=lambda c: c > 0),
     Law("log(exp(x) / c) = x - log c, c > 0", lambda c, x: log(exp(x) / c), lambda c, x: x - math.log(c), when=lambda c: c > 0),
     # ---- logarithms of sigmoid, tanh, cosh
+    Law("log(2 sigmoid(x))", lambda x: log(2 * sigmoid(x)), lambda x: stable.log_two_sigmoid(x)),
+    Law("log(erfc(x))", lambda x: log(erfc(x)), lambda x: stable.log_erfc(x)),
+    Law("log(erfc(x) / 2): the normal distribution", lambda x: log(0.5 * erfc(x)), lambda x: stable.log_half_erfc(x)),
     Law("log(sigmoid(x)) = log_sigmoid(x)", lambda x: log(sigmoid(x)), lambda x: log_sigmoid(x), shared="the logarithm keeps digits that sigmoid has not"),
     Law("log1p(-sigmoid(x)) = log_sigmoid(-x)", lambda x: log1p(-sigmoid(x)), lambda x: log_sigmoid(-x)),
     Law("log(p / (1 - p)) = logit(p)", lambda p: log(p / (1 - p)), lambda p: logit(p)),
@@ -242,11 +279,17 @@ LAWS = [
     Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
     Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
+    Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: log1p(1 / x), when=lambda x: all_of(ops.greater(x, 0))),
+    Law("log(x + a) - log(x) = log1p(a/x), a, x > 0", lambda x, a: log(x + a) - log(x), lambda x, a: log1p(a / x), when=lambda x, a: all_of((x > 0) & (a > 0) & ops.is_finite(x) & ops.is_finite(a) & ops.is_finite(a / x))),
     Law("log(a) - log(b) by a - b where a is near b", lambda a, b: log(a) - log(b), lambda a, b: stable.log_ratio(a, b)),
     # ---- exponentials
     Law("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, lambda x: expm1(x)),
     Law("1 - exp(x) = -expm1(x)", lambda x: 1 - exp(x), lambda x: -expm1(x)),
     Law("expm1(x) - x", lambda x: expm1(x) - x, lambda x: stable.expm1_minus_x(x)),
+    Law("exp(x*x) erfc(x) = erfcx(x)", lambda x: exp(square(x)) * erfc(x), lambda x: stable.erfcx(x)),
+    Law("exp(-x*x) / erfc(x) = 1 / erfcx(x)", lambda x: exp(-square(x)) / erfc(x), lambda x: stable.one_over_erfcx(x)),
+    Law("exp((-x)*x) / erfc(x) = 1 / erfcx(x)", lambda x: exp((-x) * x) / erfc(x), lambda x: stable.one_over_erfcx(x)),
+    Law("(1 + x)**a = exp(a log1p(x)) beside 1", lambda x, a: Pattern(pow, (1 + x, a)), lambda x, a: exp(a * log1p(x)), when=lambda x, a: all_of(ops.less(ops.abs(x), 0.01) & ops.is_finite(a))),
     Law("exp(x) sigmoid(-x) = sigmoid(x)", lambda x: exp(x) * sigmoid(-x), lambda x: sigmoid(x)),
     Law("exp(a) exp(b) = exp(a + b)", lambda a, b: exp(a) * exp(b), lambda a, b: exp(a + b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("exp(x)**c = exp(c x)", lambda x, c: Pattern(pow, (exp(x), c)), lambda x, c: exp(c * x)),
@@ -255,6 +298,9 @@ LAWS = [
     # ---- logistic and hyperbolic quotients
     Law("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), shared=HELD),
     Law("exp(x) / (1 + exp(x))**2 = sigmoid(x) sigmoid(-x)", lambda x: exp(x) / square(1 + exp(x)), lambda x: sigmoid(x) * sigmoid(-x), shared=HELD),
+    Law("a exp(x) / (1 + exp(x)) = a sigmoid(x)", lambda a, x: (a * exp(x)) / (1 + exp(x)), lambda a, x: a * sigmoid(x), shared=HELD),
+    Law("x exp(x) / (exp(x) - 1)", lambda x: (x * exp(x)) / expm1(x), lambda x: 1 / stable.expm1_over_x(-x)),
+    Law("exp(x) / (exp(x) - 1) = 1 / (1 - exp(-x))", lambda x: exp(x) / expm1(x), lambda x: -1 / expm1(-x)),
     Law("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)", lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: tanh(x), shared=HELD),
     Law("(exp(x) - 1) / (exp(x) + 1) = tanh(x/2)", lambda x: expm1(x) / (exp(x) + 1), lambda x: tanh(0.5 * x)),
     Law("(1 - exp(x)) / (1 + exp(x)) = -tanh(x/2)", lambda x: -expm1(x) / (1 + exp(x)), lambda x: -tanh(0.5 * x)),
@@ -268,11 +314,16 @@ LAWS = [
     Law("1 / (exp(x) - 1)", lambda x: 1 / expm1(x), lambda x: stable.one_over_expm1(x)),
     Law("c / exp(x) = c exp(-x)", lambda c, x: c / exp(x), lambda c, x: c * exp(-x)),
     Law("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
+    Law("1 - tanh(x) = 2 sigmoid(-2 x)", lambda x: 1 - tanh(x), lambda x: 2 * sigmoid(-2 * x)),
+    Law("1 + tanh(x) = 2 sigmoid(2 x)", lambda x: 1 + tanh(x), lambda x: 2 * sigmoid(2 * x)),
     Law("1 - tanh(x)**2 = sech(x)**2", lambda x: 1 - square(tanh(x)), lambda x: ops.sech2(x)),
     Law("1 / cosh(x)", lambda x: 1 / cosh(x), lambda x: stable.sech(x)),
     Law("x**n / (k**n + x**n) = sigmoid(n log(x/k))", lambda x, e, k: Pattern(pow, (x, e)) / (Pattern(pow, (k, e)) + Pattern(pow, (x, e))), lambda x, e, k: sigmoid(e * (log(x) - log(k))), when=lambda x, e, k: all_of((x > 0) & (k > 0) & ops.is_finite(x) & ops.is_finite(k) & ops.is_finite(e))),
     # ---- removable singularities
     Law("(exp(x) - 1) / x", lambda x: expm1(x) / x, lambda x: stable.expm1_over_x(x)),
+    Law("(1 - exp(-x)) / x", lambda x: -expm1(-x) / x, lambda x: stable.expm1_over_x(-x)),
+    Law("(exp(-x) - 1) / x", lambda x: expm1(-x) / x, lambda x: -stable.expm1_over_x(-x)),
+    Law("x / (1 - exp(-x))", lambda x: x / -expm1(-x), lambda x: 1 / stable.expm1_over_x(-x)),
     Law("x / (exp(x) - 1)", lambda x: x / expm1(x), lambda x: 1 / stable.expm1_over_x(x)),
     Law("log(1 + x) / x", lambda x: log1p(x) / x, lambda x: stable.log1p_over_x(x)),
     Law("log(x) / (x - 1)", lambda x: log(x) / (x - 1), lambda x: stable.log_over_distance(x)),
@@ -282,6 +333,9 @@ LAWS = [
     # ---- roots, norms, powers
     Law("sqrt(1 + x*x) = hypot(1, x)", lambda x: sqrt(1 + square(x)), lambda x: hypot(1, x)),
     Law("sqrt(x*x + y*y) = hypot(x, y)", lambda x, y: sqrt(square(x) + square(y)), lambda x, y: hypot(x, y)),
+    Law("sqrt(x*x + y*y + z*z) = hypot(hypot(x, y), z)", lambda x, y, z: sqrt(square(x) + square(y) + square(z)), lambda x, y, z: hypot(hypot(x, y), z)),
+    Law("sqrt(c + x*x) = hypot(sqrt c, x), c > 0", lambda c, x: sqrt(c + square(x)), lambda c, x: hypot(math.sqrt(c), x), when=lambda c: c > 0),
+    Law("sqrt(1 + x*x) - x", lambda x: hypot(1, x) - x, lambda x: stable.hypot1_minus_x(x)),
     Law("sqrt(sum(x*x)) = norm(x)", lambda x: sqrt(total(square(x))), lambda x, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)),
     Law("sqrt(mean(x*x)) = norm(x) / sqrt(n)", lambda x: sqrt(average(square(x))), lambda x, axes, keepdims, count: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(count)),
     Law("norm(x)**2 = sum(x*x)", lambda x: square(Pattern(reduce_euclidean_norm, (x,))), lambda x, axes, keepdims: ops.reduce_sum(square(x), axes=axes, keepdims=keepdims)),
@@ -293,6 +347,7 @@ LAWS = [
     Law("sqrt(1 + x*x) - 1", lambda x: hypot(1, x) - 1, lambda x: stable.hypot1_minus_1(x)),
     Law("sqrt(1 + x) - 1 = x / (sqrt(1 + x) + 1)", lambda x: sqrt(1 + x) - 1, lambda x: stable.sqrt1p_minus_1(x)),
     Law("sqrt(x + 1) - sqrt(x) = 1 / (sqrt(x + 1) + sqrt(x))", lambda x: sqrt(x + 1) - sqrt(x), lambda x: 1 / (sqrt(x + 1) + sqrt(x))),
+    Law("sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))", lambda x, a: sqrt(x + a) - sqrt(x), lambda x, a: a / (sqrt(x + a) + sqrt(x)), when=lambda x, a: all_of(ops.greater(x, 0) & ops.is_finite(x) & ops.is_finite(a))),
     Law("sqrt(a) - sqrt(b) = (a - b) / (sqrt(a) + sqrt(b))", lambda a, b: sqrt(a) - sqrt(b), lambda a, b: stable.sqrt_difference(a, b)),
     Law("1 - (1 - p)**n = -expm1(n log1p(-p))", lambda p, n: 1 - Pattern(pow, (1 - p, n)), lambda p, n: -expm1(n * log1p(-p)), when=lambda p: all_of(ops.less(p, 1))),
     Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e)),

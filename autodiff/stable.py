@@ -116,6 +116,14 @@ def _log_abs(x, where):
     return ops.log(ops.abs(ops.where(where, x, 1)))
 
 
+def log_of_sum(terms):
+    """log(exp(t) + exp(u) + ...) of tensors and numbers."""
+    y = None
+    for t in sorted(terms, key=lambda t: isinstance(t, float)):     # a tensor first
+        y = t if y is None else ops.logaddexp(y, t)
+    return y
+
+
 def log_difference(a, b):
     """log(exp(a) - exp(b))."""
     nothing = ops.equal(b, -INF)
@@ -236,3 +244,65 @@ def cosine(a, b, axes, keepdims):
     """sum(a*b)/(norm(a) norm(b)): the operands scaled first."""
     u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
     return ops.reduce_sum(u * v, axes=axes, keepdims=keepdims)
+
+
+def hypot1_minus_x(x):
+    """sqrt(1 + x*x) - x."""
+    up = ops.greater(x, 0)
+    t, u = ops.where(up, x, 1), ops.where(up, -1, x)
+    return ops.where(up, 1 / (ops.hypot(1, t) + t), ops.hypot(1, u) - u)
+
+
+# --------------------------------------------------------------------------------------------- error function, softmax, sigmoid
+FAR = 3.0
+
+
+def _erfcx_far(x):
+    """exp(x*x) erfc(x) from 3 on: Laplace's continued fraction (DLMF 7.9.1)."""
+    y = x
+    for k in range(60, 0, -1):
+        y = x + (0.5 * k) / y
+    return 0.5641895835477563 / y
+
+
+def erfcx(x):
+    """exp(x*x) erfc(x)."""
+    far = ops.greater(x, FAR)
+    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
+    return ops.where(far, _erfcx_far(t), ops.exp(ops.square(u)) * ops.erfc(u))
+
+
+def one_over_erfcx(x):
+    """exp(-x*x)/erfc(x): left of 3 as it stands, where erfcx itself may overflow."""
+    far = ops.greater(x, FAR)
+    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
+    return ops.where(far, 1 / _erfcx_far(t), ops.exp(-ops.square(u)) / ops.erfc(u))
+
+
+def log_erfc(x):
+    """log(erfc(x)), no underflow; by erf beside 0."""
+    far, near = ops.greater(x, FAR), ops.less(ops.abs(x), 0.25)
+    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
+    small = ops.where(near, x, 0)
+    return ops.where(far, ops.log(_erfcx_far(t)) - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
+
+
+def log_half_erfc(x):
+    """log(erfc(x)/2), no underflow; where erfc(x)/2 is near 1, by what is missing."""
+    up = ops.greater(x, -0.5)
+    t, u = ops.where(up, x, 1), ops.where(up, -1, x)
+    return ops.where(up, log_erfc(t) - LN2, ops.log1p(-0.5 * ops.erfc(-u)))
+
+
+def log_two_sigmoid(x):
+    """log(2 sigmoid(x)), 0 at 0."""
+    return _beside_zero(x, 1.0, lambda t: ops.log1p(ops.tanh(0.5 * t)), lambda t: ops.log_sigmoid(t) + LN2)
+
+
+def log_not_softmax(x, axis):
+    """log(1 - softmax(x)): of an entry above 1/2 by the sum of the other exponentials."""
+    axis = axis % x.ndim
+    p = ops.softmax(x, axis=axis)
+    most = ops.greater(p, 0.5)
+    others = ops.reduce_logsumexp(ops.where(most, -INF, x), axes=(axis,), keepdims=1)
+    return ops.where(most, others - ops.reduce_logsumexp(x, axes=(axis,), keepdims=1), ops.log1p(-ops.where(most, 0, p)))

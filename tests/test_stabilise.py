@@ -18,7 +18,7 @@ UNARY = {ops.neg: operator.neg, ops.abs: operator.abs,
          ops.reduce_euclidean_norm: lambda x: ad.sqrt(ad.reduce_sum(x * x, -1, keepdims=True))}  # fmt: skip
 EXPONENTIAL = {ops.exp, ops.expm1, ops.sigmoid, ops.cosh, ops.sinh, ops.tanh, ops.sech2, ops.pow}
 # Beside 0 these are known to so many places after the point: what they are the logarithm of is near 1.
-TO_PLACES = {text for text in [law.text for law in LAWS] if text.startswith(("log(c ", "log(u ", "log(a b)", "log(sum(u", "log(exp(a) + ", "log(1 + exp(a)", "sum(a*b)"))}
+TO_PLACES = {text for text in [law.text for law in LAWS] if text.startswith(("log(c ", "log(u ", "log(a b)", "log(sum(u", "log(exp(a) + ", "log(1 + exp(a)", "sum(a*b)", "log(1 - softmax"))}
 OVER_ROWS = {Mean, ops.reduce_sum, ops.reduce_prod, ops.cumsum, ops.softmax, ops.reduce_euclidean_norm}
 
 
@@ -56,6 +56,10 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "log(x + sqrt(x*x - 1)) = acosh(x)": [1.5, 3.0, 1e5, 1e200],
     "x log(y) = 0 where both are 0": [0.0, 1.0, 2.5, 0.25],
     "x log1p(y) = xlog1py(x, y)": [0.25, 1.0, 2.5, 1e-9, 100.0],
+    "log(1 + x) - log(x) = log1p(1/x)": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10, 1e15],
+    "log(x + a) - log(x) = log1p(a/x), a, x > 0": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
+    "sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
+    "(1 + x)**a = exp(a log1p(x)) beside 1": [0.005, -0.005, 1e-9, -1e-9, 1e-4],
     "atanh(tanh(x)) = x": [0.5, -3.0, 1e-9, 18.0, 30.0],
 }
 
@@ -242,6 +246,19 @@ def test_functions():
         assert float(y) == pytest.approx(np.logaddexp(0, value), rel=1e-6) and float(g) == pytest.approx(1 / (1 + np.exp(-value)), rel=1e-6)
     assert traced.experimental_get_tracing_count() == 1
     assert np.isnan(float(ad.function(slope)(ad.constant(100.0))[1]))
+
+
+def test_sums_of_any_number_of_exponentials():
+    points = [1000.0, 999.0, 998.0, -5.0]
+    a, b, c, d = xs = [ad.Variable(v, dtype="float64") for v in points]
+    with ad.GradientTape(stabilize=True) as tape:
+        y = ad.math.log(ad.exp(a) + 0.5 * ad.exp(b) + 2 + ad.exp(c) * 3 + ad.exp(d))
+    terms = np.array(points) + np.log([1, 0.5, 3, 1]) - 1000
+    assert float(y) == pytest.approx(1000 + np.log(np.exp(terms).sum()), rel=1e-15)
+    np.testing.assert_allclose([float(g) for g in tape.gradient(y, xs)], np.exp(terms) / np.exp(terms).sum(), rtol=1e-12)
+    with ad.GradientTape(stabilize=True):
+        y = ad.math.log(ad.exp(a) - 0.5 * ad.exp(b) + 2)    # a difference is none
+    assert np.isnan(float(y))                               # inf - inf, as written
 
 
 def test_the_document_lists_the_laws():
