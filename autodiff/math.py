@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from . import dtypes, errors, ops, segments
+from . import dtypes, errors, ops, segments, stable
 from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
@@ -299,6 +299,8 @@ def l2_normalize(x, axis=None, epsilon=1e-12, name=None):
 def lbeta(x, name=None):
     """The logarithm of the Beta function of the last dimension: sum(lgamma(x)) - lgamma(sum(x))."""
     x = floating(x, "lbeta")
+    if x.ndim and x.shape[-1] == 2:
+        return stable.lbeta_of_two(x[..., 0], x[..., 1])
     return ops.sub(reduce_sum(ops.lgamma(x), -1), ops.lgamma(reduce_sum(x, -1)))
 
 

@@ -306,3 +306,19 @@ def log_not_softmax(x, axis):
     most = ops.greater(p, 0.5)
     others = ops.reduce_logsumexp(ops.where(most, -INF, x), axes=(axis,), keepdims=1)
     return ops.where(most, others - ops.reduce_logsumexp(x, axes=(axis,), keepdims=1), ops.log1p(-ops.where(most, 0, p)))
+
+
+def lbeta_of_two(x, y):
+    """log(beta(x, y)). lgamma(a) - lgamma(a + b) cancels for a large a: Stirling's series (DLMF 5.11.1) taken apart, as in Didonato
+    & Morris, "Algorithm 708" (1992), its two sums term by term: the powers of u = 1/a and v = 1/(a + b) by their common factor."""
+    a, b = ops.maximum(x, y), ops.minimum(x, y)
+    far = (a > 16) & (b > 0)
+    c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
+    s = c + d
+    u, v = 1 / c, 1 / s
+    h, q, series = 1.0, v * (u + v), 1 / 12             # h = (u**n - v**n) / (u - v)
+    for k in (-1 / 360, 1 / 1260, -1 / 1680, 1 / 1188):
+        h, q = u * u * h + q, q * v * v
+        series = series + k * h
+    stirling = d * u * v * series + d - d * ops.log(s) + (c - 0.5) * ops.log1p(-d / s) + ops.lgamma(d)
+    return ops.where(far, stirling, ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y))

@@ -3,6 +3,7 @@ test_rows.py."""
 
 import inspect
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.special
@@ -320,3 +321,15 @@ def test_means_of_integers_are_integers():
 def test_a_segments_ties_share_the_gradient():
     assert gradient(lambda x: math.segment_max(x, [0, 0, 0]), [2.0, 2.0, 1.0])[0].tolist() == [0.5, 0.5, 0]
     assert gradient(lambda x: math.segment_prod(x, [0, 0]), [0.0, 3.0])[0].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("a, b", [(1e6, 1.0), (1.0, 1e6), (3e9, 0.25), (40.0, 17.5), (16.5, 1e-8), (20.0, 20.0), (2.0, 3.0)])
+def test_lbeta_of_two_keeps_its_digits_beside_a_large_number(a, b):
+    with mp.workdps(60):
+        exact = mp.log(mp.beta(a, b))
+        slopes = [float(mp.digamma(v) - mp.digamma(mp.mpf(a) + b)) for v in (a, b)]
+    x = ad.Variable(np.array([a, b]))
+    with ad.GradientTape() as tape:
+        y = math.lbeta(x)
+    np.testing.assert_allclose(y.numpy(), float(exact), rtol=1e-14)
+    np.testing.assert_allclose(tape.gradient(y, x).numpy(), slopes, rtol=1e-13)
