@@ -67,6 +67,24 @@ def average(x):
     return Pattern(Mean, (x,))
 
 
+class View:
+    """In the place of a row: one or more of VIEWS, which only pick and order elements."""
+
+
+VIEWS = {ops.view, ops.reshape}
+
+
+def view_of(x):
+    """Elements of x, picked or in another order; how is bound as `view`."""
+    return Pattern(View, (x,))
+
+
+def seen_through(view, y):
+    for row, attrs in reversed(view):
+        y = row(y, **attrs)
+    return y
+
+
 def spellings(row, pattern):
     """Every way in which the operands of a pattern may stand beside a row: pairs of the row and the operands there."""
     p = pattern.operands
@@ -112,6 +130,12 @@ def matches(pattern, node, found, law):
         return found if number is not None and number in (pattern, float(np.float32(pattern))) else None
     if node.row is None or not (node.temporary or law.shared):
         return None
+    if pattern.row is View:
+        view = []
+        while node.row in VIEWS and len(node.operands) == 1 and (node.temporary or law.shared):
+            view.append((node.row, node.attrs))
+            node = node.operands[0]
+        return matches(pattern.operands[0], node, {**found, "view": view}, law) if view else None
     return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, law)
 
 
@@ -202,7 +226,7 @@ def exponents(node):
 
 
 def value_of(name, x):
-    if name in ("axes", "keepdims", "axis", "exclusive", "reverse", "shape", "count"):
+    if name in ("axes", "keepdims", "axis", "exclusive", "reverse", "shape", "count", "view"):
         return x
     return x.number if name in NUMBERS else x.value
 
@@ -245,6 +269,9 @@ LAWS = [
     Law("log(cumsum(exp(x))) = cumulative_logsumexp(x)", lambda x: log(Pattern(cumsum, (exp(x),))),
         lambda x, axis, exclusive, reverse: ops.cumulative_logsumexp(x, axis=axis, exclusive=exclusive, reverse=reverse), shared="as of the sum"),
     Law("log(softmax(x)) = log_softmax(x)", lambda x: log(Pattern(softmax, (x,))), lambda x, axis: ops.log_softmax(x, axis=axis), shared="the logarithm keeps digits that softmax has not"),
+    Law("log(softmax(x)[k]) = log_softmax(x)[k], and reshaped, transposed", lambda x: log(view_of(Pattern(softmax, (x,)))), lambda x, axis, view: seen_through(view, ops.log_softmax(x, axis=axis)), shared="as of softmax"),
+    Law("log(1 - softmax(x)[k])", lambda x: log(1 - view_of(Pattern(softmax, (x,)))), lambda x, axis, view: seen_through(view, stable.log_not_softmax(x, axis))),
+    Law("log(sum(exp(x))[k]) = logsumexp(x)[k], and reshaped, transposed", lambda x: log(view_of(total(exp(x)))), lambda x, axes, keepdims, view: seen_through(view, ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims)), shared="as of the sum"),
     Law("exp(x) / sum(exp(x)) = softmax(x)", lambda x: exp(x) / total(exp(x)), lambda x, axes: ops.softmax(x, axis=axes[0]), when=lambda x, axes, keepdims: len(axes) == 1 and (keepdims or x.ndim == 1) and all_of(x < ops.INF), shared=HELD),
     Law("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: ops.identity(x)),
     Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: x + math.log(c), when=lambda c: c > 0),

@@ -9,7 +9,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import ops, stabilise
-from autodiff.stabilise import LAWS, NUMBERS, Mean, Name, Pattern
+from autodiff.stabilise import LAWS, NUMBERS, Mean, Name, Pattern, View
 
 INFIX = {ops.add: operator.add, ops.sub: operator.sub, ops.mul: operator.mul, ops.div: operator.truediv, ops.pow: operator.pow}
 UNARY = {ops.neg: operator.neg, ops.abs: operator.abs,
@@ -33,6 +33,8 @@ def build(pattern, values):
         return INFIX[row](build(p[0], values), build(p[1], values))
     if row is Mean:                                         # (not in UNARY: a lambda's parameter would hold the operand)
         return ad.reduce_mean(build(p[0], values), axis=-1, keepdims=True)
+    if row is View:
+        return build(p[0], values)[..., ::-1]
     if row is ops.reduce_sum:
         return ad.reduce_sum(build(p[0], values), axis=-1, keepdims=True)
     if len(p) == 1:
@@ -259,6 +261,14 @@ def test_sums_of_any_number_of_exponentials():
     with ad.GradientTape(stabilize=True):
         y = ad.math.log(ad.exp(a) - 0.5 * ad.exp(b) + 2)    # a difference is none
     assert np.isnan(float(y))                               # inf - inf, as written
+
+
+def test_one_entry_of_a_softmax():
+    x = ad.Variable([40.0, -900.0, 1.0], dtype="float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        y = ad.math.log(ad.nn.softmax(x)[1])
+    assert float(y) == -940.0
+    np.testing.assert_allclose(tape.gradient(y, x).numpy(), [-1.0, 1.0, 0.0], atol=1e-15)
 
 
 def test_the_document_lists_the_laws():
