@@ -39,7 +39,7 @@ def erfcx_bend(r):
 add        = row(d=(lambda a, b, y: 1, lambda a, b, y: 1),        takes=NUMBERS, linear=(0, 1), numpy="add",                  doc="a + b")
 sub        = row(d=(lambda a, b, y: 1, lambda a, b, y: -1),       takes=NUMBERS, linear=(0, 1), numpy="subtract",             doc="a - b")
 mul        = row(d=(lambda a, b, y: b, lambda a, b, y: a),        takes=NUMBERS, linear=(0, 1), numpy="multiply",             doc="a * b")
-div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),              linear=(0,),   numpy="divide true_divide",   doc="a / b")   # not -a / (b * b): overflows
+div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),              linear=(0,),   numpy="divide true_divide",   selects=True, doc="a / b")   # not -a / (b * b): overflows; 0 / b depends on no b, not even where a logarithm follows
 floordiv   = row(arity=2,                                         takes=NUMBERS,                numpy="floor_divide",         doc="the largest whole number not above a / b")
 mod        = row(d=(lambda a, b, y: 1, lambda a, b, y: -floordiv(a, b)), takes=NUMBERS,         numpy="mod remainder",        doc="a - b * floordiv(a, b): has the sign of b")
 neg        = row(d=lambda x, y: -1,                               takes=NUMBERS, linear=(0,),   numpy="negative",             doc="-x")
