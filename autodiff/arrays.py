@@ -258,6 +258,7 @@ FUNCTIONS = {
     np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else _refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
     np.real:           math.real,
+    np.sinc:           math.sinc,
     np.round:          lambda a, decimals=0, out=None: math.round(a) if decimals == 0 and out is None else _refuse(),
     np.shape:          lambda a: tuple(a.shape),
     np.ndim:           lambda a: a.ndim,

@@ -19,7 +19,7 @@ __all__ = (
     log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
     multiply_no_nan ndtr ndtri negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
-    scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
+    scalar_mul sigmoid sign sin sinc sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
     xdivy xlog1py xlogy zero_fraction""".split()
     + segments.__all__
 )
@@ -385,3 +385,13 @@ def is_strictly_increasing(x, name=None):
 def _ordered(x, relation):
     flat = to_tensor(x, "is_non_decreasing").numpy().reshape(-1)
     return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))
+
+
+def sinc(x, name=None):
+    """sin(pi x)/(pi x), 1 at 0, as numpy.sinc.
+
+    >>> import autodiff as ad
+    >>> float(ad.math.sinc(0.0))
+    1.0
+    """
+    return stable.sinc(floating(x, "sinc"))

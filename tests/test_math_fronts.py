@@ -333,3 +333,20 @@ def test_lbeta_of_two_keeps_its_digits_beside_a_large_number(a, b):
         y = math.lbeta(x)
     np.testing.assert_allclose(y.numpy(), float(exact), rtol=1e-14)
     np.testing.assert_allclose(tape.gradient(y, x).numpy(), slopes, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype, rtol", [("float32", 2e-7), ("float64", 4e-16)])
+def test_sinc_and_its_derivatives(dtype, rtol):
+    points = [0.0, 1e-9, 0.1, 0.25, -0.3, 0.5, 0.99, 1.0, 1.0 + 2**-20, -2.5, 3.0, 7.25, 1e6 + 0.5]
+    x = ad.constant(points, dtype)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = math.sinc(x)
+    slopes = tape.gradient(y, x).numpy()
+    for p, value, slope in zip(x.numpy().tolist(), y.numpy(), slopes):
+        with mp.workdps(40):
+            true = mp.sincpi(mp.mpf(p))
+            d = (mp.cospi(p) - true) / p if p else mp.mpf(0)
+        assert abs(value - true) <= 2 * rtol * abs(true), (p, value, true)
+        assert abs(slope - d) <= 8 * rtol * max(abs(d), 1 / abs(p) if p else 0), (p, slope, d)  # (1/|p| bounds it)
+    assert type(np.sinc(x)) is ad.Tensor and np.array_equal(np.sinc(x), y)
