@@ -19,8 +19,8 @@ __all__ = (
     log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
     multiply_no_nan ndtr ndtri negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
-    scalar_mul sigmoid sign sin sinc sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
-    xdivy xlog1py xlogy zero_fraction""".split()
+    scalar_mul sigmoid sign sin sinc sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k trigamma
+    truediv xdivy xlog1py xlogy zero_fraction""".split()
     + segments.__all__
 )
 
@@ -395,3 +395,9 @@ def sinc(x, name=None):
     1.0
     """
     return stable.sinc(floating(x, "sinc"))
+
+
+def trigamma(x, name=None):
+    """The derivative of digamma, polygamma(1, x)."""
+    x = floating(x, "trigamma")
+    return ops.polygamma(ops.cast(to_tensor(1, "trigamma"), dtype=x.dtype.code), x)

@@ -350,3 +350,12 @@ def test_sinc_and_its_derivatives(dtype, rtol):
         assert abs(value - true) <= 2 * rtol * abs(true), (p, value, true)
         assert abs(slope - d) <= 8 * rtol * max(abs(d), 1 / abs(p) if p else 0), (p, slope, d)  # (1/|p| bounds it)
     assert type(np.sinc(x)) is ad.Tensor and np.array_equal(np.sinc(x), y)
+
+
+@pytest.mark.parametrize("dtype, rtol", [("float64", 4e-15), ("float32", 4e-7)])
+def test_trigamma_is_the_derivative_of_digamma(dtype, rtol):
+    x = ad.Variable(np.array([0.25, 1.0, 30.0, -0.5], dtype))
+    with ad.GradientTape() as tape:
+        y = math.trigamma(x)
+    same(y, scipy.special.polygamma(1, x.numpy().astype("float64")).astype(dtype), rtol)
+    same(tape.gradient(y, x), np.array([float(mp.psi(2, float(v))) for v in x.numpy()], dtype), rtol)
