@@ -68,20 +68,20 @@ xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a,
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, numpy="exp",   doc="e to the power x")
-exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, numpy="exp2",  doc="2 to the power x")
+exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, numpy="exp2",  doc="2 to the power x")
 expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=2, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
 # An infinite x has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes before it,
 # and the gradient would be 0 where it is 1; nan says that it is not known.
 log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, numpy="log",   doc="natural logarithm")
-log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), on=POSITIVE,        ulp=1, numpy="log2",  doc="logarithm to base 2")
-log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=2, numpy="log10", doc="logarithm to base 10")
+log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log2",  doc="logarithm to base 2")
+log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=2, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
 logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=600, doc="log(exp(a) - exp(b)) for a > b, no overflow")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
-entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, doc="-x * log(x); 0 at 0")
+entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
 sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=3,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
@@ -105,8 +105,8 @@ acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
 atan2      = row(d=(lambda a, b, y: divide_no_nan(over_hypot(b, a), hypot(a, b)),
                     lambda a, b, y: -divide_no_nan(over_hypot(a, b), hypot(a, b))), ulp=1, d_ulp=6, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
-sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, numpy="sinh",  doc="hyperbolic sine")
-cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, numpy="cosh",  doc="hyperbolic cosine")
+sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="sinh",  doc="hyperbolic sine")
+cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
 asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
 acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=2, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
 atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
