@@ -5,6 +5,7 @@ No time is asserted.
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from argparse import Namespace
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import measure, peers, precise, report, worker  # noqa: E402
+from benchmarks import kernels, measure, peers, precise, report, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -205,3 +206,12 @@ def test_a_run_prints_a_table_and_writes_json(tmp_path):
     assert all(len(r["runs"]) == 7 and min(r["runs"]) > 0 for r in written["results"])
     assert report.markdown(written).startswith("| value and gradient of | autodiff | by hand |")
     assert (tmp_path / "b.svg").exists() or "no picture: pip install matplotlib" in run.stdout
+
+
+def test_the_kernels_are_timed_beside_numpy(capsys):
+    kernels.main(["--quick", "exp"])
+    printed = capsys.readouterr().out
+    assert re.search(r"^\| row \| baseline \|.*and derivative \| numpy \| scipy", printed)
+    assert re.search(r"^\| exp float64 \| \d+\.\d+ \(", printed, re.M) and "ns an element; median of 3 rounds" in printed
+    with pytest.raises(SystemExit, match="no row 'nonsense' here"):
+        kernels.main(["nonsense"])
