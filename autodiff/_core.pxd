@@ -92,12 +92,38 @@ cdef extern from "ad.h" nogil:
         int n_keep
         int status
 
-    enum: AD_REPLAY_PYTHON
-    ctypedef struct ad_order:
-        uint32_t slot, scalar
-
-    int ad_replay(ad_program *p, const ad_order *order, int64_t n, int64_t *done)
-    void ad_set_value(ad_program *p, uint32_t slot, ad_value value)
+    ctypedef struct ad_plan:
+        pass
+    ad_plan *ad_plan_new(const ad_program *p)
+    void ad_plan_free(ad_plan *t)
+    int ad_plan_input(ad_plan *t, uint32_t slot, uint32_t *reg)
+    int ad_plan_forward(ad_plan *t, uint32_t slot)
+    int ad_plan_guard(ad_plan *t, uint32_t slot)
+    int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg)
+    ctypedef struct ad_plan_sweep:
+        ad_plan *plan
+        uint64_t bit
+        int64_t base, at, to
+        uint32_t *adj
+    enum: AD_PLAN_PYTHON
+    int ad_plan_seed(ad_plan_sweep *s, uint32_t target, uint32_t seed)
+    int ad_plan_reverse(ad_plan_sweep *s)
+    int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given)
+    int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf)
+    int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
+    enum: AD_PYTHON_FORWARD, AD_PYTHON_VJP, AD_GUARD
+    ctypedef struct ad_step:
+        uint8_t kind
+        uint16_t op
+        uint32_t n, slot, out, g, y
+    void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
+    int ad_plan_run(ad_plan *t)
+    const ad_step *ad_plan_pending(const ad_plan *t)
+    uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k)
+    ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array)
+    void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
+    void ad_plan_done(ad_plan *t)
+    void ad_plan_end(ad_plan *t)
 
     int ad_reverse(ad_sweep *s)
     int ad_accumulate(ad_value *adjoint, ad_array *share)

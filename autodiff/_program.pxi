@@ -272,6 +272,8 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
             else:
                 words = record_words(p, x, n, attr, n_attr)
                 emit(p, op, y, 0, 0, words, seen)
+            if op == AD_OP_nonzero and p.tracing:           # Python sees how many there are, and computes with it
+                add_guard(y, p.n - 1, False)
             if noting or checking:
                 note_place(p)
             if p.stabilising:

@@ -68,21 +68,23 @@ cdef class Guard:
     cdef bint truth                             # was it only asked whether it is zero?
     cdef object outcome
 
-    cdef object look(self, const ad_program *p):
-        """What Python would be given now: the truth, or the number's bits."""
-        cdef const ad_instruction *at = &p.code[self.slot]
+    cdef object look(self, int dtype, bint is_array, ad_value value):
+        """What Python is given: the truth, or the number's bits; of an array its shape."""
+        cdef int k
+        if is_array:
+            return tuple([value.array.shape[k] for k in range(value.array.ndim)])
         if self.truth:
-            return is_true(at.dtype, at.value)
-        if ad_itemsize(at.dtype) == 8:
-            return at.value.bits
-        return <uint32_t>at.value.i32 if ad_itemsize(at.dtype) == 4 else at.value.b
+            return is_true(dtype, value)
+        if ad_itemsize(dtype) == 8:
+            return value.bits
+        return <uint32_t>value.i32 if ad_itemsize(dtype) == 4 else value.b
 
 
 cdef int add_guard(Tensor t, int64_t slot, bint truth) except -1:
     cdef Trace trace = (<Program>ad_current.host).trace
     cdef Guard made = Guard.__new__(Guard)
     made.at, made.slot, made.truth = ad_current.n, slot, truth
-    made.outcome = made.look(ad_current)
+    made.outcome = made.look(t.code, t.is_array, t.value)
     if not trace.path:
         trace.first_branch = place_of_user()
     trace.events.append(made)

@@ -99,10 +99,12 @@ typedef struct {
     int8_t arity;                                           /* -1: any number */
     int8_t gives;                                           /* dtype of the result; -1: that of the operands */
     uint8_t differentiable;
-    uint8_t uses_y[AD_MAX_OPERANDS];                        /* does the local derivative read the result? */
+    uint8_t reads[AD_MAX_OPERANDS];                         /* what a share is computed from: AD_READS_A << k for operand k, ... */
     uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
     ad_structural structural;
 } ad_op;
+
+enum { AD_READS_A = 1, AD_READS_Y = 8, AD_READS_G = 16 };
 
 extern const ad_op ad_ops[];
 extern const int ad_op_count;
@@ -214,15 +216,69 @@ void ad_drop_adjoint(ad_sweep *s, int64_t slot);            /* passed on and no 
 /* Takes the elementwise instructions on large arrays of one shape from slot `at` down; *done: how many slots were dealt with. */
 int ad_reverse_stretch(ad_sweep *s, int64_t *done);
 
-/* Replay: computes the instructions `order[*done]` to `order[n - 1]` anew from the values of those before them.  *done: how far it
- * came.  AD_REPLAY_PYTHON: the next one is a formula that C does not know. */
+/* ------------------------------------------------------------------------------------------------- plans */
+/* A traced program made ready to be run with other values in its leaves: its instructions, and its sweeps as they went, as steps
+ * over registers.  What no result needs is left out, elementwise steps on arrays of one shape become fused loops.  Built by
+ * calls in the order of the recording; every one returns AD_OK, AD_NO_MEMORY or AD_BAD_DTYPE. */
+typedef struct ad_plan ad_plan;
+ad_plan *ad_plan_new(const ad_program *p);                  /* NULL when out of memory */
+void ad_plan_free(ad_plan *t);
+int ad_plan_input(ad_plan *t, uint32_t slot, uint32_t *reg);                  /* its value is given at every run */
+int ad_plan_forward(ad_plan *t, uint32_t slot);
+int ad_plan_guard(ad_plan *t, uint32_t slot);
+int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg);               /* where that slot's value is */
+
+/* A sweep: seeds, then ad_plan_reverse, then what it found.  AD_PLAN_PYTHON: slot `at` has a rule that C does not know; the caller
+ * says by ad_plan_shares which operands get a share of it, and goes on. */
 typedef struct {
-    uint32_t slot;
-    uint32_t scalar;                                        /* of an elementwise row on scalars: op * AD_NDTYPES + their dtype */
-} ad_order;
-enum { AD_REPLAY_PYTHON = 1 };
-int ad_replay(ad_program *p, const ad_order *order, int64_t n, int64_t *done);
-void ad_set_value(ad_program *p, uint32_t slot, ad_value value);        /* holds an array, releases the one before */
+    ad_plan *plan;
+    uint64_t bit;
+    int64_t base, at, to;                                   /* as in ad_sweep */
+    uint32_t *adj;                                          /* registers, or AD_NO_SLOT */
+} ad_plan_sweep;
+enum { AD_PLAN_PYTHON = 1 };
+int ad_plan_seed(ad_plan_sweep *s, uint32_t target, uint32_t seed);           /* a slot; AD_NO_SLOT: ones */
+int ad_plan_reverse(ad_plan_sweep *s);
+int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given);
+int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf);         /* the adjoint of `source` is the value of `leaf` */
+
+int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n);          /* registers whose values are wanted */
+
+/* A run: begin, give, run, read, end.  AD_PLAN_PYTHON: the caller deals with *ad_plan_pending, then calls ad_plan_done. */
+enum ad_step_kind {
+    AD_FORWARD,         /* out = op(in) */
+    AD_VJP,             /* out = acc + g * d op / d in[k] */
+    AD_ADD,             /* out = acc + g, adjoints of one shape */
+    AD_SPREAD,          /* out = the number in g, written out as an array */
+    AD_PYTHON_FORWARD,  /* as AD_FORWARD, by a formula that C does not know */
+    AD_PYTHON_VJP,      /* in[n + k] = share of operand k, by such a formula */
+    AD_GUARD            /* g leaves for Python */
+};
+typedef struct {
+    uint8_t kind, k;
+    uint8_t blockwise;                                      /* elementwise on arrays of one shape and numbers, none summed over */
+    uint8_t dtype;                                          /* of out */
+    uint16_t op;
+    uint32_t n;
+    uint32_t slot;                                          /* the recorded instruction */
+    uint32_t out, acc, g, y, in;                            /* registers; the operands' stand in the plan's words at `in` */
+} ad_step;
+void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value);                  /* an input; holds an array */
+int ad_plan_run(ad_plan *t);
+const ad_step *ad_plan_pending(const ad_plan *t);
+uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k);
+ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array);      /* borrowed */
+void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value);                   /* what Python computed; holds an array */
+void ad_plan_done(ad_plan *t);
+void ad_plan_end(ad_plan *t);                               /* lets go of everything a run made or was given */
+
+/* Scalar steps, as instruction sets run them: operands in the order g, a, b, c, y, those that are read. */
+typedef struct {
+    uint32_t code, out, acc;                                /* acc: a register that is added, or AD_NO_SLOT */
+    uint32_t r[4];
+} ad_scalar_step;
+#define AD_VALUE_CODE(op, dtype) ((uint32_t)(op) * AD_NDTYPES + (dtype))
+#define AD_SHARE_CODE(op, k, dtype) ((uint32_t)AD_NOPS * AD_NDTYPES + ((uint32_t)(op) * AD_MAX_OPERANDS + (k)) * 2 + (dtype))
 
 /* ------------------------------------------------------------------------------------------------- instruction sets */
 /* The generated kernels of one instruction set, chosen once by ad_choose_isa. */
@@ -231,7 +287,7 @@ typedef struct {
     const ad_elementwise *kernels;                          /* by opcode */
     int (*scalar_forward)(int op, int dtype, ad_value a, ad_value b, ad_value c, ad_value *y);
     void (*scalar_reverse)(ad_sweep *s);                    /* goes on while instructions are scalar rows */
-    int64_t (*scalar_replay)(ad_program *p, const ad_order *order, int64_t k, int64_t n);      /* so does this; where it stopped */
+    void (*scalar_run)(const ad_scalar_step *from, const ad_scalar_step *to, ad_value *value);
 } ad_isa;
 
 extern const ad_isa *ad_cpu;

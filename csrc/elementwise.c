@@ -242,7 +242,7 @@ int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *
     for (int j = 0; j < n; j++)
         direct &= !in[j]->uniform && in[j]->size == g->size;
     const int64_t step = direct ? g->size : BLOCK;
-    const int reads_y = ad_ops[op].uses_y[k];
+    const int reads_y = ad_ops[op].reads[k] & AD_READS_Y;
     open_operand(&og, g, g);
     for (int j = 0; j < n; j++)
         open_operand(&oi[j], in[j], g);

@@ -238,19 +238,33 @@ def scalar_reverse(rows):
     return " \\\n".join(lines) + "\n"
 
 
-def scalar_replay(rows):
-    """The switch in the middle of the replay of scalar instructions (csrc/elementwise.inc)."""
-    lines = ["#define AD_SCALAR_REPLAY_CASES"]
+PLAIN = frozenset("add sub mul div neg square squared_difference sqrt reciprocal abs maximum minimum where".split())
+
+
+def scalar_run(rows):
+    """The switches of a plan's scalar steps (csrc/elementwise.inc): values, then shares of gradients.  Plain arithmetic has a
+    switch of its own, which calls no function."""
+    plain, others = ["#define AD_SCALAR_PLAIN_CASES"], ["#define AD_SCALAR_OTHER_CASES"]
     for row in rows:
         if row.kind != "elementwise":
             continue
+        lines = plain if row.name in PLAIN else others
         for dtype in row.takes:
-            text = forward_text(row, dtype)
-            operands = [f"const {C_TYPE[s.dtype]} {s.code} = NEW_{FIELD[s.dtype]}({k}, {row.arity});"
-                        for k, s in enumerate(symbols(row, dtype))]  # fmt: skip
-            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {' '.join(operands)} "
-                         f"SET_{FIELD[gives(row, dtype)]}({text.code}); break; }}")  # fmt: skip
-    return " \\\n".join(lines) + "\n"
+            operands = [f"const {C_TYPE[s.dtype]} {s.code} = READ_{FIELD[s.dtype]}({k});" for k, s in enumerate(symbols(row, dtype))]
+            lines.append(f"    case AD_VALUE_CODE(AD_OP_{row.name}, {DTYPE[dtype]}): {{ {' '.join(operands)} "
+                         f"WRITE_{FIELD[gives(row, dtype)]}({forward_text(row, dtype).code}); break; }}")  # fmt: skip
+        for k, dtype in ((k, t) for k in range(row.arity) for t in FLOATS):
+            if row.d is not None and row.d[k] is not None:
+                lines.append(f"    case AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]}): {{ {share_case(row, k, dtype)} break; }}")
+    return "".join(" \\\n".join(lines) + "\n" for lines in (plain, others))
+
+
+def share_case(row, k, dtype):
+    types = {"g": dtype, "y": dtype, **{s.code: s.dtype for s in symbols(row, dtype)}}
+    text = partial_text(row, k, dtype)
+    names = [v for v in ORDER if reads(row, k) & ORDER[v]]
+    words = [f"const {C_TYPE[types[v]]} {v} = READ_{FIELD[types[v]]}({i});" for i, v in enumerate(names) if v in text.reads]
+    return " ".join([*words, f"SHARE_{FIELD[dtype]}({text.code});"])
 
 
 def reverse_case(row, dtype):
@@ -272,7 +286,7 @@ def reverse_case(row, dtype):
 # ------------------------------------------------------------------------------------------------- files
 def elementwise_header(rows):
     body = [text for row in rows if row.kind == "elementwise" for text in kernels(row).values()]
-    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows), scalar_replay(rows)])
+    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows), scalar_run(rows)])
 
 
 def opcodes_header(rows):
@@ -293,7 +307,7 @@ def table_header(rows):
             if row.kernel_vjp:
                 prototypes.append(f"int ad_{stem}_vjp(int, const ad_array *, const ad_array *const *, int, const ad_array *, "
                                   "const int64_t *, ad_array *, int);")  # fmt: skip
-        uses = ", ".join("1" if uses_y(row, k) else "0" for k in range(3))
+        uses = ", ".join(str(reads(row, k)) for k in range(3))
         passes = ", ".join("1" if passes_through(row, k) else "0" for k in range(3))
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
@@ -301,10 +315,15 @@ def table_header(rows):
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
 
 
-def uses_y(row, k):
+ORDER = {"g": 16, "a": 1, "b": 2, "c": 4, "y": 8}  # what a share may be computed from, as AD_READS_* in ad.h has it
+
+
+def reads(row, k):
     if row.kind != "elementwise" or row.d is None or k >= row.arity or row.d[k] is None:
-        return False
-    return "y" in partial_text(row, k, "float64").reads
+        return 0
+    names = partial_text(row, k, "float32").reads | partial_text(row, k, "float64").reads
+    assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"
+    return sum(ORDER[v] for v in names)
 
 
 def passes_through(row, k):

@@ -1,11 +1,12 @@
 /* Sums over any axes, and what reductions have in common. */
+#include "plan.h"
 #include "strided.h"
 
 /* ------------------------------------------------------------------------------------------------- sums */
 /* Blocks of BLOCK elements are summed in LANES partial sums, which the compiler keeps in vectors; blocks are summed in pairs of
  * halves, so that rounding errors grow with log2(n) (Higham, "The accuracy of floating point summation", 1993).  The order is fixed:
  * it depends on n alone.  Beyond a block float32 goes on in double. */
-enum { SHORT = 48, LANES = 16, BLOCK = 512, COLUMNS = 256 };
+enum { SHORT = 48, LANES = 16, BLOCK = AD_SUM_BLOCK, COLUMNS = 256 };
 
 /* Neighbouring dimensions that are all kept or all reduced, merged; the last is fastest. */
 typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK]; } groups;
@@ -91,6 +92,16 @@ DEFINE_SUMS(float, double)
 DEFINE_SUMS(double, double)
 DEFINE_SUMS(u32, u64)
 DEFINE_SUMS(u64, u64)
+
+double ad_sum_block(const void *x, int n, int is_f32) { return is_f32 ? block_float(x, n) : block_double(x, n); }
+
+double ad_sum_blocks(const double *sums, int64_t n)         /* as run_T goes on */
+{
+    if (n <= BLOCK)
+        return *sums;
+    const int64_t half = (n / 2 + BLOCK - 1) / BLOCK * BLOCK;
+    return ad_sum_blocks(sums, half) + ad_sum_blocks(sums + half / BLOCK, n - half);
+}
 
 static groups merge(int ndim, const int64_t *shape, const uint8_t *reduced)
 {

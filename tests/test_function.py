@@ -19,7 +19,12 @@ def same(a, b):
         assert type(x) is type(y)
         if x is not None:
             assert x.dtype == y.dtype and x.shape == y.shape
-            assert x.numpy().tobytes() == y.numpy().tobytes(), (x, y)
+            assert bits(x.numpy()) == bits(y.numpy()), (x, y)
+
+
+def bits(x):
+    """All nans are alike: which one comes of nan + nan is the compiler's choice."""
+    return np.where(np.isnan(x), np.array(np.nan, x.dtype), x).tobytes() if x.dtype.kind == "f" else x.tobytes()
 
 
 # ------------------------------------------------------------------------------------------------------- the same as eager
@@ -52,9 +57,9 @@ TWO = [ad.add, ad.subtract, ad.multiply, ad.divide, ad.maximum, lambda a, b: ad.
        lambda a, b: ad.where(ad.equal(ad.floor(a), 0.0), b, a)]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=15),
-       st.sampled_from([(), (3,), (2, 3), (5000,)]))  # fmt: skip
+       st.sampled_from([(), (1,), (3,), (2, 3), (0, 3), (5, 1), (7, 700)]))  # fmt: skip
 def test_random_programs(steps, shape):
     def f(x, y):
         with ad.GradientTape(persistent=True) as tape:

@@ -297,3 +297,20 @@ def test_a_long_program():
     for value in (1.0, 3.0):
         s, g = f(ad.constant(value))
         assert float(s) == 2 * value and float(g) == 2.0
+
+
+def test_the_number_of_elements_that_a_mask_picks_is_a_branch():
+    @ad.function
+    def mean_of_positive(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_mean(x[x > 0] ** 2)
+        return y, tape.gradient(y, x)
+
+    for values in ([1.0, -2, 3], [1.0, 2, 3], [-1.0, 2, 2], [5.0, 1, 1], [3.0, -4, 1]):
+        x = np.array(values)
+        y, slope = mean_of_positive(ad.constant(x))
+        picked = x[x > 0]
+        assert float(y) == np.mean(picked**2)
+        np.testing.assert_allclose(slope.numpy(), np.where(x > 0, 2 * x / picked.size, 0), rtol=1e-15)
+    assert mean_of_positive.experimental_get_tracing_count() == 2

@@ -1,0 +1,240 @@
+/* A plan, run: item by item, each array given up after the last item that reads it. */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "generated/opcodes.h"
+
+enum { FEW = 8 };                                           /* operands without an allocation */
+
+void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
+{
+    if (t->registers.at[reg].is_array)
+        ad_array_hold(value.array);
+    t->value[reg] = value;
+}
+
+void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
+{
+    ad_plan_put(t, reg, value);
+    t->at = 0;
+}
+
+/* ------------------------------------------------------------------------------------------------- single steps */
+static void drop(ad_plan *t, uint32_t reg)
+{
+    if (t->value[reg].array)
+        ad_array_release(t->value[reg].array);
+    t->value[reg].array = NULL;
+}
+
+/* A new reference to the array in a register, or to one of that number throughout. */
+static ad_array *array_in(const ad_plan *t, uint32_t reg)
+{
+    const ad_register *r = &t->registers.at[reg];
+    if (r->number == AD_NONE)
+        return ad_array_hold(t->value[reg].array);
+    ad_array *a = ad_array_uniform(r->dtype, r->like->ndim, r->like->shape);
+    if (a)
+        memcpy(a->data, &t->value[r->number], ad_itemsize(r->dtype));
+    return a;
+}
+
+/* What the step adds to, to be written to: taken over if nothing else needs it. */
+static ad_array *take_acc(ad_plan *t, const ad_step *s)
+{
+    ad_array *a = array_in(t, s->acc);
+    const ad_register *r = &t->registers.at[s->acc];
+    int mine = r->number == AD_NONE && !r->lasting && r->dies == (uint32_t)t->at && s->acc != s->y;
+    for (uint32_t k = 0; k < s->n; k++)                     /* an adjoint may be an operand itself: that of x in x * y is y */
+        mine &= t->words.at[s->in + k] != s->acc;
+    if (a && mine)
+        drop(t, s->acc);
+    return a ? ad_exclusive(a) : NULL;
+}
+
+/* What a step's operands are as arrays; scalars are wrapped where they stand. */
+typedef struct {
+    const ad_array **operand, *few[FEW];
+    ad_array *scalars, few_scalars[FEW];
+} operands;
+
+static void wrap(const ad_plan *t, uint32_t reg, ad_array *scalar, const ad_array **to)
+{
+    const ad_register *r = &t->registers.at[reg];
+    *scalar = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &t->value[reg]};
+    *to = r->is_array ? t->value[reg].array : scalar;
+}
+
+static int open_operands(const ad_plan *t, const ad_step *s, operands *o)
+{
+    o->operand = o->few;
+    o->scalars = o->few_scalars;
+    if (s->n > FEW) {
+        o->operand = malloc(s->n * sizeof *o->operand);
+        o->scalars = malloc(s->n * sizeof *o->scalars);
+    }
+    if (o->operand == NULL || o->scalars == NULL)
+        return AD_NO_MEMORY;
+    for (uint32_t k = 0; k < s->n; k++)
+        wrap(t, t->words.at[s->in + k], &o->scalars[k], &o->operand[k]);
+    return AD_OK;
+}
+
+static void close_operands(operands *o)
+{
+    if (o->operand != o->few)
+        free(o->operand);
+    if (o->scalars != o->few_scalars)
+        free(o->scalars);
+}
+
+static int forward(ad_plan *t, const ad_step *s, const operands *o)
+{
+    const ad_instruction *in = &t->program->code[s->slot];
+    ad_array *out = NULL;
+    const int n = (int)s->n;
+    const int status = ad_ops[s->op].kind == AD_ELEMENTWISE
+                           ? ad_elementwise_forward(s->op, o->operand, n, &out)
+                           : ad_ops[s->op].structural.forward(o->operand, n, ad_attributes(t->program, in), &out);
+    if (status != AD_OK)
+        return status;
+    const ad_register *r = &t->registers.at[s->out];
+    if (r->is_array) {
+        t->value[s->out].array = out;
+        return ad_alike(out, r->like) || s->op == AD_OP_nonzero ? AD_OK : AD_BAD_SHAPE;       /* a guard looks at that one */
+    }
+    t->value[s->out].bits = 0;
+    memcpy(&t->value[s->out], out->data, ad_itemsize(out->dtype));
+    ad_array_release(out);
+    return AD_OK;
+}
+
+static int vjp(ad_plan *t, const ad_step *s, const operands *o)
+{
+    const ad_instruction *in = &t->program->code[s->slot];
+    const ad_register *r = &t->registers.at[s->out];
+    const int fresh = s->acc == AD_NONE || !r->is_array, n = (int)s->n;
+    ad_array y_scalar, number, *acc = &number, *g = NULL;
+    const ad_array *y = NULL, *from = &y_scalar;
+    ad_value share = {.bits = 0};
+    wrap(t, s->y, &y_scalar, &y);
+    ad_array g_scalar;
+    if (t->registers.at[s->g].is_array)
+        from = g = array_in(t, s->g);
+    else
+        wrap(t, s->g, &g_scalar, &from);
+    if (r->is_array)
+        acc = fresh ? ad_array_new(r->dtype, r->like->ndim, r->like->shape) : take_acc(t, s);
+    else
+        number = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &share};
+    int status = acc && from ? AD_OK : AD_NO_MEMORY;
+    if (status == AD_OK)
+        status = ad_ops[s->op].kind == AD_ELEMENTWISE
+                     ? ad_elementwise_vjp(s->op, s->k, from, o->operand, n, y, acc, fresh)
+                     : ad_ops[s->op].structural.vjp(s->k, from, o->operand, n, y, ad_attributes(t->program, in), acc, fresh);
+    if (r->is_array) {
+        t->value[s->out].array = acc;
+    } else {
+        if (s->acc != AD_NONE && r->dtype == AD_F64)
+            share.f64 = t->value[s->acc].f64 + share.f64;
+        else if (s->acc != AD_NONE)
+            share.f32 = t->value[s->acc].f32 + share.f32;
+        t->value[s->out] = share;
+    }
+    if (g)
+        ad_array_release(g);
+    return status;
+}
+
+static int spread(ad_plan *t, const ad_step *s)
+{
+    ad_array *a = array_in(t, s->g);
+    t->value[s->out].array = a ? ad_spread(a) : NULL;
+    return t->value[s->out].array ? AD_OK : AD_NO_MEMORY;
+}
+
+static int single(ad_plan *t, const ad_step *s)
+{
+    operands o;
+    if (s->kind == AD_SPREAD)
+        return spread(t, s);
+    if (s->kind == AD_ADD) {                                /* (of no elements: all others are in loops) */
+        t->value[s->out].array = take_acc(t, s);
+        return t->value[s->out].array ? AD_OK : AD_NO_MEMORY;
+    }
+    int status = open_operands(t, s, &o);
+    if (status == AD_OK)
+        status = s->kind == AD_FORWARD ? forward(t, s, &o) : vjp(t, s, &o);
+    close_operands(&o);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- items */
+static int loop(ad_plan *t, const ad_loop *l)
+{
+    for (uint32_t i = 0; i < l->n_streams; i++) {
+        const ad_stream *s = &l->streams[i];
+        if (s->kind != AD_WHOLE || !s->written)
+            continue;
+        const ad_register *r = &t->registers.at[s->reg];
+        t->value[s->reg].array = ad_array_new(r->dtype, r->like->ndim, r->like->shape);
+        if (t->value[s->reg].array == NULL)
+            return AD_NO_MEMORY;
+    }
+    ad_loop_run(t, l);
+    return AD_OK;
+}
+
+void ad_plan_done(ad_plan *t)
+{
+    const ad_item *item = &t->items.at[t->at++];
+    for (uint32_t i = 0; i < item->n_dead; i++)
+        drop(t, t->dead.at[item->dead + i]);
+}
+
+int ad_plan_run(ad_plan *t)
+{
+    for (; t->at < t->items.n; ad_plan_done(t)) {
+        const ad_item *item = &t->items.at[t->at];
+        int status = AD_OK;
+        if (item->kind == AD_SCALARS) {
+            ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);
+        } else if (item->kind == AD_LOOP) {
+            status = loop(t, &t->loops.at[item->from]);
+        } else {
+            const ad_step *s = &t->steps.at[item->from];
+            if (s->kind >= AD_PYTHON_FORWARD)
+                return AD_PLAN_PYTHON;
+            status = single(t, s);
+        }
+        if (status != AD_OK)
+            return status;
+    }
+    return AD_OK;
+}
+
+const ad_step *ad_plan_pending(const ad_plan *t) { return &t->steps.at[t->items.at[t->at].from]; }
+
+uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k) { return t->words.at[s->in + k]; }
+
+ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array)
+{
+    *dtype = t->registers.at[reg].dtype;
+    *is_array = t->registers.at[reg].is_array;
+    return t->value[reg];
+}
+
+void ad_plan_end(ad_plan *t)
+{
+    const int whole = t->at == t->items.n;
+    const uint32_t n = whole ? t->arrays.n : t->registers.n;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t r = whole ? t->arrays.at[i] : i;
+        const ad_register *reg = &t->registers.at[r];
+        if (reg->is_array && reg->number == AD_NONE && !reg->fixed)
+            drop(t, r);
+    }
+    t->at = 0;
+}
