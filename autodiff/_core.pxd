@@ -77,6 +77,7 @@ cdef extern from "ad.h" nogil:
     uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n)
     void ad_program_reset(ad_program *p)
     void ad_program_forget(ad_program *p, uint64_t bits)
+    void ad_program_keep_shapes(ad_program *p)
     uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr, uint64_t seen,
                      ad_value value)
     int ad_operand_count(const ad_program *p, const ad_instruction *i)
@@ -124,6 +125,11 @@ cdef extern from "ad.h" nogil:
     void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
     void ad_plan_done(ad_plan *t)
     void ad_plan_end(ad_plan *t)
+
+    int ad_thread_count()
+    void ad_set_thread_count(int n)
+    void *(*ad_unlock)() noexcept nogil
+    void (*ad_lock)(void *) noexcept nogil
 
     int ad_reverse(ad_sweep *s)
     int ad_accumulate(ad_value *adjoint, ad_array *share)

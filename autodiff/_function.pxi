@@ -14,6 +14,43 @@ def functions_run_eagerly():
     return functions_as_written
 
 
+cdef extern from *:
+    """
+    static void *ad_let_go(void) { return PyEval_SaveThread(); }
+    static void ad_take_again(void *state) { PyEval_RestoreThread(state); }
+    """
+    void *let_go "ad_let_go"() noexcept nogil
+    void take_again "ad_take_again"(void *state) noexcept nogil
+
+ad_unlock = let_go
+ad_lock = take_again
+
+
+def set_num_threads(n):
+    """Let replays of large arrays run on so many threads.  Results have the same bits for any number.
+
+    n   an integer >= 1; the environment variable AUTODIFF_NUM_THREADS sets it at import, else it is the processors this process
+        may use
+
+    Raises TypeError if n is no integer, ValueError if it is below 1.
+
+    >>> import autodiff as ad
+    >>> ad.config.set_num_threads(2)
+    >>> ad.config.get_num_threads()
+    2
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"set_num_threads: expected an integer, got {errors.shorten(n)}")
+    if n < 1:
+        raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}")
+    ad_set_thread_count(min(n, 1 << 20))
+
+
+def get_num_threads():
+    """On how many threads replays of large arrays run (config.set_num_threads)."""
+    return ad_thread_count()
+
+
 cdef class Replayed:
     """What autodiff.function.Function is made of: the way from a call to its trace.
 

@@ -54,6 +54,8 @@ cdef class Trace:
             self.program.p.tracing = 0
             forget(self.tape)
             self.program = None
+        else:
+            ad_program_keep_shapes(self.program.p)
 
     cdef void disown(self):
         """The bits that the sweeps' tapes bear are not their own to give up."""

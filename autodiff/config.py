@@ -6,6 +6,8 @@ stabilize       do tapes and functions that do not say otherwise record log(1 + 
                 False; True where the environment variable AUTODIFF_STABILIZE is 1 at import
 cpu             the instruction set in use; the environment variable AUTODIFF_CPU (baseline, avx2, avx512), read at import,
                 forces one
+set_num_threads(n) lets an ad.function's replay of large arrays run on n threads, get_num_threads() says on how many; at import it is
+what the environment variable AUTODIFF_NUM_THREADS says, else the processors this process may use.
 run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """
 
@@ -14,7 +16,8 @@ import sys
 import types
 
 from ._core import cpu as _cpu
-from ._core import functions_run_eagerly, get_lost_gradient, get_stabilize, run_functions_eagerly, set_lost_gradient, set_stabilize  # noqa: F401
+from ._core import (functions_run_eagerly, get_lost_gradient, get_num_threads, get_stabilize, run_functions_eagerly,  # noqa: F401
+                    set_lost_gradient, set_num_threads, set_stabilize)  # fmt: skip
 
 
 class _Config(types.ModuleType):
@@ -46,3 +49,15 @@ class _Config(types.ModuleType):
 
 sys.modules[__name__].__class__ = _Config
 set_stabilize(os.environ.get("AUTODIFF_STABILIZE", "") == "1")
+
+
+def _threads_at_import():
+    given = os.environ.get("AUTODIFF_NUM_THREADS", "")
+    if given:
+        if not given.isdecimal() or int(given) == 0:
+            raise ValueError(f"AUTODIFF_NUM_THREADS: expected a number of threads, 1 or more, got {given!r}")
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+set_num_threads(_threads_at_import())

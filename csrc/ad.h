@@ -158,6 +158,7 @@ int ad_program_grow(ad_program *p);                         /* AD_OK, or AD_NO_M
 uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n);   /* where they stand; 0 when out of memory */
 void ad_program_reset(ad_program *p);                       /* forget everything, keep a working set of memory */
 void ad_program_forget(ad_program *p, uint64_t bits);                         /* no instruction is seen by these any more */
+void ad_program_keep_shapes(ad_program *p);                 /* give up the numbers of all arrays */
 
 /* Append an instruction and return its slot.  An array value is held.  AD_NO_SLOT when out of memory. */
 static inline uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr,
@@ -279,6 +280,15 @@ typedef struct {
 } ad_scalar_step;
 #define AD_VALUE_CODE(op, dtype) ((uint32_t)(op) * AD_NDTYPES + (dtype))
 #define AD_SHARE_CODE(op, k, dtype) ((uint32_t)AD_NOPS * AD_NDTYPES + ((uint32_t)(op) * AD_MAX_OPERANDS + (k)) * 2 + (dtype))
+
+/* ------------------------------------------------------------------------------------------------- threads */
+int ad_thread_count(void);
+void ad_set_thread_count(int n);
+void ad_run_parts(void (*work)(void *arg, int part), void *arg, int parts);   /* all parts are done when it returns */
+
+/* How the caller's lock is let go of for the length of long work, and taken again; NULL: there is none. */
+extern void *(*ad_unlock)(void);
+extern void (*ad_lock)(void *);
 
 /* ------------------------------------------------------------------------------------------------- instruction sets */
 /* The generated kernels of one instruction set, chosen once by ad_choose_isa. */

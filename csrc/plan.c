@@ -45,6 +45,9 @@ void ad_plan_free(ad_plan *t)
     for (uint32_t i = 0; i < t->fixed.n; i++)
         if (t->registers.at[t->fixed_register.at[i]].is_array)
             ad_array_release(t->fixed.at[i].array);
+    for (uint32_t r = 0; r < t->registers.n; r++)
+        if (t->registers.at[r].keeps && t->registers.at[r].like)
+            ad_array_release((ad_array *)t->registers.at[r].like);
     for (uint32_t i = 0; i < t->loops.n; i++) {
         free(t->loops.at[i].steps);
         free(t->loops.at[i].streams);

@@ -14,9 +14,9 @@ enum { AD_NONE = AD_NO_SLOT };
 typedef struct {
     uint8_t dtype, is_array;
     uint8_t lasting, fixed;                                 /* input or constant: not to be given up during a run; constant */
-    uint8_t needed;
+    uint8_t needed, keeps;                                  /* keeps: `like` is a reference of its own */
     uint32_t number;                                        /* all elements are the number in that register; or AD_NONE */
-    const ad_array *like;                                   /* the recorded value, which has its shape */
+    const ad_array *like;                                   /* an array of its shape: first the recorded value */
     uint32_t born, dies;                                    /* items that write it and that read it last; AD_NONE: after all */
     uint32_t stream;                                        /* of the loop at hand */
 } ad_register;
@@ -101,7 +101,8 @@ static inline int ad_alike(const ad_array *a, const ad_array *b)
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 int ad_is_sum(const struct ad_plan *t, const ad_step *s);   /* of all elements of an array of floats, to a number? */
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
-void ad_loop_run(const struct ad_plan *t, const ad_loop *l);
+int ad_loop_run(const struct ad_plan *t, const ad_loop *l);
+int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
 
 /* sum.c: what reduce_sum adds up at once, and how it goes on with the sums of all blocks of n elements. */
 enum { AD_SUM_BLOCK = 512 };

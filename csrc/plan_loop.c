@@ -105,19 +105,26 @@ int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
 }
 
 /* ------------------------------------------------------------------------------------------------- running */
-static char *block_at(const ad_plan *t, uint32_t block) { return t->scratch + (size_t)block * AD_LOOP_BLOCK * 8; }
+/* A loop at work: by one thread on some of its blocks. */
+typedef struct {
+    const ad_plan *t;
+    const ad_loop *l;
+    char *scratch;
+} runner;
+
+static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * AD_LOOP_BLOCK * 8; }
 
 static const void *number_at(const ad_plan *t, uint32_t reg)
 {
     return t->registers.at[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
 }
 
-static void *seek(const ad_plan *t, const ad_loop *l, uint16_t stream, int64_t start)
+static void *seek(const runner *r, uint16_t stream, int64_t start)
 {
     if (stream == AD_NO_STREAM)
         return NULL;
-    const ad_stream *s = &l->streams[stream];
-    return s->kind == AD_WHOLE ? (char *)t->value[s->reg].array->data + (size_t)start * s->item : block_at(t, s->block);
+    const ad_stream *s = &r->l->streams[stream];
+    return s->kind == AD_WHOLE ? (char *)r->t->value[s->reg].array->data + (size_t)start * s->item : block_at(r, s->block);
 }
 
 static void add(void *to, const void *a, const void *b, int64_t n, int is_f32)
@@ -135,38 +142,44 @@ static double *sums_of(const ad_plan *t, const ad_loop *l, uint32_t sum)
     return t->sums + (size_t)sum * (size_t)((l->size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);
 }
 
-static void run_block(const ad_plan *t, const ad_loop *l, int64_t start, int64_t n)
+static void run_block(const runner *r, int64_t start, int64_t n)
 {
+    const ad_loop *l = r->l;
     for (uint32_t i = 0; i < l->n_steps; i++) {
         const ad_loop_step *s = &l->steps[i];
-        const void *a = seek(t, l, s->in[0], start);
+        const void *a = seek(r, s->in[0], start);
         if (s->sums) {
-            double *sums = sums_of(t, l, s->sum) + start / AD_SUM_BLOCK;
+            double *sums = sums_of(r->t, l, s->sum) + start / AD_SUM_BLOCK;
             const size_t item = s->is_f32 ? 4 : 8;
             for (int64_t j = 0; j < n; j += AD_SUM_BLOCK)
                 *sums++ = ad_sum_block((const char *)a + (size_t)j * item, (int)(n - j < AD_SUM_BLOCK ? n - j : AD_SUM_BLOCK), s->is_f32);
             continue;
         }
-        void *out = seek(t, l, s->out, start);
-        const void *b = seek(t, l, s->in[1], start), *c = seek(t, l, s->in[2], start), *g = seek(t, l, s->g, start);
-        const void *acc = seek(t, l, s->acc, start);
+        void *out = seek(r, s->out, start);
+        const void *b = seek(r, s->in[1], start), *c = seek(r, s->in[2], start), *g = seek(r, s->g, start);
+        const void *acc = seek(r, s->acc, start);
         if (s->forward)
             s->forward(a, b, c, out, (size_t)n);
         else if (s->vjp)
-            s->vjp(g, a, b, c, seek(t, l, s->y, start), out, (size_t)n);
+            s->vjp(g, a, b, c, seek(r, s->y, start), out, (size_t)n);
         if (acc)
             add(out, acc, s->vjp ? out : g, n, s->is_f32);
     }
 }
 
-void ad_loop_run(const ad_plan *t, const ad_loop *l)
+static void run_blocks(const runner *r, int64_t first, int64_t end)
 {
+    const ad_loop *l = r->l;
     const int64_t longest = l->size < AD_LOOP_BLOCK ? l->size : AD_LOOP_BLOCK;
     for (uint32_t i = 0; i < l->n_streams; i++)
         if (l->streams[i].block != AD_NONE && l->streams[i].kind == AD_NUMBER)
-            ad_fill(block_at(t, l->streams[i].block), number_at(t, l->streams[i].reg), longest, l->streams[i].item);
-    for (int64_t start = 0; start < l->size; start += AD_LOOP_BLOCK)
-        run_block(t, l, start, l->size - start < AD_LOOP_BLOCK ? l->size - start : AD_LOOP_BLOCK);
+            ad_fill(block_at(r, l->streams[i].block), number_at(r->t, l->streams[i].reg), longest, l->streams[i].item);
+    for (int64_t start = first; start < end; start += AD_LOOP_BLOCK)
+        run_block(r, start, end - start < AD_LOOP_BLOCK ? end - start : AD_LOOP_BLOCK);
+}
+
+static void finish_sums(const ad_plan *t, const ad_loop *l)
+{
     for (uint32_t i = 0; i < l->n_steps; i++) {
         const ad_loop_step *s = &l->steps[i];
         if (!s->sums)
@@ -179,4 +192,49 @@ void ad_loop_run(const ad_plan *t, const ad_loop *l)
         else
             to->f64 = sum;
     }
+}
+
+/* ------------------------------------------------------------------------------------------------- by several threads */
+enum { PARTS_A_THREAD = 4, WORTH_SHARING = 1 << 18, LEAST_PART = 16 };        /* element steps; blocks */
+
+typedef struct {
+    runner r;
+    int parts, failed;
+    int64_t n_blocks;
+} shared;
+
+static void run_part(void *arg, int part)
+{
+    shared *s = arg;
+    runner own = s->r;
+    const int64_t first = s->n_blocks * part / s->parts * AD_LOOP_BLOCK, end = s->n_blocks * (part + 1) / s->parts * AD_LOOP_BLOCK;
+    own.scratch = malloc((size_t)own.l->n_blocks * AD_LOOP_BLOCK * 8 + 1);
+    if (own.scratch)
+        run_blocks(&own, first, end < own.l->size ? end : own.l->size);
+    else
+        __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
+    free(own.scratch);
+}
+
+static int run_shared(const ad_plan *t, const ad_loop *l)
+{
+    shared s = {.r = {t, l, NULL}, .n_blocks = (l->size + AD_LOOP_BLOCK - 1) / AD_LOOP_BLOCK};
+    const int64_t most = s.n_blocks / LEAST_PART, wish = (int64_t)ad_thread_count() * PARTS_A_THREAD;
+    s.parts = (int)(wish < most ? wish : most);
+    ad_run_parts(run_part, &s, s.parts);
+    return s.failed ? AD_NO_MEMORY : AD_OK;
+}
+
+int64_t ad_loop_work(const ad_loop *l) { return l->size * l->n_steps; }
+
+int ad_loop_run(const ad_plan *t, const ad_loop *l)
+{
+    int status = AD_OK;
+    if (ad_thread_count() > 1 && ad_loop_work(l) >= WORTH_SHARING && l->size >= 2 * LEAST_PART * AD_LOOP_BLOCK)
+        status = run_shared(t, l);
+    else
+        run_blocks(&(runner){t, l, t->scratch}, 0, l->size);
+    if (status == AD_OK)
+        finish_sums(t, l);
+    return status;
 }

@@ -262,6 +262,21 @@ static int build_loops(ad_plan *t)
     return t->scratch && t->sums ? AD_OK : AD_NO_MEMORY;
 }
 
+/* Registers keep shapes of their own: what the program holds is then free to go. */
+static int keep_shapes(ad_plan *t)
+{
+    for (uint32_t r = 0; r < t->registers.n; r++) {
+        ad_register *reg = &t->registers.at[r];
+        if (!reg->is_array)
+            continue;
+        reg->like = ad_array_uniform(reg->dtype, reg->like->ndim, reg->like->shape);
+        reg->keeps = 1;
+        if (reg->like == NULL)
+            return AD_NO_MEMORY;
+    }
+    return AD_OK;
+}
+
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -272,6 +287,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         t->registers.at[outputs[i]].dies = AD_NONE;
     if (status == AD_OK)
         status = list_dead(t);
+    if (status == AD_OK)
+        status = keep_shapes(t);
     if (status == AD_OK)
         status = build_loops(t);
     t->value = status == AD_OK ? calloc(t->registers.n + 1, sizeof *t->value) : NULL;

@@ -7,6 +7,18 @@
 #include "generated/opcodes.h"
 
 enum { FEW = 8 };                                           /* operands without an allocation */
+enum { LONG = 1 << 16 };                                    /* elements or steps: worth letting others run meanwhile */
+
+void *(*ad_unlock)(void) = NULL;
+void (*ad_lock)(void *) = NULL;
+
+static void *leave(int64_t work) { return work >= LONG && ad_unlock ? ad_unlock() : NULL; }
+
+static void enter(void *left)
+{
+    if (left)
+        ad_lock(left);
+}
 
 void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
 {
@@ -90,14 +102,24 @@ static void close_operands(operands *o)
         free(o->scalars);
 }
 
+static int64_t elements(const operands *o, int n)
+{
+    int64_t sum = 0;
+    for (int k = 0; k < n; k++)
+        sum += o->operand[k]->size;
+    return sum;
+}
+
 static int forward(ad_plan *t, const ad_step *s, const operands *o)
 {
     const ad_instruction *in = &t->program->code[s->slot];
     ad_array *out = NULL;
     const int n = (int)s->n;
+    void *left = leave(s->op == AD_OP_reshape ? 0 : elements(o, n));          /* that one holds its operand */
     const int status = ad_ops[s->op].kind == AD_ELEMENTWISE
                            ? ad_elementwise_forward(s->op, o->operand, n, &out)
                            : ad_ops[s->op].structural.forward(o->operand, n, ad_attributes(t->program, in), &out);
+    enter(left);
     if (status != AD_OK)
         return status;
     const ad_register *r = &t->registers.at[s->out];
@@ -130,10 +152,12 @@ static int vjp(ad_plan *t, const ad_step *s, const operands *o)
     else
         number = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &share};
     int status = acc && from ? AD_OK : AD_NO_MEMORY;
+    void *left = status == AD_OK ? leave(elements(o, n)) : NULL;
     if (status == AD_OK)
         status = ad_ops[s->op].kind == AD_ELEMENTWISE
                      ? ad_elementwise_vjp(s->op, s->k, from, o->operand, n, y, acc, fresh)
                      : ad_ops[s->op].structural.vjp(s->k, from, o->operand, n, y, ad_attributes(t->program, in), acc, fresh);
+    enter(left);
     if (r->is_array) {
         t->value[s->out].array = acc;
     } else {
@@ -183,8 +207,10 @@ static int loop(ad_plan *t, const ad_loop *l)
         if (t->value[s->reg].array == NULL)
             return AD_NO_MEMORY;
     }
-    ad_loop_run(t, l);
-    return AD_OK;
+    void *left = leave(ad_loop_work(l));
+    const int status = ad_loop_run(t, l);
+    enter(left);
+    return status;
 }
 
 void ad_plan_done(ad_plan *t)
@@ -200,7 +226,9 @@ int ad_plan_run(ad_plan *t)
         const ad_item *item = &t->items.at[t->at];
         int status = AD_OK;
         if (item->kind == AD_SCALARS) {
+            void *left = leave(item->to - item->from);
             ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);
+            enter(left);
         } else if (item->kind == AD_LOOP) {
             status = loop(t, &t->loops.at[item->from]);
         } else {

@@ -75,6 +75,20 @@ void ad_program_forget(ad_program *p, uint64_t bits)
         p->code[i].seen &= ~bits;
 }
 
+void ad_program_keep_shapes(ad_program *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        ad_instruction *in = &p->code[i];
+        if (!(in->flags & AD_IS_ARRAY) || in->value.array->size < 2)
+            continue;
+        ad_array *shape = ad_array_uniform(in->dtype, in->value.array->ndim, in->value.array->shape);
+        if (shape == NULL)
+            return;                                         /* then it keeps the numbers too */
+        ad_array_release(in->value.array);
+        in->value.array = shape;
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------- reverse sweep */
 /* A scalar as an array of rank 0 over memory of the caller's: never held, never released. */
 static ad_array *as_array(ad_array *a, void *value, int dtype)

@@ -45,7 +45,7 @@ OTHER = {
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
     "test": "compute_gradient",
     "autodiff": "GradientTape",
-    "config": "run_functions_eagerly functions_run_eagerly",
+    "config": "run_functions_eagerly functions_run_eagerly set_num_threads get_num_threads",
     "errors": "InvalidArgumentError OpError",
 }
 

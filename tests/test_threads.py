@@ -1,0 +1,121 @@
+"""Replays on several threads: the same bits for any number of them, side by side with other threads, after fork."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+
+N = 300_001
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    before = ad.config.get_num_threads()
+    yield
+    ad.config.set_num_threads(before)
+
+
+def loss_and_slopes(x, w):
+    with ad.GradientTape() as tape:
+        tape.watch([x, w])
+        y = ad.math.softplus(x) * x - w * ad.sin(x)
+        loss = ad.reduce_sum(y * y) / 3.0
+    return loss, y, tape.gradient(loss, [x, w])
+
+
+def arguments(dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    return ad.constant(rng.normal(size=N).astype(dtype)), ad.constant(rng.normal(size=N).astype(dtype))
+
+
+def bits(results):
+    return [t.numpy().tobytes() for t in ad.nest.flatten(results)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_number_of_threads_gives_the_same_bits(dtype):
+    traced = ad.function(loss_and_slopes)
+    traced(*arguments(dtype))
+    args = arguments(dtype, 1)
+    want = bits(loss_and_slopes(*args))
+    for n in (1, 2, 3, 7, 16):
+        ad.config.set_num_threads(n)
+        for _ in range(5):
+            assert bits(traced(*args)) == want
+
+
+def test_python_threads_replay_side_by_side():
+    ad.config.set_num_threads(3)
+    traced, results = ad.function(loss_and_slopes), {}
+    traced(*arguments("float64"))
+
+    def work(seed):
+        args = arguments("float64", seed)
+        results[seed] = all(bits(traced(*args)) == bits(loss_and_slopes(*args)) for _ in range(5))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert results == dict.fromkeys(range(6), True)
+
+
+def test_other_threads_run_while_a_long_replay_does():
+    x = ad.constant(np.linspace(0.0, 1.0, 2_000_000))
+    traced = ad.function(lambda x: ad.reduce_sum(ad.math.lgamma(1.5 + x) * ad.sin(x)))
+    traced(x)
+    ad.config.set_num_threads(1)
+    ticks, stop = [0], threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks[0] += 1
+
+    other = threading.Thread(target=tick)
+    other.start()
+    try:
+        gained = []
+        for _ in range(5):
+            before = ticks[0]
+            traced(x)
+            gained.append(ticks[0] - before)
+    finally:
+        stop.set()
+        other.join()
+    assert sorted(gained)[2] > 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_threads_of_its_own():
+    ad.config.set_num_threads(4)
+    traced, args = ad.function(loss_and_slopes), arguments("float64")
+    traced(*args)
+    want = bits(traced(*args))
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if bits(traced(*args)) == want else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert bits(traced(*args)) == want
+
+
+def test_what_is_no_number_of_threads():
+    with pytest.raises(ValueError, match=r"^set_num_threads: expected at least 1 thread, got 0$"):
+        ad.config.set_num_threads(0)
+    with pytest.raises(TypeError, match=r"^set_num_threads: expected an integer, got 2.0$"):
+        ad.config.set_num_threads(2.0)
+    ad.config.set_num_threads(10**9)
+    assert ad.config.get_num_threads() == 256
+
+
+@pytest.mark.parametrize("given, outcome", [("3", "3"), ("none", "expected a number of threads, 1 or more, got 'none'"), ("0", "got '0'")])
+def test_the_environment_says_how_many(given, outcome):
+    command = [sys.executable, "-c", "import autodiff as ad; print(ad.config.get_num_threads())"]
+    done = subprocess.run(command, env={**os.environ, "AUTODIFF_NUM_THREADS": given}, capture_output=True, text=True)
+    assert outcome in (done.stdout if given == "3" else done.stderr)
