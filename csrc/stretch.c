@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "generated/opcodes.h"
+
 enum { BLOCK = 1024, LEAST = 4 * BLOCK };                   /* elements: of a block, and of an array that is worth it */
 enum { MOST_STEPS = 32, MOST_PLACES = 48 };
 
@@ -27,7 +29,8 @@ typedef struct {
 
 /* One operand's share of one instruction. */
 typedef struct {
-    ad_vjp_kernel kernel;                                   /* NULL: the share is g itself */
+    ad_vjp_kernel kernel;                                   /* NULL: the share is g itself, or what stands in `whole` */
+    stream whole;
     int g, to, add;                                         /* places; is there something to add to? */
     stream operand[AD_MAX_OPERANDS], y;
 } step;
@@ -110,6 +113,23 @@ static void plan_operands(stretch *t, const ad_instruction *in, step *to)
     to->y = (stream){in->value.array->data, t->item};
 }
 
+static int is_written(const stretch *t, int place)
+{
+    for (int i = 0; i < t->n_steps; i++)
+        if (t->steps[i].to == place)
+            return 1;
+    return 0;
+}
+
+/* Is the cotangent 1 throughout, as that of a sum is?  1 * x has the bits of x. */
+static int is_one(const stretch *t, int place)
+{
+    const ad_value *adjoint = adjoint_of(t, t->places[place].slot);
+    if (is_written(t, place) || adjoint->bits == AD_EMPTY || !adjoint->array->uniform)
+        return 0;
+    return t->item == 8 ? *(double *)adjoint->array->data == 1 : *(float *)adjoint->array->data == 1;
+}
+
 static int plan(stretch *t, int64_t slot)
 {
     const ad_program *p = t->sweep->program;
@@ -128,6 +148,10 @@ static int plan(stretch *t, int64_t slot)
         *next = (step){.kernel = ad_ops[in->op].passes[k] ? NULL : kernel, .g = g, .to = to, .add = t->places[to].written};
         t->places[to].written = 1;
         plan_operands(t, in, next);
+        if (in->op == AD_OP_mul && next->operand[1 - k].pace && is_one(t, g)) {
+            next->kernel = NULL;
+            next->whole = next->operand[1 - k];
+        }
     }
     t->instruction[t->n_instructions++] = slot;
     return 1;
@@ -141,14 +165,6 @@ static stream written_out(stretch *t, const void *number, size_t item)
     char *block = next_block(t);
     ad_fill(block, number, BLOCK, item);
     return (stream){block, 0};
-}
-
-static int is_written(const stretch *t, int place)
-{
-    for (int i = 0; i < t->n_steps; i++)
-        if (t->steps[i].to == place)
-            return 1;
-    return 0;
 }
 
 static int open_place(stretch *t, int i)
@@ -217,7 +233,7 @@ static void run(const stretch *t)
         const int64_t n = t->shape->size - start < BLOCK ? t->shape->size - start : BLOCK;
         for (int i = 0; i < t->n_steps; i++) {
             const step *now = &t->steps[i];
-            const void *g = seek(t->places[now->g].numbers, start);
+            const void *g = seek(now->whole.at ? now->whole : t->places[now->g].numbers, start);
             void *to = seek(t->places[now->to].numbers, start), *out = now->add ? share.bytes : to;
             if (now->kernel)
                 now->kernel(g, seek(now->operand[0], start), seek(now->operand[1], start), seek(now->operand[2], start),
