@@ -69,13 +69,16 @@ cdef class Replayed:
     def __call__(self, *args, **kwargs):
         cdef tuple result = None
         cdef list path
+        cdef object inputs
         if ad_current is not NULL or functions_as_written:
             return self.python_function(*args, **kwargs)
-        if self.direct and not kwargs and self.last is not None and fit_directly(self.last, args):
-            path = []
-            result = self.last.run(args, path)
-            if result is None and self.last.outcome == ELSEWHERE:
-                result = self.search(self.beside, args, path)
+        if self.direct and not kwargs and self.last is not None:
+            inputs = as_tensors(args)
+            if inputs is not None and fit_directly(self.last, inputs):
+                path = []
+                result = self.last.run(inputs, path)
+                if result is None and self.last.outcome == ELSEWHERE:
+                    result = self.search(self.beside, inputs, path)
         return self._call(args, kwargs) if result is None else result[0]
 
     def _replay(self, kind, list tensors):
@@ -141,12 +144,26 @@ cdef Trace going(list traces, inputs, list path):
     return None
 
 
-cdef inline bint fit_directly(Trace trace, tuple args):
-    cdef Py_ssize_t k, n = len(args)
+cdef inline object as_tensors(tuple args):
+    """The arguments with tensors for arrays; None: there are others among them."""
+    cdef Py_ssize_t k
+    for k in range(len(args)):
+        if type(args[k]) is not Tensor:
+            break
+    else:
+        return args
+    for k in range(len(args)):
+        if type(args[k]) is not Tensor and type(args[k]) is not np.ndarray:
+            return None
+    return tuple([x if type(x) is Tensor else convert(x) for x in args])
+
+
+cdef inline bint fit_directly(Trace trace, tuple inputs):
+    cdef Py_ssize_t k, n = len(inputs)
     if n != len(trace.inputs):
         return False
     for k in range(n):
-        if type(args[k]) is not Tensor or not trace.fits(k, <Tensor>args[k]):
+        if not trace.fits(k, <Tensor>inputs[k]):
             return False
     return True
 
@@ -181,7 +198,7 @@ def argument_kind(x, list tensors not None):
         return (dict, *[(key, argument_kind(x[key], tensors)) for key in x])
     if isinstance(x, (np.ndarray, np.generic)):
         tensors.append(convert(x))
-        return np.ndarray
+        return Tensor                           # which is what the function is given
     if isinstance(x, tuple):
         return (kind, *[argument_kind(item, tensors) for item in x])
     return Same(x)

@@ -46,6 +46,8 @@ def test_oring_finds_the_known_estimates(printed):
         "intercept              15.0429\nslope per °F           -0.2322\nprobability at 31 °F    0.9996\nevaluations"
     )
     assert 5 < int(re.search(r"evaluations +(\d+)", printed["oring.py"])[1]) < 100
+    replayed, eager = map(float, re.search(r"the same bits, ([\d.]+) us an evaluation instead of ([\d.]+)\n$", printed["oring.py"]).groups())
+    assert replayed > 0 and eager > 0
 
 
 def test_cost_measures_both_sides(printed):
@@ -60,7 +62,7 @@ def test_demo_is_the_three_under_headings(printed):
     demo = printed["demo.py"]
     places = [demo.index(f"(examples/{name})\n---") for name in ("notebook.py", "oring.py", "cost.py")]
     assert places == sorted(places)
-    assert printed["notebook.py"] in demo and printed["oring.py"] in demo
+    assert printed["notebook.py"] in demo and printed["oring.py"].partition("The same fit")[0] in demo
 
 
 def test_the_notebook_knows_the_engine_by_its_import_alone():
