@@ -152,7 +152,7 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
                 size += arrays[k].size
             else:
                 arrays[k] = ad_unit_of(&units[k], <void *>&x[k].value, x[k].code)
-        if size < NOGIL_SIZE or op == AD_OP_reshape:        # reshape holds its operand, which only the GIL makes safe
+        if size < NOGIL_SIZE or ad_holds_operand(op, arrays[0], attr):  # (which only the GIL makes safe)
             status = ad_ops[op].structural.forward(arrays, n, attr, &out)
         else:
             held = [operand_tensor(&x[k]) for k in range(n)]

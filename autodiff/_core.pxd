@@ -52,6 +52,7 @@ cdef extern from "ad.h" nogil:
         uint8_t differentiable
         ad_structural structural
 
+    int ad_holds_operand(int op, const ad_array *x, const int64_t *attr)
     const ad_op *ad_ops
     const int ad_op_count
     const char *ad_table_hash

@@ -90,6 +90,9 @@ typedef struct {
     ad_vjp_fn vjp;                                          /* NULL: the rule runs instead */
 } ad_structural;
 
+/* Does the forward kernel hold its operand instead of copying from it?  Then two threads must not run it at once. */
+int ad_holds_operand(int op, const ad_array *x, const int64_t *attr);
+
 enum ad_kind { AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE };
 
 /* One line of the operator table as C sees it. */

@@ -115,10 +115,11 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
     const ad_instruction *in = &t->program->code[s->slot];
     ad_array *out = NULL;
     const int n = (int)s->n;
-    void *left = leave(s->op == AD_OP_reshape ? 0 : elements(o, n));          /* that one holds its operand */
+    const int64_t *attr = ad_attributes(t->program, in);
+    void *left = leave(ad_holds_operand(s->op, o->operand[0], attr) ? 0 : elements(o, n));
     const int status = ad_ops[s->op].kind == AD_ELEMENTWISE
                            ? ad_elementwise_forward(s->op, o->operand, n, &out)
-                           : ad_ops[s->op].structural.forward(o->operand, n, ad_attributes(t->program, in), &out);
+                           : ad_ops[s->op].structural.forward(o->operand, n, attr, &out);
     enter(left);
     if (status != AD_OK)
         return status;

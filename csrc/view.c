@@ -1,6 +1,8 @@
 /* view and unview: reading and adding in strides. */
 #include "strided.h"
 
+#include "generated/opcodes.h"
+
 /* Do all elements of the strided pattern lie within 0 .. size-1? */
 static int within(int64_t size, int ndim, const int64_t *shape, const int64_t *stride, int64_t offset)
 {
@@ -65,6 +67,19 @@ static void gather_transposed(ad_array *acc, int fresh, const ad_array *x, ad_wa
     }
 }
 
+/* Neighbours apart from the rest: only they can go into vectors. */
+#define ADD_RUN(to, to_step, from, from_step)                          \
+    do {                                                               \
+        T *restrict t_ = (to);                                         \
+        const T *restrict f_ = (from);                                 \
+        if ((to_step) == 1 && (from_step) == 1)                        \
+            for (int64_t i_ = 0; i_ < n; i_++)                         \
+                t_[i_] += f_[i_];                                      \
+        else                                                           \
+            for (int64_t i_ = 0; i_ < n; i_++)                         \
+                t_[i_ * (to_step)] += f_[i_ * (from_step)];            \
+    } while (0)
+
 static void add_runs(ad_array *acc, const ad_array *x, ad_walk *w)
 {
     const int64_t n = w->length, step = w->step;
@@ -72,8 +87,7 @@ static void add_runs(ad_array *acc, const ad_array *x, ad_walk *w)
         T *to = acc->data;
         do {
             const T *from = (const T *)x->data + w->at;
-            for (int64_t i = 0; i < n; i++)
-                to[i] += from[i * step];
+            ADD_RUN(to, 1, from, step);
             to += n;
         } while (ad_next_run(w));)
 }
@@ -148,9 +162,7 @@ int ad_scatter_strided(ad_array *y, const ad_array *x, ad_tuple shape, const int
         AD_BY_NUMBER(y->dtype,
             const T *from = source->data;
             do {
-                T *to = (T *)y->data + w.at;
-                for (int64_t i = 0; i < n; i++)
-                    to[i * step] += from[i * move];
+                ADD_RUN((T *)y->data + w.at, step, from, move);
                 from += n * move;
             } while (ad_next_run(&w));)
     }
@@ -159,21 +171,44 @@ int ad_scatter_strided(ad_array *y, const ad_array *x, ad_tuple shape, const int
     return status;
 }
 
+/* Neighbours in memory need no copy, if they are worth holding the whole array for. */
+static int is_piece(const ad_array *x, ad_tuple shape, const int64_t *stride)
+{
+    enum { WORTH_HOLDING = 32 };
+    int64_t step = 1;
+    for (int i = shape.n - 1; i >= 0; step *= shape.item[i--])
+        if (shape.item[i] != 1 && stride[i] != step)
+            return 0;
+    return step >= WORTH_HOLDING && x->ndim > 0 && !x->uniform;
+}
+
+int ad_holds_operand(int op, const ad_array *x, const int64_t *attr)
+{
+    if (op != AD_OP_view)
+        return op == AD_OP_reshape;
+    const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
+    return is_piece(x, shape, strides.item);
+}
+
 int ad_view_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
     const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
     if (strides.n != shape.n)
         return AD_BAD_SHAPE;
-    ad_array *y = *out = ad_array_new(in[0]->dtype, shape.n, shape.item);
+    const size_t bytes = ad_itemsize(in[0]->dtype) * (size_t)attr[0];
+    const int inside = within(in[0]->size, shape.n, shape.item, strides.item, attr[0]);
+    const int holds = inside && is_piece(in[0], shape, strides.item);
+    ad_array *y = holds ? ad_array_view((ad_array *)in[0], shape.n, shape.item, bytes) : ad_array_new(in[0]->dtype, shape.n, shape.item);
     if (y == NULL)
         return AD_NO_MEMORY;
-    if (!within(in[0]->size, shape.n, shape.item, strides.item, attr[0])) {
+    if (!inside) {
         ad_array_release(y);
-        *out = NULL;
         return AD_BAD_INDEX;
     }
-    ad_gather_strided(y, 1, in[0], shape.n, shape.item, strides.item, attr[0]);
+    *out = y;
+    if (!holds)
+        ad_gather_strided(y, 1, in[0], shape.n, shape.item, strides.item, attr[0]);
     return AD_OK;
 }
 

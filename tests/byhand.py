@@ -331,3 +331,52 @@ def attention(q, k, v):
     gp = out @ v.T
     g = p * (gp - (p * gp).sum(axis=1, keepdims=True)) / math.sqrt(8)
     return 0.5 * (out * out).sum(), (g @ k, g.T @ q, p.T @ out)
+
+
+def deep_network(w1, w2, w3, x, y):
+    a = np.tanh(x @ w1)
+    h = np.tanh(a @ w2)
+    residual = h @ w3 - y
+    g = 2 / residual.size * residual
+    gh = (g @ w3.T) * (1 - h * h)
+    ga = (gh @ w2.T) * (1 - a * a)
+    return (residual * residual).mean(), (x.T @ ga, a.T @ gh, h.T @ g)
+
+
+def log_sum_exp_of_rows(x):
+    top = x.max(axis=1, keepdims=True)
+    e = np.exp(x - top)
+    total = e.sum(axis=1, keepdims=True)
+    return (top + np.log(total)).sum(), (e / total,)
+
+
+def lstm(w, b, xs, start):
+    h = c = start
+    steps = []
+    for x in xs:
+        joined = np.concatenate([x, h])
+        z = w @ joined + b
+        gates, new = 0.5 * np.tanh(0.5 * z) + 0.5, np.tanh(z[28:42])
+        before, c = c, gates[14:28] * c + gates[:14] * new
+        out = np.tanh(c)
+        h = gates[42:] * out
+        steps.append((joined, gates, new, before, out))
+    gw, gb, gh, gc = np.zeros_like(w), np.zeros_like(b), 2 * h, np.zeros_like(start)
+    for joined, gates, new, before, out in reversed(steps):
+        gc = gc + gh * gates[42:] * (1 - out * out)
+        pull = np.concatenate([gc * new, gc * before, gc * gates[:14] * (1 - new * new), gh * out])
+        slope = gates * (1 - gates)
+        slope[28:42] = 1
+        g = pull * slope
+        gw += np.outer(g, joined)
+        gb += g
+        gh, gc = (w.T @ g)[14:], gc * gates[14:28]
+    return h @ h, (gw, gb)
+
+
+def n_body(x, masses):
+    d = x[:, None] - x[None]
+    r2 = (d * d).sum(axis=2) + 0.01
+    r = np.sqrt(r2)
+    g = 0.5 * masses / (r * r2)
+    return -0.5 * (masses / r).sum(), (((g + g.T)[:, :, None] * d).sum(axis=1),)

@@ -344,3 +344,40 @@ def attention(ad, q, k, v):
     """attention of n tokens in 8 dimensions"""
     out = ad.matmul(ad.nn.softmax(ad.matmul(q, k, transpose_b=True) / math.sqrt(8)), v)
     return 0.5 * ad.reduce_sum(out * out)
+
+
+def _layers(n, r):
+    return (*r.normal(size=(3, 64, 64)) / 8, *r.normal(size=(2, n, 64)))
+
+
+@case(_layers, wrt=3, sizes=(2, 256))
+def deep_network(ad, w1, w2, w3, x, y):
+    """network of three layers of 64, squared error over n points"""
+    hidden = ad.tanh(ad.matmul(ad.tanh(ad.matmul(x, w1)), w2))
+    residual = ad.matmul(hidden, w3) - y
+    return ad.reduce_mean(residual * residual)
+
+
+@case(lambda n, r: (3 * r.normal(size=(n, 10)),), sizes=(10, 1_000))
+def log_sum_exp_of_rows(ad, x):
+    """log of the sum of 10 exponentials, summed over n rows"""
+    return ad.reduce_sum(ad.reduce_logsumexp(x, axis=1))
+
+
+@case(lambda n, r: (0.3 * r.normal(size=(56, 28)), 0.1 * r.normal(size=56), r.normal(size=(n, 14)), np.zeros(14)), wrt=2, sizes=(3, 64))
+def lstm(ad, w, b, xs, start):
+    """LSTM with 14 inputs and 14 units over n steps, squared length of its last output"""
+    h = c = start
+    for t in range(len(xs)):
+        z = ad.linalg.matvec(w, ad.concat([xs[t], h], 0)) + b
+        gates = 0.5 * ad.tanh(0.5 * z) + 0.5
+        c = gates[14:28] * c + gates[:14] * ad.tanh(z[28:42])
+        h = gates[42:] * ad.tanh(c)
+    return ad.reduce_sum(h * h)
+
+
+@case(lambda n, r: (r.normal(size=(n, 3)), r.uniform(0.5, 1.5, size=(n, n))), sizes=(5, 100))
+def n_body(ad, x, masses):
+    """gravitational energy of n bodies, each pair twice; its gradient is the force"""
+    d = ad.expand_dims(x, 1) - ad.expand_dims(x, 0)
+    return -0.5 * ad.reduce_sum(masses / ad.sqrt(ad.reduce_sum(d * d, axis=2) + 0.01))

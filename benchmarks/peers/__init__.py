@@ -13,10 +13,13 @@ from importlib.util import find_spec
 # What the reports call it: its module here, and what must be installed.
 PEERS = {
     "autodiff": ("autodiff", "autodiff"),
+    "ad.function": ("autodiff_function", "autodiff"),
     "by hand": ("byhand", "numpy"),
     "TensorFlow": ("tensorflow", "tensorflow"),
     "tf.function": ("tensorflow_function", "tensorflow"),
+    "XLA": ("tensorflow_xla", "tensorflow"),
     "PyTorch": ("torch", "torch"),
+    "torch.compile": ("torch_compile", "torch"),
     "JAX": ("jax", "jax"),
     "jax.jit": ("jax_jit", "jax"),
     "autograd": ("autograd", "autograd"),

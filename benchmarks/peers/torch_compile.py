@@ -1,0 +1,10 @@
+"""PyTorch, compiled by Inductor."""
+
+import torch
+
+from . import torch as eager
+from .torch import VERSION, numbers  # noqa: F401
+
+
+def prepare(case, args, dtype):
+    return eager.prepare(case, args, dtype, compiled=lambda f: torch.compile(f, fullgraph=True))
