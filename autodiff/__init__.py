@@ -25,6 +25,7 @@ from .module import Module
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
 from .tape import UnconnectedGradients
+from .transforms import grad, value_and_grad
 from .variable import Variable
 
 newaxis = None

@@ -239,15 +239,24 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
 
 
 cdef int weak_code(object operands, int first, int n) except -1:
-    """The dtype of Python numbers among themselves: a float makes all of them floats."""
-    cdef int k, code = AD_BOOL
+    """The dtype of numbers among themselves: NumPy's keep theirs, a float makes Python's floats."""
+    cdef int k, own, code = AD_BOOL, typed = AD_BOOL
+    cdef bint fraction = False
     for k in range(first, n):
         value = operands[k]
-        if isinstance(value, (float, np.floating)):
-            return floatx
-        if not isinstance(value, (bool, np.bool_)):
+        if isinstance(value, (bool, np.bool_)):
+            continue
+        if isinstance(value, np.generic):
+            own = to_tensor(value, -1, -1, "tensor").code
+            if typed == AD_BOOL or (own <= AD_F64 and typed > AD_F64) or ((own <= AD_F64) == (typed <= AD_F64) and own > typed):
+                typed = own
+        elif isinstance(value, float):
+            fraction = True
+        else:
             code = AD_I32
-    return code
+    if typed <= AD_F64 or not (fraction or typed == AD_BOOL):
+        return typed
+    return floatx if fraction else code
 
 
 cdef Tensor apply_structural(object row, const Operand *x, int n, dict attrs):

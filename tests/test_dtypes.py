@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import autodiff as ad
 from autodiff import dtypes, errors
 
 ALL = pytest.mark.parametrize("dtype", dtypes.DTYPES, ids=str)
@@ -93,3 +94,13 @@ def test_others_are_refused(given, text):
         dtypes.as_dtype(given)
     assert str(caught.value) == text
     assert isinstance(caught.value, TypeError) and isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("call, dtype", [
+    (lambda: ad.sin(np.float64(0.3)), "float64"), (lambda: ad.add(np.float64(0.3), 1), "float64"), (lambda: ad.exp(np.float32(1)), "float32"),
+    (lambda: ad.math.softplus(1.0), "float32"), (lambda: ad.add(np.int64(2), 1), "int64"), (lambda: ad.maximum(1, 2), "int32"),
+    (lambda: ad.maximum(np.float32(1), np.float64(2)), "float64"), (lambda: ad.maximum(np.int64(1), np.float32(2)), "float32"),
+    (lambda: ad.add(ad.constant(1.0), np.float64(1)), "float32"), (lambda: ad.add(1.5, np.float64(1)), "float64"),
+])  # fmt: skip
+def test_numbers_of_numpy_keep_their_dtype_among_numbers(call, dtype):
+    assert call().dtype.name == dtype

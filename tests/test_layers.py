@@ -26,7 +26,7 @@ LAYERS = [
     {"shaping", "constants", "segments", "conversion", "module"},
     {"indexing"},
     {"contraction", "math"},
-    {"autodiff", "linalg", "custom_gradient", "control_flow"},
+    {"autodiff", "linalg", "custom_gradient", "control_flow", "transforms"},
     {"debugging", "function", "nn", "arrays", "testing"},
     {"audit"},
     {"__main__"},

@@ -1,0 +1,86 @@
+"""ad.grad and ad.value_and_grad: the gradients of a tape, in the structure of the arguments."""
+
+import numpy as np
+import pytest
+from corpus import CASES
+
+import autodiff as ad
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_corpus_without_a_tape(name):
+    import byhand
+
+    case = CASES[name]
+    args = case.inputs()
+    args = [np.array(a) if isinstance(a, float) else a for a in args]
+    f = ad.value_and_grad(lambda *args: case.f(ad, *args), argnums=tuple(range(case.wrt)))
+    data = [ad.constant(a) if isinstance(a, np.ndarray) else a for a in args[case.wrt :]]
+    value, slopes = f(*args[: case.wrt], *data)
+    want, by_hand = getattr(byhand, name)(*case.inputs())
+    np.testing.assert_allclose(float(value), want, rtol=1e-10)
+    assert type(slopes) is tuple
+    for g, b in zip(slopes, by_hand):
+        np.testing.assert_allclose(g.numpy(), b, rtol=1e-8, atol=1e-10 * max(np.max(np.abs(b)), 1e-300))
+
+
+def test_gradients_have_the_structure_of_their_arguments():
+    def f(p, k, q):
+        return ad.reduce_sum(p["a"] * p["b"][0]) * k + q**2
+
+    x, v = np.array([1.0, 2.0]), ad.Variable(np.array(3.0))
+    slopes = ad.grad(f, argnums=(0, -1))({"a": x, "b": (v,)}, 2, np.float64(5.0))
+    assert type(slopes) is tuple and set(slopes[0]) == {"a", "b"} and type(slopes[0]["b"]) is tuple
+    np.testing.assert_array_equal(slopes[0]["a"].numpy(), [6, 6])
+    assert float(slopes[0]["b"][0]) == 6 and float(slopes[1]) == 10
+    assert slopes[1].dtype == ad.float64 and ad.grad(lambda x: x * x)(3.0).dtype == ad.float32
+    assert float(ad.grad(lambda x, y: y)(1.0, ad.constant(2.0))) == 0
+    assert float(ad.grad(lambda x, scale=1.0: scale * x)(1.0, scale=4.0)) == 4
+
+
+def test_more_than_a_value():
+    f = lambda x: (x * x, {"twice": 2 * x})  # noqa: E731
+    (value, aux), slope = ad.value_and_grad(f, has_aux=True)(3.0)
+    assert (float(value), float(aux["twice"]), float(slope)) == (9, 6, 6)
+    slope, aux = ad.grad(f, has_aux=True)(3.0)
+    assert (float(slope), float(aux["twice"])) == (6, 6)
+
+
+def test_higher_orders_and_recorded_once():
+    f = ad.sin
+    want = (np.sin, np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin)
+    for known in want:
+        traced = ad.function(f)
+        for x in (0.3, 1.1):
+            assert float(f(np.float64(x))) == pytest.approx(float(known(x)), rel=1e-14)
+            assert float(traced(np.float64(x))) == float(f(np.float64(x)))
+        assert f is ad.sin or traced.experimental_get_tracing_count() == 1
+        f = ad.grad(f)
+    inside = ad.grad(ad.function(lambda x: ad.reduce_sum(x**3)))
+    np.testing.assert_array_equal(inside(np.array([1.0, 2.0])).numpy(), [3, 12])
+    with ad.GradientTape() as tape:
+        x = ad.Variable(2.0)
+        y = ad.grad(lambda x: x**4)(x)
+    assert float(tape.gradient(y, x)) == 48
+
+
+def test_scipy_takes_it():
+    from scipy.optimize import minimize
+
+    fit = minimize(ad.value_and_grad(lambda x: CASES["rosenbrock"].f(ad, x)), np.zeros(4), jac=True)
+    np.testing.assert_allclose(fit.x, 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("call, kind, text", [
+    (lambda: ad.grad(3), TypeError, "grad: expected a function, got 3"),
+    (lambda: ad.grad(ad.sin, argnums="x"), TypeError, "grad: expected argnums to be an integer or a tuple of integers, got 'x'"),
+    (lambda: ad.value_and_grad(ad.sin, argnums=1)(1.0), ValueError, "value_and_grad: argnums 1 of a call with 1 positional arguments; it differentiates by those"),
+    (lambda: ad.grad(ad.sin)(1), TypeError, "grad: expected an argument of floats, got 1 of dtype int32; write 1.0 for 1, or leave the argument out of argnums"),
+    (lambda: ad.grad(ad.sin)([1.0, 2.0]), TypeError, "grad: expected the function to return a scalar, got shape (2,); ad.reduce_sum makes one"),
+    (lambda: ad.grad(lambda x: None)(1.0), TypeError, "grad: expected the function to return a tensor, got None"),
+    (lambda: ad.grad(lambda x: x, has_aux=True)(1.0), TypeError, "grad: with has_aux, expected the function to return (a scalar, something more), got <ad.Tensor: shape=(), dtype=float32, numpy=1.0>"),
+])  # fmt: skip
+def test_bad_input(call, kind, text):
+    with pytest.raises(kind) as info:
+        call()
+    assert str(info.value) == text
