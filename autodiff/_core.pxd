@@ -114,10 +114,11 @@ cdef extern from "ad.h" nogil:
     int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf)
     int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     enum: AD_PYTHON_FORWARD, AD_PYTHON_VJP, AD_GUARD
+    enum: AD_FORWARD, AD_VJP
     ctypedef struct ad_step:
-        uint8_t kind
+        uint8_t kind, k
         uint16_t op
-        uint32_t n, slot, out, g, y
+        uint32_t n, slot, out, acc, g, y
     void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
     int ad_plan_run(ad_plan *t)
     const ad_step *ad_plan_pending(const ad_plan *t)

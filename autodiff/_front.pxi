@@ -153,7 +153,12 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
     if total.code > AD_F64:                     # integers: rounded towards 0, as TensorFlow's
         mean = apply(ops.div, (total, count), {})
         return apply(ops.cast, (mean,), {"dtype": total.code})
-    overflown = not all_finite(total) or tracing_here()
+    overflown = not all_finite(total)
+    if tracing_here():                          # a replay in which that is otherwise goes another way
+        finite = apply(ops.is_finite, (total,), {})
+        if total.is_array:
+            finite = apply(ops.reduce_all, (finite,), {"axes": tuple(range(total.value.array.ndim)), "keepdims": 0})
+        guarded_truth(<Tensor>finite)
     set_operand(pair, total)
     pair[1].tensor, pair[1].is_array, pair[1].code = NULL, False, total.code
     pair[1].value = value_of(<double>count, total.code)

@@ -89,6 +89,11 @@ cdef class Replayed:
             self.remember(kind, traces)
         return result
 
+    def _listing(self, kind, list tensors):
+        """What the trace used last for such arguments does (_plan_listing.pxi), or None."""
+        cdef Trace trace = going(self.kinds[kind], tensors, [])
+        return None if trace is None else listing_of(trace)
+
     def _keep(self, kind, Trace trace not None):
         """Add a trace; return how many of its kind branch on values."""
         cdef list traces = self.kinds.setdefault(kind, [])

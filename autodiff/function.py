@@ -10,6 +10,7 @@ import numpy as np
 from . import nest
 from ._core import Replayed, Tensor, Trace, argument_kind, convert
 from .errors import shorten
+from .programs import Program, cost_of
 from .shapes import TensorSpec
 from .variable import Variable
 
@@ -131,6 +132,51 @@ class Function(Replayed):
             raise TypeError(f"Binding inputs to ad.function failed due to `{len(given)} arguments for {len(self.input_signature)} "
                             f"specs`. Received args: {args} and kwargs: {kwargs} for signature {self.input_signature}.")  # fmt: skip
         return tuple([_fit(spec, x, self) for spec, x in zip(self.input_signature, given)])
+
+    def program(self, *args, **kwargs):
+        """The recorded steps of a call with such arguments, to be printed: what runs in one loop, what was left out, where it
+        guards a branch.  Where nothing is recorded for them yet, the function is called.
+
+        Raises ValueError where such a call cannot be replayed.
+
+        >>> import autodiff as ad
+        >>> @ad.function
+        ... def slope(x):
+        ...     with ad.GradientTape() as tape:
+        ...         tape.watch(x)
+        ...         y = ad.reduce_sum(x * ad.exp(x))
+        ...     return tape.gradient(y, x)
+        >>> slope.program(ad.zeros(3))
+        slope: 6 instructions recorded, 2 steps run
+          given    %0 float32[3]
+          one loop over (3,):
+            %1 float32[3] = exp(%0)
+            %6 float32[3] = %1 + d exp(%0) / d %0 for %0
+          returns  %6
+        """
+        return Program(_name(self.python_function), self._told(args, kwargs))
+
+    def cost(self, *args, **kwargs):
+        """What one call with such arguments costs (programs.Cost): operations, bytes, the peak of its memory.
+
+        Where nothing is recorded for them yet, the function is called.  Raises ValueError where such a call cannot be replayed.
+        """
+        return cost_of(self._told(args, kwargs))
+
+    def _told(self, args, kwargs):
+        given, kinds = args, kwargs
+        if self.input_signature is not None:
+            given, kinds = self._conform(args, kwargs), {}
+        for _ in range(2):
+            tensors = []
+            kind = (argument_kind(given, tensors), argument_kind(kinds, tensors) if kinds else None)
+            known = self.kinds.get(kind)
+            told = self._listing(kind, tensors) if isinstance(known, list) else None
+            if told is not None:
+                return told
+            if not isinstance(known, str):
+                self(*args, **kwargs)
+        raise ValueError(f"function: {_name(self.python_function)} {self.kinds.get(kind) or 'cannot be recorded here'}, so it has no program")
 
     def experimental_get_tracing_count(self):
         """How many times the function has been recorded."""

@@ -53,7 +53,8 @@ void ad_plan_free(ad_plan *t)
         free(t->loops.at[i].streams);
     }
     void *parts[] = {t->register_of, t->value, t->registers.at, t->fixed.at, t->fixed_register.at, t->words.at, t->steps.at,
-                     t->scalars.at, t->loops.at, t->looped.at, t->items.at, t->dead.at, t->arrays.at, t->scratch, t->sums};
+                     t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->items.at, t->dead.at, t->arrays.at, t->scratch, t->sums,
+                     t->known_steps.at, t->known_constants.at};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         free(parts[i]);
     free(t);
@@ -71,7 +72,11 @@ static const ad_array *like_of(const ad_instruction *in) { return in->flags & AD
 
 static int add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value value, uint32_t *reg)
 {
-    int status = add_register(t, dtype, like, 1, reg);
+    int status;
+    *reg = ad_same_constant(t, dtype, like != NULL, value, &status);
+    if (status != AD_OK || *reg != AD_NONE)
+        return status;
+    status = add_register(t, dtype, like, 1, reg);
     if (status == AD_OK) {
         t->registers.at[*reg].fixed = 1;
         status = AD_PUSH(t->fixed_register, *reg);
@@ -132,7 +137,13 @@ static int add_one(ad_plan *t, int dtype, uint32_t *reg)
 /* ------------------------------------------------------------------------------------------------- steps */
 static int add_step(ad_plan *t, ad_step step, const ad_array *like, uint32_t *out)
 {
-    const int status = add_register(t, step.dtype, like, 0, out);
+    int status;
+    const uint32_t same = ad_same_step(t, &step, &status);
+    if (status != AD_OK || same != AD_NONE) {
+        *out = same;
+        return status;
+    }
+    status = add_register(t, step.dtype, like, 0, out);
     step.out = *out;
     return status == AD_OK ? AD_PUSH(t->steps, step) : status;
 }

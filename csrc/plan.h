@@ -45,6 +45,7 @@ typedef struct {
     ad_loop_step *steps;
     ad_stream *streams;
     uint32_t n_steps, n_streams, n_blocks, n_sums;
+    uint32_t first_step;                                    /* where its steps are listed among plan->looped */
 } ad_loop;
 
 enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
@@ -61,6 +62,9 @@ int ad_list_grow(void **at, uint32_t *room, uint32_t needed, size_t item);
     ((list).n == (list).room && ad_list_grow((void **)&(list).at, &(list).room, (list).n + 1, sizeof *(list).at) != AD_OK      \
          ? AD_NO_MEMORY : ((list).at[(list).n++] = __VA_ARGS__, AD_OK))
 
+/* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
+typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
+
 struct ad_plan {
     const ad_program *program;
     uint32_t *register_of;                                  /* by slot; AD_NONE: not yet */
@@ -71,6 +75,7 @@ struct ad_plan {
     AD_LIST(uint32_t) words;
     AD_LIST(ad_step) steps;
     AD_LIST(ad_scalar_step) scalars;
+    AD_LIST(uint32_t) scalar_steps;                         /* which steps they are */
     AD_LIST(ad_loop) loops;
     AD_LIST(uint32_t) looped;                               /* steps of loops that are not built yet */
     AD_LIST(ad_item) items;
@@ -80,6 +85,7 @@ struct ad_plan {
     double *sums;
     int64_t at;                                             /* item where the run goes on */
     uint32_t one[2];                                        /* constants 1, float32 and float64; or AD_NONE */
+    ad_table known_steps, known_constants;
 };
 
 static inline uint32_t ad_home(const struct ad_plan *t, uint32_t r)  /* the register that is read where r is meant */
@@ -96,6 +102,10 @@ static inline int ad_alike(const ad_array *a, const ad_array *b)
             return 0;
     return 1;
 }
+
+/* What has the same value already: its register, or AD_NONE.  *noted is AD_NO_MEMORY if the thing could not be noted. */
+uint32_t ad_same_step(struct ad_plan *t, const ad_step *s, int *noted);       /* the step is about to be the next one */
+uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value value, int *noted);    /* so is the constant */
 
 /* The k-th register that a step reads, of n + 3; AD_NONE: it does not read that one. */
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);

@@ -168,7 +168,8 @@ static int add_scalar(ad_plan *t, const ad_step *s)
     }
     t->items.at[t->items.n - 1].to++;
     place(t, s, t->items.n - 1);
-    return AD_PUSH(t->scalars, c);
+    const int status = AD_PUSH(t->scalars, c);
+    return status == AD_OK ? AD_PUSH(t->scalar_steps, (uint32_t)(s - t->steps.at)) : status;
 }
 
 static int sort_into_items(ad_plan *t)
@@ -252,6 +253,7 @@ static int build_loops(ad_plan *t)
             free(l.streams);
             return status;
         }
+        t->loops.at[t->loops.n - 1].first_step = item->from;
         item->from = t->loops.n - 1;
         blocks = l.n_blocks > blocks ? l.n_blocks : blocks;
         const uint32_t own = l.n_sums * (uint32_t)((l.size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);

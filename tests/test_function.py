@@ -266,3 +266,55 @@ def test_a_signature_converts_and_refuses():
         f([1.0], [2.0])
     with pytest.raises(TypeError, match="Binding inputs to ad.function failed due to"):
         f("text")
+
+
+# ------------------------------------------------------------------------------------------------------ programs and costs
+def test_a_program_is_read():
+    @ad.function
+    def slope(x, w):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(ad.math.softplus(x) * x + ad.math.softplus(x))
+        return tape.gradient(y, x), ad.linalg.matvec(w, x, transpose_a=True)
+
+    x, w = ad.zeros(5), ad.zeros((5, 3))
+    assert str(slope.program(x, w)) == (
+        "slope: 10 instructions recorded, 5 steps run\n"
+        "  given    %0 float32[5], %1 float32[5, 3]\n"
+        "  %11 float32[3] = matvec(%1, %0, transpose_a=1)\n"
+        "  one loop over (5,):\n"
+        "    %2 float32[5] = softplus(%0)\n"
+        "    %8 float32[5] = d softplus(%0) / d %0 for all(1.0)\n"
+        "    %9 float32[5] = %8 + %2\n"
+        "    %10 float32[5] = %9 + d softplus(%0) / d %0 for %0\n"
+        "  returns  %10, %11"
+    )
+    assert slope.program(x, w).steps == 5 and slope.experimental_get_tracing_count() == 1
+
+
+def test_what_is_computed_twice_runs_once_and_what_nothing_needs_not_at_all():
+    @ad.function
+    def f(x):
+        ad.exp(x) * 3.0
+        return ad.sin(x) * 2.5 + ad.sin(x) * 2.5
+
+    program = str(f.program(ad.constant(1.0)))
+    assert program.count("sin") == 1 and program.count("mul") == 1 and "exp" not in program
+
+
+def test_the_cost_of_a_call():
+    @ad.function
+    def f(a, b):
+        return ad.reduce_sum(ad.exp(ad.matmul(a, b)))
+
+    cost = f.cost(ad.zeros((20, 30)), ad.zeros((30, 40)))
+    assert cost.operations == 2 * 20 * 30 * 40 + 2 * 800 and cost.steps == 3 and cost.loops == 1
+    assert cost.bytes == 4 * (600 + 1200 + 800 + 800) and cost.peak_bytes == 4 * (600 + 1200 + 800)
+
+
+def test_what_is_not_recorded_has_no_program():
+    f = ad.function(lambda x: ad.constant(x.numpy()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="^function: <lambda> takes the value of a tensor to Python.*, so it has no program$"):
+            f.program(ad.zeros(3))

@@ -1,0 +1,80 @@
+# A trace's plan as Python sees it: for Function.program and Function.cost (autodiff/programs.py).
+
+cdef extern from "plan.h":
+    ctypedef struct ad_register:
+        uint8_t dtype, is_array, lasting, fixed
+        uint32_t number, born, dies
+        const ad_array *like
+    ctypedef struct ad_item:
+        uint8_t kind
+        uint32_t start "from", to, dead, n_dead
+    ctypedef struct ad_loop:
+        uint32_t first_step, n_steps
+    enum: AD_SCALARS, AD_LOOP, AD_SINGLE
+    ctypedef struct Registers:
+        ad_register *at
+        uint32_t n
+    ctypedef struct Items:
+        ad_item *at
+        uint32_t n
+    ctypedef struct Steps:
+        ad_step *at
+        uint32_t n
+    ctypedef struct Loops:
+        ad_loop *at
+    ctypedef struct Slots:
+        uint32_t *at
+    ctypedef struct ad_plan_inside "struct ad_plan":
+        Registers registers
+        Items items
+        Steps steps
+        Loops loops
+        Slots looped, dead, scalar_steps
+
+
+cdef dict register_told(Trace trace, uint32_t r):
+    cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
+    cdef const ad_register *reg = &t.registers.at[r]
+    cdef int k
+    shape = tuple([reg.like.shape[k] for k in range(reg.like.ndim)]) if reg.is_array else ()
+    return {"dtype": DTYPES[reg.dtype].name, "shape": shape, "constant": bool(reg.fixed), "input": bool(reg.lasting and not reg.fixed),
+            "value": out_of(trace.plan, r).numpy().item() if reg.fixed and not reg.is_array else None,
+            "number": None if reg.number == AD_NO_SLOT else reg.number,
+            "inner": bool(reg.born != AD_NO_SLOT and reg.born == reg.dies and t.items.at[reg.born].kind == AD_LOOP)}
+
+
+cdef dict step_told(Trace trace, const ad_step *s):
+    """kind, op, attributes; registers: out, acc, g, operands.  A step that Python takes part in has outs."""
+    cdef uint32_t k
+    operands = [ad_plan_operand(trace.plan, s, k) for k in range(s.n)]
+    told = {"kind": s.kind, "op": ad_ops[s.op].name.decode(), "k": s.k, "operands": operands, "slot": s.slot, "attrs": {},
+            "out": None if s.out == AD_NO_SLOT else s.out, "acc": None if s.acc == AD_NO_SLOT else s.acc,
+            "g": None if s.g == AD_NO_SLOT or s.kind == AD_FORWARD or s.kind == AD_PYTHON_FORWARD else s.g}
+    if s.kind == AD_PYTHON_VJP:
+        told["outs"] = [None if ad_plan_operand(trace.plan, s, s.n + k) == AD_NO_SLOT else ad_plan_operand(trace.plan, s, s.n + k) for k in range(s.n)]
+    if (s.kind == AD_FORWARD or s.kind == AD_VJP) and ad_ops[s.op].kind != AD_ELEMENTWISE:
+        told["attrs"] = attributes_at(trace.program.p, s.slot, ROWS[s.op])
+    return told
+
+
+cdef dict listing_of(Trace trace):
+    """The plan's registers, and its items: (kind, steps, registers given up afterwards)."""
+    cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
+    cdef const ad_item *item
+    cdef uint32_t i, j
+    items = []
+    for i in range(t.items.n):
+        item = &t.items.at[i]
+        steps = []
+        if item.kind == AD_SINGLE:
+            steps.append(step_told(trace, &t.steps.at[item.start]))
+        elif item.kind == AD_LOOP:
+            for j in range(t.loops.at[item.start].n_steps):
+                steps.append(step_told(trace, &t.steps.at[t.looped.at[t.loops.at[item.start].first_step + j]]))
+        else:
+            for j in range(item.start, item.to):
+                steps.append(step_told(trace, &t.steps.at[t.scalar_steps.at[j]]))
+        items.append((("scalars", "loop", "single")[item.kind], steps, [t.dead.at[item.dead + j] for j in range(item.n_dead)]))
+    return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
+            "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": trace.program.p.n,
+            "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs)}

@@ -1,0 +1,126 @@
+"""What an ad.function has recorded, to be read: its program and its cost."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Cost", "Program"]
+
+FORWARD, VJP, ADD, SPREAD, PYTHON_FORWARD, PYTHON_VJP, GUARD = range(7)  # kinds of steps, as enum ad_step_kind in csrc/ad.h
+
+
+class Program:
+    """The steps of a recorded function in the order in which they run; `print` it."""
+
+    def __init__(self, name, listing):
+        self.name, self._listing = name, listing
+
+    @property
+    def steps(self):
+        """How many steps a call runs."""
+        return sum(len(steps) for _, steps, _ in self._listing["items"])
+
+    def __str__(self):
+        told, registers = self._listing, self._listing["registers"]
+        given = [f"%{r} {_type(registers[r])}" for r in told["inputs"]]
+        lines = [f"{self.name}: {told['recorded']} instructions recorded, {self.steps} steps run",
+                 f"  given    {', '.join(given[: told['arguments']]) or 'nothing'}"]  # fmt: skip
+        if given[told["arguments"] :]:
+            lines.append(f"  reads    {', '.join(given[told['arguments'] :])}")
+        for kind, steps, _ in told["items"]:
+            if kind == "loop":
+                shape = next(registers[s["out"]]["shape"] for s in steps if registers[s["out"]]["shape"])
+                lines.append(f"  one loop over {shape}:")
+            lines += [("    " if kind == "loop" else "  ") + self._step(s) for s in steps]
+        return "\n".join([*lines, f"  returns  {', '.join(f'%{r}' for r in told['outputs']) or 'constants'}"])
+
+    __repr__ = __str__
+
+    def _name(self, r):
+        told = self._listing["registers"][r]
+        if told["number"] is not None:
+            return f"all({self._name(told['number'])})"
+        return f"%{r}" if told["value"] is None else repr(told["value"])
+
+    def _step(self, s):
+        names = [self._name(r) for r in s["operands"]]
+        attrs = [f"{key}={value}" for key, value in s["attrs"].items()]
+        if s["kind"] == GUARD:
+            return f"guard {self._name(s['g'])}"
+        if s["kind"] == PYTHON_VJP:
+            outs = ", ".join("_" if r is None else f"%{r}" for r in s["outs"])
+            return f"{outs} = shares of {s['op']}({', '.join(names + attrs)}) for {self._name(s['g'])}"
+        if s["kind"] == ADD:
+            does = f"{self._name(s['acc'])} + {self._name(s['g'])}"
+        elif s["kind"] == SPREAD:
+            does = f"spread {self._name(s['g'])}"
+        elif s["kind"] == VJP:
+            does = f"d {s['op']}({', '.join(names + attrs)}) / d {names[s['k']]} for {self._name(s['g'])}"
+            does = does if s["acc"] is None else f"{self._name(s['acc'])} + {does}"
+        else:
+            does = f"{s['op']}({', '.join(names + attrs)})"
+        return f"%{s['out']} {_type(self._listing['registers'][s['out']])} = {does}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one call of a recorded function comes to.
+
+    recorded    instructions of the recording
+    steps       steps that are left of it, forward and backward
+    loops       fused loops that elementwise steps on arrays share
+    operations  operations on numbers: one an element of an elementwise step, two a product in a matrix product
+    bytes       read from and written to arrays in memory; what stays inside a loop does not count
+    peak_bytes  of arrays held at once: arguments, variables, constants, results, and what lies between
+    """
+
+    recorded: int
+    steps: int
+    loops: int
+    operations: int
+    bytes: int
+    peak_bytes: int
+
+
+def cost_of(listing):
+    registers, items = listing["registers"], listing["items"]
+    size = [math.prod(r["shape"]) for r in registers]
+    nbytes = [n * np.dtype(r["dtype"]).itemsize if r["shape"] and r["number"] is None and not r["inner"] else 0 for n, r in zip(size, registers)]
+    held = sum(b for b, r in zip(nbytes, registers) if r["constant"] or r["input"])
+    peak, moved, operations = held, 0, 0
+    for _, steps, dead in items:
+        touched = {r for s in steps for r in _touched(s)}
+        moved += sum(nbytes[r] for r in touched)
+        held += sum(nbytes[r] for s in steps for r in _written(s))
+        peak = max(peak, held)
+        held -= sum(nbytes[r] for r in dead)
+        operations += sum(_operations(s, size, registers) for s in steps)
+    return Cost(listing["recorded"], sum(len(steps) for _, steps, _ in items), sum(kind == "loop" for kind, _, _ in items),
+                operations, moved, peak)  # fmt: skip
+
+
+def _written(s):
+    outs = s.get("outs", [s["out"]])
+    return {r for r in outs if r is not None}
+
+
+def _touched(s):
+    return {*s["operands"], *(r for r in (s["acc"], s["g"]) if r is not None), *_written(s)}
+
+
+def _operations(s, size, registers):
+    if s["kind"] == GUARD:
+        return 0
+    if s["op"] in ("matmul", "matvec") and s["kind"] in (FORWARD, VJP):
+        a = registers[s["operands"][0]]["shape"]
+        inner = a[-2] if s["attrs"].get("transpose_a") else a[-1]
+        b = registers[s["operands"][1]]["shape"]
+        columns = 1 if s["op"] == "matvec" else b[-2] if s["attrs"].get("transpose_b") else b[-1]
+        rows = math.prod(a) // max(inner, 1)
+        return 2 * rows * inner * columns
+    return max([size[r] for r in _touched(s)], default=0)
+
+
+def _type(register):
+    return f"{register['dtype']}{list(register['shape']) if register['shape'] else ''}"
