@@ -7,6 +7,7 @@ cdef class Trace:
     cdef GradientTape tape                      # its bit is the tracing one
     cdef ad_program *outer                      # what recorded before, and does afterwards
     cdef readonly str reason                    # why it cannot be replayed, or None
+    cdef bint keeps                             # the numbers it was recorded with
     cdef bint running
     cdef list inputs, variables, assigned       # slots; variables
     cdef list events                            # Sweeps and Guards, in order
@@ -24,7 +25,8 @@ cdef class Trace:
         free(self.registers)
         ad_plan_free(self.plan)
 
-    def __init__(self, stabilize=None):
+    def __init__(self, stabilize=None, bint keeps=False):
+        self.keeps = keeps
         self.tape = GradientTape(stabilize=stabilize)
         self.tape.accessed = True
 
@@ -54,7 +56,7 @@ cdef class Trace:
             self.program.p.tracing = 0
             forget(self.tape)
             self.program = None
-        else:
+        elif not self.keeps:
             ad_program_keep_shapes(self.program.p)
 
     cdef void disown(self):
@@ -89,6 +91,18 @@ cdef class Trace:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
             self.outputs.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
         lay_plan(self)
+
+    def variables_before(self):
+        """[(variable, the tensor it held)] of those that were read or assigned; of a trace that keeps its numbers."""
+        return variables_at_start(self)
+
+    def variables_after(self):
+        """[(variable, the tensor it holds now)] of those that were assigned."""
+        return [(v, (<VariableCore>v).tensor) for v in self.assigned]
+
+    def departs(self, Trace now not None):
+        """Where another recording of the function, `now`, departs from this one, in words, or None; both keep their numbers."""
+        return first_difference(self, now)
 
     cdef bint fits(self, Py_ssize_t k, Tensor x) noexcept:
         """Has the k-th input the dtype and shape that were recorded?"""
@@ -211,3 +225,9 @@ cdef int put_shares(Trace trace, const ad_step *step, object row, list operands,
             share = fit(p, ad_operand(p, &p.code[step.slot], k), <Tensor>shares[k], step.slot)
             ad_plan_put(trace.plan, r, (<Tensor>share).value)
     return 0
+
+
+def put_back(list variables not None):
+    """Let variables hold these tensors: [(variable, tensor)]."""
+    for v, t in variables:
+        (<VariableCore?>v).tensor = <Tensor?>t

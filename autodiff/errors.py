@@ -60,6 +60,10 @@ class TraceError(TypeError):
     """Python needed the value of an operand that has none: inside a rule, or while a function is traced."""
 
 
+class ReplayError(RuntimeError):
+    """What an ad.function replays is not what it does as written (function(check=True))."""
+
+
 class LostGradientWarning(UserWarning):
     """A value that a tape was following left the tape."""
 

@@ -8,8 +8,8 @@ import weakref
 import numpy as np
 
 from . import nest
-from ._core import Replayed, Tensor, Trace, argument_kind, convert
-from .errors import shorten
+from ._core import Replayed, Tensor, Trace, argument_kind, convert, note_places, put_back
+from .errors import ReplayError, shorten
 from .programs import Program, cost_of
 from .shapes import TensorSpec
 from .variable import Variable
@@ -20,12 +20,14 @@ MOST_WAYS = 64  # that one trace after another has taken at `if`, `while` and th
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
-def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, stabilize=None, **unused):
+def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, stabilize=None, check=False, **unused):
     """Make a function of tensors one that is recorded at its first call and replayed in C afterwards.
 
     func             takes tensors, arrays, variables, numbers, and tuples, lists and dicts of them
     input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused
     stabilize        record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says
+    check            at every call run `func` as written too, and raise ReplayError where a replay would do something else: a number
+                     drawn by NumPy, a global that has changed since.  As slow as it sounds
     The other parameters are TensorFlow's, and change nothing here.
 
     The first call with arguments of new dtypes and shapes (of tensors and arrays), values (of Python numbers and strings) or
@@ -54,23 +56,23 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     1
     """
     if func is None:
-        return functools.partial(function, input_signature=input_signature, stabilize=stabilize)
-    return Function(func, input_signature, stabilize)
+        return functools.partial(function, input_signature=input_signature, stabilize=stabilize, check=check)
+    return Function(func, input_signature, stabilize, check)
 
 
 class Function(Replayed):
     """What `ad.function` makes of a function."""
 
-    def __init__(self, func, input_signature=None, stabilize=None):
+    def __init__(self, func, input_signature=None, stabilize=None, check=False):
         for kind in ("generatorfunction", "coroutinefunction", "asyncgenfunction"):
             if getattr(inspect, "is" + kind)(func):
                 raise TypeError(f"function: {_name(func)} is a {kind.replace('function', '')}, whose steps cannot be replayed; "
                                 "call a plain function from it")  # fmt: skip
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
-        super().__init__(func, input_signature is None)
+        super().__init__(func, input_signature is None and not check)
         functools.update_wrapper(self, func)
-        self.input_signature, self.stabilize = input_signature, stabilize
+        self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = weakref.WeakKeyDictionary()
         self._warned = self._created = False
 
@@ -83,6 +85,8 @@ class Function(Replayed):
         known = self.kinds.get(kind)
         if isinstance(known, str):
             return self.python_function(*args, **kwargs)
+        if known is not None and self.check:
+            return self._compare(args, kwargs, kind, tensors)
         result = None if known is None else self._replay(kind, tensors)
         return self._record(args, kwargs, kind, tensors) if result is None else result[0]
 
@@ -90,16 +94,7 @@ class Function(Replayed):
         if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
             self._say("is called with ever new numbers or objects: make them tensors")
             return self.python_function(*args, **kwargs)
-        trace = Trace(self.stabilize)
-        with trace:
-            own = iter([trace.input(x) for x in tensors])
-            args, kwargs = _replace(args, own), _replace(kwargs, own)
-            result = self.python_function(*args, **kwargs)
-            leaves = nest.flatten(result)
-            for leaf in leaves:
-                if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
-                    trace.give_up(f"returns a {type(leaf).__name__}")
-            trace.finish(result, leaves)
+        trace, result = self._trace(args, kwargs, tensors)
         if trace.reason is None:
             if self._keep(kind, trace) > MOST_WAYS:
                 self.kinds[kind] = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
@@ -112,6 +107,47 @@ class Function(Replayed):
         else:
             self.kinds[kind] = trace.reason
             self._say(trace.reason)
+        return result
+
+    def _trace(self, args, kwargs, tensors):
+        """A recording of one run, and what that returned."""
+        trace = Trace(self.stabilize, self.check)
+        if self.check:
+            note_places(True)
+        try:
+            with trace:
+                own = iter([trace.input(x) for x in tensors])
+                result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
+                leaves = nest.flatten(result)
+                for leaf in leaves:
+                    if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
+                        trace.give_up(f"returns a {type(leaf).__name__}")
+                trace.finish(result, leaves)
+        finally:
+            if self.check:
+                note_places(False)
+        return trace, result
+
+    def _compare(self, args, kwargs, kind, tensors):
+        """The result of a run as written; ReplayError if a replay comes to something else."""
+        now, result = self._trace(args, kwargs, tensors)
+        if now.reason is not None:
+            raise ReplayError(f"function: {_name(self.python_function)} {now.reason} now, and did not when it was recorded")
+        after = now.variables_after()
+        put_back(now.variables_before())
+        try:
+            replayed = self._replay(kind, tensors)
+        finally:
+            put_back(after)
+        if replayed is None:  # a way that was not taken before
+            self._keep(kind, now)
+            return result
+        departs = self.kinds[kind][0].departs(now)
+        if departs is None and not _same(replayed[0], result):
+            departs = "its results have other bits"
+        if departs is not None:
+            raise ReplayError(f"function: {_name(self.python_function)} does otherwise as written than its replay: {departs}. A replay "
+                              "repeats what was recorded: what may change must be an argument or a variable")  # fmt: skip
         return result
 
     def _say(self, reason):
@@ -189,18 +225,18 @@ class Function(Replayed):
             bound = self._bound.get(instance)
             if bound is None:
                 own = weakref.ref(instance)
-                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature, self.stabilize)
+                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature, self.stabilize, self.check)
                 functools.update_wrapper(bound, self.python_function)
                 self._bound[instance] = bound
         except TypeError:  # not hashable, or no weak references: recorded anew at every access
-            bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize)
+            bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
         return bound
 
     def __reduce__(self):
         return self.__qualname__
 
     def __deepcopy__(self, memo):
-        return Function(self.python_function, self.input_signature, self.stabilize)
+        return Function(self.python_function, self.input_signature, self.stabilize, self.check)
 
     def __repr__(self):
         return f"<ad.function {_name(self.python_function)}>"
@@ -233,6 +269,14 @@ def _fit(spec, x, f):
         raise TypeError(f"Binding inputs to ad.function failed due to `shape {tensor.shape} for {spec}`. Received {shorten(x)} "
                         f"for signature {f.input_signature}.")  # fmt: skip
     return tensor
+
+
+def _same(a, b):
+    """The same structure of the same bits; all nans are alike."""
+    a, b = nest.flatten(a), nest.flatten(b)
+    arrays = [np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x) for x in (*a, *b)]
+    texts = [np.where(x != x, np.nan, x).tobytes() if x.dtype.kind == "f" else x.tobytes() for x in arrays if x.dtype != object]
+    return len(a) == len(b) and texts[: len(texts) // 2] == texts[len(texts) // 2 :]
 
 
 def _name(func):
