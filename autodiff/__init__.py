@@ -27,6 +27,7 @@ from .shaping import *  # noqa: F403
 from .tape import UnconnectedGradients
 from .transforms import grad, value_and_grad
 from .variable import Variable
+from .vectorized import vectorized_map
 
 newaxis = None
 __version__ = "0.1.0"

@@ -3,8 +3,9 @@
 cdef list variables_at_start(Trace trace):
     """[(variable, what it held when it was first read or assigned)]."""
     cdef ad_program *p = trace.program.p
+    cdef int k
     return [(v, tensor_of(p.code[first_read(p, v)].dtype, p.code[first_read(p, v)].flags & AD_IS_ARRAY, p.code[first_read(p, v)].value))
-            for v in trace.variables]
+            for v in [<object>trace.program.variables[k] for k in range(trace.program.n_variables)]]
 
 
 cdef bint same_bits(const ad_instruction *a, const ad_instruction *b) noexcept:

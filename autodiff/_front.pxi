@@ -154,7 +154,9 @@ def reduce_mean(input_tensor, axis=None, keepdims=False, name=None):
         mean = apply(ops.div, (total, count), {})
         return apply(ops.cast, (mean,), {"dtype": total.code})
     overflown = not all_finite(total)
-    if tracing_here():                          # a replay in which that is otherwise goes another way
+    if tracing_here() and spelled_out_here():   # for other rows it may be otherwise
+        overflown = True
+    elif tracing_here():                        # a replay in which that is otherwise goes another way
         finite = apply(ops.is_finite, (total,), {})
         if total.is_array:
             finite = apply(ops.reduce_all, (finite,), {"axes": tuple(range(total.value.array.ndim)), "keepdims": 0})

@@ -245,7 +245,10 @@ cdef inline int64_t slot_of(const Operand *x, ad_program *p) except -1:
         slot = slot_in(<Tensor>x.tensor, p)
         if slot >= 0:
             return slot
-        return emit(p, AD_LEAF, <Tensor>x.tensor, 0, 0, 0, 0)
+        slot = emit(p, AD_LEAF, <Tensor>x.tensor, 0, 0, 0, 0)
+        if p.tracing:
+            capture(p, slot, <Tensor>x.tensor)
+        return slot
     slot = ad_emit(p, AD_LEAF, x.code, 0, 0, 0, 0, 0, x.value)
     if slot == AD_NO_SLOT:
         raise MemoryError("autodiff: no memory to record another operation")
@@ -273,7 +276,7 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
                 words = record_words(p, x, n, attr, n_attr)
                 emit(p, op, y, 0, 0, words, seen)
             if op == AD_OP_nonzero and p.tracing:           # Python sees how many there are, and computes with it
-                add_guard(y, p.n - 1, False)
+                add_guard(p, y, p.n - 1, False)
             if noting or checking:
                 note_place(p)
             if p.stabilising:

@@ -3,7 +3,12 @@
 cdef Tensor tensor_at(ad_program *p, int64_t slot):
     """The value in a slot, as a tensor that stands there."""
     cdef const ad_instruction *at = &p.code[slot]
-    cdef Tensor t = tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value)
+    cdef Tensor t
+    if p.tracing and at.op == AD_LEAF:
+        t = captured_at(p, slot)
+        if t is not None:                       # which tapes outside know, too
+            return t
+    t = tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value)
     t.place.program, t.place.generation, t.place.slot = p, p.generation, <uint32_t>slot
     return t
 

@@ -127,8 +127,8 @@ cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1
     for k in range(ends.n_targets):
         if ends.targets[k] >= 0 and p.code[ends.targets[k]].seen & p.recording & ~p.tracing:
             return True
-    if p.tracing and tape.program.calls:        # what a Python function does must be recorded to be replayed
-        return True
+    if p.tracing and (tape.program.calls or (tape.program.trace is not None and tape.program.trace.captured is not None)):
+        return True                             # what a Python function does must be recorded to be replayed
     if seeds is not None and ad_current is not NULL:
         for seed in seeds:
             if seed is not None and seen_now(<Tensor>seed):

@@ -8,6 +8,7 @@ cdef class Trace:
     cdef ad_program *outer                      # what recorded before, and does afterwards
     cdef readonly str reason                    # why it cannot be replayed, or None
     cdef bint keeps                             # the numbers it was recorded with
+    cdef readonly dict captured                 # slot: the tensor from outside that stands there; None: gradients are not spelled out
     cdef bint running
     cdef list inputs, variables, assigned       # slots; variables
     cdef list events                            # Sweeps and Guards, in order
@@ -25,8 +26,11 @@ cdef class Trace:
         free(self.registers)
         ad_plan_free(self.plan)
 
-    def __init__(self, stabilize=None, bint keeps=False):
+    def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False):
+        """keeps        shall the numbers of the recording stay?  departs and listing need them
+        spelled_out  shall gradients that the function takes be recorded operation by operation?"""
         self.keeps = keeps
+        self.captured = {} if spelled_out else None
         self.tape = GradientTape(stabilize=stabilize)
         self.tape.accessed = True
 
@@ -44,11 +48,15 @@ cdef class Trace:
         self.program = self.tape.program
         self.program.trace = self
         self.program.p.tracing = self.tape.bit
+        if self.captured is not None:           # what does not depend on the inputs, tapes outside go on recording
+            self.program.p.next = self.outer
         return self
 
     def __exit__(self, kind, value, traceback):
         global ad_current
         self.program.trace = None               # (a cycle)
+        if self.captured is not None:
+            put_back(variables_at_start(self))
         leave(self.tape)
         ad_current = self.outer
         if kind is not None or self.reason is not None:
@@ -91,6 +99,30 @@ cdef class Trace:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
             self.outputs.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
         lay_plan(self)
+
+    def listing(self):
+        """Its instructions (_core.listing); of a trace that keeps its numbers."""
+        return listing(self.tape)
+
+    def slot_of(self, Tensor x not None):
+        """Where a tensor stands in the listing, or None."""
+        return slot(self.tape, x)
+
+    def read_at(self):
+        """{slot: variable} of those that were read."""
+        return {first_read(self.program.p, <object>self.program.variables[k]): <object>self.program.variables[k]
+                for k in range(self.program.n_variables)}
+
+    def is_straight(self):
+        """Does it branch on no value, assign no variable and call no custom gradient?"""
+        cdef int64_t k
+        cdef const ad_program *p = self.program.p
+        if self.assigned or self.program.calls or any([type(event) is Guard for event in self.events]):
+            return False
+        for k in range(p.n):                    # (what stop_gradient and custom_gradient give, no tape sees)
+            if p.code[k].op == AD_ALIAS and not p.code[k].seen & ~p.tracing:
+                return False
+        return True
 
     def variables_before(self):
         """[(variable, the tensor it held)] of those that were read or assigned; of a trace that keeps its numbers."""

@@ -13,9 +13,17 @@ cdef inline bint tracing_here() noexcept:
     return ad_current is not NULL and ad_current.tracing != 0
 
 
+cdef inline bint spelled_out_here() noexcept:
+    return (<Trace>(<Program>ad_current.host).trace).captured is not None
+
+
 cdef int abandon(str reason) except -1:
     """Say of the trace that is recorded that it cannot be replayed, and why."""
-    cdef Trace trace = (<Program>ad_current.host).trace
+    return abandon_in(ad_current, reason)
+
+
+cdef int abandon_in(ad_program *p, str reason) except -1:
+    cdef Trace trace = (<Program>p.host).trace
     if trace.reason is None:
         trace.reason = reason
     return 0
@@ -27,24 +35,32 @@ def untraceable(str reason):
         abandon(reason)
 
 
+cdef bint is_traced(Tensor t, const ad_program *p) noexcept:
+    cdef int64_t slot = slot_in(t, p)
+    return slot >= 0 and p.code[slot].seen & p.tracing
+
+
 cdef int leave_trace(Tensor t) except -1:
-    cdef int64_t slot = slot_in(t, ad_current)
-    if slot < 0 or not ad_current.code[slot].seen & ad_current.tracing:
-        return 0
-    if t.is_array:
-        abandon(f"takes the value of a tensor to Python{place_of_user()}")
-    else:
-        add_guard(t, slot, False)
+    """The value goes to Python: a trace inside another may use what that one follows."""
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if is_traced(t, p):
+            if t.is_array:
+                abandon_in(p, f"takes the value of a tensor to Python{place_of_user()}")
+            else:
+                add_guard(p, t, slot_in(t, p), False)
+        p = p.next
     return 0
 
 
 cdef bint guarded_truth(Tensor t) except -1:
     """bool(t) of a scalar."""
-    cdef int64_t slot = slot_in(t, ad_current)
-    cdef bint truth = is_true(t.code, t.value)
-    if slot >= 0 and ad_current.code[slot].seen & ad_current.tracing:
-        add_guard(t, slot, True)
-    return truth
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if is_traced(t, p):
+            add_guard(p, t, slot_in(t, p), True)
+        p = p.next
+    return is_true(t.code, t.value)
 
 
 cdef inline bint is_true(int code, ad_value value) noexcept:
@@ -80,16 +96,29 @@ cdef class Guard:
         return <uint32_t>value.i32 if ad_itemsize(dtype) == 4 else value.b
 
 
-cdef int add_guard(Tensor t, int64_t slot, bint truth) except -1:
-    cdef Trace trace = (<Program>ad_current.host).trace
+cdef int add_guard(ad_program *p, Tensor t, int64_t slot, bint truth) except -1:
+    cdef Trace trace = (<Program>p.host).trace
     cdef Guard made = Guard.__new__(Guard)
-    made.at, made.slot, made.truth = ad_current.n, slot, truth
+    made.at, made.slot, made.truth = p.n, slot, truth
     made.outcome = made.look(t.code, t.is_array, t.value)
     if not trace.path:
         trace.first_branch = place_of_user()
     trace.events.append(made)
     trace.path.append(made.outcome)
     return 0
+
+
+cdef int capture(ad_program *p, int64_t slot, Tensor t) except -1:
+    """A tensor from outside the trace, for who asks what it was."""
+    cdef Trace trace = (<Program>p.host).trace
+    if trace is not None and trace.captured is not None:
+        trace.captured[slot] = t
+    return 0
+
+
+cdef Tensor captured_at(ad_program *p, int64_t slot):
+    cdef Trace trace = (<Program>p.host).trace
+    return None if trace is None or trace.captured is None else trace.captured.get(slot)
 
 
 cdef int64_t traced_slot(ad_program *p, Tensor t) except -1:

@@ -4,7 +4,7 @@ from . import errors, nest, shaping
 from .arguments import integer
 from .arguments import tensor as to_tensor
 
-__all__ = "case cond foldl foldr group map_fn no_op scan switch_case vectorized_map while_loop".split()
+__all__ = "case cond foldl foldr group map_fn no_op scan switch_case while_loop".split()
 
 
 def cond(pred, true_fn=None, false_fn=None, name=None):
@@ -53,11 +53,6 @@ def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap
     if not parts:
         raise errors.ShapeError("map_fn: elems has no parts along its first dimension: there is nothing to stack")
     return _stacked([fn(part) for part in parts])
-
-
-def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True):
-    """`map_fn` under the name that promises speed."""
-    return map_fn(fn, elems)
 
 
 def foldl(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None):

@@ -32,7 +32,6 @@ def test_while_loop():
 
 def test_maps_folds_and_scans():
     np.testing.assert_array_equal(cf.map_fn(lambda r: r * r, X).numpy(), X * X)
-    np.testing.assert_array_equal(cf.vectorized_map(lambda r: ad.reduce_sum(r), X).numpy(), X.sum(1))
     both = cf.map_fn(lambda p: {"s": p[0] + p[1], "d": p[0] - p[1]}, (X, X * 2))
     np.testing.assert_array_equal(both["d"].numpy(), -X)
     np.testing.assert_array_equal(cf.foldl(lambda a, r: a * 2 + r, X).numpy(), 4 * X[0] + 2 * X[1] + X[2])

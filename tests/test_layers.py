@@ -27,7 +27,7 @@ LAYERS = [
     {"indexing"},
     {"contraction", "math"},
     {"autodiff", "linalg", "custom_gradient", "control_flow", "transforms"},
-    {"debugging", "function", "nn", "arrays", "testing"},
+    {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
     {"audit"},
     {"__main__"},
     {"__init__"},

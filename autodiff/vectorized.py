@@ -1,0 +1,178 @@
+"""vectorized_map: a function of one row, computed on all rows at once.
+
+The function is recorded on the first row.  Each instruction is then applied to arrays that have the rows as their first
+dimension: elementwise ones as they are, the others with their axes one further.  What comes of it are ordinary operations: tapes
+follow them, and an ad.function around them fuses and replays them.
+"""
+
+import math
+import warnings
+
+from . import nest, ops, shaping
+from ._core import Trace, convert
+from ._op import ELEMENTWISE
+from .control_flow import map_fn
+from .errors import ShapeError
+
+__all__ = ["vectorized_map"]
+
+
+class _Rowwise(Exception):
+    """The function has to be called on each row."""
+
+
+def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True):
+    """fn of each part of `elems` along the first dimension, the results stacked, all parts at once.
+
+    fn      takes one part (a structure like elems, of tensors without the first dimension), returns tensors or a structure of
+            them.  It may take gradients (ad.grad, or a tape inside)
+    elems   a tensor or a structure of tensors with the same first dimension, not 0
+    fallback_to_while_loop  where fn branches on a value, assigns a variable, or stops or customises a gradient: call it on each
+            part, as map_fn does.  False: raise ValueError
+    warn    say so by a warning
+
+    fn is recorded anew at each call; an ad.function around the call records once, and runs the rows in fused loops.
+
+    >>> import autodiff as ad
+    >>> import numpy as np
+    >>> slopes = ad.vectorized_map(ad.grad(lambda p: p[0] ** 2 * p[1]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> slopes.numpy()
+    array([[ 4.,  1.],
+           [24.,  9.]])
+    """
+    leaves = [convert(x) for x in nest.flatten(elems)]
+    for x in leaves:
+        if not x.ndim:
+            raise ShapeError("vectorized_map: elements in elems must be 1+ dimensional Tensors, not scalars")
+        if x.shape[0] != leaves[0].shape[0]:
+            raise ShapeError(f"vectorized_map: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}")
+    if not leaves or not leaves[0].shape[0]:
+        raise ShapeError("vectorized_map: elems has no parts along its first dimension: there is nothing to stack")
+    try:
+        return _at_once(fn, elems, leaves)
+    except _Rowwise as why:
+        if not fallback_to_while_loop:
+            raise ValueError(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it has to be called on each part") from None
+        if warn:
+            warnings.warn(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it is called on each part", stacklevel=2)
+        return map_fn(fn, elems)
+
+
+def _at_once(fn, elems, leaves):
+    first = [x[0] for x in leaves]
+    trace = Trace(keeps=True, spelled_out=True)
+    with trace:
+        own = [trace.input(x) for x in first]
+        result = fn(nest.pack_sequence_as(elems, own))
+        given = nest.flatten(result)
+        told = [None if y is None or not hasattr(y, "__ad_apply__") else trace.slot_of(y) for y in given]
+        starts = [trace.slot_of(x) for x in own]
+    if trace.reason is not None:
+        raise _Rowwise(trace.reason)
+    if not trace.is_straight():
+        raise _Rowwise("branches on a value, assigns a variable, or stops or customises a gradient")
+    rows = _Rows(trace, leaves[0].shape[0], dict(zip(starts, leaves)))
+    rows.run({k for k in told if k is not None})
+    return nest.pack_sequence_as(result, [None if y is None else rows.result(y, k) for y, k in zip(given, told)])
+
+
+class _Rows:
+    """The values of a trace's slots for all rows: `many` has those that differ from row to row, `one` the others."""
+
+    def __init__(self, trace, n, starts):
+        self.code, self.n, self.many, self.one = trace.listing(), n, dict(starts), dict(trace.captured)
+        self.one.update(trace.read_at())
+
+    def run(self, wanted):
+        needed = set(wanted)
+        for k in range(len(self.code) - 1, -1, -1):
+            if k in needed and k not in self.many and k not in self.one:
+                needed.update(self.code[k].operands)
+        for k in sorted(needed):
+            if k not in self.many and k not in self.one:
+                self.step(k)
+
+    def step(self, k):
+        done = self.code[k]
+        if done.row == "leaf":
+            self.one[k] = done.value
+        elif done.row == "alias":
+            (of,) = done.operands
+            (self.many if of in self.many else self.one)[k] = self.many.get(of, self.one.get(of))
+        elif not any(j in self.many for j in done.operands):
+            self.one[k] = done.row(*[_tensor(self.one[j]) for j in done.operands], **done.attrs)
+        else:
+            self.many[k] = _apply(done, [self.many.get(j) for j in done.operands], [_tensor(self.one.get(j)) for j in done.operands],
+                                  [self.code[j].value.shape for j in done.operands], self.n)  # fmt: skip
+
+    def result(self, y, k):
+        if k in self.many:
+            return self.many[k]
+        y = _tensor(self.one[k]) if k is not None else convert(y)
+        return shaping.broadcast_to(y, (self.n, *y.shape))
+
+
+def _tensor(x):
+    return x if x is None else convert(x)
+
+
+# ---------------------------------------------------------------------------------------------------- one instruction
+AXES = {ops.reduce_sum, ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_any, ops.reduce_all, ops.reduce_logsumexp,
+        ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm}  # fmt: skip
+AXIS = {ops.argmax, ops.argmin, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat}
+
+
+def _apply(done, many, one, shapes, n):
+    """The instruction for all rows: `many` and `one` hold an operand each, or None; `shapes` are those in one row."""
+    row, attrs = done.row, dict(done.attrs)
+    if row.kind == ELEMENTWISE:
+        rank = done.value.ndim
+        return row(*[_aligned(m, s, rank) if o is None else o for m, o, s in zip(many, one, shapes)])
+    if row in AXES:
+        return row(many[0], **{**attrs, "axes": tuple([a + 1 for a in attrs["axes"]])})
+    if row in AXIS:
+        many = [_repeated(o, n) if m is None else m for m, o in zip(many, one)]
+        return row(*many, **{**attrs, "axis": attrs["axis"] + 1})
+    if row is ops.view:
+        strides = (math.prod(shapes[0]), *attrs["strides"])
+        return row(many[0], shape=(n, *attrs["shape"]), strides=strides, offset=attrs["offset"])
+    if row is ops.unview:
+        strides = (math.prod(attrs["shape"]), *attrs["strides"])
+        return row(many[0], shape=(n, *attrs["shape"]), strides=strides, offset=attrs["offset"])
+    if row is ops.reshape:
+        return row(many[0], shape=(n, *attrs["shape"]))
+    if row is ops.sum_to:
+        aligned = (1,) * (len(shapes[0]) - len(attrs["shape"])) + attrs["shape"]
+        return ops.reshape(row(many[0], shape=(n, *aligned)), shape=(n, *attrs["shape"]))
+    if row is ops.cast:
+        return row(many[0], **attrs)
+    if row is ops.matmul:
+        rank = max(len(s) for s in shapes)
+        return row(*[_aligned(m, s, rank) if o is None else o for m, o, s in zip(many, one, shapes)], **attrs)
+    if row is ops.matvec:
+        return _matvec(many, one, shapes, attrs, n)
+    return _row_by_row(row, many, one, attrs, n)
+
+
+def _aligned(x, shape, rank):
+    """Rows of one rank: what a row lacks in dimensions stands between them and the rows."""
+    return x if len(shape) == rank else ops.reshape(x, shape=(x.shape[0], *(1,) * (rank - len(shape)), *shape))
+
+
+def _repeated(x, n):
+    return shaping.broadcast_to(x, (n, *x.shape))
+
+
+def _matvec(many, one, shapes, attrs, n):
+    a = _aligned(many[0], shapes[0], 2) if one[0] is None else one[0]
+    x = many[1] if one[1] is None else _repeated(one[1], n)
+    if one[0] is not None:  # one matrix: a product of two matrices
+        return ops.matmul(x, a, transpose_a=0, transpose_b=int(not attrs["transpose_a"]))
+    columns = ops.reshape(x, shape=(*x.shape, 1))
+    y = ops.matmul(a, columns, transpose_a=attrs["transpose_a"], transpose_b=0)
+    return ops.reshape(y, shape=tuple(y.shape[:-1]))
+
+
+def _row_by_row(row, many, one, attrs, n):
+    columns = [[o] * n if m is None else shaping.unstack(m) for m, o in zip(many, one)]
+    return shaping.stack([row(*operands, **attrs) for operands in zip(*columns)])

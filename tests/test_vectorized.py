@@ -1,0 +1,119 @@
+"""vectorized_map: the results of a call on each row, from arrays that hold all rows."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+
+RNG = np.random.default_rng(0)
+X, M = RNG.uniform(0.2, 2.0, (7, 4)), RNG.normal(size=(7, 3, 4))
+W, V = ad.Variable(RNG.normal(size=(3, 4))), ad.constant(RNG.normal(size=4))
+
+ON_VECTORS = {
+    "scalars": lambda x: x[0] * ad.sin(x[1]) - x[2] ** x[3] / x[0],
+    "elementwise": lambda x: ad.math.softplus(x * V) + 1.0,
+    "numbers and vectors": lambda x: x[0] * x + ad.reduce_sum(x) * V,
+    "slices": lambda x: ad.reduce_sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2),
+    "backwards": lambda x: x[::-2] * 2.0,
+    "another axis": lambda x: x[:, None] * x[None, :] + V,
+    "reductions": lambda x: ad.stack([ad.reduce_max(x), ad.reduce_mean(x), ad.math.reduce_std(x), ad.norm(x), ad.reduce_logsumexp(x)]),
+    "one matrix": lambda x: ad.linalg.matvec(W, x),
+    "one matrix, from the left": lambda x: ad.linalg.matvec(W, x[:3], transpose_a=True),
+    "one vector": lambda x: ad.linalg.matvec(ad.reshape(x, (2, 2)), V[:2]) + ad.tensordot(x, V, 1),
+    "scans": lambda x: ad.cumsum(x) + ad.math.cumprod(x, reverse=True),
+    "softmax": lambda x: ad.nn.softmax(x) * ad.nn.log_softmax(x),
+    "concat": lambda x: ad.concat([x, V, x[:1]], 0),
+    "integers": lambda x: ad.cast(ad.cast(x * 10, "int32") * 3, "float64") * x,
+    "masks": lambda x: ad.where(x > 1.0, x, V),
+    "argmax": lambda x: ad.argmax(x) + 1,
+    "gather": lambda x: ad.gather(x, [0, 2, 2]),
+    "gradient": ad.grad(lambda x: ad.reduce_sum(ad.exp(x[1:]) * x[:-1])),
+    "second gradient": ad.grad(lambda x: ad.reduce_sum(ad.grad(lambda y: ad.reduce_sum(y**3 * V))(x) ** 2)),
+    "structure": lambda x: {"sum": ad.reduce_sum(x), "both": (x, 2.0, V)},
+    "nothing of it": lambda x: V * 2.0,
+}  # fmt: skip
+ON_MATRICES = {
+    "matmul": lambda a: ad.matmul(a, W, transpose_b=True),
+    "matmul of both": lambda a: ad.matmul(a, a, transpose_a=True),
+    "transpose": lambda a: ad.transpose(a) + a[0, 0],
+    "columns": lambda a: ad.reduce_sum(a, 0) * ad.reduce_max(a, 1, keepdims=True),
+    "one vector": lambda a: ad.linalg.matvec(a, V),
+    "inverse": lambda a: ad.linalg.inv(ad.matmul(a, a, transpose_b=True)),
+    "quadratic": ad.grad(lambda a: ad.reduce_sum(ad.matmul(a, W, transpose_b=True) ** 2)),
+}  # fmt: skip
+CASES = [pytest.param(f, x, id=name) for cases, x in ((ON_VECTORS, X), (ON_MATRICES, M)) for name, f in cases.items()]
+
+
+def by_row(f, x):
+    return ad.map_fn(lambda row: ad.nest.map_structure(ad.convert_to_tensor, f(row)), x)
+
+
+def close(a, b):
+    for y, z in zip(ad.nest.flatten(a), ad.nest.flatten(b), strict=True):
+        assert y.dtype == z.dtype and y.shape == z.shape
+        np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("f, x", CASES)
+def test_all_rows_at_once_are_the_rows_one_by_one(f, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(ad.vectorized_map(f, x), by_row(f, x))
+        traced = ad.function(lambda x: ad.vectorized_map(f, x))
+        for _ in range(3):
+            close(traced(ad.constant(x)), by_row(f, x))
+            x = x + 0.125
+        assert traced.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("f, x", CASES)
+def test_tapes_follow(f, x):
+    def gradients(map_):
+        x_ = ad.constant(x)
+        with ad.GradientTape() as tape:
+            tape.watch([x_, V])
+            y = [t for t in ad.nest.flatten(map_(f, x_)) if t.dtype.is_floating]
+            loss = ad.add_n([ad.reduce_sum(t * ad.sin(t)) for t in y]) if y else ad.reduce_sum(x_)
+        return tape.gradient(loss, [x_, V, W], unconnected_gradients="zero")
+
+    for one, other in zip(gradients(ad.vectorized_map), gradients(by_row)):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_structures_of_elems():
+    f = lambda p: p["a"] * ad.reduce_sum(p["b"])  # noqa: E731
+    y = ad.vectorized_map(f, {"a": X[:, 0], "b": M})
+    np.testing.assert_allclose(y.numpy(), X[:, 0] * M.sum((1, 2)))
+
+
+def test_what_cannot_be_done_at_once_is_done_row_by_row():
+    branch = lambda x: x * 2 if x > 1 else -x  # noqa: E731
+    custom = ad.custom_gradient(lambda x: (x * x, lambda g: 7.0 * g))
+    for f in (branch, lambda x: ad.stop_gradient(x) * x, custom):
+        x = ad.constant(X[:, 0])
+        with pytest.warns(UserWarning, match="^vectorized_map: .* branches on a value, assigns a variable, or stops or customises a "
+                                             "gradient, so it is called on each part$"):  # fmt: skip
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = ad.vectorized_map(f, x)
+        with ad.GradientTape() as other:
+            other.watch(x)
+            z = ad.map_fn(f, x)
+        close([y, tape.gradient(y, x)], [z, other.gradient(z, x)])
+        with pytest.raises(ValueError, match="so it has to be called on each part$"):
+            ad.vectorized_map(f, x, fallback_to_while_loop=False)
+    with pytest.raises(ValueError, match="^vectorized_map: <lambda> takes the value of a tensor to Python"):
+        ad.vectorized_map(lambda x: x.numpy().sum(), X, fallback_to_while_loop=False)
+
+
+@pytest.mark.parametrize("elems, text", [
+    (3.0, "vectorized_map: elements in elems must be 1+ dimensional Tensors, not scalars"),
+    (np.zeros((0, 2)), "vectorized_map: elems has no parts along its first dimension: there is nothing to stack"),
+    ((X, X[:3]), "vectorized_map: the first dimensions of elems differ: 7 and 3"),
+])  # fmt: skip
+def test_bad_input(elems, text):
+    with pytest.raises(ad.errors.ShapeError) as info:
+        ad.vectorized_map(lambda x: x, elems)
+    assert str(info.value) == text
