@@ -16,7 +16,7 @@ from .constants import *  # noqa: F403
 from .control_flow import *  # noqa: F403
 from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print
 from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad, stop_gradient
-from .function import function
+from .function import function, load_function
 from .dtypes import DType, as_dtype, bool, double, float32, float64, int32, int64
 from .indexing import *  # noqa: F403
 from .linalg import clip_by_global_norm, clip_by_norm, einsum, eye, matmul, norm, tensordot

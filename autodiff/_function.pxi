@@ -94,6 +94,10 @@ cdef class Replayed:
         cdef Trace trace = going(self.kinds[kind], tensors, [])
         return None if trace is None else listing_of(trace)
 
+    def _traces(self):
+        """[(kind, its traces)]."""
+        return [(kind, list(known)) for kind, known in self.kinds.items() if type(known) is list]
+
     def _keep(self, kind, Trace trace not None):
         """Add a trace; return how many of its kind branch on values."""
         cdef list traces = self.kinds.setdefault(kind, [])

@@ -6,9 +6,8 @@ cdef int lay_plan(Trace trace) except -1:
     cdef int64_t i = 0
     cdef int k
     cdef uint32_t reg
-    outputs = [slot for slot in trace.outputs if type(slot) is not Constant]
-    inputs = [*trace.inputs, *[first_read(p, v) for v in trace.variables]]
-    assigned = [slot_in((<VariableCore>v).tensor, p) for v in trace.assigned]
+    inputs = [*trace.inputs, *trace.variable_slots]
+    assigned = trace.assigned_slots
     trace.plan = ad_plan_new(p)
     trace.registers = <uint32_t *>malloc((len(inputs) + len(assigned) + 1) * sizeof(uint32_t))
     if trace.plan is NULL or trace.registers is NULL:
@@ -22,9 +21,13 @@ cdef int lay_plan(Trace trace) except -1:
         else:
             plan_sweep(trace, <Sweep>event)
     plan_until(trace, i, p.n)
+    if trace.reason is not None:
+        return 0
     for k in range(len(assigned)):
         trace.registers[len(inputs) + k] = register_at(trace, assigned[k])
-    trace.outputs = [slot if type(slot) is Constant else register_at(trace, slot) for slot in trace.outputs]
+    trace.outputs = [slot if type(slot) is Constant else register_at(trace, slot) for slot in trace.leaves]
+    if trace.reason is not None:
+        return 0
     finish_plan(trace, [*[r for r in trace.outputs if type(r) is not Constant], *[trace.registers[len(inputs) + k] for k in range(len(assigned))]])
     return 0
 

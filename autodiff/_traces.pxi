@@ -10,7 +10,8 @@ cdef class Trace:
     cdef bint keeps                             # the numbers it was recorded with
     cdef readonly dict captured                 # slot: the tensor from outside that stands there; None: gradients are not spelled out
     cdef bint running
-    cdef list inputs, variables, assigned       # slots; variables
+    cdef list inputs                            # slots
+    cdef readonly list variables, assigned
     cdef list events                            # Sweeps and Guards, in order
     cdef list guards                            # those of them,
     cdef list path                              # and their outcomes
@@ -19,7 +20,8 @@ cdef class Trace:
     cdef ad_plan *plan                          # what a replay computes,
     cdef uint32_t *registers                    # and where: the inputs, the variables read, the variables assigned
     cdef list outputs                           # the function's results, flat: registers, or Constants
-    cdef object structure                       # what it returned
+    cdef readonly list variable_slots, assigned_slots, leaves               # the same as slots
+    cdef readonly object structure              # what it returned
 
     def __dealloc__(self):
         self.disown()
@@ -94,10 +96,12 @@ cdef class Trace:
         self.structure = structure
         self.guards = [event for event in self.events if type(event) is Guard]
         self.variables = [<object>self.program.variables[k] for k in range(self.program.n_variables)]
-        self.outputs = []
+        self.variable_slots = [first_read(p, v) for v in self.variables]
+        self.assigned_slots = [slot_in((<VariableCore>v).tensor, p) for v in self.assigned]
+        self.leaves = []
         for y in results:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
-            self.outputs.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
+            self.leaves.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
         lay_plan(self)
 
     def listing(self):
@@ -188,7 +192,7 @@ cdef enum:
 @cython.final
 cdef class Constant:
     """A result that no input has a share in."""
-    cdef object value
+    cdef readonly object value
 
     def __init__(self, value):
         self.value = value

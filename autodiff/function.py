@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 import warnings
 import weakref
 
@@ -12,9 +13,10 @@ from ._core import Replayed, Tensor, Trace, argument_kind, convert, note_places,
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
 from .shapes import TensorSpec
+from .stored import read, written
 from .variable import Variable
 
-__all__ = ["function"]
+__all__ = ["function", "load_function"]
 
 MOST_WAYS = 64  # that one trace after another has taken at `if`, `while` and their like
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
@@ -232,14 +234,61 @@ class Function(Replayed):
             bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
         return bound
 
+    def to_bytes(self):
+        """What has been recorded so far, with the values of the variables it reads, as bytes for load_function.
+
+        Recordings for arguments that are other objects than tensors, numbers, strings and containers of them are left out.
+        Raises ValueError where nothing is left.
+        """
+        variables = []
+        data = written(_name(self.python_function), self._traces(), variables)
+        if not read(data)[1]:
+            raise ValueError(f"function: {_name(self.python_function)} has no recording that could be stored: call it with tensors first")
+        return data
+
     def __reduce__(self):
-        return self.__qualname__
+        """By name where it can be imported by its name, else by what it has recorded."""
+        found = sys.modules.get(self.__module__)
+        for part in self.__qualname__.split("."):
+            found = getattr(found, part, None)
+        return self.__qualname__ if found is self else (load_function, (self.to_bytes(),))
 
     def __deepcopy__(self, memo):
         return Function(self.python_function, self.input_signature, self.stabilize, self.check)
 
     def __repr__(self):
         return f"<ad.function {_name(self.python_function)}>"
+
+
+def load_function(data):
+    """The function whose recordings `Function.to_bytes` wrote: it replays them, and knows no others.
+
+    Its variables are new ones with the stored values, in `variables`.  Nothing of the bytes is executed.
+
+    Raises TypeError for what are no bytes, ValueError for bytes that are damaged or of another version; a call with arguments that
+    were not recorded raises TypeError.
+
+    >>> import autodiff as ad
+    >>> double = ad.function(lambda x: 2 * x)
+    >>> double(ad.constant([1.0, 2.0])).numpy()
+    array([2., 4.], dtype=float32)
+    >>> ad.load_function(double.to_bytes())(ad.constant([3.0, 4.0])).numpy()
+    array([6., 8.], dtype=float32)
+    """
+    name, kinds, variables = read(data)
+
+    def unknown(*args, **kwargs):
+        given = nest.map_structure(lambda x: TensorSpec(x.shape, x.dtype) if isinstance(x, Tensor) else x, (args, kwargs))
+        raise TypeError(f"function: {name} was loaded, and has no recording for {shorten(given, 200)}; call it so where it was made, "
+                        "before storing it")  # fmt: skip
+
+    unknown.__name__ = unknown.__qualname__ = name
+    loaded = Function(unknown)
+    loaded.variables = tuple(variables)
+    for kind, traces in kinds:
+        for trace in reversed(traces):
+            loaded._keep(kind, trace)
+    return loaded
 
 
 # ------------------------------------------------------------------------------------------------------------ arguments

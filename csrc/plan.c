@@ -107,7 +107,10 @@ int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg)
     *reg = t->register_of[at];
     if (*reg != AD_NONE)
         return AD_OK;
-    const int status = add_constant(t, code[at].dtype, like_of(&code[at]), code[at].value, reg);
+    const ad_array *like = like_of(&code[at]);
+    if (like && like->uniform && like->size > 1)
+        return AD_BAD_DTYPE;                                /* its numbers have been given up */
+    const int status = add_constant(t, code[at].dtype, like, code[at].value, reg);
     t->register_of[at] = *reg;
     return status;
 }
