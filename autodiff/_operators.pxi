@@ -39,6 +39,7 @@ cdef inline Tensor number_like(object number, PyObject *t):
 
 cdef inline int64_t constant_slot(ad_program *p, Tensor t) except -1:
     """Where a scalar that p has not met stands from now on."""
+    stays_inside(t)
     append(p, AD_LEAF, t, 0, 0, 0)
     return p.n - 1
 

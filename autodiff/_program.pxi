@@ -245,6 +245,7 @@ cdef inline int64_t slot_of(const Operand *x, ad_program *p) except -1:
         slot = slot_in(<Tensor>x.tensor, p)
         if slot >= 0:
             return slot
+        stays_inside(<Tensor>x.tensor)
         slot = emit(p, AD_LEAF, <Tensor>x.tensor, 0, 0, 0, 0)
         if p.tracing:
             capture(p, slot, <Tensor>x.tensor)

@@ -50,13 +50,19 @@ cdef class Trace:
         self.program = self.tape.program
         self.program.trace = self
         self.program.p.tracing = self.tape.bit
+        note_places(True)
         if self.captured is not None:           # what does not depend on the inputs, tapes outside go on recording
             self.program.p.next = self.outer
         return self
 
     def __exit__(self, kind, value, traceback):
         global ad_current
+        cdef int k
+        note_places(False)
         self.program.trace = None               # (a cycle)
+        for k in range(self.program.n_variables):                               # what they hold is theirs
+            v = <object>self.program.variables[k]
+            (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
         if self.captured is not None:
             put_back(variables_at_start(self))
         leave(self.tape)

@@ -35,6 +35,26 @@ def untraceable(str reason):
         abandon(reason)
 
 
+cdef inline int stays_inside(Tensor t) except -1:
+    """Refuse a tensor whose trace is over."""
+    if t.place.program is not NULL and t.place.program.tracing and is_left_behind(t):
+        refuse_left_behind(t)
+    return 0
+
+
+cdef bint is_left_behind(Tensor t) noexcept:
+    """Was it made inside a trace that is over?  It has the value of the recording for ever."""
+    cdef ad_program *p = t.place.program
+    return is_traced(t, p) and p.host is not NULL and (<Program>p.host).trace is None
+
+
+cdef int refuse_left_behind(Tensor t) except -1:
+    cdef ad_program *p = t.place.program
+    places = (<Program>p.host).places or {}
+    place = places.get(slot_in(t, p), "")
+    raise errors.left_behind(f" at {place}" if place else "")
+
+
 cdef bint is_traced(Tensor t, const ad_program *p) noexcept:
     cdef int64_t slot = slot_in(t, p)
     return slot >= 0 and p.code[slot].seen & p.tracing

@@ -58,6 +58,11 @@ cdef inline Tensor fresh(Tensor t):
     return tensor_of(t.code, t.is_array, t.value)
 
 
+def copied(Tensor t not None):
+    """`fresh` for Python."""
+    return fresh(t)
+
+
 def tensor_from_numpy(array):
     """A tensor of a copy of the array, dtype kept."""
     return from_array(array, -1, "constant")
@@ -128,8 +133,18 @@ cdef inline int64_t size_of(Tensor t) noexcept:
 
 cdef object number_of(Tensor t):
     """A scalar's Python number."""
+    leaves_here(t)
+    return plain_number(t)
+
+
+cdef inline int leaves_here(Tensor t) except -1:
+    """The value goes to Python: a trace that is recorded wants to know, one that is over had it for itself."""
     if tracing_here():
         leave_trace(t)
+    return stays_inside(t)
+
+
+cdef object plain_number(Tensor t):
     if t.code == AD_F64:
         return t.value.f64
     if t.code == AD_F32:
@@ -148,10 +163,13 @@ cdef object one_number(Tensor t, str function):
 
 
 cdef object to_numpy(Tensor t):
-    if tracing_here():
-        leave_trace(t)
+    leaves_here(t)
+    return plain_numpy(t)
+
+
+cdef object plain_numpy(Tensor t):
     if not t.is_array:
-        return DTYPES[t.code].as_numpy_dtype(number_of(t))
+        return DTYPES[t.code].as_numpy_dtype(plain_number(t))
     array = cnp.PyArray_SimpleNew(t.value.array.ndim, <cnp.npy_intp *>t.value.array.shape, NUMPY_TYPE[t.code])
     memcpy(cnp.PyArray_DATA(array), t.value.array.data, ad_array_bytes(t.value.array))
     return array
@@ -163,7 +181,9 @@ cdef const char **FORMAT = [b"f", b"d", b"i", b"q", b"?"]
 
 cdef str numpy_text(Tensor t):
     """The value as repr() shows it: NumPy's text without the type of a scalar."""
-    value = to_numpy(t)
+    if tracing_here():
+        leave_trace(t)
+    value = plain_numpy(t)
     if not t.is_array:
         return str(value)
     text = repr(value)
@@ -175,8 +195,7 @@ cdef int fill_buffer(Tensor t, Py_buffer *buffer, int flags) except -1:
     cdef Py_ssize_t *numbers
     cdef Py_ssize_t step = ad_itemsize(t.code)
     cdef int i
-    if tracing_here():
-        leave_trace(t)
+    leaves_here(t)
     if flags & PyBUF_WRITABLE:
         raise BufferError("Tensor: tensors are immutable; np.array(t) makes a copy to write to")
     numbers = <Py_ssize_t *>malloc((2 * ndim + 1) * sizeof(Py_ssize_t))

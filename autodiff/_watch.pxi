@@ -4,6 +4,9 @@
 cdef bint watchful = False                      # is any of the two on?
 cdef bint checking = False
 cdef int noting = 0                             # how many want places noted
+cdef enum:
+    MOST_PLACES = 10000                         # noted in one trace
+
 cdef dict check_limits = {}                     # what enable_check_numerics was told
 
 
@@ -34,6 +37,8 @@ def place_in_program(GradientTape tape not None, int64_t slot):
 
 cdef int note_place(ad_program *p) except -1:
     cdef Program program = <Program>p.host
+    if p.tracing and p.n > MOST_PLACES:
+        return 0
     if program.places is None:
         program.places = {}
     program.places[p.n - 1] = user_place()

@@ -94,6 +94,12 @@ def shorten(value, width=60):
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def left_behind(place):
+    """A tensor of a recorded function, used after it."""
+    return TraceError(f"Tensor: it was made inside an ad.function{place}, and has one value for each call: it cannot be used outside. "
+                      "Return it from the function, or assign it to a variable there")  # fmt: skip
+
+
 # ----------------------------------------------------------------------------------------------------------------- shapes
 def unlike_shapes(name, *shapes):
     """Operands that do not broadcast."""

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 
 from . import nest
-from ._core import Replayed, Tensor, Trace, argument_kind, convert, note_places, put_back
+from ._core import Replayed, Tensor, Trace, argument_kind, convert, copied, put_back
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
 from .shapes import TensorSpec
@@ -114,21 +114,15 @@ class Function(Replayed):
     def _trace(self, args, kwargs, tensors):
         """A recording of one run, and what that returned."""
         trace = Trace(self.stabilize, self.check)
-        if self.check:
-            note_places(True)
-        try:
-            with trace:
-                own = iter([trace.input(x) for x in tensors])
-                result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
-                leaves = nest.flatten(result)
-                for leaf in leaves:
-                    if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
-                        trace.give_up(f"returns a {type(leaf).__name__}")
-                trace.finish(result, leaves)
-        finally:
-            if self.check:
-                note_places(False)
-        return trace, result
+        with trace:
+            own = iter([trace.input(x) for x in tensors])
+            result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
+            leaves = nest.flatten(result)
+            for leaf in leaves:
+                if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
+                    trace.give_up(f"returns a {type(leaf).__name__}")
+            trace.finish(result, leaves)
+        return trace, nest.pack_sequence_as(result, [copied(x) if isinstance(x, Tensor) else x for x in leaves])
 
     def _compare(self, args, kwargs, kind, tensors):
         """The result of a run as written; ReplayError if a replay comes to something else."""

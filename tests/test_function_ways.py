@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import threading
+import re
 import warnings
 import weakref
 
@@ -314,3 +315,42 @@ def test_the_number_of_elements_that_a_mask_picks_is_a_branch():
         assert float(y) == np.mean(picked**2)
         np.testing.assert_allclose(slope.numpy(), np.where(x > 0, 2 * x / picked.size, 0), rtol=1e-15)
     assert mean_of_positive.experimental_get_tracing_count() == 2
+
+
+def test_a_tensor_that_is_left_behind_is_named_with_its_line():
+    kept = []
+
+    @ad.function
+    def f(x):
+        kept.append(x * 2.0)  # here
+        kept.append(ad.exp(kept[0]))
+        return kept[0] + 1.0
+
+    assert float(f(ad.constant(3.0))) == 7
+    line = next(k for k, text in enumerate(open(__file__), 1) if "# here" in text)
+    text = (f"^Tensor: it was made inside an ad.function at {re.escape(__file__)}:{line}, and has one value for each call: it cannot be used "
+            "outside. Return it from the function, or assign it to a variable there$")  # fmt: skip
+    v = ad.Variable(1.0)
+    for use in (kept[0].numpy, lambda: float(kept[0]), lambda: np.asarray(kept[0]), lambda: bool(kept[0])):
+        with pytest.raises(ad.errors.TraceError, match=text):
+            use()
+    with pytest.raises(ad.errors.TraceError, match=text), ad.GradientTape():
+        v * kept[0]
+    with pytest.raises(ad.errors.TraceError, match=text):
+        ad.function(lambda x: x + kept[0])(ad.constant(1.0))
+    assert "6.0" in repr(kept[0]) and float(f(ad.constant(4.0))) == 9
+
+
+def test_what_a_function_returns_or_assigns_is_not_left_behind():
+    v = ad.Variable([1.0, 2.0])
+
+    @ad.function
+    def f(x):
+        v.assign(v * x)
+        return x, {"y": v * 1.0}
+
+    x, y = f(ad.constant(2.0))
+    with ad.GradientTape() as tape:
+        z = ad.reduce_sum(v * x * y["y"])
+    assert float(z) == 2 * (4 + 16) and tape.gradient(z, v).numpy().tolist() == [4, 8]
+    assert ad.add_n([x, x]).numpy() == 4 and v.numpy().tolist() == [2, 4]

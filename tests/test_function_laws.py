@@ -1,0 +1,87 @@
+"""The laws that plans apply and those they refuse: docs/function.md, line by line."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+
+DOC = (Path(__file__).parents[1] / "docs" / "function.md").read_text(encoding="utf-8")
+INF = float("inf")
+# The formula, where the law would give other bits, and how many operations must be left.
+REFUSED = {
+    "`x + 0` is `x`": (lambda x: x + 0.0, [(-0.0,), (1.0,)], 1),
+    "`x * 0` is `0`": (lambda x: x * 0.0, [(INF,), (-1.0,)], 1),
+    "`0 - x` is `-x`": (lambda x: 0.0 - x, [(0.0,)], 1),
+    "`x - x` is `0`": (lambda x: x - x, [(INF,)], 1),
+    "`x / x` is `1`": (lambda x: x / x, [(0.0,)], 1),
+    "`(a + b) + c` is `a + (b + c)`": (lambda a, b, c: ((a + b) + c) - (a + (b + c)), [(1e16, -1e16, 1.0)], 5),
+    "`a * c + b * c` is `(a + b) * c`": (lambda a, b, c: a * c + b * c, [(1e308, -1e308, 10.0)], 3),
+    "`x / c` is `x * (1 / c)`": (lambda x: x / 49.0, [(5.0,)], 1),
+    "`a * b + c` is one fused operation": (lambda a, b, c: a * b + c, [(1 + 2.0**-30, 1 + 2.0**-30, -1 - 2.0**-29)], 2),
+}
+WRONG = {  # what the refused law would give there
+    "`x + 0` is `x`": lambda x: x, "`x * 0` is `0`": lambda x: 0.0, "`0 - x` is `-x`": lambda x: -x, "`x - x` is `0`": lambda x: 0.0,
+    "`x / x` is `1`": lambda x: 1.0, "`(a + b) + c` is `a + (b + c)`": lambda a, b, c: 0.0,
+    "`a * c + b * c` is `(a + b) * c`": lambda a, b, c: (a + b) * c, "`x / c` is `x * (1 / c)`": lambda x: x * (1 / 49.0),
+    "`a * b + c` is one fused operation": lambda a, b, c: 2.0**-60,
+}  # fmt: skip
+
+
+def steps(f, *args):
+    return ad.function(f).program(*args).steps
+
+
+def test_the_page_has_these_laws():
+    refused = DOC.split("wrong for floating-point numbers:")[1].split("\nNaive")[0]
+    assert [line.split(" | ")[0].strip("| ") for line in refused.splitlines() if line.startswith("| `")] == list(REFUSED) == list(WRONG)
+
+
+@pytest.mark.parametrize("law", REFUSED)
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_refused_laws_are_not_applied(law, shape):
+    f, points, count = REFUSED[law]
+    traced = ad.function(f)
+    for values in [tuple(2.5 for _ in points[0]), *points]:
+        args = [ad.constant(np.full(shape, v)) for v in values]
+        with np.errstate(all="ignore"):
+            assert traced(*args).numpy().tobytes() == f(*args).numpy().tobytes() == np.array(f(*[np.full(shape, v) for v in values])).tobytes()
+    assert traced.program(*args).steps == count
+
+
+@pytest.mark.parametrize("law", REFUSED)
+def test_each_counter_example_is_one(law):
+    f, points, _ = REFUSED[law]
+    with np.errstate(all="ignore"):
+        assert all(np.float64(f(*map(np.float64, v))).tobytes() != np.float64(WRONG[law](*v)).tobytes() for v in points if v != (1.0,))
+
+
+def slope(f):
+    def gradient(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(f(x))
+        return tape.gradient(y, x)
+
+    return gradient
+
+
+def test_laws_that_are_applied():
+    x = ad.constant([0.5, -0.0, INF, float("nan")])
+    assert steps(lambda x: (ad.exp(x), x * 2.0)[1], x) == 1  # nobody needs exp
+    assert steps(slope(lambda x: x * x), x) == 1  # neither the product nor the sum: x + x
+    assert steps(lambda x: ad.sin(x) * ad.sin(x) + 2.0 * ad.sin(x), x) == 4
+    assert steps(lambda x: x * (ad.exp(ad.constant(2.0)) + 1.0), x) == 1
+    f = slope(lambda x: x * ad.constant([1.0, 2.0, 3.0, 4.0]))  # 1 * constant
+    assert steps(f, x) == 0 and ad.function(f)(x).numpy().tolist() == [1, 2, 3, 4]
+    many = ad.function(lambda x: ad.reduce_sum(ad.sin(x) * ad.exp(x) + x))
+    assert many.cost(x).loops == 1 and many.cost(x).steps == 5
+    cost = ad.function(lambda x: ad.sin(ad.cumsum(ad.exp(ad.cumsum(ad.sin(x)))))).cost(ad.zeros(1000))
+    assert cost.steps == 5 and cost.peak_bytes == 4 * 3000  # the argument, what is read, what is written
+
+
+def test_every_law_of_the_page_is_known_to_this_file():
+    applied = DOC.split("because it keeps every bit:")[1].split("\nThese are not")[0]
+    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 7
