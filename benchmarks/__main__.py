@@ -18,6 +18,14 @@ BUILD = Path(__file__).parents[1] / "build"
 QUICK = ("notebook", "chain", "array_chain", "rosenbrock", "softplus_sum", "logistic_loss")
 
 
+# What --page takes, at these sizes: what an ad.function is for.
+PAGE = {
+    "softplus_sum": (10, 1_000, 100_000, 1_000_000), "logistic_loss": (10, 1_000, 50_000), "deep_network": (16, 1_000),
+    "log_sum_exp_of_rows": (100, 100_000), "black_scholes": (10, 1_000, 1_000_000), "n_body": (10, 300), "rosenbrock": (10, 1_000, 100_000),
+    "chain": (100, 1_000), "lstm": (64,),
+}  # fmt: skip
+
+
 def parser():
     p = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -32,6 +40,7 @@ def parser():
     p.add_argument("--runs", type=int, default=11, help="runs of each, at least 7 (11)")
     p.add_argument("--seconds", type=float, default=0.02, help="length of a run (0.02)")
     p.add_argument("--quick", action="store_true", help=f"{len(QUICK)} cases, 7 runs of 0.005 s")
+    p.add_argument("--page", action="store_true", help="the cases of docs/benchmarks.md; prints its table too")
     p.add_argument("--json", metavar="FILE", default=BUILD / "benchmarks.json", help="every run (%(default)s)")
     p.add_argument("--plot", metavar="FILE", default=BUILD / "benchmarks.svg", help="a picture (%(default)s)")
     p.add_argument("--markdown", metavar="FILE", help="print a table of such a JSON file; measure nothing")
@@ -69,8 +78,8 @@ def run(options):
     for name, why in failed.items():
         print(f"{name} does not start: {why}")
     try:
-        for name in options.case or (QUICK if options.quick else [measure.IMPORT, *CASES]):
-            for n in [1] if name == measure.IMPORT else options.size or CASES[name].sizes:
+        for name in options.case or (PAGE if options.page else QUICK if options.quick else [measure.IMPORT, *CASES]):
+            for n in [1] if name == measure.IMPORT else options.size or (options.page and PAGE.get(name)) or CASES[name].sizes:
                 got, why = measure.measure(workers, name, n, options)
                 print("\n" + report.case_text(name, n, got, why, head), flush=True)
                 results += got
@@ -88,7 +97,8 @@ def main(words):
         list_everything()
         return 0
     if options.markdown:
-        print(report.markdown(json.loads(Path(options.markdown).read_text(encoding="utf-8")), options.case))
+        told = json.loads(Path(options.markdown).read_text(encoding="utf-8"))
+        print(report.page(told) if options.page else report.markdown(told, options.case))
         return 0
     os.environ.update(environment(options.threads))
     pin(options.threads)
@@ -96,6 +106,8 @@ def main(words):
     for write, path in ((report.save, options.json), (report.plot, options.plot)):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write(path, result)
+    if options.page:
+        print("\n" + report.page(result))
     return 0 if well else 1
 
 

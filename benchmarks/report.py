@@ -112,6 +112,20 @@ def markdown(report, cases=None):
     return "\n".join(rows) + "\n\n" + header_text(head).replace("\n", "; ")
 
 
+def page(report):
+    """The table of docs/benchmarks.md: ad.function's median time and first call, and how many times those each peer takes."""
+    head, traced = report["header"], "ad.function"
+    peers = [p for p in head["peers"] if p != traced]
+    rows = [f"| value and gradient of | {traced} | first call | {' | '.join(peers)} |", f"|---|{'---:|' * (len(peers) + 2)}"]
+    for (_, n), row in groups(report["results"]).items():
+        if traced in row:
+            ours = row[traced]
+            cells = [f"{ratio_text(ratio(row[p], ours))}x, {duration(row[p]['first'])}" if p in row else "-" for p in peers]
+            cells = [label(ours["title"], n), duration(statistics.median(ours["runs"])), duration(ours["first"]), *cells]
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n\n" + header_text(head).replace("\n", "; ")
+
+
 def plot(path, report):
     """Every peer's time over that of the derivative by hand, a line a case, on a logarithmic scale."""
     try:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import kernels, measure, peers, precise, report, worker  # noqa: E402
+from benchmarks import growth, kernels, measure, peers, precise, report, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -215,3 +215,19 @@ def test_the_kernels_are_timed_beside_numpy(capsys):
     assert re.search(r"^\| exp float64 \| \d+\.\d+ \(", printed, re.M) and "ns an element; median of 3 rounds" in printed
     with pytest.raises(SystemExit, match="no row 'nonsense' here"):
         kernels.main(["nonsense"])
+
+
+def test_growth_is_measured(capsys):
+    growth.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert re.findall(r"^\| (\w+) \| ([\d,]+) \| [\d.e+]+ ns \| [\d.e+]+ ns \| [\d.e+]+ ns \| [\d.e+]+ ms \|$", printed, re.M) == [
+        ("operations", "100"), ("operations", "1,000"), ("operations", "10,000"), ("elements", "10"), ("elements", "1,000")]  # fmt: skip
+
+
+def test_the_page_compares_with_ad_function():
+    assert set(command.PAGE) <= set(CASES)
+    head = {"machine": "m", "processors": 2, "system": "s", "python": "3", "date": "d", "dtype": "float64", "threads": 1, "runs": 7,
+            "seconds": 0.02, "peers": {"ad.function": "a", "JAX": "j"}}  # fmt: skip
+    results = [result("ad.function", [1e-6] * 7, "chain", 100), result("JAX", [3e-6] * 7, "chain", 100)]
+    line = report.page({"header": head, "results": results}).splitlines()[2]
+    assert line == "| n times s = s*y + x on scalars, n = 100 | 1.00 us | 1.00 s | 3x, 1.00 s |"
