@@ -15,6 +15,7 @@ PEERS = {
     "autodiff": ("autodiff", "autodiff"),
     "ad.function": ("autodiff_function", "autodiff"),
     "by hand": ("byhand", "numpy"),
+    "NumExpr": ("numexpr", "numexpr"),
     "TensorFlow": ("tensorflow", "tensorflow"),
     "tf.function": ("tensorflow_function", "tensorflow"),
     "XLA": ("tensorflow_xla", "tensorflow"),
