@@ -212,6 +212,19 @@ int ad_view_forward(const ad_array *const *in, int n, const int64_t *attr, ad_ar
     return AD_OK;
 }
 
+/* Zeros with g added to a run of them, in one go: 0 + g, which is not g where that is -0. */
+static void place_piece(ad_array *acc, const ad_array *g, int64_t offset)
+{
+    const size_t item = ad_itemsize(acc->dtype);
+    memset(acc->data, 0, (size_t)offset * item);
+    AD_BY_NUMBER(acc->dtype,
+        T *restrict to = (T *)acc->data + offset;
+        const T *restrict from = g->data;
+        for (int64_t i = 0; i < g->size; i++)
+            to[i] = 0 + from[i];)
+    memset((char *)acc->data + (size_t)(offset + g->size) * item, 0, (size_t)(acc->size - offset - g->size) * item);
+}
+
 /* A view that only puts dimensions in another order has an inverse of its kind, which need not add into zeros: its shape and strides,
  * and its rank; -1 where the view is another. */
 static int inverse(const ad_array *x, ad_tuple shape, const int64_t *stride, int64_t offset, int64_t *in_shape, int64_t *in_stride)
@@ -246,6 +259,10 @@ int ad_view_vjp(int k, const ad_array *g, const ad_array *const *in, int n, cons
     const int ndim = inverse(acc, shape, strides.item, attr[0], in_shape, in_stride);
     if (ndim >= 0) {
         ad_gather_strided(acc, fresh, g, ndim, in_shape, in_stride, 0);
+        return AD_OK;
+    }
+    if (fresh && is_piece(acc, shape, strides.item) && !g->uniform) {
+        place_piece(acc, g, attr[0]);
         return AD_OK;
     }
     if (fresh)
