@@ -1,8 +1,9 @@
 /* The order in which a plan's steps run, and what need not run at all.
  *
- * Scalar steps that follow each other become one stretch.  Elementwise steps on arrays of one shape gather in a loop, which stays
- * open until something that does not belong to it touches what it computes; what comes in between runs before it.  So the way
- * forward and the way back meet in one loop, unless the one needs the whole of the other. */
+ * Scalar steps that follow each other become one stretch.  Elementwise steps on arrays of one shape gather in a loop.  What comes in
+ * between and does not belong to it runs before the loop, or, where it reads what the loop computes, waits until after; the loop
+ * is closed when a step that would join it reads something that waits.  So the way forward and the way back meet in one loop, unless
+ * the one needs the whole of the other. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include "generated/opcodes.h"
 
-enum { OPEN = AD_NONE - 1, MOST_LOOPED = 4096 };
+enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, MOST_LOOPED = 4096 };      /* where a register that has no item yet is written */
 
 uint32_t ad_read_by(const ad_plan *t, const ad_step *s, uint32_t k)
 {
@@ -67,25 +68,34 @@ static void mark(ad_plan *t)
 /* ------------------------------------------------------------------------------------------------- items */
 typedef struct {
     ad_plan *t;
-    uint32_t *open;                                         /* steps of the open loop */
-    uint32_t n_open;
+    AD_LIST(uint32_t) open, waiting;                        /* steps of the open loop; steps that run after it */
     const ad_array *shape;
 } order;
 
-enum touch { UNTOUCHED, ARRAY_OF_LOOP, SUM_OF_LOOP };       /* a sum is known when the loop is through */
+enum touch { UNTOUCHED, ARRAY_OF_LOOP, KNOWN_AFTER_LOOP };  /* the last: a sum, or what waits */
 
-static enum touch touches_open(const order *o, const ad_step *s)
+static enum touch touch_of(const order *o, const ad_step *s)
 {
     enum touch most = UNTOUCHED;
-    for (uint32_t k = 0; k < s->n + 3 && o->n_open; k++) {
+    for (uint32_t k = 0; k < s->n + 3 && o->open.n; k++) {
         const uint32_t r = ad_read_by(o->t, s, k);
-        if (r == AD_NONE || o->t->registers.at[r].born != OPEN)
-            continue;
-        if (!o->t->registers.at[r].is_array)
-            return SUM_OF_LOOP;
-        most = ARRAY_OF_LOOP;
+        const uint32_t born = r == AD_NONE ? AD_NONE : o->t->registers.at[r].born;
+        if (born == WAITING || (born == OPEN && !o->t->registers.at[r].is_array))
+            return KNOWN_AFTER_LOOP;
+        if (born == OPEN)
+            most = ARRAY_OF_LOOP;
     }
     return most;
+}
+
+/* Say of what a step writes where it is, while it has no item. */
+static void mark_born(ad_plan *t, const ad_step *s, uint32_t born)
+{
+    for (uint32_t k = 0; k < s->n && s->kind == AD_PYTHON_VJP; k++)
+        if (t->words.at[s->in + s->n + k] != AD_NONE)
+            t->registers.at[t->words.at[s->in + s->n + k]].born = born;
+    if (s->kind != AD_PYTHON_VJP && s->out != AD_NONE)
+        t->registers.at[s->out].born = born;
 }
 
 /* Item `at` reads and writes what the step does. */
@@ -104,34 +114,6 @@ static void place(ad_plan *t, const ad_step *s, uint32_t at)
         }
     else if (s->out != AD_NONE)
         t->registers.at[s->out].born = t->registers.at[s->out].dies = at;
-}
-
-static int close_loop(order *o)
-{
-    ad_plan *t = o->t;
-    const ad_item item = {.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->n_open};
-    if (o->n_open == 0)
-        return AD_OK;
-    int status = AD_PUSH(t->items, item);
-    for (uint32_t i = 0; i < o->n_open && status == AD_OK; i++) {
-        place(t, &t->steps.at[o->open[i]], t->items.n - 1);
-        status = AD_PUSH(t->looped, o->open[i]);
-    }
-    o->n_open = 0;
-    return status;
-}
-
-static int join_loop(order *o, uint32_t step, const ad_array *shape)
-{
-    if (o->n_open == MOST_LOOPED || (o->n_open && !ad_alike(shape, o->shape))) {
-        const int status = close_loop(o);
-        if (status != AD_OK)
-            return status;
-    }
-    o->shape = shape;
-    o->t->registers.at[o->t->steps.at[step].out].born = OPEN;
-    o->open[o->n_open++] = step;
-    return AD_OK;
 }
 
 static int is_scalar(const ad_plan *t, const ad_step *s)
@@ -172,28 +154,69 @@ static int add_scalar(ad_plan *t, const ad_step *s)
     return status == AD_OK ? AD_PUSH(t->scalar_steps, (uint32_t)(s - t->steps.at)) : status;
 }
 
+static int add_item(ad_plan *t, uint32_t step)
+{
+    const ad_step *s = &t->steps.at[step];
+    if (is_scalar(t, s))
+        return add_scalar(t, s);
+    const int status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = step});
+    if (status == AD_OK)
+        place(t, s, t->items.n - 1);
+    return status;
+}
+
+/* The loop, then what waits for it. */
+static int close_loop(order *o)
+{
+    ad_plan *t = o->t;
+    if (o->open.n == 0)
+        return AD_OK;
+    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n});
+    for (uint32_t i = 0; i < o->open.n && status == AD_OK; i++) {
+        place(t, &t->steps.at[o->open.at[i]], t->items.n - 1);
+        status = AD_PUSH(t->looped, o->open.at[i]);
+    }
+    for (uint32_t i = 0; i < o->waiting.n && status == AD_OK; i++)
+        status = add_item(t, o->waiting.at[i]);
+    o->open.n = o->waiting.n = 0;
+    return status;
+}
+
+static int join_loop(order *o, uint32_t step, const ad_array *shape)
+{
+    int status = AD_OK;
+    if (o->open.n == MOST_LOOPED || (o->open.n && !ad_alike(shape, o->shape)))
+        status = close_loop(o);
+    o->shape = shape;
+    mark_born(o->t, &o->t->steps.at[step], OPEN);
+    return status == AD_OK ? AD_PUSH(o->open, step) : status;
+}
+
 static int sort_into_items(ad_plan *t)
 {
-    order o = {.t = t, .open = malloc(MOST_LOOPED * sizeof *o.open)};
-    int status = o.open ? AD_OK : AD_NO_MEMORY;
+    order o = {.t = t};
+    int status = AD_OK;
     for (uint32_t i = 0; i < t->steps.n && status == AD_OK; i++) {
         const ad_step *s = &t->steps.at[i];
-        const enum touch touch = touches_open(&o, s);
+        const enum touch touch = touch_of(&o, s);
         const int sums = touch == ARRAY_OF_LOOP && ad_is_sum(t, s);
-        if (touch == SUM_OF_LOOP || (touch == ARRAY_OF_LOOP && !s->blockwise && !sums))
+        if (s->blockwise && touch == KNOWN_AFTER_LOOP)
             status = close_loop(&o);
-        if (status == AD_OK && (s->blockwise || sums)) {
+        if (status != AD_OK)
+            break;
+        if (s->blockwise || sums) {
             status = join_loop(&o, i, sums ? o.shape : t->registers.at[s->out].like);
-        } else if (status == AD_OK && is_scalar(t, s)) {
-            status = add_scalar(t, s);
-        } else if (status == AD_OK) {
-            status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = i});
-            place(t, s, t->items.n - 1);
+        } else if (touch != UNTOUCHED || (s->kind == AD_GUARD && o.waiting.n)) {        /* (guards keep their order) */
+            mark_born(t, s, WAITING);
+            status = AD_PUSH(o.waiting, i);
+        } else {
+            status = add_item(t, i);
         }
     }
     if (status == AD_OK)
         status = close_loop(&o);
-    free(o.open);
+    free(o.open.at);
+    free(o.waiting.at);
     return status;
 }
 

@@ -318,3 +318,26 @@ def test_what_is_not_recorded_has_no_program():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="^function: <lambda> takes the value of a tensor to Python.*, so it has no program$"):
             f.program(ad.zeros(3))
+
+
+def test_what_waits_for_a_loop_keeps_its_order():
+    @ad.function
+    def f(x, w):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.sin(x) * x
+            total = ad.reduce_sum(y)
+            first = y[0] + y[1]
+            mean = ad.reduce_mean(y * w)
+            z = ad.exp(-y) + x
+            if total > 30.0 and first > -10.0:
+                z = z * total
+            loss = ad.reduce_sum(z) * mean + first
+        return loss, tape.gradient(loss, x), total, y[1:]
+
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        args = ad.constant(rng.normal(size=50)), ad.constant(rng.normal(size=50))
+        same(f(*args), f.python_function(*args))
+    assert f.experimental_get_tracing_count() == 2
+    assert f.cost(*args).loops <= 4
