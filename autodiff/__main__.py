@@ -13,8 +13,13 @@ def table():
     lines = ["| row | value | on | takes | ULP |", "|---|---|---|---|---|"]
     for row in ops.ROWS.values():
         on = " x ".join(dict.fromkeys(map(repr, row.on))) if row.kind == "elementwise" else ""
-        lines.append(f"| `{row.name}` | {row.doc.replace('|', chr(92) + '|')} | {on} | {_dtypes(row.takes)} | {row.ulp or ''} |")
+        lines.append(f"| `{row.name}` | {row.doc.replace('|', chr(92) + '|')} | {on} | {_dtypes(row.takes)} | {_bounds(row)} |")
     return "\n".join(lines)
+
+
+def _bounds(row):
+    """Of float64, and of float32 where that is another."""
+    return "" if not row.ulp else f"{row.ulp}" if row.ulp32 == row.ulp else f"{row.ulp}; {row.ulp32}"
 
 
 def _dtypes(takes):

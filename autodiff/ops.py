@@ -69,7 +69,7 @@ xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a,
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, numpy="exp",   doc="e to the power x")
 exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, numpy="exp2",  doc="2 to the power x")
-expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=2, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
+expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, ulp32=2, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
 # An infinite x has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes before it,
 # and the gradient would be 0 where it is 1; nan says that it is not known.
 log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, numpy="log",   doc="natural logarithm")
@@ -93,7 +93,7 @@ sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sig
 log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=3,                doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=3,                doc="log(1 + exp(x)), no overflow")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
-tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
+tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
