@@ -34,3 +34,23 @@ def erfcx_slope(x):
 def log_ndtr(x):
     u = -x / arb(2).sqrt()
     return (-(-u).erfc() * HALF).log1p() if x > 0 else (erfcx(u) * HALF).log() - u * u
+
+
+def bessel(order, x):
+    return x.bessel_i(arb(order))
+
+
+def bessel_scaled(order, x):
+    y = abs(x).bessel_i(arb(order), scaled=True)
+    return -y if order and x < 0 else y
+
+
+def bessel_gap(x):
+    u = abs(x)
+    return u.bessel_i(arb(0), scaled=True) - u.bessel_i(arb(1), scaled=True)
+
+
+def bessel_i1e_slope(x):
+    u = abs(x)
+    quotient = HALF if u.is_zero() else u.bessel_i(arb(1), scaled=True) / u
+    return bessel_gap(u) - quotient

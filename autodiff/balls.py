@@ -22,7 +22,7 @@ except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
-from .ball_functions import erfcx, erfcx_slope, lgamma, log_ndtr, polygamma  # noqa: E402
+from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma  # noqa: E402
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
@@ -109,6 +109,8 @@ ONE_OPERAND = {
     "exp_minus_square": lambda x: (-x * x).exp(),
     "ndtr": lambda x: (-x / _sqrt2()).erfc() * HALF, "normal_pdf": lambda x: (-x * x * HALF).exp() / (2 * arb.pi()).sqrt(),
     "ndtri": lambda x: -_sqrt2() * (2 * x).erfcinv(), "erfinv": arb.erfinv, "lgamma": lgamma, "digamma": arb.digamma,
+    "bessel_i0": lambda x: bessel(0, x), "bessel_i1": lambda x: bessel(1, x), "bessel_i0e": lambda x: bessel_scaled(0, x),
+    "bessel_i1e": lambda x: bessel_scaled(1, x), "bessel_gap": bessel_gap, "bessel_i1e_slope": bessel_i1e_slope,
     "elu": lambda x: _halves(x, lambda t: t, arb.expm1), "selu": _selu, "silu": lambda x: x * _sigmoid(x),
     "gelu": lambda x: x * (-x / _sqrt2()).erfc() * HALF, "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x),
     "mish": lambda x: x * _softplus(x).tanh(),

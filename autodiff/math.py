@@ -4,15 +4,16 @@ import builtins
 
 import numpy as np
 
-from . import dtypes, errors, ops, segments, stable
+from . import dtypes, errors, ops, segments, special, stable
 from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
 from .indexing import top_k  # noqa: F401
 from .segments import *  # noqa: F403
+from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
 
 __all__ = (
-    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount cast cbrt ceil
+    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e bincount cast cbrt ceil
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
     entr equal erf erfc erfcx erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
     is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp log_ndtr

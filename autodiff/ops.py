@@ -34,6 +34,32 @@ def erfcx_bend(r):
     return y * r * r * r
 
 
+def bessel_quotient(x, order):
+    """I1(x) / x or I2(x) / x**2 for |x| <= 1.5 by its power series, whose derivatives are right at 0 too."""
+    z, term, terms = 0.25 * x * x, (0.5, 0.125)[order - 1], []
+    for k in range(1, 14):
+        terms.append(term)
+        term /= k * (k + order)
+    y = terms.pop()
+    while terms:
+        y = terms.pop() + z * y
+    return y
+
+def bessel_bend(r, less_quotient):
+    """The derivative of bessel_gap, or of bessel_gap less I1(x)/x, at 1/r, r <= 1/30, where its terms cancel: the asymptotic series (DLMF 10.40.1)."""
+    def coefficients(order):
+        c = [1.0]
+        for k in range(1, 22):
+            c.append(c[-1] * ((2 * k - 1) ** 2 - 4 * order * order) / (8 * k))
+        return c
+    zero, one = coefficients(0), coefficients(1)
+    terms = [one[k - 1] - 2 * (zero[k] - one[k]) + less_quotient * one[k - 2] * (k - 0.5) for k in range(2, 22)]
+    y = terms.pop()
+    while terms:
+        y = terms.pop() + r * y
+    return 0.3989422804014327 * y * r * r * sqrt(r)
+
+
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
 add        = row(d=(lambda a, b, y: 1, lambda a, b, y: 1),        takes=NUMBERS, linear=(0, 1), numpy="add",                  doc="a + b")
@@ -125,6 +151,17 @@ erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
 digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")
+bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            ulp=2,                doc="modified Bessel function of the first kind I0")
+bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 800)) / (clip_by_value(abs(x), 1, 800) * bessel_i0e(clip_by_value(x, -800, 800))))), on=REAL, ulp=2, doc="modified Bessel function of the first kind I1")
+bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
+bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i1(x), no overflow")
+bessel_gap = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 0),
+                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=4, d_ulp=400,
+                                                                                                      doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
+bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 1),
+                                        where(abs(x) < 1.5, exp(-abs(x)) * (2 * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1) - abs(x) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 2)) - 2 * bessel_gap(x),
+                                              (bessel_gap(x) - y - y) / maximum(abs(x), 1) - y - bessel_gap(x))), on=REAL, ulp=4, d_ulp=400,
+                                                                                                      doc="derivative of bessel_i1e, exact for large x and beside its root")
 
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import ops, stable
 from ._core import set_stabilise_hook
-from .ops import (add, atan, atanh, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, neg, pow, reciprocal,
+from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, neg, pow, reciprocal,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, sub, tanh)  # fmt: skip
 
 
@@ -304,6 +304,7 @@ LAWS = [
     Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.log_of_product(x, axes, keepdims)),
     Law("prod(x)**n = exp(n sum(log|x|)) where the product leaves the format", lambda x, n: Pattern(pow, (Pattern(reduce_prod, (x,)), n)), lambda x, n, axes, keepdims: stable.power_of_product(x, n, axes, keepdims)),
     Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
+    Law("log(bessel_i0(x)) = log(bessel_i0e(x)) + |x|", lambda x: log(bessel_i0(x)), lambda x: stable.log_bessel_i0(x)),
     Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
     Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: log1p(1 / x), when=lambda x: all_of(ops.greater(x, 0))),

@@ -334,3 +334,13 @@ def lbeta_of_two(x, y):
         series = series + k * h
     stirling = d * u * v * series + d - d * ops.log(s) + (c - 0.5) * ops.log1p(-d / s) + ops.lgamma(d)
     return ops.where(far, stirling, ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y))
+
+
+def log_bessel_i0(x):
+    """log(I0(x)): below 2 by the power series of I0 - 1, where the two terms of the other formula would cancel."""
+    near = ops.abs(x) < 2
+    z = ops.square(ops.where(near, x, 0)) * 0.25
+    more = z * (1 / 196)
+    for k in range(13, 0, -1):
+        more = z * (1 / k**2) * (1 + more)
+    return ops.where(near, ops.log1p(more), ops.log(ops.bessel_i0e(ops.clip_by_value(ops.abs(x), 2, 1e30))) + ops.abs(x))

@@ -163,5 +163,6 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 #include "float_math.h"
 #include "plane_math.h"
 #include "special_math.h"
+#include "bessel_math.h"
 
 #endif

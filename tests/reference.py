@@ -58,6 +58,36 @@ def _log_ndtr(x):
     return mp.log1p(-_erfc(u) / 2) if x > 0 else mp.log(_erfcx(u) / 2) - u * u
 
 
+def _bessel_scaled(order, x):
+    """exp(-|x|) I(|x|), by its asymptotic series for large x."""
+    x = abs(x)
+    if x < 1000:
+        return mp.besseli(order, x) * mp.exp(-x)
+    term, total, k = mp.mpf(1), mp.mpf(1), 0
+    while abs(term) > mp.eps:
+        k += 1
+        term *= ((2 * k - 1) ** 2 - 4 * order**2) / (8 * k * x)
+        total += term
+    return total / mp.sqrt(2 * mp.pi * x)
+
+
+def _bessel(order, x):
+    return _bessel_scaled(order, x) * mp.exp(abs(x)) * (_sign(x) if order else 1) if abs(x) < 2000 else mp.inf * (_sign(x) if order else 1)
+
+
+def _bessel_gap(x):
+    with mp.workprec(mp.mp.prec + max(0, mp.mag(x)) + 20):
+        return _bessel_scaled(0, x) - _bessel_scaled(1, x)
+
+
+def bessel_slope(order, x):
+    """The derivative of exp(-|x|) times I0 or I1, or (as order 2) I0 - I1; as order 3 the second one of exp(-|x|) I1."""
+    u = abs(x)
+    with mp.workprec(mp.mp.prec + 2 * abs(mp.mag(x)) + 20):
+        gap, quotient = _bessel_gap(u), _bessel_scaled(1, u) / u
+        return (-_sign(x) * gap, gap - quotient, _sign(x) * (quotient - 2 * gap), _sign(x) * (quotient - 2 * gap - (gap - 2 * quotient) / u))[order]
+
+
 def _gelu_gate(x):
     return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
 
@@ -85,6 +115,8 @@ REFERENCE = {
     "ndtr": lambda x: _erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
     "erfinv": mp.erfinv, "ndtri": lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1),
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
+    "bessel_i0": lambda x: _bessel(0, x), "bessel_i1": lambda x: _bessel(1, x), "bessel_i0e": lambda x: _bessel_scaled(0, x),
+    "bessel_i1e": lambda x: _sign(x) * _bessel_scaled(1, x), "bessel_gap": _bessel_gap, "bessel_i1e_slope": lambda x: bessel_slope(1, x),
     "polygamma": lambda n, x: mp.psi(int(n), x),
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),

@@ -23,7 +23,7 @@ LAYERS = [
     {"precise_replay", "precise_attempts"},
     {"precise"},
     {"config", "variable", "random"},
-    {"shaping", "constants", "segments", "conversion", "module", "stored"},
+    {"shaping", "constants", "segments", "special", "conversion", "module", "stored"},
     {"indexing"},
     {"contraction", "math"},
     {"autodiff", "linalg", "custom_gradient", "control_flow", "transforms"},

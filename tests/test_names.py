@@ -19,7 +19,7 @@ ROOT = """
     """
 
 MATH = """
-    abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount ceil confusion_matrix conj cos cosh
+    abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e bincount ceil confusion_matrix conj cos cosh
     count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan equal erf erfc erfinv exp expm1 floor
     floordiv floormod greater greater_equal imag in_top_k invert_permutation is_finite is_inf is_nan is_non_decreasing
     is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log1p log_sigmoid log_softmax logical_and logical_not
@@ -40,6 +40,7 @@ NN = """
 LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross"
 
 OTHER = {
+    "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e",
     "random": "normal uniform set_seed truncated_normal shuffle",
     "nest": "map_structure flatten pack_sequence_as assert_same_structure is_nested",
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",

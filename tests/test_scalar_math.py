@@ -8,7 +8,7 @@ import zlib
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import REFERENCE, TERM_OF_VALUE, bits, error, erfcx_bend, exact_value, usable
+from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, usable
 from scalar_kernels import ISAS, ROWS, TABLE, build
 
 FLOATS = ("float64", "float32")
@@ -29,6 +29,7 @@ def isa(request, kernels):
 # Where functions turn, have a root or change their formula; asked for at these numbers and in their neighbourhood.
 LANDMARKS = {
     "lgamma": (1, 2, -2.4570247382208, -0.5, -1.0, -3.0), "digamma": (1.4616321449683622, -0.50408300826446, 1, 2, -1),
+    "bessel_i0": (8, 713.9, 91.9), "bessel_i1": (1.5, 8, 713.9, 91.9), "bessel_i0e": (8,), "bessel_i1e": (1.5, 8, 1.5451), "bessel_gap": (1.5, 8, 30), "bessel_i1e_slope": (1.5, 8, 30),
     "entr": (0.36787944117144233, 1), "silu": (-1.2784645427610738,), "gelu": (-0.7517915246935645, -1.414), "mish": (-1.1924312, -1.1),
     "gelu_tanh": (-0.7524614220, -1), "log1mexp": (-0.6931471805599453,), "logit": (0.5, 0.25, 0.75), "atan": (1e8, 134217728.0),
     "erf": (0.5, 0.84375, 1, 2), "erfcx": (0.25, 0.3, -1, 1, 28, -26.6), "erfcx_slope": (0.25, -1, 28, -26.6), "log_ndtr": (-1, 0, -40, 38.5), "erfc": (0.5, 0.84375, 1.25, 2.857, 6, 26), "sin": (3.141592653589793, 6.283185307179586, 355.0),
@@ -95,6 +96,8 @@ SUBNORMAL_FACTOR = {"silu", "gelu", "gelu_tanh", "gelu_gate", "mish", "normal_pd
 DERIVATIVE = {
     ("lgamma", 0): mp.digamma, ("digamma", 0): lambda x: mp.psi(1, x), ("polygamma", 1): lambda n, x: mp.psi(int(n) + 1, x),
     ("erf", 0): lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x), ("erfc", 0): lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x),
+    ("bessel_i0", 0): REFERENCE["bessel_i1"], ("bessel_i0e", 0): lambda x: bessel_slope(0, x), ("bessel_i1e", 0): lambda x: bessel_slope(1, x),
+    ("bessel_gap", 0): lambda x: bessel_slope(2, x), ("bessel_i1e_slope", 0): lambda x: bessel_slope(3, x), ("bessel_i1", 0): lambda x: REFERENCE["bessel_i0"](x) - (REFERENCE["bessel_i1"](x) / x if abs(x) < 2000 else 0),
     ("erfcx", 0): REFERENCE["erfcx_slope"], ("erfcx_slope", 0): erfcx_bend, ("ndtr", 0): lambda x: mp.npdf(x), ("gelu", 0): lambda x: REFERENCE["ndtr"](x) + x * mp.npdf(x),
 }
 # fmt: on
@@ -222,6 +225,12 @@ AT = {                          # row: [(operands, (value, derivatives...))]; "a
     "erfcx": [((INF,), (0.0, "any")), ((-INF,), (INF, -INF)), ((0.0,), (1.0, -1.1283791670955126)), ((NAN,), (NAN, NAN))],
     "log_ndtr": [((INF,), (-0.0, 0.0)), ((-INF,), (-INF, INF)), ((NAN,), (NAN, NAN))],
     "ndtr": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))], "normal_pdf": [((INF,), (0.0, "any")), ((NAN,), (NAN, NAN))],
+    "bessel_i0": [((0.0,), (1.0, 0.0)), ((INF,), (INF, INF)), ((-INF,), (INF, -INF)), ((-720.0,), (INF, -INF)), ((NAN,), (NAN, NAN))],
+    "bessel_i1": [((-0.0,), (-0.0, 0.5)), ((INF,), (INF, INF)), ((-INF,), (-INF, INF)), ((NAN,), (NAN, NAN))],
+    "bessel_i0e": [((0.0,), (1.0, 0.0)), ((INF,), (0.0, 0.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))],
+    "bessel_i1e": [((-0.0,), (-0.0, 0.5)), ((INF,), (0.0, 0.0)), ((-INF,), (-0.0, 0.0)), ((NAN,), (NAN, NAN))],
+    "bessel_i1e_slope": [((0.0,), (0.5, 0.0)), ((INF,), (-0.0, "any")), ((NAN,), (NAN, NAN))],
+    "bessel_gap": [((0.0,), (1.0, 0.0)), ((INF,), (0.0, "any")), ((NAN,), (NAN, NAN))],
     "lgamma": [((0.0,), (INF, NAN)), ((1.0,), (0.0, -0.5772156649015329)), ((2.0,), (0.0, 0.42278433509846713)), ((INF,), (INF, INF)), ((-1.0,), (INF, NAN))],
     "digamma": [((0.0,), (NAN, INF)), ((-2.0,), (NAN, INF)), ((INF,), (INF, 0.0)), ((-INF,), (NAN, "any")), ((NAN,), (NAN, NAN))],
     "polygamma": [((1.0, 0.0), (INF,)), ((2.0, -1.0), (NAN,)), ((1.5, 1.0), (NAN,)), ((-1.0, 1.0), (NAN,)), ((1.0, INF), (0.0,)), ((1.0, NAN), (NAN,))],

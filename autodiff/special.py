@@ -1,0 +1,11 @@
+"""ad.math.special: the Bessel functions under the names of tf.math.special."""
+
+from . import ops
+from ._core import operator
+
+__all__ = "bessel_i0 bessel_i0e bessel_i1 bessel_i1e".split()
+
+bessel_i0 = operator(ops.bessel_i0, "bessel_i0", "x")
+bessel_i0e = operator(ops.bessel_i0e, "bessel_i0e", "x")
+bessel_i1 = operator(ops.bessel_i1, "bessel_i1", "x")
+bessel_i1e = operator(ops.bessel_i1e, "bessel_i1e", "x")
