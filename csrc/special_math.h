@@ -17,10 +17,14 @@ AD_INLINE double ad_erf_factor(double x)
 }
 
 /* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: minimax in t = (x - 3)/(x + 3), off by 2^-57.  The change of variable is that of
- * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981). */
-AD_INLINE double ad_erfcx_mid(double x)
+ * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
+ * still to multiply it; t is 1 - 6/(x + 3), whose reciprocal is known to more than a double. */
+AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
-    const double d = 1 / (x + 3), t = (x - 3) * d, t2 = t * t;
+    const ad_pair s = ad_two_sum(x, 3);
+    const double d = 1 / s.high;
+    const ad_pair one = ad_two_product(d, s.high);
+    const double d_low = ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t = (1 - 6 * d) - 6 * d_low, t2 = t * t;
     double q = AD_FMA(-0x1.7e5028bdee325p-28, t, -0x1.c9c7c9b3f1bdcp-29);
     q = AD_FMA(q, t2, AD_FMA(0x1.8b6a1f70ae2c9p-25, t, 0x1.a624bb170c549p-25));
     q = AD_FMA(q, t2, AD_FMA(-0x1.ec1b265db7e01p-23, t, -0x1.b8b64f1068f43p-22));
@@ -31,19 +35,29 @@ AD_INLINE double ad_erfcx_mid(double x)
     q = AD_FMA(q, t2, AD_FMA(0x1.8dae3a1883a1fp-9, t, -0x1.3dd3e706e8435p-10));
     q = AD_FMA(q, t2, AD_FMA(-0x1.b78993d697dcdp-6, t, 0x1.e995f11b155ddp-4));
     q = AD_FMA(q, t2, AD_FMA(-0x1.3deb21415dd63p-2, t, 0x1.2e326945de2c5p-1));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.c44c471baa375p-1, t, 0x1.12f21ddd9f5e2p+0));
-    return q * d;
+    const ad_pair first = ad_two_product(-0x1.c44c471baa375p-1, t), rest = ad_two_sum(first.high, q * t2);
+    const ad_pair y = ad_two_sum(0x1.12f21ddd9f5e2p+0, rest.high), p = ad_two_product(y.high, d);
+    return (ad_pair){p.high, p.low + ((y.low + (rest.low + first.low)) * d + y.high * d_low)};
+}
+AD_INLINE double ad_erfcx_mid(double x)
+{
+    const ad_pair p = ad_erfcx_mid_pair(x, 0);
+    return p.high + p.low;
 }
 
-/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60: the square as a pair, since an error of one ULP in 700 is one of 700 in the result. */
-AD_INLINE double ad_gauss(double x, double s, double m)
+/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60: the square as a pair, since an error of one ULP in 700 is one of 700 in the result.
+ * One rounding more than m has, and one where the result is subnormal. */
+AD_INLINE double ad_gauss_pair(double x, double s, ad_pair m)
 {
     const double z = x < -64 ? -64 : x > 64 ? 64 : x;
     const ad_pair h = ad_two_product(z, z);
-    return ad_exp_times(-s * h.high, m - m * s * h.low);
+    const ad_reduced a = ad_reduce(-s * h.high < -820 ? -820 : -s * h.high);
+    const double r = a.r - s * h.low, t = r + ad_exp_tail(r);
+    return (m.high + AD_FMA(m.high, t, m.low)) * ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-512;
 }
+AD_INLINE double ad_gauss(double x, double s, double m) { return ad_gauss_pair(x, s, (ad_pair){m, 0}); }
 AD_INLINE double ad_exp_minus_square(double x) { return ad_gauss(x, 1, 1); }
-AD_INLINE double ad_normal_pdf(double x) { return ad_gauss(x, 0.5, 0.3989422804014327); }
+AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56}); }
 
 /* 2 ULP: 1 - erfc from 1 on. */
 AD_INLINE double ad_erf(double x)
@@ -53,25 +67,28 @@ AD_INLINE double ad_erf(double x)
     return u > 1 ? copysign(far, x) : near;
 }
 
-/* 4 ULP, also where the result is subnormal. */
+/* 3 ULP, also where the result is subnormal. */
 AD_INLINE double ad_erfc(double x)
 {
     const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double tail = ad_gauss(z, 1, ad_erfcx_mid(z)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    const double tail = ad_gauss_pair(z, 1, ad_erfcx_mid_pair(z, 0)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
     return x > 0.3 ? tail : x < -1 ? 2 - tail : near;
 }
 
 /* Half of exp(x*x/2) erfc(|x|/sqrt(2)): what exp(-x*x/2) is to be multiplied by in the normal distribution's tails. */
-AD_INLINE double ad_mills(double x)
+AD_INLINE ad_pair ad_mills(double x)
 {
-    const double u = 0.7071067811865476 * fabs(x);
-    return 0.5 * ad_erfcx_mid(u < 0.25 ? 0.25 : u > 28 ? 28 : u);
+    const double z = fabs(x) < 40 ? fabs(x) : 40;
+    const ad_pair u = ad_two_product(0x1.6a09e667f3bcdp-1, z);
+    const int small = u.high < 0.25, large = u.high > 28;
+    const ad_pair m = ad_erfcx_mid_pair(small ? 0.25 : large ? 28 : u.high, small | large ? 0 : u.low + -0x1.bdd3413b26456p-55 * z);
+    return (ad_pair){0.5 * m.high, 0.5 * m.low};
 }
 
-/* The distribution function of the normal distribution, 4 ULP: 1/2 + erf(x/sqrt(2))/2 in the middle. */
+/* The distribution function of the normal distribution, 3 ULP: 1/2 + erf(x/sqrt(2))/2 in the middle. */
 AD_INLINE double ad_ndtr(double x)
 {
-    const double u = fabs(x), tail = ad_gauss(x, 0.5, ad_mills(x)), t = 0.7071067811865476 * (u > 1 ? 1 : x);
+    const double u = fabs(x), tail = ad_gauss_pair(x, 0.5, ad_mills(x)), t = 0.7071067811865476 * (u > 1 ? 1 : x);
     const double near = 0.5 + 0.5 * AD_FMA(t, ad_erf_factor(t), t);
     return x < -0.5 ? tail : x > 1 ? 1 - tail : near;
 }
@@ -111,7 +128,7 @@ static inline double ad_erfcx_slope(double x)
     return -p * d * d;
 }
 
-/* log(ndtr(x)), 6 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
+/* log(ndtr(x)), 3 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
 static inline double ad_log_ndtr(double x)
 {
     if (x < -1)
@@ -119,10 +136,12 @@ static inline double ad_log_ndtr(double x)
     return x > 0 ? ad_log1p(-ad_ndtr(-x)) : ad_log(ad_ndtr(x));
 }
 
-/* x ndtr(x), 4 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
+/* x ndtr(x), 3 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
 AD_INLINE double ad_gelu(double x)
 {
-    const double z = x < -64 ? -64 : x, y = x * ad_ndtr(x), tail = ad_gauss(x, 0.5, z * ad_mills(x));
+    const double z = x < -64 ? -64 : x, y = x * ad_ndtr(x);
+    const ad_pair m = ad_mills(x), p = ad_two_product(z, m.high);
+    const double tail = ad_gauss_pair(x, 0.5, (ad_pair){p.high, p.low + z * m.low});
     return x < -0.5 ? tail : y;
 }
 
