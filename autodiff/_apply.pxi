@@ -4,10 +4,10 @@ cdef enum:
     NOGIL_SIZE = 1 << 15                        # elements above which a kernel runs without the GIL
 
 
-cdef list ROWS = [None] * ad_op_count           # rows by code
-for _row in ops.ROWS.values():
-    if _row.code is not None:
-        ROWS[_row.code] = _row
+cdef list ROWS = [row for row in ops.ROWS.values() if row.code is not None]    # by code
+if [row.name for row in ROWS] != [ad_ops[k].name.decode() for k in range(ad_op_count)]:
+    raise ImportError("autodiff: the compiled core was built from another table of operators than autodiff/ops.py: run `make build`, or "
+                      "`pip install .` again")
 TABLE_HASH = ad_table_hash.decode()
 
 

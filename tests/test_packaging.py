@@ -190,3 +190,13 @@ def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
         text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
         found += [f"{path}:{text[: m.start()].count(chr(10)) + 1}: {m.group()}" for m in bad.finditer(text)]
     assert found == []
+
+
+def test_a_core_of_another_table_says_what_to_do(tmp_path):
+    package = tmp_path / "autodiff"
+    shutil.copytree(ROOT / "autodiff", package, ignore=shutil.ignore_patterns("__pycache__", "*.pxi", "_core.c"))
+    table = (package / "ops.py").read_text(encoding="utf-8")
+    (package / "ops.py").write_text(table.replace("\nsoftplus    = row(", "\nsoftpluz    = row("), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", "import autodiff"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.stderr.endswith("ImportError: autodiff: the compiled core was built from another table of operators than autodiff/ops.py: "
+                                "run `make build`, or `pip install .` again\n")  # fmt: skip
