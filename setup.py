@@ -24,6 +24,7 @@ os.chdir(os.path.dirname(os.path.abspath(__file__)))
 
 SANITIZE = os.environ.get("AUTODIFF_SANITIZE", "0") not in ("", "0")
 FLAGS = "-std=c11 -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility=hidden -Wno-unused-function".split()
+FLAGS += ["-Wno-misleading-indentation"]  # of generated lines too long for GCC to look at, which it would say at length
 # ISO C alone hides posix_memalign; newer compilers refuse an undeclared function, so every one should
 FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
