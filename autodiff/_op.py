@@ -66,6 +66,8 @@ class Row:
     linear    operands in which the operator is linear
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
               has the gradient 0 at -1, not inf * 0
+    twin      do the value and the derivative share most of their work (one exponential)?  Then a traced loop that needs both has them from
+              one kernel; of one operand
     near      is there a function ad_<name>_near without branches for operands that are not far from 0 (AD_NEAR in csrc/plane_math.h)?
     """
 
@@ -100,7 +102,7 @@ def _each(rule, n):
 
 
 def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, numpy=(), linear=(),
-        selects=False, near=False, doc):  # fmt: skip
+        selects=False, near=False, twin=False, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -109,7 +111,7 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear),
-               selects=selects, near=near, doc=doc)  # fmt: skip
+               selects=selects, near=near, twin=twin, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):

@@ -72,10 +72,13 @@ static inline size_t ad_array_bytes(const ad_array *a) { return (size_t)a->size 
  * Unused operands are NULL.  A vjp kernel ASSIGNS gx[i] = g[i] * d(a[i], ..., y[i]), and 0 where g[i] is 0. */
 typedef void (*ad_forward_kernel)(const void *a, const void *b, const void *c, void *y, size_t n);
 typedef void (*ad_vjp_kernel)(const void *g, const void *a, const void *b, const void *c, const void *y, void *gx, size_t n);
+/* Both at once, of a row of one operand whose value and derivative share their work: the same bits. */
+typedef void (*ad_twin_kernel)(const void *g, const void *a, void *y, void *gx, size_t n);
 
 typedef struct {
     ad_forward_kernel forward[AD_NDTYPES];                  /* by dtype of the operands; NULL: no kernel */
     ad_vjp_kernel vjp[AD_MAX_OPERANDS][2];                  /* by operand, then float32, float64 */
+    ad_twin_kernel twin[2];                                 /* NULL: no kernel */
 } ad_elementwise;
 
 /* Structural kernels.  `in` are operands, `attr` the row's attributes: an integer as itself, a tuple as its length followed

@@ -193,7 +193,20 @@ def kernels(row):
             parameters = {"g": dtype, **types, "y": dtype}
             saves = ", ".join(sorted(text.reads - {"g"})) or "nothing"
             out[name] = f"/* saves {saves} */\n" + loop(name, parameters, text, "gx", dtype)
+        if row.twin:
+            out[f"{row.name}_twin_{FIELD[dtype]}"] = twin(row, dtype)
     return out
+
+
+def twin(row, dtype):
+    """The loop that has value and share at once; g may be a block of ones.  Numbers are read before any is written: the compiler
+    must see that both start from the same one, or it computes the exponential twice."""
+    t = C_TYPE[dtype]
+    return "\n".join([
+        f"static void {row.name}_twin_{FIELD[dtype]}(const void *g_, const void *a_, void *y_, void *gx_, size_t n)", "{",
+        f"    const {t} *restrict gs = g_, *restrict as = a_;", f"    {t} *restrict ys = y_, *restrict gxs = gx_;",
+        "    for (size_t i = 0; i < n; i++) {", f"        const {t} a = as[i], g = gs[i], y = {forward_text(row, dtype).code};",
+        f"        const {t} gx = {partial_text(row, 0, dtype).code};", "        ys[i] = y;", "        gxs[i] = gx;", "    }", "}", ""])  # fmt: skip
 
 
 def kernel_table(rows):
@@ -207,6 +220,8 @@ def kernel_table(rows):
         if row.d is not None:
             partials = [f"{{{row.name}_vjp{k}_f32, {row.name}_vjp{k}_f64}}" if row.d[k] else "{0}" for k in range(row.arity)]
             vjp = ", .vjp = {" + ", ".join(partials) + "}"
+        if row.twin:
+            vjp += f", .twin = {{{row.name}_twin_f32, {row.name}_twin_f64}}"
         lines.append(f"    [AD_OP_{row.name}] = {{.forward = {{{forward}}}{vjp}}},")
     return "\n".join([*lines, "};", ""])
 

@@ -28,14 +28,15 @@ typedef struct {
     uint32_t block;                                         /* of the scratch memory */
     uint32_t last;                                          /* step that reads it */
 } ad_stream;
-enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK };      /* an array; one number over and over; in scratch memory alone */
+enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK, AD_ONES };    /* an array; one number over and over; in scratch memory alone; 1 */
 
 enum { AD_NO_STREAM = 0xFFFF, AD_LOOP_BLOCK = 1024 };       /* elements */
 typedef struct {
     ad_forward_kernel forward;                              /* one of the two, or neither: out = acc + g, or a sum */
     ad_vjp_kernel vjp;
-    uint16_t in[AD_MAX_OPERANDS], acc, g, y, out;           /* streams */
-    uint8_t sums, is_f32;                                   /* out is the sum of in[0], a number */
+    ad_twin_kernel twin;                                    /* instead of `forward`: out, and a share of a later step */
+    uint16_t in[AD_MAX_OPERANDS], acc, g, y, out, share;    /* streams */
+    uint8_t sums, is_f32, idle;                             /* out is the sum of in[0], a number; a twin has done it */
     uint32_t sum;                                           /* which one */
 } ad_loop_step;
 

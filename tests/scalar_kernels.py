@@ -42,7 +42,7 @@ class Kernels:
     """The kernel table of one instruction set, called on NumPy arrays."""
 
     class Entry(ctypes.Structure):
-        _fields_ = [("forward", ctypes.c_void_p * 5), ("vjp", ctypes.c_void_p * 6)]
+        _fields_ = [("forward", ctypes.c_void_p * 5), ("vjp", ctypes.c_void_p * 6), ("twin", ctypes.c_void_p * 2)]
 
     class Isa(ctypes.Structure):
         _fields_ = [("name", ctypes.c_char_p), ("kernels", ctypes.c_void_p)]

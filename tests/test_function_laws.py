@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff.ops import ROWS
 
 DOC = (Path(__file__).parents[1] / "docs" / "function.md").read_text(encoding="utf-8")
 INF = float("inf")
@@ -84,4 +85,33 @@ def test_laws_that_are_applied():
 
 def test_every_law_of_the_page_is_known_to_this_file():
     applied = DOC.split("because it keeps every bit:")[1].split("\nThese are not")[0]
-    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 7
+    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 8
+
+
+TWINS = sorted(name for name, row in ROWS.items() if getattr(row, "twin", False))
+AROUND = {  # where the cotangent comes from: a number, an array, something that waits for the value, and with a share to be added to
+    "number": lambda f, x: ad.reduce_sum(f(x)), "array": lambda f, x: ad.reduce_sum(f(x) * (x + 1.0)),
+    "value": lambda f, x: ad.reduce_sum(ad.sin(f(x)) * 0.5), "zero": lambda f, x: ad.reduce_sum(f(x) * 0.0),
+    "again": lambda f, x: ad.reduce_sum(ad.sin(f(x) * x) + f(x) * f(x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TWINS)
+def test_value_and_derivative_at_once_have_the_bits_of_each(name, dtype, around):
+    special = [0.0, -0.0, INF, -INF, float("nan"), 1e-310, -1e-40, 88.0, -104.0, 745.0, -745.0, 30.0, -30.0, 1e-9]
+    x = ad.constant(np.concatenate([np.random.default_rng(3).normal(size=2100) * 8, special]).astype(dtype))
+
+    def both(x):
+        y, slope = ad.value_and_grad(lambda x: AROUND[around](getattr(ad.math, name), x))(x)
+        return y, slope
+
+    replay = ad.function(both)
+    replay(x)
+    for eager, replayed in zip(both(x), replay(x)):
+        assert eager.numpy().tobytes() == replayed.numpy().tobytes()
+
+
+def test_there_are_twins():
+    assert {"softplus", "sigmoid", "log_sigmoid"} <= set(TWINS)
