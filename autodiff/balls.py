@@ -101,7 +101,7 @@ ONE_OPERAND = {
     "rsqrt": arb.rsqrt, "cbrt": _cbrt, "exp": arb.exp, "exp2": lambda x: arb(2) ** x, "expm1": arb.expm1, "log": arb.log,
     "log2": lambda x: x.log() / arb.const_log2() if x != 1 else ZERO, "log10": lambda x: x.log() / arb.const_log10(),
     "log1p": arb.log1p, "log1mexp": lambda x: (-x.expm1()).log() if x > -0.5 else (-x.exp()).log1p(),
-    "entr": lambda x: -x * x.log() if not x.is_zero() else x, "sigmoid": _sigmoid, "logit": lambda x: (x / (ONE - x)).log(),
+    "entr": lambda x: -x * x.log() if not x.is_zero() else x, "sigmoid": _sigmoid, "softplus_slope": _sigmoid, "logit": lambda x: (x / (ONE - x)).log(),
     "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus, "softsign": lambda x: x / (ONE + abs(x)),
     "tanh": arb.tanh, "sech2": lambda x: x.sech() ** 2, "sin": arb.sin, "cos": arb.cos, "tan": arb.tan, "asin": arb.asin,
     "acos": arb.acos, "atan": arb.atan, "sinh": arb.sinh, "cosh": arb.cosh, "asinh": arb.asinh, "acosh": arb.acosh,

@@ -110,14 +110,15 @@ xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)), 
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
-sigmoid     = row(d=lambda x, y: y * sigmoid(-x),           on=REAL,            ulp=3, twin=True,                doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
+sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=3, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=3, d_ulp=6,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
 sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3,   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
-log_sigmoid = row(d=lambda x, y: sigmoid(-x),               on=REAL,            ulp=3, twin=True,                doc="log(sigmoid(x)) = -softplus(-x)")
-softplus    = row(d=lambda x, y: sigmoid(x),                on=REAL,            ulp=3, twin=True,                doc="log(1 + exp(x)), no overflow")
+log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=3, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
+softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=3, twin=True,              doc="log(1 + exp(x)), no overflow")
+softplus_slope = row(d=lambda x, y: y * softplus_slope(-x),   on=REAL,            ulp=2, ulp32=3,        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")

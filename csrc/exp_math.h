@@ -70,6 +70,18 @@ AD_INLINE double ad_exp(double x)
     return x <= 0x1.62e42fefa39efp+9 ? y : x * 0x1p1023;    /* inf, and NaN of NaN */
 }
 
+/* exp(x) for x <= 0, and what that has lost by rounding.  Of r only its part before the subtraction of k AD_LN2_LO is exact; the rest
+ * counts with what is small. */
+AD_INLINE ad_pair ad_exp_pair(double x)
+{
+    const double z = x < -746 ? -746 : x;
+    const ad_reduced a = ad_reduce(z);
+    const double near = AD_FMA(-a.k, AD_LN2_HI, z), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r));
+    const double t = near + tail, p = AD_FMA(0.5, t, 0.5), low = AD_FMA(0.5, (near - t) + tail, AD_FMA(0.5, t, 0.5 - p));
+    const double s = ad_from_bits((ad_bits(a.shift) + 1024 + 128) << 52) * 0x1p-128;
+    return (ad_pair){p * s, low * s};
+}
+
 /* m exp(x) for x <= 0 and |m| < 2^60, rounded once even where the result is subnormal: x exp(x) has digits where exp(x) has
  * lost them. */
 AD_INLINE double ad_exp_times(double x, double m)
@@ -142,17 +154,24 @@ AD_INLINE double ad_log1p(double x)
     return x > -1 ? (x < AD_INF ? (x == 0 ? x : y) : x) : x == -1 ? -AD_INF : AD_NAN;
 }
 
-/* log(1 + e) for e in [0, 1]: e - e^2/2 + e^3 P(e), P minimax, off by 2^-59.  Long, but without the division of log1p. */
-AD_INLINE double ad_log1p_unit(double e)
+/* m + log(1 + e) for e in [0, 1] and finite m, e.low being what e.high has lost: 1 ULP.  e from 1/2 on is brought down by log(1 + e) =
+ * ln2 + log(1 + (e - 1)/2), whose difference is exact.  log(1 + f) is f - f^2/2 + f^3 P(f), P minimax, off by 2^-59: long, but without the
+ * division of log1p.  What is small is added up by itself, with what the large sums lose; e.low, half an ULP at most, counts by 0.8 for 1/(1 + e). */
+AD_INLINE double ad_add_log1p(double m, ad_pair e)
 {
-    const double e2 = e * e, e4 = e2 * e2;
-    const double p0 = AD_FMA(-0x1.ffffffffca564p-3, e, 0x1.5555555555185p-2), p1 = AD_FMA(-0x1.5555546567231p-3, e, 0x1.999999901525cp-3);
-    const double p2 = AD_FMA(-0x1.fffeb0c5fd636p-4, e, 0x1.24923a106e73fp-3), p3 = AD_FMA(-0x1.99591500d9ddfp-4, e, 0x1.c711db8560f24p-4);
-    const double p4 = AD_FMA(-0x1.50e97ae7a173cp-4, e, 0x1.732ce4e1baf8fp-4), p5 = AD_FMA(-0x1.049f027351c42p-4, e, 0x1.2de3be2bc236dp-4);
-    const double p6 = AD_FMA(-0x1.2c92f5b4a0c38p-5, e, 0x1.a2cfe0b3b8abfp-5), p7 = AD_FMA(-0x1.7111292d8393ap-7, e, 0x1.70c2317bdc0c9p-6);
-    const double p8 = AD_FMA(-0x1.3d7b9da81abbep-10, e, 0x1.1d87f47d78cb8p-8), p9 = AD_FMA(-0x1.2d7477562490cp-16, e, 0x1.c0b3faf8d08f2p-13);
-    const double q0 = AD_FMA(e2, p1, p0), q1 = AD_FMA(e2, p3, p2), q2 = AD_FMA(e2, p5, p4), q3 = AD_FMA(e2, p7, p6), q4 = AD_FMA(e2, p9, p8);
-    return e + AD_FMA(e2 * e, AD_FMA(e4, AD_FMA(e4, AD_FMA(e4, AD_FMA(e4, q4, q3), q2), q1), q0), -0.5 * e2);
+    const int far = e.high >= 0.5;
+    const double f = far ? 0.5 * e.high - 0.5 : e.high, f2 = f * f, f4 = f2 * f2;
+    const double p0 = AD_FMA(-0x1.000000000015ap-2, f, 0x1.555555555554ap-2), p1 = AD_FMA(-0x1.555555552bcc3p-3, f, 0x1.999999999c735p-3);
+    const double p2 = AD_FMA(-0x1.0000000d371e2p-3, f, 0x1.249249229ffe1p-3), p3 = AD_FMA(-0x1.99999678ad4d5p-4, f, 0x1.c71c730cdb77bp-4);
+    const double p4 = AD_FMA(-0x1.55554ac6c7fcdp-4, f, 0x1.745cde465320fp-4), p5 = AD_FMA(-0x1.249d939a0dd16p-4, f, 0x1.3b19171fea83bp-4);
+    const double p6 = AD_FMA(-0x1.fdec76c968c3ap-5, f, 0x1.10d295898df8bp-4), p7 = AD_FMA(-0x1.d95cceff8ec4bp-5, f, 0x1.e2a6906aa0909p-5);
+    const double p8 = AD_FMA(-0x1.82efc91acbe50p-5, f, 0x1.cfb2d83550639p-5), p9 = AD_FMA(-0x1.d0e71a599abaep-8, f, 0x1.b3fe2f8918faap-6);
+    const double q0 = AD_FMA(f2, p1, p0), q1 = AD_FMA(f2, p3, p2), q2 = AD_FMA(f2, p5, p4), q3 = AD_FMA(f2, p7, p6), q4 = AD_FMA(f2, p9, p8);
+    const double tail = AD_FMA(f2 * f, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, q4, q3), q2), q1), q0), -0.5 * f2);
+    const double base = far ? 0x1.62e42fefa39efp-1 : 0, h = base + f;
+    const ad_pair s = ad_two_sum(m, h);
+    const double low = AD_FMA(e.low, 0.8, (far ? 0x1.abc9e3b39803fp-56 : 0) + tail) + ((base - h) + f);
+    return s.high + (s.low + low);
 }
 
 /* log(1 - exp(x)) for x <= 0; nan above.  Above -ln2 the logarithm of -expm1(x), below it log1p(-exp(x)): Maechler, "Accurately
@@ -168,18 +187,36 @@ AD_INLINE double ad_log1mexp(double x)
 }
 
 /* ------------------------------------------------------------------------------------------------- logistic, hyperbolic */
-/* log(1 + exp(x)) on all of R, 2 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
+/* log(1 + exp(x)) on all of R, 1 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
  * argument in [0, 1].  softplus(-inf) = 0, softplus(inf) = inf, NaN stays NaN.  Maechler (2012), eq. 10; his cut-offs only
  * save time, and branches cost us SIMD. */
 AD_INLINE double ad_softplus(double x)
 {
-    return (x <= 0 ? 0 : x) + ad_log1p_unit(ad_exp_finite(-fabs(x)));       /* not fmax: its NaN rule makes GCC emit a call */
+    const double y = ad_add_log1p(x < 0 ? 0 : x, ad_exp_pair(-fabs(x)));    /* fmax's rule for NaN would be a call */
+    return x > 40 ? x : y;
 }
 AD_INLINE double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
+
+/* The same function as sigmoid to 2 ULP, beside softplus: the rest of a derivative has its own, and a loop that has softplus has e. */
+AD_INLINE double ad_softplus_slope(double x)
+{
+    const double e = ad_exp_pair(-fabs(x)).high;
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* 1 / (1 + e), or e / (1 + e) below 0, with e = exp(-|x|), 1 ULP: a quotient of what is rounded, and a step towards that of the rest. */
 AD_INLINE double ad_sigmoid(double x)
 {
-    const double e = ad_exp(-fabs(x));
-    return (x < 0 ? e : 1.0) / (1.0 + e);
+    const ad_pair e = ad_exp_pair(-fabs(x));
+    const double d = 1 + e.high, r = 1 / d, n = x < 0 ? e.high : 1, q = n * r;
+#ifdef AD_TARGET_FMA
+    const double rest = AD_FMA(-q, d, n);
+#else
+    const ad_pair p = ad_two_product(q, d);
+    const double rest = (n - p.high) - p.low;
+#endif
+    const double lost = ((1 - d) + e.high) + e.low, y = AD_FMA(AD_FMA(-q, lost, rest + (x < 0 ? e.low : 0)), r, q);
+    return x != x ? x : y;
 }
 
 /* sigmoid(a - b), and the same with what the difference lost by rounding: an ULP of 700 is 700 ULP of exp(700). */
@@ -194,7 +231,8 @@ AD_INLINE double ad_sigmoid_of_difference(double a, double b)
 AD_INLINE double ad_logaddexp(double a, double b)
 {
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
-    return ((a > b) | (a != a) ? a : b) + ad_log1p_unit(ad_exp_finite(-fabs(d)));
+    const double m = (a > b) | (a != a) ? a : b, y = ad_add_log1p(m, ad_exp_pair(-fabs(d)));
+    return fabs(m) == AD_INF ? m : y;
 }
 
 /* log(p / q), q = 1 - p, for the smaller of x and 1 - x, 3 ULP.  Near 1/2, log1p((p - q) / q), whose p - q = 2p - 1 is exact (Sterbenz
@@ -213,7 +251,8 @@ AD_INLINE double ad_logit(double x)
 AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
 {
     const double w = b > 0 ? 1 - a : a;
-    return (w == 0 ? 0 : w * fabs(b)) + ad_log1p_unit(ad_exp(-fabs(b)));
+    const double m = w == 0 ? 0 : w * fabs(b), y = ad_add_log1p(m, ad_exp_pair(-fabs(b)));
+    return m == AD_INF ? m : y;
 }
 
 /* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 1 ULP: the quotient q of the rounded halves h, h + 1, and a step towards that of the

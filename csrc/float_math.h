@@ -122,6 +122,7 @@ AD_INLINE float ad_sigmoidf(float x)
     const float e = ad_expf(-fabsf(x));
     return (x < 0 ? e : 1) / (1 + e);
 }
+AD_INLINE float ad_softplus_slopef(float x) { return ad_sigmoidf(x); }
 AD_INLINE float ad_siluf(float x)
 {
     const float z = x < -200 ? -200 : x;

@@ -30,7 +30,7 @@ typedef struct {
 } ad_stream;
 enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK, AD_ONES };    /* an array; one number over and over; in scratch memory alone; 1 */
 
-enum { AD_NO_STREAM = 0xFFFF, AD_LOOP_BLOCK = 1024 };       /* elements */
+enum { AD_NO_STREAM = 0xFFFF, AD_LOOP_BLOCK = 512 };       /* elements */
 typedef struct {
     ad_forward_kernel forward;                              /* one of the two, or neither: out = acc + g, or a sum */
     ad_vjp_kernel vjp;

@@ -279,7 +279,7 @@ static void finish_sums(const ad_plan *t, const ad_loop *l)
 }
 
 /* ------------------------------------------------------------------------------------------------- by several threads */
-enum { PARTS_A_THREAD = 4, WORTH_SHARING = 1 << 18, LEAST_PART = 16 };        /* element steps; blocks */
+enum { PARTS_A_THREAD = 4, WORTH_SHARING = 1 << 18, LEAST_PART = 32 };        /* element steps; blocks */
 
 typedef struct {
     runner r;

@@ -187,6 +187,7 @@ static ad_twofold two_softplus(ad_twofold x)
     const ad_twofold y = two_log1p(two_exp(two_neg(two_abs(x))));
     return x.hi > 0 ? two_add(x, y) : y;
 }
+static ad_twofold two_softplus_slope(ad_twofold x) { return two_sigmoid(x); }
 static ad_twofold two_log_sigmoid(ad_twofold x) { return two_neg(two_softplus(two_neg(x))); }
 
 static ad_twofold two_tanh(ad_twofold x)                    /* m / (m + 2) with m = exp(2x) - 1, of -|x| */

@@ -68,6 +68,7 @@ AD_INLINE ad_dw fast_softplus(ad_dw x)
 {
     return dw_add(dw_if(x.h > 0, x, dw_of(0)), fast_log1p(fast_exp(dw_minus_abs(x))));
 }
+AD_INLINE ad_dw fast_softplus_slope(ad_dw x) { return fast_sigmoid(x); }
 AD_INLINE ad_dw fast_log_sigmoid(ad_dw x) { return dw_neg(fast_softplus(dw_neg(x))); }
 AD_INLINE ad_dw fast_tanh(ad_dw x)
 {

@@ -104,7 +104,7 @@ REFERENCE = {
     "log10": mp.log10, "log1p": mp.log1p, "log1mexp": lambda x: mp.log(-mp.expm1(x)),
     "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
     "xlogy": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log(b), "xlog1py": lambda a, b: mp.mpf(0) if a == 0 else a * mp.log1p(b),
-    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus,
+    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus_slope": lambda x: 1 / (1 + mp.exp(-x)), "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus,
     "sigmoid_of_difference": lambda a, b: 1 / (1 + mp.exp(b - a)), "logit": lambda x: mp.log(x / (1 - x)),
     "entr": lambda x: -x * mp.log(x), "sigmoid_cross_entropy": lambda a, b: max(b, 0) - a * b + mp.log1p(mp.exp(-abs(b))),
     "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,

@@ -110,7 +110,12 @@ def test_value_and_derivative_at_once_have_the_bits_of_each(name, dtype, around)
     replay = ad.function(both)
     replay(x)
     for eager, replayed in zip(both(x), replay(x)):
-        assert eager.numpy().tobytes() == replayed.numpy().tobytes()
+        assert one_nan(eager).tobytes() == one_nan(replayed).tobytes()
+
+
+def one_nan(y):
+    """Not a number has no sign that means anything, and compilers choose it."""
+    return np.where(np.isnan(y.numpy()), np.nan, y.numpy())
 
 
 def test_there_are_twins():

@@ -208,6 +208,7 @@ AT = {                          # row: [(operands, (value, derivatives...))]; "a
     "log": [((0.0,), (-INF, INF)), ((-1.0,), (NAN, -1.0)), ((INF,), (INF, NAN))], "log1p": [((-0.0,), (-0.0, 1.0)), ((-1.0,), (-INF, INF)), ((-2.0,), (NAN, -1.0))],
     "log1mexp": [((0.0,), (-INF, "any")), ((-INF,), (0.0, -0.0)), ((1.0,), (NAN, "any")), ((NAN,), (NAN, NAN))],
     "sigmoid": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((0.0,), (0.5, 0.25)), ((NAN,), (NAN, NAN))],
+    "softplus_slope": [((INF,), (1.0, 0.0)), ((-INF,), (0.0, 0.0)), ((0.0,), (0.5, 0.25)), ((NAN,), (NAN, NAN))],
     "softplus": [((INF,), (INF, 1.0)), ((-INF,), (0.0, 0.0)), ((NAN,), (NAN, NAN))], "log_sigmoid": [((INF,), (-0.0, 0.0)), ((-INF,), (-INF, 1.0))],
     "logaddexp": [((-INF, -INF), (-INF, 0.5, 0.5)), ((INF, INF), (INF, 0.5, 0.5)), ((-INF, 1.0), (1.0, 0.0, 1.0)), ((NAN, 1.0), (NAN, NAN, NAN)), ((1.0, NAN), (NAN, NAN, NAN))],
     "logit": [((0.0,), (-INF, INF)), ((1.0,), (INF, INF)), ((0.5,), (0.0, 4.0)), ((2.0,), (NAN, "any")), ((-1.0,), (NAN, "any")), ((NAN,), (NAN, NAN))],

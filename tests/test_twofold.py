@@ -36,7 +36,7 @@ UNARY = {
     "neg": lambda x: -x, "abs": abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x, "sqrt": mpmath.sqrt,
     "rsqrt": lambda x: 1 / mpmath.sqrt(x), "exp": mpmath.exp, "exp2": lambda x: mpmath.mpf(2) ** x, "expm1": mpmath.expm1, "log": mpmath.log,
     "log2": lambda x: mpmath.log(x) / mpmath.log(2), "log10": mpmath.log10, "log1p": mpmath.log1p, "log1mexp": log1mexp,
-    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus_slope": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "tanh": mpmath.tanh, "sech2": lambda x: mpmath.sech(x) ** 2, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "exp_minus_square": lambda x: mpmath.exp(-x * x),
     "identity": lambda x: x, "softsign": lambda x: x / (1 + abs(x)), "entr": lambda x: -x * mpmath.log(x) if x else x,
     "logit": lambda x: mpmath.log(x / (1 - x)), "silu": lambda x: x / (1 + mpmath.exp(-x)),
