@@ -8,7 +8,7 @@
     tape.gradient(y, x)
 """
 
-from . import arrays, autodiff, config, debugging, errors, linalg, math, nest, nn, precise, random  # noqa: F401
+from . import arrays, autodiff, config, debugging, errors, linalg, math, jacobians, nest, nn, precise, random  # noqa: F401
 from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
 from . import testing as test
 from .audit import audit
@@ -25,7 +25,7 @@ from .module import Module
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
 from .tape import UnconnectedGradients
-from .transforms import grad, value_and_grad
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .variable import Variable
 from .vectorized import vectorized_map
 

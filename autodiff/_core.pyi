@@ -116,6 +116,22 @@ class GradientTape:
         output_gradients: Any = None,
         unconnected_gradients: Literal["none", "zero"] | Any = "none",
     ) -> Any: ...
+    def jacobian(
+        self,
+        target: Tensor | _Numbers,
+        sources: Any,
+        unconnected_gradients: Literal["none", "zero"] | Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any: ...
+    def batch_jacobian(
+        self,
+        target: Tensor | _Numbers,
+        source: Tensor | _Numbers,
+        unconnected_gradients: Literal["none", "zero"] | Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Tensor: ...
     def value(self, target: Any) -> Any: ...
     def stop_recording(self) -> Pause: ...
     def why(self, target: _Numbers, source: _Numbers) -> str: ...

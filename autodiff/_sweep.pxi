@@ -131,9 +131,34 @@ cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1
         return True                             # what a Python function does must be recorded to be replayed
     if seeds is not None and ad_current is not NULL:
         for seed in seeds:
-            if seed is not None and seen_now(<Tensor>seed):
-                return True
+            if seed is not None and (seen_now(<Tensor>seed) or (ad_current.tracing and p is not ad_current and is_traced(<Tensor>seed, ad_current))):
+                return True                     # a trace must record what it makes of a tape from outside of it
     return False
+
+
+cdef list seeds_of(list targets, object output_gradients):
+    if isinstance(output_gradients, (list, tuple)) and len(output_gradients) == len(targets):
+        given = output_gradients                # an entry may itself be a list of numbers
+    elif isinstance(output_gradients, (list, tuple, dict)):
+        given = nest_flatten(output_gradients)
+    else:
+        given = [output_gradients]
+    if len(given) != len(targets):
+        raise ValueError(f"gradient: output_gradients has {len(given)} entries for {len(targets)} targets; expected one for each. "
+                         f"For one target pass a tensor or array, or [value]")
+    seeds = []
+    for t, g in zip(targets, given):
+        t = t if type(t) is Tensor else (<VariableCore>t).tensor
+        if (<Tensor>t).code > AD_F64:
+            seeds.append(None)
+            continue
+        seed = to_tensor(g, -1, (<Tensor>t).code, "gradient: output_gradients")
+        if (<Tensor>seed).code != (<Tensor>t).code:
+            seed = apply(ops.cast, (seed,), {"dtype": (<Tensor>t).code})
+        if shape_tuple(<Tensor>seed) != shape_tuple(<Tensor>t):
+            seed = broadcast_seed(<Tensor>seed, <Tensor>t)
+        seeds.append(seed)
+    return seeds
 
 
 cdef int add_identities(GradientTape tape, object target, object seed, list sources, list results) except -1:

@@ -174,6 +174,46 @@ cdef class GradientTape:
             return results[0]
         return nest_pack(sources, results)
 
+    def jacobian(self, target, sources, unconnected_gradients=UNCONNECTED_NONE, parallel_iterations=None, experimental_use_pfor=True):
+        """Return the derivative of every element of a target by every element of the sources.
+
+        target    tensor or variable
+        sources   tensor, variable, or a nested structure of them; the result has this structure, of tensors of shape
+                  target.shape + source.shape, or None where the target does not depend on the source (zeros with
+                  unconnected_gradients="zero")
+        parallel_iterations, experimental_use_pfor   TensorFlow's; all rows, or all columns where there are fewer, are one sweep
+                  (jacobians.py), or one each where the sweep cannot be recorded
+
+        Counts as the one set of gradients of a tape that is not persistent.  Raises what `gradient` raises.
+
+        >>> import autodiff as ad
+        >>> x = ad.Variable([1.0, 2.0])
+        >>> with ad.GradientTape() as tape:
+        ...     y = x * x[0]
+        >>> tape.jacobian(y, x).numpy()
+        array([[2., 0.],
+               [2., 1.]], dtype=float32)
+        """
+        return several_sweeps(self, 0, target, sources, unconnected_gradients, parallel_iterations, experimental_use_pfor)
+
+    def batch_jacobian(self, target, source, unconnected_gradients=UNCONNECTED_NONE, parallel_iterations=None, experimental_use_pfor=True):
+        """Return the Jacobian of each row of target by the same row of source, on which alone it must depend.
+
+        target    tensor of shape (b, ...), source of shape (b, ...), both of rank 2 at least
+        returns   a tensor of shape (b, *target.shape[1:], *source.shape[1:]); zeros where the target does not depend on the source
+
+        Raises ValueError where a rank is below 2 or the first dimensions differ, and what `jacobian` raises.
+
+        >>> import autodiff as ad
+        >>> x = ad.Variable([[1.0, 2.0], [3.0, 4.0]])
+        >>> with ad.GradientTape() as tape:
+        ...     y = x * x
+        >>> tape.batch_jacobian(y, x).numpy()[1]
+        array([[6., 0.],
+               [0., 8.]], dtype=float32)
+        """
+        return several_sweeps(self, 1, target, source, unconnected_gradients, parallel_iterations, experimental_use_pfor)
+
     def value(self, target):
         """The values of recorded tensors as the replay has them: rounded once, to the dtype.
 
@@ -408,31 +448,6 @@ cdef bint nested(list sources) except -1:
         if not is_tensor(s):
             return True
     return False
-
-
-cdef list seeds_of(list targets, object output_gradients):
-    if isinstance(output_gradients, (list, tuple)) and len(output_gradients) == len(targets):
-        given = output_gradients                # an entry may itself be a list of numbers
-    elif isinstance(output_gradients, (list, tuple, dict)):
-        given = nest_flatten(output_gradients)
-    else:
-        given = [output_gradients]
-    if len(given) != len(targets):
-        raise ValueError(f"gradient: output_gradients has {len(given)} entries for {len(targets)} targets; expected one for each. "
-                         f"For one target pass a tensor or array, or [value]")
-    seeds = []
-    for t, g in zip(targets, given):
-        t = t if type(t) is Tensor else (<VariableCore>t).tensor
-        if (<Tensor>t).code > AD_F64:
-            seeds.append(None)
-            continue
-        seed = to_tensor(g, -1, (<Tensor>t).code, "gradient: output_gradients")
-        if (<Tensor>seed).code != (<Tensor>t).code:
-            seed = apply(ops.cast, (seed,), {"dtype": (<Tensor>t).code})
-        if shape_tuple(<Tensor>seed) != shape_tuple(<Tensor>t):
-            seed = broadcast_seed(<Tensor>seed, <Tensor>t)
-        seeds.append(seed)
-    return seeds
 
 
 cdef Tensor broadcast_seed(Tensor seed, Tensor target):

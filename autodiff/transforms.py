@@ -1,4 +1,4 @@
-"""Functions of functions: grad, value_and_grad."""
+"""Functions of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp."""
 
 import functools
 
@@ -6,10 +6,12 @@ import numpy as np
 
 from . import nest
 from ._core import GradientTape, Tensor, convert
-from .errors import shorten
+from .constants import zeros, zeros_like
+from .errors import ShapeError, shorten
+from .jacobians import jacobians_of, tangent_of
 from .variable import Variable
 
-__all__ = ["grad", "value_and_grad"]
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
 def value_and_grad(f, argnums=0, has_aux=False):
@@ -46,22 +48,180 @@ def grad(f, argnums=0, has_aux=False):
     return _transformed("grad", f, argnums, has_aux, lambda value, gradient: (gradient, value[1]) if has_aux else gradient)
 
 
-def _transformed(name, f, argnums, has_aux, give):
+def vjp(f, *primals):
+    """(f(*primals), pullback): the value, and the function from a cotangent of it to those of the primals (reverse mode).
+
+    f         takes tensors or structures of them, returns a tensor or a structure of them, of any shapes
+    pullback  takes a structure like the result, returns a tuple with a structure like each primal; it may be called again
+
+    Raises TypeError for primals that are no floats, ValueError for cotangents of another structure or shape.
+
+    >>> import autodiff as ad
+    >>> y, pullback = ad.vjp(lambda x, k: x * x * k, ad.constant([1.0, 2.0]), 3.0)
+    >>> [g.numpy().tolist() for g in pullback([1.0, 10.0])]
+    [[6.0, 120.0], 41.0]
+    """
     if not callable(f):
-        raise TypeError(f"{name}: expected a function, got {shorten(f)}")
-    numbers = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
-    if not numbers or not all(isinstance(k, int) and not isinstance(k, bool) for k in numbers):
-        raise TypeError(f"{name}: expected argnums to be an integer or a tuple of integers, got {shorten(argnums)}")
+        raise TypeError(f"vjp: expected a function, got {shorten(f)}")
+    args, chosen = _chosen("vjp", range(len(primals)), primals)
+    with GradientTape(persistent=True) as tape:
+        tape.watch(chosen)
+        value = f(*args)
+    targets = [_tensor("vjp", y) for y in nest.flatten(value)]
+
+    def pullback(cotangent):
+        seeds = nest.flatten(cotangent) if len(targets) != 1 or nest.is_nested(value) else [cotangent]
+        if len(seeds) != len(targets):
+            raise ValueError(f"vjp: the function returns {len(targets)} tensors, got a cotangent of {len(seeds)}")
+        return tuple(tape.gradient(targets, chosen, output_gradients=seeds, unconnected_gradients="zero"))
+
+    return value, pullback
+
+
+def jvp(f, primals, tangents):
+    """(f(*primals), the derivative of that along the tangents): a Jacobian-vector product (forward mode).
+
+    primals, tangents   tuples of as many entries: tensors or structures of them, of the same shapes
+
+    It costs two reverse sweeps, whatever the number of primals (jacobians.py).  Raises TypeError for primals that are no floats,
+    ValueError where tangents are unlike primals.
+
+    >>> import autodiff as ad
+    >>> y, dy = ad.jvp(lambda x: ad.reduce_sum(x) * x, (ad.constant([1.0, 2.0]),), (ad.constant([1.0, 0.0]),))
+    >>> y.numpy().tolist(), dy.numpy().tolist()
+    ([3.0, 6.0], [4.0, 2.0])
+    """
+    if not callable(f):
+        raise TypeError(f"jvp: expected a function, got {shorten(f)}")
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
+        raise ValueError("jvp: expected tuples of primals and tangents with as many entries, one for each argument: jvp(f, (x,), (t,))")
+    args, chosen = _chosen("jvp", range(len(primals)), primals)
+    directions = []
+    for x, t in zip(chosen, tangents):
+        directions += _directions("jvp", x, t)
+    with GradientTape(persistent=True) as tape:
+        tape.watch(chosen)
+        value = f(*args)
+    sources = nest.flatten(chosen)
+
+    def tangent(y):
+        y = _tensor("jvp", y)
+        found = tangent_of(tape, y, sources, directions) if y.dtype.is_floating else None
+        return zeros_like(y) if found is None else found
+
+    return value, nest.map_structure(tangent, value)
+
+
+def jacobian(f, argnums=0):
+    """The function that gives the derivative of every element of f's result by every element of an argument.
+
+    f         takes tensors or structures of them, returns a tensor or a structure of them
+    argnums   which positional argument to differentiate by, or a tuple of several
+    returns   for each tensor of the result the structure of the argument (a tuple of such, for several), of tensors of shape
+              result.shape + argument.shape; 0 where it does not depend on it
+
+    All rows, or all columns where they are fewer, are one sweep.  An ad.function around it replays it all at once.
+
+    >>> import autodiff as ad
+    >>> slopes = ad.jacobian(lambda x: x ** 2 * x[0])
+    >>> slopes(ad.constant([1.0, 2.0])).numpy().tolist()
+    [[3.0, 0.0], [4.0, 4.0]]
+    """
+    if not callable(f):
+        raise TypeError(f"jacobian: expected a function, got {shorten(f)}")
+    numbers = _numbers("jacobian", argnums)
 
     @functools.wraps(f)
     def transformed(*args, **kwargs):
-        for k in numbers:
-            if not -len(args) <= k < len(args):
-                raise ValueError(f"{name}: argnums {k} of a call with {len(args)} positional arguments; it differentiates by those")
-        args = list(args)
-        for k in numbers:
-            args[k] = nest.map_structure(functools.partial(_followed, name), args[k])
-        chosen = [args[k] for k in numbers]
+        args, chosen = _chosen("jacobian", numbers, args)
+        with GradientTape(persistent=True) as tape:
+            tape.watch(chosen)
+            value = f(*args, **kwargs)
+        leaves = nest.flatten(chosen)
+
+        def of(y):
+            y = _tensor("jacobian", y)
+            found = jacobians_of(tape, y, leaves) if y.dtype.is_floating else [None] * len(leaves)
+            found = [zeros((*y.shape, *x.shape), dtype=x.dtype) if j is None else j for j, x in zip(found, leaves)]
+            given = nest.pack_sequence_as(chosen, found)
+            return given[0] if numbers is not argnums else tuple(given)
+
+        return nest.map_structure(of, value)
+
+    return transformed
+
+
+def hessian(f, argnums=0):
+    """The function that gives all second derivatives of f, which returns a scalar: the Jacobian of its gradient.
+
+    The result has the structure of the argument twice, of tensors of shape argument.shape + argument.shape.
+
+    >>> import autodiff as ad
+    >>> ad.hessian(lambda x: x[0] ** 3 * x[1])(ad.constant([1.0, 2.0])).numpy().tolist()
+    [[12.0, 3.0], [3.0, 0.0]]
+    """
+    if isinstance(argnums, (tuple, list)):
+        return jacobian(grad(f, tuple(argnums)), tuple(argnums))
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f, argnums=0):
+    """The function (*args, vector) -> the Hessian of f at args times the vector, without the Hessian.
+
+    f        takes tensors or structures of them, returns a scalar
+    argnums  the argument to differentiate by; the vector has its structure and shapes, and so has the result
+
+    Two reverse sweeps: the gradient, and the gradient of its product with the vector, as a Hessian is symmetric.
+
+    >>> import autodiff as ad
+    >>> ad.hvp(lambda x: x[0] ** 3 * x[1])(ad.constant([1.0, 2.0]), ad.constant([1.0, 0.0])).numpy().tolist()
+    [12.0, 3.0]
+    """
+    slope = grad(f, argnums)
+    if isinstance(argnums, (tuple, list)):
+        raise TypeError(f"hvp: expected argnums to be one integer, got {shorten(argnums)}; a structure of tensors is one argument")
+
+    @functools.wraps(f)
+    def transformed(*args_and_vector, **kwargs):
+        if len(args_and_vector) < 2:
+            raise TypeError("hvp: expected the arguments of the function, then a vector")
+        *args, vector = args_and_vector
+        args, (x,) = _chosen("hvp", (argnums,), args)
+        seeds = _directions("hvp", x, vector)
+        with GradientTape() as tape:
+            tape.watch(x)
+            slopes = slope(*args, **kwargs)
+        found = tape.gradient(nest.flatten(slopes), nest.flatten(x), output_gradients=seeds, unconnected_gradients="zero")
+        return nest.pack_sequence_as(x, found)
+
+    return transformed
+
+
+def _tensor(name, y):
+    if not isinstance(y, (Tensor, Variable, np.ndarray, np.generic, float)):
+        raise TypeError(f"{name}: expected the function to return tensors, got {shorten(y)}")
+    return y if isinstance(y, (Tensor, Variable)) else convert(y)
+
+
+def _directions(name, x, t):
+    """The leaves of t, a tangent of x, as tensors."""
+    if nest.is_nested(x):
+        nest.assert_same_structure(x, t)
+    leaves = [convert(b, a.dtype) for a, b in zip(nest.flatten(x), nest.flatten(t) if nest.is_nested(x) else [t])]
+    for a, b in zip(nest.flatten(x), leaves):
+        if tuple(a.shape) != tuple(b.shape):
+            raise ShapeError(f"{name}: expected a direction of shape {tuple(a.shape)}, that of its argument, got {tuple(b.shape)}")
+    return leaves
+
+
+def _transformed(name, f, argnums, has_aux, give):
+    if not callable(f):
+        raise TypeError(f"{name}: expected a function, got {shorten(f)}")
+    numbers = _numbers(name, argnums)
+
+    @functools.wraps(f)
+    def transformed(*args, **kwargs):
+        args, chosen = _chosen(name, numbers, args)
         with GradientTape() as tape:
             tape.watch(chosen)
             value = f(*args, **kwargs)
@@ -70,6 +230,24 @@ def _transformed(name, f, argnums, has_aux, give):
         return give(value, gradients[0] if numbers is not argnums else tuple(gradients))
 
     return transformed
+
+
+def _numbers(name, argnums):
+    numbers = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not numbers or not all(isinstance(k, int) and not isinstance(k, bool) for k in numbers):
+        raise TypeError(f"{name}: expected argnums to be an integer or a tuple of integers, got {shorten(argnums)}")
+    return numbers
+
+
+def _chosen(name, numbers, args):
+    """The arguments with tensors of their own in those to differentiate by, and the latter alone."""
+    for k in numbers:
+        if not -len(args) <= k < len(args):
+            raise ValueError(f"{name}: argnums {k} of a call with {len(args)} positional arguments; it differentiates by those")
+    args = list(args)
+    for k in numbers:
+        args[k] = nest.map_structure(functools.partial(_followed, name), args[k])
+    return args, [args[k] for k in numbers]
 
 
 def _followed(name, x):

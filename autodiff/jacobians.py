@@ -1,0 +1,131 @@
+"""Whole Jacobians of a tape: GradientTape.jacobian and batch_jacobian.
+
+A row of the Jacobian is the gradient under a cotangent that is 1 at one element of the target and 0 elsewhere; all of them are
+one vectorized_map of the sweep, so that the way forward runs once.  Where sources have fewer elements than the target, columns
+take their place: the gradient is linear in its cotangent u, and the derivative of that by u, under a tangent, is the tangent of the
+target (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+"""
+
+import math
+
+from . import errors, nest, ops, shaping
+from ._core import GradientTape, Tensor, convert, set_jacobian_hooks
+from .constants import ones_like, zeros, zeros_like
+from .linalg import eye
+from .variable import Variable
+from .vectorized import vectorized_map
+
+__all__ = []
+
+MOST_ELEMENTS = 1 << 22  # of the largest array that a sweep over many cotangents at once may have
+
+
+def tangent_of(tape, target, sources, tangents):
+    """The derivative of `target` along `tangents`, one for each source; None where the target depends on no source."""
+    u = ones_like(target)
+    with GradientTape() as outer:
+        outer.watch(u)
+        slopes = tape.gradient(target, sources, output_gradients=u)
+    known = [(g, t) for g, t in zip(slopes, tangents) if g is not None]
+    if not known:
+        return None
+    result = outer.gradient([g for g, _ in known], u, output_gradients=[t for _, t in known])
+    return zeros_like(target) if result is None else result
+
+
+def _unit_vectors(shape, dtype, count):
+    """Blocks of (some of the arrays of that shape with a single 1), each with them along a first dimension."""
+    n = math.prod(shape)
+    step = max(1, MOST_ELEMENTS // max(n, count, 1))
+    rows = eye(n, dtype=dtype)
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        yield ops.reshape(rows if stop - start == n else rows[start:stop], shape=(stop - start, *shape))
+
+
+def _mapped(function, shape, dtype, count):
+    """The results of `function`, a list, on all unit vectors of a shape, stacked."""
+    blocks = [vectorized_map(function, units, warn=False) for units in _unit_vectors(shape, dtype, count)]
+    if len(blocks) == 1:
+        return blocks[0]
+    return [None if parts[0] is None else shaping.concat(parts, 0) for parts in zip(*blocks)]
+
+
+def rows_of(tape, target, sources):
+    """d target / d source for each source, by rows; None where the target does not depend on it."""
+    shape, count = tuple(target.shape), sum(math.prod(s.shape) for s in sources)
+    if not math.prod(shape):
+        slopes = tape.gradient(target, sources, output_gradients=target)
+        return [None if g is None else zeros((*shape, *s.shape), dtype=s.dtype) for g, s in zip(slopes, sources)]
+    rows = _mapped(lambda u: tape.gradient(target, sources, output_gradients=u), shape, target.dtype, count)
+    return [None if g is None else ops.reshape(g, shape=(*shape, *s.shape)) for g, s in zip(rows, sources)]
+
+
+def columns_of(tape, target, sources):
+    """The same by columns, or None: what a custom gradient does cannot be followed backwards."""
+    shape = tuple(target.shape)
+    u = ones_like(target)
+    with GradientTape(persistent=True) as outer:
+        outer.watch(u)
+        slopes = tape.gradient(target, sources, output_gradients=u)
+    result = []
+    for g, s in zip(slopes, sources):
+        columns = None
+        if g is not None:
+            own = tuple(s.shape)
+            (columns,) = _mapped(lambda t, g=g: [outer.gradient(g, u, output_gradients=t)], own, g.dtype, math.prod(shape))
+            if columns is None:
+                return None
+            turned = shaping.transpose(ops.reshape(columns, shape=(math.prod(own), math.prod(shape))))
+            columns = ops.reshape(turned, shape=(*shape, *own))
+        result.append(columns)
+    return result
+
+
+def jacobians_of(tape, target, sources):
+    """By rows or by columns, whichever are fewer by far: a column costs a sweep more."""
+    rows, columns = math.prod(target.shape), sum(math.prod(s.shape) for s in sources)
+    found = columns_of(tape, target, sources) if 0 < 2 * columns < rows else None
+    return rows_of(tape, target, sources) if found is None else found
+
+
+# ------------------------------------------------------------------------------------------------------- methods of tapes
+def _target(name, target):
+    if isinstance(target, (list, tuple, dict)):
+        raise TypeError(f"{name}: expected one tensor as target, got a {type(target).__name__}; ask for each of its parts")
+    return target if isinstance(target, (Tensor, Variable)) else convert(target)
+
+
+def _jacobian(tape, target, sources, zero):
+    target = _target("jacobian", target)
+    leaves = nest.flatten(sources)
+    found = jacobians_of(tape, target, leaves) if target.dtype.is_floating else [None] * len(leaves)
+    if zero:
+        found = [zeros((*target.shape, *s.shape), dtype=s.dtype) if j is None else j for j, s in zip(found, leaves)]
+    return nest.pack_sequence_as(sources, found)
+
+
+def _batch_jacobian(tape, target, source, zero):
+    target = _target("batch_jacobian", target)
+    for x in (target, source):
+        if len(x.shape) < 2:
+            raise errors.ShapeError(f"batch_jacobian: Shape {tuple(x.shape)} must have rank at least 2")
+    if target.shape[0] != source.shape[0]:
+        raise errors.ShapeError(f"batch_jacobian: Need first dimension of target shape ({tuple(target.shape)}) and source shape "
+                                f"({tuple(source.shape)}) to match.")  # fmt: skip
+    b, y, x = target.shape[0], tuple(target.shape[1:]), tuple(source.shape[1:])
+
+    def of_element(u):  # the sum over the batch of one element: each row of it depends on its own row alone
+        return [tape.gradient(target, source, output_gradients=shaping.broadcast_to(u, (b, *y)))]
+
+    n = math.prod(y)
+    if not n or not b:
+        return zeros((b, *y, *x), dtype=source.dtype)
+    (rows,) = _mapped(of_element, y, target.dtype, b * math.prod(x))
+    if rows is None:
+        return zeros((b, *y, *x), dtype=source.dtype)
+    turned = shaping.transpose(ops.reshape(rows, shape=(n, b, math.prod(x))), (1, 0, 2))
+    return ops.reshape(turned, shape=(b, *y, *x))
+
+
+set_jacobian_hooks(_jacobian, _batch_jacobian)

@@ -1,0 +1,258 @@
+"""Jacobians, Hessians, products with them, and forward accumulation, against closed forms and differences."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autodiff as ad
+
+A = np.random.default_rng(0).normal(size=(5, 4))
+X = np.linspace(0.1, 0.7, 4)
+
+# Functions of a vector of 4, in operations shared by NumPy and autodiff.
+FUNCTIONS = {
+    "wave": lambda m, x: m.sin(x) * m.exp(x[0] * x[1]),
+    "product": lambda m, x: (m.linalg.matvec(ad.constant(A), x) if m is ad else A @ x) ** 2,
+    "scalar": lambda m, x: m.sin(x[0]) * x[1] * x[2] + x[3] ** 3,
+    "many": lambda m, x: (m.concat if m is ad else m.concatenate)([x * x[k] for k in range(4)] * 3, 0),
+    "plane": lambda m, x: m.reshape(m.exp(x) * x[1], (2, 2)),
+    "some": lambda m, x: x[1:3] * x[1:3],
+}
+
+
+def differences(f, x, h=1e-6):
+    """Central differences: the Jacobian to about 1e-9."""
+    columns = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))]
+    return np.stack(columns, -1)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_jacobians_are_those_of_differences(name, traced):
+    f = FUNCTIONS[name]
+    jacobian = ad.jacobian(lambda x: f(ad, x))
+    got = (ad.function(jacobian) if traced else jacobian)(ad.constant(X))
+    want = differences(lambda x: f(np, x), X)
+    assert got.shape == want.shape and got.dtype == ad.float64
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_products_with_vectors_are_those_of_the_jacobian(name):
+    f, x = FUNCTIONS[name], ad.constant(X)
+    whole = ad.jacobian(lambda x: f(ad, x))(x).numpy()
+    t = np.array([0.3, -1.0, 2.0, 0.5])
+    y, dy = ad.jvp(lambda x: f(ad, x), (x,), (t,))
+    np.testing.assert_allclose(y.numpy(), f(np, X), rtol=1e-14)
+    np.testing.assert_allclose(dy.numpy(), whole @ t, rtol=1e-12, atol=1e-14)
+    u = np.random.default_rng(1).normal(size=y.shape)
+    again, pullback = ad.vjp(lambda x: f(ad, x), x)
+    for _ in range(2):
+        (g,) = pullback(u)
+        np.testing.assert_allclose(g.numpy(), np.tensordot(u, whole, u.ndim), rtol=1e-12, atol=1e-14)
+    with ad.autodiff.ForwardAccumulator(x, ad.constant(t)) as acc:
+        y = f(ad, x)
+    np.testing.assert_array_equal(acc.jvp(y).numpy(), dy.numpy())
+
+
+def quartic(x):
+    return ad.reduce_sum(x**4) + x[0] * x[1] * x[2] * x[3]
+
+
+def test_hessians_and_their_products():
+    want = np.diag(12 * X**2) + np.array([[0 if i == j else np.prod(np.delete(X, [i, j])) for j in range(4)] for i in range(4)])
+    for hessian in (ad.hessian(quartic), ad.function(ad.hessian(quartic))):
+        np.testing.assert_allclose(hessian(ad.constant(X)).numpy(), want, rtol=1e-13)
+    v = np.array([1.0, -2.0, 0.5, 0.0])
+    for product in (ad.hvp(quartic), ad.function(ad.hvp(quartic))):
+        np.testing.assert_allclose(product(ad.constant(X), ad.constant(v)).numpy(), want @ v, rtol=1e-13)
+    _, forward_over_reverse = ad.jvp(ad.grad(quartic), (ad.constant(X),), (v,))
+    np.testing.assert_allclose(forward_over_reverse.numpy(), want @ v, rtol=1e-13)
+    third = ad.jacobian(ad.hessian(quartic))(ad.constant(X)).numpy()
+    assert third.shape == (4, 4, 4) and math.isclose(third[0, 0, 0], 24 * X[0]) and math.isclose(third[0, 1, 2], X[3])
+
+
+def test_structures_and_several_arguments():
+    def f(p, k):
+        return {"sum": p["a"] * k, "square": ad.reduce_sum(p["b"] ** 2)}
+
+    p = {"a": np.array([1.0, 2.0]), "b": np.array([[3.0, 4.0]])}
+    slopes = ad.jacobian(f)(p, 5.0)
+    np.testing.assert_array_equal(slopes["sum"]["a"].numpy(), 5 * np.eye(2))
+    np.testing.assert_array_equal(slopes["sum"]["b"].numpy(), np.zeros((2, 1, 2)))
+    np.testing.assert_array_equal(slopes["square"]["b"].numpy(), [[6.0, 8.0]])
+    by_p, by_k = ad.jacobian(lambda p, k: p["a"] * k, argnums=(0, -1))(p, np.float64(5.0))
+    np.testing.assert_array_equal(by_p["a"].numpy(), 5 * np.eye(2))
+    np.testing.assert_array_equal(by_k.numpy(), [1.0, 2.0])
+    v = ad.Variable(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(ad.jacobian(lambda v: v * v)(v).numpy(), [[2.0, 0.0], [0.0, 4.0]])
+    seconds = ad.hessian(lambda q: q["x"] ** 2 * q["y"])({"x": np.float64(3.0), "y": np.float64(2.0)})
+    assert float(seconds["x"]["x"]) == 4 and float(seconds["x"]["y"]) == 6 and float(seconds["y"]["y"]) == 0
+
+
+def test_the_tape_has_them_too():
+    x = ad.Variable(X)
+    for name, f in FUNCTIONS.items():
+        with ad.GradientTape() as tape:
+            y = f(ad, x)
+        np.testing.assert_allclose(tape.jacobian(y, x).numpy(), differences(lambda x, f=f: f(np, x), X), rtol=1e-7, atol=1e-9, err_msg=name)
+        with pytest.raises(RuntimeError, match="one set of gradients"):
+            tape.jacobian(y, x)
+    with ad.GradientTape(persistent=True) as tape:
+        y = x * x
+        inside = tape.jacobian(y, {"x": x})
+    np.testing.assert_array_equal(inside["x"].numpy(), np.diag(2 * X))
+    other = ad.Variable(1.0)
+    assert tape.jacobian(y, other) is None and tape.jacobian(y, [other], unconnected_gradients="zero")[0].shape == (4,)
+    np.testing.assert_array_equal(tape.jacobian(y, x, experimental_use_pfor=False).numpy(), np.diag(2 * X))
+    with ad.GradientTape() as tape:
+        y = x * x
+    with pytest.raises(RuntimeError, match="persistent"):
+        tape.jacobian(y, x, experimental_use_pfor=False)
+    with pytest.raises(TypeError, match="one tensor"):
+        tape.jacobian([y], x)
+
+
+def test_second_derivatives_by_two_tapes():
+    x = ad.Variable(np.array([1.0, 2.0]))
+    with ad.GradientTape() as outer:
+        with ad.GradientTape() as inner:
+            y = ad.reduce_sum(x**3) * x[0]
+        g = inner.gradient(y, x)
+    h = outer.jacobian(g, x).numpy()
+    np.testing.assert_allclose(h, [[12.0, 12.0], [12.0, 12.0]])  # of x^4 + y^3 x at (1, 2)
+    with ad.GradientTape() as outer:
+        with ad.GradientTape() as inner:
+            y = x * x[0]
+        j = inner.jacobian(y, x)
+    np.testing.assert_array_equal(outer.jacobian(j, x).numpy(), [[[2, 0], [0, 0]], [[0, 1], [1, 0]]])
+
+
+def test_batches():
+    x = ad.Variable(np.arange(1.0, 13).reshape(3, 2, 2))
+    with ad.GradientTape(persistent=True) as tape:
+        y = ad.reduce_sum(x * x, axis=2) * x[:, :, 0]
+    got = tape.batch_jacobian(y, x).numpy()
+    whole = tape.jacobian(y, x).numpy()
+    assert got.shape == (3, 2, 2, 2)
+    for b in range(3):
+        np.testing.assert_allclose(got[b], whole[b, :, b], rtol=1e-14)
+    other = ad.Variable(np.ones((3, 5)))
+    np.testing.assert_array_equal(tape.batch_jacobian(y, other).numpy(), np.zeros((3, 2, 5)))
+    with pytest.raises(ValueError, match="must have rank at least 2"):
+        tape.batch_jacobian(y, ad.Variable([1.0]))
+    with pytest.raises(ValueError, match="Need first dimension"):
+        tape.batch_jacobian(y, ad.Variable(np.ones((1, 2))))
+
+
+def test_nothing_has_an_empty_jacobian():
+    x = ad.constant(np.ones(3))
+    assert ad.jacobian(lambda x: x[:0])(x).shape == (0, 3)
+    assert ad.jacobian(lambda x: ad.reduce_sum(x))(ad.constant(np.ones((0,)))).shape == (0,)
+    assert ad.jacobian(lambda x: ad.constant([1, 2]))(x).numpy().tolist() == [[0, 0, 0], [0, 0, 0]]
+    v = ad.Variable(np.ones((0, 2)))
+    with ad.GradientTape() as tape:
+        y = v * v
+    assert tape.batch_jacobian(y, v).shape == (0, 2, 2)
+
+
+def test_a_gradient_written_in_python_has_a_jacobian():
+    @ad.custom_gradient
+    def cube(x):
+        return x**3, lambda dy: ad.constant(dy.numpy() * 3 * x.numpy() ** 2)
+
+    got = ad.jacobian(lambda x: ad.concat([cube(x)] * 3, 0))(ad.constant([1.0, 2.0], dtype="float64"))
+    np.testing.assert_array_equal(got.numpy(), np.vstack([np.diag([3.0, 12.0])] * 3))
+
+
+def test_large_jacobians_come_in_blocks(monkeypatch):
+    monkeypatch.setattr("autodiff.jacobians.MOST_ELEMENTS", 64)
+    x = np.linspace(0.0, 1.0, 20)
+    for f, want in ((lambda x: ad.sin(x), np.diag(np.cos(x))), (lambda x: ad.concat([x] * 4, 0), np.vstack([np.eye(20)] * 4))):
+        np.testing.assert_allclose(ad.jacobian(f)(ad.constant(x)).numpy(), want)
+
+
+def test_a_mapped_sweep_of_a_tape_from_outside_depends_on_its_cotangent():
+    """Its rows were all the first one's."""
+    x = ad.constant([1.0, 2.0])
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x * x
+    rows = ad.vectorized_map(lambda u: tape.gradient(y, x, output_gradients=u), ad.eye(2), fallback_to_while_loop=False)
+    np.testing.assert_array_equal(rows.numpy(), [[2.0, 0.0], [0.0, 4.0]])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["sin", "exp", "tanh", "square", "sum", "shift", "mask", "softmax", "cumsum"]), min_size=1, max_size=5))
+def test_rows_and_columns_agree(steps):
+    def f(x):
+        for step in steps:
+            x = {"sum": lambda x: x * ad.reduce_sum(x), "shift": lambda x: ad.concat([x[1:], x[:1] * 0.5], 0), "square": lambda x: x * x * 0.5,
+                 "mask": lambda x: ad.where(x > 0.3, x, 2.0 * x), "softmax": ad.nn.softmax, "cumsum": ad.cumsum,
+                 "sin": ad.sin, "exp": lambda x: ad.exp(0.3 * x), "tanh": ad.tanh}[step](x)  # fmt: skip
+        return x
+
+    x = ad.constant(X)
+    whole = ad.jacobian(f)(x).numpy()
+    columns = np.stack([ad.jvp(f, (x,), (e,))[1].numpy() for e in np.eye(4)], -1)
+    np.testing.assert_allclose(columns, whole, rtol=1e-11, atol=1e-13)
+    wide = ad.jacobian(lambda x: ad.concat([f(x)] * 3, 0))(x).numpy()  # by columns
+    np.testing.assert_allclose(wide, np.vstack([whole] * 3), rtol=1e-11, atol=1e-13)
+
+
+def test_accumulators_nest():
+    x = ad.constant(np.float64(1.3))
+    acc = ad.autodiff.ForwardAccumulator
+    with acc(x, ad.constant(np.float64(1.0))) as outer:
+        with acc(x, ad.constant(np.float64(1.0))) as inner:
+            y = x**4
+        first = inner.jvp(y)
+    assert math.isclose(float(outer.jvp(first)), 12 * 1.3**2, rel_tol=1e-14)
+    assert inner.jvp(first) is None
+    v = ad.Variable(np.array([1.0, 2.0]))
+    with acc(v, ad.constant(np.array([1.0, 0.0]))) as products:
+        with ad.GradientTape() as tape:
+            y = ad.reduce_sum(v**3) * v[1]
+        g = tape.gradient(y, v)
+    np.testing.assert_allclose(products.jvp(g).numpy(), [12.0, 3.0])  # d^2/dx^2, d^2/dxdy of (x^3 + y^3) y at (1, 2)
+
+
+def test_what_an_accumulator_refuses_and_gives_for_nothing():
+    acc, x = ad.autodiff.ForwardAccumulator, ad.constant([1.0, 2.0])
+    with pytest.raises(ValueError, match="multiple times"):
+        acc([x, x], [x, x])
+    with pytest.raises(ValueError, match="same nested structure"):
+        acc([x], x)
+    with acc(x, ad.constant([1.0, 1.0])) as a:
+        y = 2.0 * x
+        with pytest.raises(ValueError, match="already recording"):
+            a.__enter__()
+    assert a.jvp(ad.constant(1.0)) is None
+    assert a.jvp({"y": y, "x": x})["x"].numpy().tolist() == [1.0, 1.0]
+    assert a.jvp(ad.constant([1.0]), unconnected_gradients="zero").numpy().tolist() == [0.0]
+    with pytest.raises(ValueError):
+        a.jvp(y, unconnected_gradients="nonsense")
+    with a:
+        z = x * x
+    assert a.jvp([y, z])[1].numpy().tolist() == [2.0, 4.0]
+
+
+def test_errors_name_the_function():
+    x = ad.constant([1.0, 2.0])
+    with pytest.raises(TypeError, match="jacobian: expected a function"):
+        ad.jacobian(3)
+    with pytest.raises(ValueError, match="jvp: expected tuples"):
+        ad.jvp(ad.sin, x, x)
+    with pytest.raises(ValueError, match=r"jvp: expected a direction of shape \(2,\)"):
+        ad.jvp(ad.sin, (x,), (ad.constant([1.0]),))
+    with pytest.raises(TypeError, match="hvp: expected the arguments"):
+        ad.hvp(quartic)(x)
+    with pytest.raises(TypeError, match="jacobian: expected an argument of floats"):
+        ad.jacobian(lambda k: k)(3)
+    with pytest.raises(ValueError, match="vjp: the function returns 1 tensors"):
+        ad.vjp(lambda x: (x,), x)[1]((x, x))
+    with pytest.raises(TypeError, match="jacobian: expected the function to return tensors"):
+        ad.jacobian(lambda x: "no")(x)
