@@ -22,6 +22,7 @@ from .indexing import *  # noqa: F403
 from .linalg import clip_by_global_norm, clip_by_norm, einsum, eye, matmul, norm, tensordot
 from .math import *  # noqa: F403
 from .module import Module
+from .optimize import Objective, objective
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
 from .tape import UnconnectedGradients

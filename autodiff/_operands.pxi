@@ -225,8 +225,12 @@ cdef Tensor from_python(object value, int code, int weak, str name):
 
 cdef Tensor from_array(object value, int code, str name):
     """A copy of a NumPy array or number of any layout; -1 keeps its dtype."""
-    cdef ad_array *a
-    cdef Tensor t
+    cdef int kind
+    if cnp.PyArray_CheckExact(value) and cnp.PyArray_ISCARRAY_RO(value) and cnp.PyArray_NDIM(value) <= AD_MAX_RANK:
+        kind = cnp.PyArray_TYPE(value)          # what gradients are mostly asked for
+        kind = AD_F64 if kind == cnp.NPY_DOUBLE else AD_F32 if kind == cnp.NPY_FLOAT else -1
+        if kind >= 0 and (code < 0 or code == kind):
+            return copied_array(value, kind, name)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise errors.not_a_tensor(name, value)
@@ -241,10 +245,15 @@ cdef Tensor from_array(object value, int code, str name):
     contiguous = np.asarray(array, dtype=NUMPY_DTYPES[code], order="C")
     if contiguous.ndim != 0 and not contiguous.flags.c_contiguous:
         contiguous = np.ascontiguousarray(contiguous)
-    a = ad_array_new(code, array.ndim, <const int64_t *>cnp.PyArray_DIMS(contiguous))
+    return copied_array(contiguous, code, name)
+
+
+cdef Tensor copied_array(cnp.ndarray array, int code, str name):
+    """A copy of a contiguous array of numbers of that dtype."""
+    cdef ad_array *a = ad_array_new(code, cnp.PyArray_NDIM(array), <const int64_t *>cnp.PyArray_DIMS(array))
     if a is NULL:
-        raise MemoryError(f"{name}: no memory for an array of shape {array.shape}")
-    memcpy(a.data, cnp.PyArray_DATA(contiguous), ad_array_bytes(a))
+        raise MemoryError(f"{name}: no memory for an array of shape {np.shape(array)}")
+    memcpy(a.data, cnp.PyArray_DATA(array), ad_array_bytes(a))
     return wrap(a)
 
 

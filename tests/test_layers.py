@@ -32,6 +32,8 @@ LAYERS = [
     {"forward", "transforms"},
     {"autodiff"},
     {"audit"},
+    {"history"},
+    {"optimize"},
     {"__main__"},
     {"__init__"},
 ]
