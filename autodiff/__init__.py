@@ -8,7 +8,7 @@
     tape.gradient(y, x)
 """
 
-from . import arrays, autodiff, config, debugging, errors, linalg, math, jacobians, nest, nn, precise, random  # noqa: F401
+from . import arrays, autodiff, config, debugging, distributed, errors, linalg, math, jacobians, nest, nn, precise, random  # noqa: F401
 from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
 from . import testing as test
 from .audit import audit

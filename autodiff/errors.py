@@ -64,6 +64,10 @@ class ReplayError(RuntimeError):
     """What an ad.function replays is not what it does as written (function(check=True))."""
 
 
+class DistributedError(RuntimeError):
+    """Workers are gone, or do not answer."""
+
+
 class LostGradientWarning(UserWarning):
     """A value that a tape was following left the tape."""
 

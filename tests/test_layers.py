@@ -34,6 +34,7 @@ LAYERS = [
     {"audit"},
     {"history"},
     {"optimize"},
+    {"distributed"},
     {"__main__"},
     {"__init__"},
 ]
