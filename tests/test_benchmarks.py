@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import growth, kernels, measure, peers, precise, report, worker  # noqa: E402
+from benchmarks import distributed, growth, kernels, measure, peers, precise, report, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -222,6 +222,12 @@ def test_growth_is_measured(capsys):
     printed = capsys.readouterr().out
     assert re.findall(r"^\| (\w+) \| ([\d,]+) \| [\d.e+]+ ns \| [\d.e+]+ ns \| [\d.e+]+ ns \| [\d.e+]+ ms \|$", printed, re.M) == [
         ("operations", "100"), ("operations", "1,000"), ("operations", "10,000"), ("elements", "10"), ("elements", "1,000")]  # fmt: skip
+
+
+def test_a_cluster_is_measured(capsys):
+    distributed.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert re.findall(r"^\| ([\d,]+) \| [\d.e+-]+ ms \| [\d.e+-]+ ms \|$", printed, re.M) == ["100", "1,000", "10", "1,000"]
 
 
 def test_the_page_compares_with_ad_function():

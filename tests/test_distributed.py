@@ -3,12 +3,16 @@
 import operator
 import os
 import pickle
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import autodiff as ad
 
@@ -204,3 +208,11 @@ def test_what_is_no_objective_is_refused(client):
     obj.close()
     with pytest.raises(RuntimeError, match="it is closed"):
         obj(AT + 1)
+
+
+def test_the_program_of_the_page_runs(tmp_path):
+    with open(os.path.join(ROOT, "docs", "distributed.md"), encoding="utf-8") as page:
+        (program,) = re.findall(r"```python\n(.*?)```", page.read(), re.S)
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    subprocess.run([sys.executable, script], check=True, timeout=120)
