@@ -25,6 +25,7 @@ from .module import Module
 from .optimize import Objective, objective
 from .shapes import TensorShape, TensorSpec
 from .shaping import *  # noqa: F403
+from .sparse import SparseHessian, SparseJacobian, sparse_hessian, sparse_jacobian
 from .tape import UnconnectedGradients
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .variable import Variable

@@ -164,10 +164,11 @@ def _repeated(x, n):
 
 
 def _matvec(many, one, shapes, attrs, n):
-    a = _aligned(many[0], shapes[0], 2) if one[0] is None else one[0]
-    x = many[1] if one[1] is None else _repeated(one[1], n)
-    if one[0] is not None:  # one matrix: a product of two matrices
-        return ops.matmul(x, a, transpose_a=0, transpose_b=int(not attrs["transpose_a"]))
+    if one[0] is not None and len(shapes[0]) == 2:  # one matrix: a product of two matrices
+        return ops.matmul(many[1], one[0], transpose_a=0, transpose_b=int(not attrs["transpose_a"]))
+    rank = max(len(shapes[0]) - 2, len(shapes[1]) - 1)  # of a row's batch
+    a = _aligned(many[0], shapes[0], rank + 2) if one[0] is None else one[0]
+    x = _aligned(many[1], shapes[1], rank + 1) if one[1] is None else one[1]
     columns = ops.reshape(x, shape=(*x.shape, 1))
     y = ops.matmul(a, columns, transpose_a=attrs["transpose_a"], transpose_b=0)
     return ops.reshape(y, shape=tuple(y.shape[:-1]))

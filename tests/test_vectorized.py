@@ -117,3 +117,15 @@ def test_bad_input(elems, text):
     with pytest.raises(ad.errors.ShapeError) as info:
         ad.vectorized_map(lambda x: x, elems)
     assert str(info.value) == text
+
+
+@pytest.mark.parametrize("a, x", [((2, 3, 4), (4,)), ((3, 4), (2, 4)), ((2, 3, 4), (2, 4)), ((5, 1, 3, 4), (2, 4))])
+def test_matrices_in_batches_times_vectors(a, x):
+    """A batch of matrices was taken for the rows."""
+    rng = np.random.default_rng(2)
+    a, x = rng.normal(size=(2, *a)), rng.normal(size=(2, *x))
+    for f, rows in ((lambda x: ad.linalg.matvec(ad.constant(a[0]), x), x), (lambda a: ad.linalg.matvec(a, ad.constant(x[0])), a)):
+        got = ad.vectorized_map(f, rows, fallback_to_while_loop=False).numpy()
+        np.testing.assert_allclose(got, np.stack([f(ad.constant(row)).numpy() for row in rows]), rtol=1e-14)
+    both = ad.vectorized_map(lambda p: ad.linalg.matvec(p[0], p[1]), (a, x)).numpy()
+    np.testing.assert_allclose(both, np.stack([ad.linalg.matvec(ad.constant(p), ad.constant(q)).numpy() for p, q in zip(a, x)]), rtol=1e-14)

@@ -1,0 +1,77 @@
+"""Which columns, or rows, of a sparse matrix may share a sweep: colourings (csrc/pattern.c) in several orders, the best kept."""
+
+import numpy as np
+
+from ._core import colour_apart, colour_stars, dynamic_order, neighbours
+from .pattern import transposed
+
+__all__ = []
+
+MOST_WORK = 1 << 28  # steps of a colouring beyond which other orders are not tried
+TOO_MUCH_WORK = 1 << 34  # and beyond which each column gets a colour of its own
+
+
+def columns_apart(rows, columns):
+    """(a colour for each column, how many): two that a row has both of differ.  rows, columns: the pattern and its transpose.
+    -1: an empty column."""
+    sizes, used = np.diff(rows[0]), np.flatnonzero(np.diff(columns[0]))
+    least = int(sizes.max(initial=0))
+    work = int(np.sum(sizes.astype(np.float64) ** 2))
+    if least == len(used) or work > TOO_MUCH_WORK:
+        colour = np.full(len(columns[0]) - 1, -1, np.int32)
+        colour[used] = np.arange(len(used))
+        return colour, len(used)
+    best = None
+    for order in _orders(rows, columns, work):
+        found = colour_apart(rows, columns, order)
+        best = found if best is None or found[1] < best[1] else best
+        if best[1] == least:
+            break
+    return best
+
+
+def sweeps_of(rows, n_columns):
+    """("rows" or "columns", colours, how many): what takes fewer sweeps; rows where they are as many, as a sweep of theirs is shorter."""
+    columns = transposed(rows, n_columns)
+    sides = {"rows": (columns, rows), "columns": (rows, columns)}
+    least = {by: int(np.diff(across[0]).max(initial=0)) for by, (across, _) in sides.items()}
+    best = None
+    for by in sorted(sides, key=lambda by: (least[by], by == "columns")):
+        if best is None or least[by] < best[2]:
+            found = columns_apart(*sides[by])
+            best = (by, *found) if best is None or found[1] < best[2] else best
+    return best
+
+
+def stars(pattern):
+    """(a colour for each row of a symmetric pattern, how many): no two neighbours, and no path of four, have fewer than they need."""
+    n = len(pattern[0]) - 1
+    edges = _without_diagonal(pattern)
+    work, best = int(np.sum(np.diff(pattern[0]).astype(np.float64) ** 2)), None
+    least = 2 if len(edges[1]) else 1
+    for order in _orders(edges, edges, work):
+        found = colour_stars(pattern, order)
+        best = found if best is None or found[1] < best[1] else best
+        if best[1] <= least:
+            break
+    return best if n else (np.zeros(0, np.int32), 0)
+
+
+def _orders(rows, columns, work):
+    """Natural, largest first, smallest last, by incidence."""
+    n = len(columns[0]) - 1
+    yield np.arange(n, dtype=np.int32)
+    if work > MOST_WORK:
+        return
+    degree = neighbours(rows, columns)
+    yield np.argsort(-degree, kind="stable").astype(np.int32)
+    yield dynamic_order(rows, columns, True, degree)
+    yield dynamic_order(rows, columns, False, degree)
+
+
+def _without_diagonal(pattern):
+    start, at = pattern
+    rows = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    off = at != rows
+    ends = np.concatenate([[0], np.cumsum(np.bincount(rows[off], minlength=len(start) - 1))])
+    return ends.astype(np.int64), at[off]

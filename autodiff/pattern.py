@@ -1,0 +1,277 @@
+"""Which elements of a traced result depend on which elements of one of its operands: index sets, carried through the instructions.
+
+A set of columns stands for each element of a slot, compressed as (start, at) (csrc/pattern.c).  An instruction gives each element of its
+result the union of the sets of those that it is made of.  Of which, is asked of the table where it can tell: a row that moves numbers
+is applied to the numbers of the elements; a row that adds them up has a rule that moves them back; rows with an axis or axes make
+something of whole lines.  A row that nothing is known of makes every element depend on all.  So a set may be too large; it is never
+too small, whatever values the operands have, but for factors and masks that no input has a share in: where those are 0, nothing comes.
+"""
+
+import numpy as np
+
+from . import ops
+from ._core import convert, pattern_union
+from ._op import ELEMENTWISE
+
+__all__ = []
+
+MOST_ENTRIES = 1 << 27  # of the sets of one slot: half a gigabyte
+
+MOVES = {ops.view, ops.reshape, ops.cast, ops.gather, ops.gather_nd, ops.concat, ops.tensor_scatter_nd_update}
+ADDS = {ops.unview, ops.ungather, ops.scatter_nd, ops.sum_to}
+PRODUCTS = {ops.mul, ops.scale, ops.select, ops.multiply_no_nan}
+OF_MATRICES = {ops.inv, ops.det, ops.logabsdet, ops.cholesky, ops.solve}
+
+
+class TooManyEntries(MemoryError):
+    """The sets would not be sparse."""
+
+
+def transposed(pattern, n_columns):
+    """The columns' sets of rows, in rising order; of (start, at)."""
+    start, at = pattern
+    rows = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
+    return _starts(np.bincount(at, minlength=n_columns)), rows[np.argsort(at, kind="stable")]
+
+
+def identity(n):
+    return np.arange(n + 1, dtype=np.int64), np.arange(n, dtype=np.int32)
+
+
+def union(patterns, n_columns):
+    """Of patterns with as many rows, row by row."""
+    first, *others = {id(p): p for p in patterns}.values()
+    if not others:
+        return first
+    n, k = len(first[0]) - 1, len(others) + 1
+    ids = np.arange(n * k, dtype=np.int32).reshape(k, n).T
+    return _united((np.arange(0, n * k + 1, k, dtype=np.int64), np.ascontiguousarray(ids).ravel()), _stacked([first, *others]), n_columns)
+
+
+def _starts(sizes):
+    start = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=start[1:])
+    return start
+
+
+def _stacked(patterns):
+    ends = np.cumsum([0, *[p[0][-1] for p in patterns]])
+    start = np.concatenate([patterns[0][0][:1], *[p[0][1:] + end for p, end in zip(patterns, ends)]])
+    return start, np.concatenate([p[1] for p in patterns])
+
+
+def _united(rows, pattern, n_columns):
+    made = pattern_union(rows, pattern, n_columns, MOST_ENTRIES)
+    if made is None:
+        raise TooManyEntries
+    return made
+
+
+class Dependence:
+    """The sets of a trace's slots: of those of the n elements of the slot `source` that the elements of each depend on."""
+
+    def __init__(self, trace, source, n):
+        self.code, self.n, self.sets = trace.listing(), n, {source: identity(n)}
+        self.known = {}  # unions that were made already: a sum of products meets the same sets again and again
+
+    def at(self, slot):
+        """The sets of a slot, or None where none of its elements depends on anything."""
+        needed = {slot}
+        for k in range(slot, -1, -1):
+            if k in needed and k not in self.sets:
+                needed.update(self.code[k].operands)
+        for k in sorted(needed):
+            done = self.code[k]
+            if k not in self.sets and any(j in self.sets for j in done.operands):
+                self.sets[k] = self.step(done)
+        return self.sets.get(slot)
+
+    def step(self, done):
+        row, of = done.row, [self.sets.get(j) for j in done.operands]
+        if row == "alias":
+            return of[0]
+        if row == "call":
+            return self.whole(of, 1)
+        if row == "result":
+            return self.spread(of[0], np.zeros(_size(done.value), np.int32))
+        operands = [self.code[j] for j in done.operands]
+        if row.kind == ELEMENTWISE:
+            return self.elementwise(row, of, operands, done)
+        if row in MOVES or row in ADDS:
+            fixed = all(s is not None or not x.seen for s, x, rule in zip(of, operands, row.vjp) if len(row.vjp) > 1 and rule is None)
+            indices = [s for s, rule in zip(of, row.vjp) if len(row.vjp) > 1 and rule is None]
+            if not fixed or any(s is not None for s in indices):
+                return self.whole(of, _size(done.value))
+            return self.moved(row, of, operands, done) if row in MOVES else self.added(row, of, operands, done)
+        if "axes" in row.attrs:
+            return self.collected(of[0], _ids(ops.spread(_numbers(done.value), operands[0].value, done.attrs["axes"], done.attrs["keepdims"])),
+                                  _size(done.value))  # fmt: skip
+        if "reverse" in row.attrs:
+            return self.scanned(self.join(of), operands[0].value.shape, done.attrs)
+        if "axis" in row.attrs:
+            return self.lines(of, operands, done)
+        if row is ops.matmul or row is ops.matvec:
+            return self.product(row, of, operands, done)
+        if row in OF_MATRICES and all(x.value.shape[:-2] == operands[0].value.shape[:-2] for x in operands):
+            return self.matrices(of, operands, done)
+        return self.whole(of, _size(done.value))
+
+    # ------------------------------------------------------------------------------------------------------ what all are made of
+    def spread(self, sets, ids):
+        """To each element the set with its number among ids; of -1 none."""
+        if len(ids) == len(sets[0]) - 1 and np.array_equal(ids, np.arange(len(ids))):
+            return sets
+        held = ids >= 0
+        return self.unite((_starts(held), ids[held]), sets)
+
+    def collected(self, sets, targets, n):
+        """To each of n elements the sets that have it as their target; -1: no element."""
+        order = np.argsort(targets, kind="stable").astype(np.int32)
+        order = order[np.searchsorted(targets[order], 0) :] if len(targets) and targets[order[0]] < 0 else order
+        return self.unite((_starts(np.bincount(targets[order], minlength=n)), order), sets)
+
+    def unite(self, rows, sets):
+        return _united(rows, sets, self.n)
+
+    def join(self, of):
+        of = [s for s in of if s is not None]
+        key = tuple(sorted(map(id, of)))
+        if key not in self.known:
+            self.known[key] = union(of, self.n), of  # (which keeps the sets that the key tells apart)
+        return self.known[key][0]
+
+    def whole(self, of, n):
+        """All depend on all."""
+        one = [self.collected(s, np.zeros(len(s[0]) - 1, np.int64), 1) for s in of if s is not None]
+        return self.spread(self.join(one), np.zeros(n, np.int32))
+
+    # -------------------------------------------------------------------------------------------------------------- kinds of rows
+    def elementwise(self, row, of, operands, done):
+        shape, parts = tuple(done.value.shape), []
+        for k, s in enumerate(of):
+            if s is not None:
+                ids = np.broadcast_to(_counted(operands[k].value), shape).ravel()
+                gone = self.gone(row, k, operands, shape)
+                parts.append(self.spread(s, ids if gone is None else np.where(gone, np.int32(-1), ids)))
+        return self.join(parts)
+
+    def gone(self, row, k, operands, shape):
+        """Where the operand k has no share in the result, whatever the inputs; or None."""
+        by = None
+        if row in PRODUCTS:
+            by = operands[1 - k]
+        elif row is ops.where and k > 0:
+            by = operands[0]
+        if by is None or by.seen or by.value is None:
+            return None
+        value = np.asarray(by.value.numpy())
+        return np.broadcast_to(value != 0 if row is ops.where and k == 2 else value == 0, shape).ravel()
+
+    def moved(self, row, of, operands, done):
+        starts = np.cumsum([0, *[_size(x.value) if s is not None else 0 for s, x in zip(of, operands)]])
+        numbered = []
+        for s, x, start, rule in zip(of, operands, starts, row.vjp if len(row.vjp) > 1 else row.vjp * len(of)):
+            if s is not None:
+                numbered.append(convert(_counted(x.value).astype(np.int64) + start))
+            else:
+                numbered.append(x.value if rule is None else convert(np.full(tuple(x.value.shape), -1, np.int64)))
+        held = [s for s in of if s is not None]
+        to = numbered[0] if row is ops.cast else row(*numbered, **done.attrs)
+        return self.spread(held[0] if len(held) == 1 else _stacked(held), _ids(to))
+
+    def added(self, row, of, operands, done):
+        """The rule of the operand moves the numbers of the result's elements to where their terms are."""
+        (k,) = [k for k, s in enumerate(of) if s is not None]
+        rule, given = row.vjp[k], [x.value for x in operands]
+        return self.collected(of[k], _ids(rule(_numbers(done.value), *given, done.value, **done.attrs)), _size(done.value))
+
+    def scanned(self, sets, shape, attrs):
+        """To each place of a line all that comes before it, in as many unions as the length has binary digits."""
+        ids = np.moveaxis(np.arange(np.prod(shape), dtype=np.int32).reshape(tuple(shape)), attrs["axis"], -1)
+        ids, step = ids[..., ::-1] if attrs["reverse"] else ids, 1
+        while step < ids.shape[-1]:
+            before = np.full(ids.size, -1, np.int32)
+            before[ids[..., step:].ravel()] = ids[..., :-step].ravel()
+            sets = self.join([sets, self.spread(sets, before)])
+            step *= 2
+        return sets
+
+    def lines(self, of, operands, done):
+        """Each element of the result depends on the line along an axis that it stands on, or stands for."""
+        axis, shape = done.attrs["axis"], operands[0].value.shape
+        kept = tuple([1 if a == axis else m for a, m in enumerate(shape)])
+        n = int(np.prod(kept))
+        line = np.broadcast_to(np.arange(n, dtype=np.int32).reshape(kept), tuple(shape)).ravel()
+        sets = self.join([self.collected(s, line, n) for s in of if s is not None])
+        return self.spread(sets, line if tuple(done.value.shape) == tuple(shape) else np.arange(n, dtype=np.int32))
+
+    def matrices(self, of, operands, done):
+        batch = int(np.prod(operands[0].value.shape[:-2]))
+        parts = [self.collected(s, np.repeat(np.arange(batch), _size(x.value) // batch), batch) for s, x in zip(of, operands) if s is not None]
+        return self.spread(self.join(parts), np.repeat(np.arange(batch, dtype=np.int32), _size(done.value) // batch))
+
+    def product(self, row, of, operands, done):
+        """y[i, j] of a @ b depends on row i of a and column j of b: of a constant, on what meets no 0."""
+        ids, flips = [_counted(x.value) for x in operands], [done.attrs["transpose_a"], done.attrs.get("transpose_b", 0)]
+        shape = tuple(done.value.shape)
+        if row is ops.matvec:
+            ids[1], shape = ids[1][..., None], (*shape, 1)
+        values = [_fixed(x) if x.value.ndim == i.ndim else _fixed(x, 1) for x, i in zip(operands, ids)]
+        ids, values = ([np.swapaxes(x, -1, -2) if flip and x is not None else x for x, flip in zip(xs, flips)] for xs in (ids, values))
+        m, n = shape[-2:]
+        batch, parts = shape[:-2], []
+        for k, s in enumerate(of):
+            if s is None:
+                continue
+            own, other = ids[k], values[1 - k]
+            own = np.broadcast_to(own, (*batch, *own.shape[-2:]))
+            own, size = (own, m) if k == 0 else (np.swapaxes(own, -1, -2), n)          # lines of it, that meet those of the other
+            if other is not None and not np.all(other):
+                other = np.swapaxes(other, -1, -2) if k == 0 else other                 # [across, inner]
+                parts.append(self.met(s, own, np.broadcast_to(other != 0, (*batch, *other.shape[-2:])), k, shape))
+                continue
+            count, inner = int(np.prod(own.shape[:-1])), own.shape[-1]
+            united = self.unite((np.arange(count + 1, dtype=np.int64) * inner, np.ascontiguousarray(own).ravel()), s)
+            lines = np.arange(count).reshape(own.shape[:-1])
+            to = np.broadcast_to(lines[..., :, None] if k == 0 else lines[..., None, :], shape)
+            parts.append(self.spread(united, to.ravel().astype(np.int32)))
+        return self.join(parts)
+
+    def met(self, sets, own, factors, k, shape):
+        """Lines `own` of elements under constant factors [.., across, inner], not all of which are 0."""
+        lines = own.shape[-2]
+        *where, across, inner = np.nonzero(factors)
+        number = np.arange(int(np.prod(shape))).reshape(shape)
+        number = number if k == 0 else np.swapaxes(number, -1, -2)                      # [.., line, across]
+        line = np.arange(lines)[:, None]
+        at = tuple([w[None, :] for w in where])
+        targets, sources = number[(*at, line, across[None, :])].ravel(), own[(*at, line, inner[None, :])].ravel()
+        order = np.argsort(targets, kind="stable")
+        return self.unite((_starts(np.bincount(targets, minlength=number.size)), sources[order].astype(np.int32)), sets)
+
+
+# ------------------------------------------------------------------------------------------------------- numbers of elements
+def _size(x):
+    n = 1
+    for size in x.shape:
+        n *= size
+    return n
+
+
+def _counted(x):
+    """The numbers of its elements, in its shape."""
+    return np.arange(_size(x), dtype=np.int32).reshape(tuple(x.shape))
+
+
+def _numbers(x):
+    return convert(_counted(x).astype(np.int64))
+
+
+def _ids(x):
+    return np.asarray(x.numpy()).ravel().astype(np.int32)
+
+
+def _fixed(x, more=0):
+    """The value of an operand that no input has a share in, with `more` dimensions; or None."""
+    value = None if x.seen or x.value is None else np.asarray(x.value.numpy())
+    return value if value is None or not more else value[..., None]

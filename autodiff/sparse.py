@@ -1,0 +1,380 @@
+"""sparse_jacobian, sparse_hessian: derivatives most of which are 0, from a few sweeps.
+
+A sweep is linear in its cotangent: what it computes from it is recorded operation by operation, and which of its results depend on
+which numbers of the cotangent is the pattern (pattern.py).  Rows or columns that have no entry beside each other share a sweep
+(colouring.py), all sweeps run as one replay, and each entry is read where it stands alone.
+"""
+
+import math
+
+import numpy as np
+
+from . import colouring, nest, shaping
+from ._core import GradientTape, Tensor, Trace, convert
+from .constants import ones_like, zeros
+from .errors import ShapeError, shorten
+from .function import function
+from .jacobians import MOST_ELEMENTS
+from .pattern import Dependence, TooManyEntries, transposed, union
+from .variable import Variable
+from .vectorized import vectorized_map
+
+__all__ = ["SparseHessian", "SparseJacobian", "sparse_hessian", "sparse_jacobian"]
+
+
+def sparse_jacobian(f, like, args=()):
+    """The function that gives the derivatives of f's results by the elements of an array, as a SciPy sparse array.
+
+    f      takes an array (and further arguments), returns a tensor of floats; both of any shape, whose elements are counted in row-major
+           order
+    like   an array of the shape and dtype that f takes.  f is evaluated there once, to find which entries there are
+    args   further arguments for that evaluation, where f takes some
+
+    The result, a `SparseJacobian`, takes an array (and further arguments) and returns a csr_array of shape (elements of f(x), elements
+    of x).  Its entries are those that the recorded program of f can make other than 0, whatever the numbers are; some of them may be 0.
+
+    The pattern is that of the way that f went at `like`: where f branches on a value (`if x[0] > 0`), a point at which it goes another
+    way is noticed, and has a pattern of its own.  f must be one that ad.function can record.
+
+    Raises TypeError where f is no function of floats, ValueError where it cannot be recorded; calling it, ImportError without SciPy.
+
+    >>> import autodiff as ad
+    >>> import numpy as np
+    >>> J = ad.sparse_jacobian(lambda x: x[1:] * x[:-1] ** 2, like=np.ones(4))
+    >>> J
+    <ad.sparse_jacobian <lambda>: 3 x 4, 6 entries, in 2 sweeps by rows; the pattern is that of the way recorded>
+    >>> J(np.array([1.0, 2.0, 3.0, 4.0])).toarray()
+    array([[ 4.,  1.,  0.,  0.],
+           [ 0., 12.,  4.,  0.],
+           [ 0.,  0., 24.,  9.]])
+    >>> J.rows, J.cols, J.values(np.ones(4))
+    (array([0, 0, 1, 1, 2, 2], dtype=int32), array([0, 1, 1, 2, 2, 3], dtype=int32), array([2., 1., 2., 1., 2., 1.]))
+    """
+    return SparseJacobian(f, like, args)
+
+
+def sparse_hessian(f, like, args=()):
+    """The function that gives the second derivatives of f as a SciPy sparse array, symmetric to the last bit.
+
+    f      takes an array (and further arguments), returns a scalar, or an array: then the derivatives are those of its sum with weights
+    like   an array of the shape and dtype that f takes.  f is evaluated there once, to find which entries there are
+    args   further arguments for that evaluation, where f takes some
+
+    The result, a `SparseHessian`, takes an array (and the weights, where f is no scalar; and further arguments), and returns a csr_array
+    of shape (n, n).  On pattern, branches and errors see sparse_jacobian.
+
+    >>> import autodiff as ad
+    >>> import numpy as np
+    >>> H = ad.sparse_hessian(lambda x: ad.reduce_sum((x[1:] - x[:-1]) ** 2), like=np.ones(3))
+    >>> H(np.ones(3)).toarray()
+    array([[ 2., -2.,  0.],
+           [-2.,  4., -2.],
+           [ 0., -2.,  2.]])
+    >>> H.lower_rows, H.lower_cols, H.lower_values(np.ones(3))
+    (array([0, 1, 1, 2, 2], dtype=int32), array([0, 0, 1, 1, 2], dtype=int32), array([ 2., -2.,  4., -2.,  2.]))
+    """
+    return SparseHessian(f, like, args)
+
+
+class _Entries:
+    """Where a matrix may have entries, in row-major order."""
+
+    def __init__(self, pattern, shape):
+        self.start, self.cols = pattern
+        self.rows, self.shape = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(self.start)), shape
+        self.key = self.rows.astype(np.int64) * max(shape[1], 1) + self.cols
+
+    def like(self, other):
+        return np.array_equal(self.start, other.start) and np.array_equal(self.cols, other.cols)
+
+    def places_of(self, other):
+        """Where the entries of `other` stand among these, or None where some do not."""
+        at = np.searchsorted(self.key, other.key)
+        return at if np.array_equal(self.key[np.minimum(at, len(self.key) - 1)] if len(self.key) else self.key, other.key) else None
+
+
+class _Way(_Entries):
+    """One way through f: its entries, and where they are read from the results of the sweeps, which stand one after another."""
+
+    def __init__(self, pattern, shape, by, colour, n_colours):
+        super().__init__(pattern, shape)
+        self.by, self.colours = by, n_colours
+        self.seeds = colour[None, :] == np.arange(n_colours)[:, None]
+        if by == "rows":
+            self.at = colour[self.rows] * np.int64(shape[1]) + self.cols
+        elif by == "columns":
+            self.at = colour[self.cols] * np.int64(shape[0]) + self.rows
+        else:
+            self.at = self._at_of_stars(colour)
+
+    def _at_of_stars(self, colour):
+        """The entry (i, j) stands alone at i in the sweep of j's colour, or at j in the sweep of i's; both halves are read alike."""
+        n = self.shape[0]
+        here = colour[self.cols] * np.int64(n) + self.rows
+        _, which, many = np.unique(here, return_inverse=True, return_counts=True)
+        i, j = np.maximum(self.rows, self.cols), np.minimum(self.rows, self.cols)
+        alone = (many[which] == 1)[np.searchsorted(self.key, i.astype(np.int64) * n + j)]
+        return np.where(alone, colour[j] * np.int64(n) + i, colour[i] * np.int64(n) + j)
+
+
+class _Sparse:
+    """What sparse Jacobians and Hessians share.  The ways are numbered; a replay tells the number of the one it went."""
+
+    _who = None
+
+    def __init__(self, f, like, args):
+        if not callable(f):
+            raise TypeError(f"{self._who}: expected a function, got {shorten(f)}")
+        x = np.asarray(like.numpy() if isinstance(like, (Tensor, Variable)) else like)
+        if x.dtype.kind not in "fiu":
+            raise TypeError(f"{self._who}: expected `like` to be an array of floats, got {shorten(like)}")
+        self._like = np.array(x, x.dtype if x.dtype in (np.float32, np.float64) else np.float64)
+        self._f, self._args, self._ways = f, tuple(args), []
+        self._sweep = function(self._swept)
+        self._entries = self._run(self._like, *self._first_args())[1]
+
+    # ---------------------------------------------------------------------------------------------------- evaluation
+    def __call__(self, x, *args):
+        """The matrix at x: a csr_array of its own, with the entries of the way that f goes there."""
+        values, way = self._run(x, *args)
+        return _csr_array(self._who)((values, way.cols.copy(), _starts(way)), shape=way.shape)
+
+    def values(self, x, *args):
+        """The values of the entries (rows, cols) at x, in their order.
+
+        Raises ValueError where f goes another way at x, with entries that are not among them.
+        """
+        values, way = self._run(x, *args)
+        if way is self._entries:
+            return values
+        at = self._entries.places_of(way)
+        if at is None:
+            raise ValueError(f"{self._who}: {_name(self._f)} goes another way at this x, with entries that `rows` and `cols` lack; before you "
+                             "take them, call include(x) with a point of each way, or take the whole matrix by calling this object")  # fmt: skip
+        placed = np.zeros(len(self._entries.cols), values.dtype)
+        placed[at] = values
+        return placed
+
+    def include(self, x, *args):
+        """Have the entries of the way that f goes at x in rows and cols, beside those that are there.  Returns this object."""
+        way = self._run(x, *args)[1]
+        if self._entries.places_of(way) is None:
+            both = union([(e.start, e.cols) for e in (self._entries, way)], self.shape[1])
+            self._entries = _Entries(transposed(transposed(both, self.shape[1]), self.shape[0]), self.shape)
+        return self
+
+    def _run(self, x, *args):
+        """(values, way)."""
+        x = np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x, self._like.dtype)
+        if x.shape != self._like.shape and x.shape != (self._like.size,):
+            raise ShapeError(f"{self._who}: expected x of shape {self._like.shape}, got {x.shape}")
+        found, k = self._sweep(x.reshape(self._like.shape), *args)
+        way = self._ways[k]
+        return found.numpy().ravel()[way.at], way
+
+    def _first_args(self):
+        return self._args
+
+    # ---------------------------------------------------------------------------------------------------- recording
+    def _swept(self, x, *args):
+        """(results of all sweeps, number of the way): what is recorded.  In Python it runs for each new way, and finds its pattern."""
+        k = self._way_at(x, args)
+        way = self._ways[k]
+        if not way.colours:
+            return zeros((0,), dtype=self._like.dtype.name), k
+        sweep, shape, dtype = self._sweep_at(x, args, way.by)
+        seeds, step = way.seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(*way.shape, 1))
+        parts = [seeds[k : k + step].reshape(-1, *shape) for k in range(0, way.colours, step)]
+        swept = [vectorized_map(sweep, convert(part), warn=False) for part in parts]
+        return swept[0] if len(swept) == 1 else shaping.concat(swept, 0), k
+
+    def _way_at(self, x, args):
+        """The number of the way at x, from a recording of one sweep of its own."""
+        trace = Trace(keeps=True, spelled_out=True)
+        with trace:
+            own = trace.input(x)
+            others = [nest.map_structure(lambda a: trace.input(a) if isinstance(a, Tensor) else a, a) for a in args]
+            sweep, shape, dtype = self._sweep_at(own, others, "rows")
+            n = math.prod(shape)
+            seed = trace.input(convert(np.linspace(0.6, 0.9, n).reshape(shape).astype(dtype.as_numpy_dtype)))
+            swept = sweep(seed)
+            source, target = trace.slot_of(seed), None if swept is None else trace.slot_of(swept)
+        reason = trace.reason or ("assigns a variable" if trace.assigned else None)
+        if reason is not None:
+            raise ValueError(f"{self._who}: {_name(self._f)} {reason}: its program, which has the pattern, is not whole")
+        try:
+            found = None if target is None else Dependence(trace, source, n).at(target)
+        except TooManyEntries:
+            raise MemoryError(f"{self._who}: the derivatives of {_name(self._f)} are not sparse; use ad.{self._who[7:]}") from None
+        if found is None:
+            found = np.zeros(self._like.size + 1, np.int64), np.zeros(0, np.int32)
+        way = self._way(found, n, any(done.row == "call" for done in trace.listing()))
+        for k, known in enumerate(self._ways):
+            if known.like(way):
+                return k
+        self._ways.append(way)
+        return len(self._ways) - 1
+
+    def _value(self, x, args):
+        y = self._f(x, *args)
+        if not isinstance(y, (Tensor, Variable, np.ndarray, np.generic, float)):
+            raise TypeError(f"{self._who}: expected {_name(self._f)} to return a tensor, got {shorten(y)}")
+        y = y if isinstance(y, Tensor) else convert(y)
+        if not y.dtype.is_floating:
+            raise TypeError(f"{self._who}: expected {_name(self._f)} to return floats, got {y.dtype.name}")
+        return y
+
+    # ---------------------------------------------------------------------------------------------------- the pattern
+    @property
+    def rows(self):
+        """The row of each entry, int32, in row-major order.  Do not write to it."""
+        return self._entries.rows
+
+    @property
+    def cols(self):
+        """The column of each entry."""
+        return self._entries.cols
+
+    @property
+    def shape(self):
+        """The shape of the matrix."""
+        return self._entries.shape
+
+    @property
+    def nnz(self):
+        """How many entries there are."""
+        return len(self._entries.cols)
+
+    @property
+    def colors(self):
+        """How many sweeps an evaluation takes; they run as one replay.  Of several ways, the most."""
+        return max(way.colours for way in self._ways)
+
+    @property
+    def pattern(self):
+        """The entries (rows, cols) as a csr_array of True."""
+        return _csr_array(self._who)((np.ones(self.nnz, bool), self.cols.copy(), _starts(self._entries)), shape=self.shape)
+
+    def __reduce__(self):
+        return type(self), (self._f, self._like, self._args)
+
+    def __repr__(self):
+        by = f" by {self._ways[0].by}" if self._ways[0].by in ("rows", "columns") else ""
+        return (f"<ad.{self._who} {_name(self._f)}: {self.shape[0]} x {self.shape[1]}, {self.nnz} entries, in {self.colors} sweeps{by}; "
+                f"the pattern is that of the {'way' if len(self._ways) == 1 else f'{len(self._ways)} ways'} recorded>")  # fmt: skip
+
+
+class SparseJacobian(_Sparse):
+    """What ad.sparse_jacobian makes of a function.
+
+    called as J(x)   csr_array of shape (elements of f(x), elements of x)
+    rows, cols       where its entries are, in row-major order: the same arrays for each x
+    values           J.values(x): their values
+    pattern          the same entries as a csr_array of True;  shape, nnz
+    colors           how many sweeps an evaluation takes
+    include          J.include(x): adds to rows and cols the entries of the way that f goes at x
+
+    J(x, ...) and J.values(x, ...) take the further arguments of f.  It pickles as f does.
+    """
+
+    _who = "sparse_jacobian"
+
+    def _sweep_at(self, x, args, by):
+        """(the sweep, as a function of its seed; the seed's shape and dtype)."""
+        with GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = self._value(x, args)
+        if by == "rows":
+            return lambda u: tape.gradient(y, x, output_gradients=u), tuple(y.shape), y.dtype
+        u = ones_like(y)
+        with GradientTape(persistent=True) as outer:
+            outer.watch(u)
+            g = tape.gradient(y, x, output_gradients=u)
+        return lambda t: outer.gradient(g, u, output_gradients=t), tuple(x.shape), x.dtype
+
+    def _way(self, found, m, by_hand):
+        n, rows = self._like.size, transposed(found, m)
+        by, colour, count = colouring.sweeps_of(rows, n)
+        if by_hand and by == "columns":  # a gradient that is written by hand has no derivative of its own
+            by, (colour, count) = "rows", colouring.columns_apart(transposed(rows, n), rows)
+        return _Way(rows, (m, n), by, colour, count)
+
+
+class SparseHessian(_Sparse):
+    """What ad.sparse_hessian makes of a function.
+
+    called as H(x)   csr_array of shape (n, n), or H(x, v): of the sum of v * f(x), where f returns an array
+    rows, cols       where its entries are, in row-major order: the same arrays for each x
+    values           H.values(x), H.values(x, v): their values
+    lower_rows, lower_cols, lower_values    the same of the lower triangle, the diagonal included: what Ipopt wants
+    pattern          the entries as a csr_array of True;  shape, nnz
+    colors           how many sweeps an evaluation takes
+    include          H.include(x), H.include(x, v): adds to rows and cols the entries of the way that f goes at x
+
+    Further arguments of f come last.  It pickles as f does.
+    """
+
+    _who = "sparse_hessian"
+
+    def _first_args(self):
+        self._weighted = self._value(convert(self._like), self._args).shape
+        return self._args if not self._weighted.rank else (np.ones(tuple(self._weighted)), *self._args)
+
+    def _sweep_at(self, x, args, by):
+        with GradientTape(persistent=True) as outer:
+            outer.watch(x)
+            g = self._slope(x, args)
+        return lambda s: None if g is None else outer.gradient(g, x, output_gradients=s), tuple(x.shape), x.dtype
+
+    def _slope(self, x, args):
+        v, args = (None, args) if not self._weighted.rank else (args[0], args[1:])
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = self._value(x, args)
+        if tuple(y.shape) != tuple(self._weighted):
+            raise ShapeError(f"{self._who}: {_name(self._f)} returns shape {tuple(y.shape)} now, and {tuple(self._weighted)} at first")
+        return tape.gradient(y, x, output_gradients=v)
+
+    def _run(self, x, *args):
+        if self._weighted.rank and not args:
+            raise ValueError(f"{self._who}: {_name(self._f)} returns shape {tuple(self._weighted)}: expected weights of it too, H(x, v)")
+        return super()._run(x, *args)
+
+    def _way(self, found, n, by_hand):
+        both = transposed(found, n)  # what is not symmetric are entries that are 0
+        both = transposed(transposed(union([both, transposed(both, n)], n), n), n)
+        return _Way(both, (n, n), "stars", *colouring.stars(both))
+
+    @property
+    def _lower(self):
+        return np.flatnonzero(self.rows >= self.cols)
+
+    @property
+    def lower_rows(self):
+        """The row of each entry on or below the diagonal."""
+        return self.rows[self._lower]
+
+    @property
+    def lower_cols(self):
+        """The column of each entry on or below the diagonal."""
+        return self.cols[self._lower]
+
+    def lower_values(self, x, *args):
+        """The values of the entries (lower_rows, lower_cols) at x, in their order; errors as `values`."""
+        return self.values(x, *args)[self._lower]
+
+
+def _csr_array(who):
+    try:
+        from scipy.sparse import csr_array
+    except ImportError:
+        raise ImportError(f"{who}: a sparse array needs SciPy: pip install 'autodiff[optimize]'; rows, cols and values(x) do without") from None
+    return csr_array
+
+
+def _starts(entries):
+    return entries.start.astype(np.int32 if len(entries.cols) < 1 << 31 else np.int64)
+
+
+def _name(f):
+    return getattr(f, "__name__", type(f).__name__)

@@ -1,0 +1,342 @@
+"""Sparse Jacobians and Hessians: their patterns hold every nonzero, their values are those of the dense ones, and they take few sweeps."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structural_cases import DIFFERENTIABLE, FLOATING, fill, takes
+from test_rows import SMOOTH, moderate, name_of
+
+import autodiff as ad
+from autodiff import ops
+
+sparse = pytest.importorskip("scipy.sparse")
+RNG = np.random.default_rng(3)
+
+
+def dense(J):
+    return J.toarray() if sparse.issparse(J) else J
+
+
+def check_jacobian(f, x, exact=None, err_msg=""):
+    """The sparse Jacobian has the dense one's numbers, its pattern each nonzero; with `exact`, no other entry."""
+    J = ad.sparse_jacobian(f, like=x)
+    want = ad.jacobian(f)(ad.constant(x)).numpy().reshape(J.shape)
+    got = J(x)
+    assert isinstance(got, sparse.csr_array) and got.has_sorted_indices and got.dtype == want.dtype
+    np.testing.assert_allclose(got.toarray(), want, rtol=1e-12, atol=1e-14, err_msg=err_msg)
+    np.testing.assert_array_equal(J.values(x), got.data)
+    if exact is not None:
+        np.testing.assert_array_equal(J.pattern.toarray(), exact, err_msg=err_msg)
+    return J
+
+
+def check_hessian(f, x, exact=None):
+    H = ad.sparse_hessian(f, like=x)
+    want = ad.hessian(f)(ad.constant(x)).numpy().reshape(H.shape)
+    got = H(x)
+    np.testing.assert_allclose(got.toarray(), want, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(got.toarray(), got.toarray().T)
+    lower = sparse.coo_array((H.lower_values(x), (H.lower_rows, H.lower_cols)), shape=H.shape).toarray()
+    np.testing.assert_array_equal(lower, np.tril(got.toarray()))
+    if exact is not None:
+        np.testing.assert_array_equal(H.pattern.toarray(), exact)
+    return H
+
+
+# ------------------------------------------------------------------------------------------------------------ known patterns
+def band(m, n, *offsets):
+    return sum(np.eye(m, n, k, dtype=int) for k in offsets) > 0
+
+
+def five_points(k):
+    one, two = np.eye(k), band(k, k, -1, 1)
+    return np.kron(one, one + two) + np.kron(two, one) > 0
+
+
+def grid_energy(u):
+    k = int(round(int(np.prod(u.shape)) ** 0.5))
+    u = ad.reshape(u, (k, k))
+    return ad.reduce_sum((u[1:] - u[:-1]) ** 4) + ad.reduce_sum((u[:, 1:] - u[:, :-1]) ** 2) + ad.reduce_sum(ad.exp(u))
+
+
+A = np.where(RNG.uniform(size=(6, 5)) < 0.4, RNG.normal(size=(6, 5)), 0.0)
+PICKS = np.array([4, 0, 0, 3])
+X = np.linspace(0.3, 1.1, 5)
+
+KNOWN = {
+    "elementwise": (lambda x: ad.sin(x) * ad.exp(x) + x, np.eye(5)),
+    "tridiagonal": (lambda x: ad.concat([x[:1] * x[1:2], x[:-2] * x[1:-1] - x[2:], x[-2:-1] - x[-1:]], 0), band(5, 5, -1, 0, 1) * (np.arange(25).reshape(5, 5) != 0) + (np.arange(25).reshape(5, 5) == 0)),
+    "arrow": (lambda x: ad.concat([ad.reduce_sum(x, keepdims=True), x[1:] * x[0]], 0), (np.eye(5) + np.eye(5)[:, :1] + np.eye(5)[:1]) @ np.ones((5, 5)) * 0 + np.array([[1] * 5] + [[1] + [int(i == j) for j in range(4)] for i in range(4)])),
+    "block": (lambda x: ad.concat([x[:2] * ad.reduce_sum(x[:2]), x[2:] / ad.reduce_sum(x[2:])], 0), np.kron(np.eye(2), np.ones((3, 3)))[np.ix_([0, 1, 3, 4, 5], [0, 1, 3, 4, 5])]),
+    "gather": (lambda x: ad.gather(x, PICKS) ** 2, np.eye(5)[PICKS]),
+    "scatter": (lambda x: ad.scatter_nd(PICKS[:, None], x[:4] ** 2, [6]), np.array([[0, 1, 1, 0, 0], [0] * 5, [0] * 5, [0, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0] * 5])),
+    "update": (lambda x: ad.tensor_scatter_nd_update(x, [[1], [3]], x[:2] * x[2:4]), np.array([[1, 0, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 1, 0, 1, 0], [0, 0, 0, 0, 1]])),
+    "constant matrix": (lambda x: ad.linalg.matvec(ad.constant(A), x), A != 0),
+    "turned constant matrix": (lambda x: ad.linalg.matvec(ad.constant(A[:5]), x, transpose_a=True), A[:5].T != 0),
+    "cumsum": (lambda x: ad.cumsum(x**2), np.tril(np.ones((5, 5)))),
+    "reversed cumsum": (lambda x: ad.cumsum(x, reverse=True), np.triu(np.ones((5, 5)))),
+    "where by a constant": (lambda x: ad.where(np.arange(5) < 2, x, 2.0 * x[::-1]), np.vstack([np.eye(5)[:2], np.eye(5)[::-1][2:]])),
+    "where by a value": (lambda x: ad.where(x > 0.5, x, 2.0 * x[::-1]), np.eye(5) + np.eye(5)[::-1] > 0),
+    "a factor 0": (lambda x: x * np.array([1.0, 0.0, 2.0, 0.0, 1.0]) + 0.0 * x[0], np.diag([1, 0, 1, 0, 1])),
+    "outer product": (lambda x: x[:2, None] * x[None, 2:], np.array([[1, 0, 1, 0, 0], [1, 0, 0, 1, 0], [1, 0, 0, 0, 1], [0, 1, 1, 0, 0], [0, 1, 0, 1, 0], [0, 1, 0, 0, 1]])),
+    "rows of softmax": (lambda x: ad.nn.softmax(ad.reshape(ad.concat([x, x[:1]], 0), (2, 3))), np.array([[1, 1, 1, 0, 0]] * 3 + [[1, 0, 0, 1, 1]] * 3)),
+    "largest": (lambda x: ad.stack([ad.reduce_max(x[:2]), ad.reduce_min(x[3:])]), np.array([[1, 1, 0, 0, 0], [0, 0, 0, 1, 1]])),
+    "variance": (lambda x: ad.stack([ad.math.reduce_variance(x[:3]), ad.math.reduce_std(x[1:])]), np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1]])),
+    "scalar": (lambda x: x[1] * x[3], np.array([[0, 1, 0, 1, 0]])),
+    "constant": (lambda x: ad.constant(np.ones(3)), np.zeros((3, 5))),
+    "stopped": (lambda x: x * ad.stop_gradient(x[::-1]), np.eye(5)),
+    "masked": (lambda x: ad.boolean_mask(x**2, np.array([True, False, True, True, False])), np.eye(5)[[0, 2, 3]]),
+    "steps": (lambda x: ad.floor(x) + ad.sign(x) + ad.cast(x > 0.5, "float64"), np.zeros((5, 5))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_pattern_is_the_one_by_hand(name):
+    f, exact = KNOWN[name]
+    check_jacobian(f, X, exact != 0)
+
+
+def test_matrices():
+    x = RNG.normal(size=(3, 4))
+    B = np.array([[1.0, 0, 2], [0, 0, 1], [0, 3, 0], [0, 0, 0]])
+    J = check_jacobian(lambda x: ad.matmul(x, ad.constant(B)), x, np.kron(np.eye(3), B.T != 0))
+    assert J.colors == 2
+    check_jacobian(lambda x: ad.matmul(ad.constant(B.T), x, transpose_b=True), x, np.kron(B.T != 0, np.eye(3))[:, np.arange(12).reshape(4, 3).T.ravel()])
+    check_jacobian(lambda x: ad.matmul(x, x, transpose_b=True), x,
+                   [[i in (p, q) for i in range(3) for _ in range(4)] for p in range(3) for q in range(3)])  # fmt: skip
+    check_jacobian(lambda x: ad.transpose(x) * 2.0, x, np.eye(12)[np.arange(12).reshape(3, 4).T.ravel()])
+    batch = RNG.normal(size=(2, 3, 3)) + 3 * np.eye(3)
+    check_jacobian(lambda x: ad.linalg.inv(x), batch, np.kron(np.eye(2), np.ones((9, 9))))
+    check_jacobian(lambda x: ad.linalg.det(x), batch, np.kron(np.eye(2), np.ones((1, 9))))
+    check_jacobian(lambda b: ad.linalg.solve(batch, ad.reshape(b, (2, 3, 1))), RNG.normal(size=6), np.kron(np.eye(2), np.ones((3, 3))))
+
+
+@pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if sum(np.prod(s.shape if isinstance(s, np.ndarray) else s) for s in c.values[1]) < 70])
+def test_each_structural_row(row, shapes, attrs):
+    rule, rng = ops.ROWS[row], np.random.default_rng(1)
+    if row not in FLOATING and np.dtype("float64") not in takes(row):
+        return
+    operands = [fill(rng, s, np.dtype("float64")) for s in shapes]
+    own = [k for k, s in enumerate(shapes) if not isinstance(s, np.ndarray)]
+    named = dict(zip(rule.attrs, attrs))
+    if row == "cast":
+        return
+    for chosen in [own, *([[k] for k in own] if len(own) > 1 else [])]:
+        ends = np.cumsum([0, *[operands[k].size for k in chosen]])
+
+        def f(x, chosen=chosen, ends=ends):
+            given = [ad.constant(o) for o in operands]
+            for k, start, end in zip(chosen, ends, ends[1:]):
+                given[k] = ad.reshape(x[start:end], operands[k].shape)
+            return rule(*given, **named)
+
+        x = np.concatenate([operands[k].ravel() for k in chosen])
+        check_jacobian(f, x, err_msg=row)
+        weights = rng.normal(size=f(ad.constant(x)).shape)
+        if weights.size:
+            check_hessian(lambda x, f=f, weights=weights: ad.reduce_sum(f(ad.sin(x)) * weights), x)
+
+
+@pytest.mark.parametrize("row", SMOOTH, ids=name_of)
+def test_each_elementwise_row(row):
+    columns = np.array(moderate(row))
+    k = len(columns)
+
+    def f(x):
+        return row(*[x[i] for i in range(k)])
+
+    J = check_jacobian(f, columns)
+    assert not np.any(J.pattern.toarray() & ~np.kron(np.ones((1, k)), np.eye(14)).astype(bool))
+    H = ad.sparse_hessian(lambda x: ad.reduce_sum(f(x)), like=columns)
+    want = ad.hessian(lambda x: ad.reduce_sum(f(x)))(ad.constant(columns)).numpy().reshape(H.shape)
+    np.testing.assert_allclose(H(columns).toarray(), (want + want.T) / 2, rtol=1e-9, atol=1e-9)
+    assert not np.any(H.pattern.toarray() & ~np.kron(np.ones((k, k)), np.eye(14)).astype(bool))
+
+
+# ------------------------------------------------------------------------------------------------------------------ Hessians
+def test_hessians_of_known_patterns():
+    n = 6
+    x = np.linspace(0.2, 1.0, n)
+    check_hessian(lambda x: ad.reduce_sum(x**3), x, np.eye(n))
+    check_hessian(lambda x: ad.reduce_sum(x) * 2.0 + x[0], x, np.zeros((n, n)))
+    check_hessian(lambda x: ad.reduce_sum((x[1:] - x[:-1]) ** 2), x, band(n, n, -1, 0, 1))
+    H = check_hessian(lambda x: ad.reduce_sum(x[0] * x[1:] ** 2), x, np.eye(n) + [[int(i != j and i * j == 0) for j in range(n)] for i in range(n)] - np.diag([1] + [0] * (n - 1)))
+    assert H.colors == 2
+    H = check_hessian(lambda x: x[0] * x[1] + x[2] * x[3] + ad.log(x[4]), x)
+    assert H.nnz == 5
+    assert check_hessian(lambda x: ad.reduce_logsumexp(x), x).colors == n
+    assert check_hessian(grid_energy, np.linspace(0, 1, 25), five_points(5)).colors <= 7
+
+
+def test_a_weighted_hessian():
+    def f(x):
+        return ad.concat([x[1:] * x[:-1], x**2], 0)
+
+    x = np.linspace(0.2, 1.0, 4)
+    H = ad.sparse_hessian(f, like=x)
+    v = np.array([1.0, 0.0, -2.0, 0.5, 0.25, 3.0, 0.0])
+    want = ad.hessian(lambda x: ad.reduce_sum(v * f(x)))(ad.constant(x)).numpy()
+    np.testing.assert_allclose(H(x, v).toarray(), want, rtol=1e-14)
+    np.testing.assert_array_equal(H.pattern.toarray(), band(4, 4, -1, 0, 1))
+    with pytest.raises(ValueError, match=r"sparse_hessian: f returns shape \(7,\): expected weights of it too, H\(x, v\)"):
+        H(x)
+
+
+# ---------------------------------------------------------------------------------------------------------- targets of the plan
+def test_few_sweeps():
+    n = 10_000
+    J = ad.sparse_jacobian(lambda x: (3.0 - 2.0 * x) * x - ad.concat([[0.0], x[:-1]], 0) - 2.0 * ad.concat([x[1:], [0.0]], 0), like=np.ones(n))
+    assert J.colors == 3 and J.nnz == 3 * n - 2
+    assert ad.sparse_hessian(grid_energy, like=np.linspace(0, 1, 4900)).colors <= 7
+    tall = ad.sparse_jacobian(lambda x: ad.concat([x, x * x, x[::-1]], 0), like=np.ones(50))
+    assert tall.colors == 1 and "in 1 sweeps by columns" in repr(tall)
+    wide = ad.sparse_jacobian(lambda x: ad.reduce_sum(ad.reshape(x * x, (5, 10)), 1), like=np.ones(50))
+    assert wide.colors == 1 and "by rows" in repr(wide)
+
+
+# -------------------------------------------------------------------------------------------------------------- random programs
+STEPS = {
+    "sin": ad.sin, "square": lambda x: x * x * 0.5, "shift": lambda x: ad.concat([x[1:], x[:1] * 0.5], 0), "back": lambda x: x[::-1],
+    "neighbours": lambda x: ad.concat([x[:-1] * x[1:], x[-1:]], 0), "mask": lambda x: ad.where(x > 0.3, x, 2.0 * x[::-1]),
+    "half": lambda x: x * np.array([1.0, 0.0, 1.0, 0.0, 1.0, 2.0]), "some": lambda x: ad.gather(x, np.array([5, 1, 1, 0, 2, 4])),
+    "scatter": lambda x: ad.tensor_scatter_nd_update(x, np.array([[2], [0]]), ad.exp(0.3 * x[3:5])), "sum": lambda x: x + 0.1 * ad.reduce_sum(x[:2]),
+    "pairs": lambda x: ad.reshape(ad.nn.softmax(ad.reshape(x, (3, 2))), (6,)), "cumsum": lambda x: 0.5 * ad.cumsum(x[:6]), "max": lambda x: ad.maximum(x, x[0]),
+    "turn": lambda x: ad.reshape(ad.transpose(ad.reshape(x, (2, 3))), (6,)), "product": lambda x: ad.reshape(ad.matmul(ad.reshape(x, (3, 2)), np.array([[1.0, 0.0], [0.5, 0.0]])), (6,)),
+    "split": lambda x: ad.concat([x[:3] * x[3:], ad.tanh(x[3:])], 0), "branch": lambda x: x * 2.0 if x[0] > 0.4 else x + x[1],
+}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=6), st.integers(0, 3))
+def test_random_programs(steps, seed):
+    def f(x):
+        for step in steps:
+            x = STEPS[step](x)
+        return x
+
+    x = np.random.default_rng(seed).uniform(0.1, 1.0, 6)
+    J = check_jacobian(f, x)
+    assert J.colors <= 6
+    again = np.random.default_rng(seed + 7).uniform(0.1, 1.0, 6)
+    np.testing.assert_allclose(J(again).toarray(), ad.jacobian(f)(ad.constant(again)).numpy(), rtol=1e-12, atol=1e-14)
+    v = np.linspace(0.5, 2.0, 6)
+    H = ad.sparse_hessian(f, like=x)
+    for at in (x, again):
+        want = ad.hessian(lambda x: ad.reduce_sum(v * f(x)))(ad.constant(at)).numpy()
+        np.testing.assert_allclose(H(at, v).toarray(), want, rtol=1e-10, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------------- what may change
+def test_another_way_is_noticed():
+    def f(x):
+        return x * x[0] if x[0] > 0 else x[::-1] ** 2
+
+    J = ad.sparse_jacobian(f, like=np.ones(4))
+    one, other = np.array([2.0, 3.0, 4.0, 5.0]), np.array([-2.0, 3.0, 4.0, 5.0])
+    for x in (one, other, one, other):
+        np.testing.assert_array_equal(J(x).toarray(), ad.jacobian(f)(ad.constant(x)).numpy())
+    assert J.nnz == 7 and "the 2 ways recorded" in repr(J)
+    with pytest.raises(ValueError, match=r"f goes another way at this x, with entries that `rows` and `cols` lack; before you take them, call include"):
+        J.values(other)
+    assert J.include(other) is J and J.nnz == 10
+    for x in (one, other):
+        whole = sparse.coo_array((J.values(x), (J.rows, J.cols)), shape=J.shape).toarray()
+        np.testing.assert_array_equal(whole, ad.jacobian(f)(ad.constant(x)).numpy())
+    H = ad.sparse_hessian(lambda x: ad.reduce_sum(f(x)), like=one)
+    for x in (one, other, one):
+        np.testing.assert_array_equal(H(x).toarray(), ad.hessian(lambda x: ad.reduce_sum(f(x)))(ad.constant(x)).numpy())
+
+
+def test_an_index_that_depends_on_the_point():
+    for f in (lambda x: ad.gather(x, ad.argmin(x)) * x, lambda x: ad.gather_nd(x, ad.reshape(ad.argmax(x), (1, 1))), lambda x: x * ad.one_hot(ad.argmin(x), 5, dtype="float64")):
+        J = ad.sparse_jacobian(f, like=X)
+        for x in (X, X[::-1].copy(), np.array([0.5, 0.1, 0.9, 0.2, 0.3])):
+            np.testing.assert_array_equal(J(x).toarray(), ad.jacobian(f)(ad.constant(x)).numpy())
+
+
+def test_further_arguments_and_variables():
+    scale = ad.Variable(np.array([1.0, 0.0, 2.0]))
+
+    def f(x, w, k):
+        return ad.concat([x * w * scale, x[:k]], 0)
+
+    x, w = np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 1.0])
+    J = ad.sparse_jacobian(f, like=x, args=(w, 2))
+    np.testing.assert_array_equal(J(x, w, 2).toarray(), [[0, 0, 0], [0, 0, 0], [0, 0, 2], [1, 0, 0], [0, 1, 0]])
+    scale.assign(np.array([3.0, 4.0, 5.0]))
+    np.testing.assert_array_equal(J(x, w + 1, 2).toarray(), [[3, 0, 0], [0, 8, 0], [0, 0, 10], [1, 0, 0], [0, 1, 0]])
+    assert J.nnz == 5
+
+
+def test_a_gradient_of_ones_own():
+    @ad.custom_gradient
+    def cube(x):
+        return x**3, lambda dy: dy * 3 * x**2
+
+    check_jacobian(lambda x: cube(x)[::-1], X, np.eye(5)[::-1])
+    check_jacobian(lambda x: ad.concat([cube(x) * x[0], x[:1]], 0), X)
+    check_hessian(lambda x: ad.reduce_sum(cube(x)), X, np.eye(5))
+
+
+def test_shapes_and_dtypes():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    J = ad.sparse_jacobian(lambda x: ad.reduce_sum(x * x, axis=0), like=x)
+    assert J.shape == (3, 6) and J(x).dtype == np.float32 and J(x.ravel()).shape == (3, 6)
+    np.testing.assert_array_equal(J(x).toarray(), [[0, 0, 0, 6, 0, 0], [0, 2, 0, 0, 8, 0], [0, 0, 4, 0, 0, 10]])
+    assert ad.sparse_jacobian(lambda x: x * 2.0, like=[1, 2]).values([3, 4]).dtype == np.float64
+    empty = ad.sparse_jacobian(lambda x: x[:0], like=np.ones(3))
+    assert empty(np.ones(3)).shape == (0, 3) and empty.nnz == 0 and empty.colors == 0
+    assert ad.sparse_jacobian(lambda x: x, like=np.ones(0))(np.ones(0)).shape == (0, 0)
+    assert ad.sparse_hessian(lambda x: ad.reduce_sum(x), like=np.ones(0)).nnz == 0
+    number = ad.sparse_hessian(lambda x: x**3, like=2.0)
+    assert number(2.0).toarray().tolist() == [[12.0]]
+
+
+def test_a_matrix_is_the_callers():
+    J = ad.sparse_jacobian(lambda x: x * x[0], like=X)
+    first = J(X)
+    first.data[:] = 0
+    first.eliminate_zeros()
+    np.testing.assert_array_equal(J(X).toarray(), ad.jacobian(lambda x: x * x[0])(ad.constant(X)).numpy())
+
+
+def squares(x):
+    return x[1:] ** 2 * x[0]
+
+
+def test_it_pickles():
+    for made in (ad.sparse_jacobian(squares, like=X), ad.sparse_hessian(squares, like=X)):
+        again = pickle.loads(pickle.dumps(made))
+        v = () if made._who == "sparse_jacobian" else (np.ones(4),)
+        np.testing.assert_array_equal(again(X, *v).toarray(), made(X, *v).toarray())
+
+
+def test_large_ones_come_in_blocks(monkeypatch):
+    monkeypatch.setattr("autodiff.sparse.MOST_ELEMENTS", 12)
+    check_jacobian(lambda x: x[1:] * x[:-1] * ad.reduce_sum(x[:2]), X)
+
+
+def test_errors_name_the_function():
+    with pytest.raises(TypeError, match="sparse_jacobian: expected a function, got 3"):
+        ad.sparse_jacobian(3, like=X)
+    with pytest.raises(TypeError, match="sparse_hessian: expected `like` to be an array of floats"):
+        ad.sparse_hessian(squares, like="x")
+    with pytest.raises(TypeError, match="sparse_jacobian: expected <lambda> to return floats, got int32"):
+        ad.sparse_jacobian(lambda x: ad.constant([1, 2]), like=X)
+    with pytest.raises(TypeError, match="expected <lambda> to return a tensor, got 'no'"):
+        ad.sparse_jacobian(lambda x: "no", like=X)
+    with pytest.raises(ValueError, match="sparse_jacobian: expected x of shape .5,., got .3,."):
+        ad.sparse_jacobian(squares, like=X)(np.ones(3))
+    with pytest.raises(ValueError, match="sparse_jacobian: <lambda> takes the value of a tensor to Python.*: its program, which has the pattern, is not whole"):
+        ad.sparse_jacobian(lambda x: x * x.numpy()[0], like=X)
+    with pytest.raises(ValueError, match="sparse_hessian: <lambda> takes the value"):
+        ad.sparse_hessian(lambda x: ad.sort(x)[0] ** 2, like=X)
+
+
+def test_what_is_not_sparse_is_said(monkeypatch):
+    monkeypatch.setattr("autodiff.pattern.MOST_ENTRIES", 20)
+    with pytest.raises(MemoryError, match="sparse_jacobian: the derivatives of cumsum are not sparse; use ad.jacobian"):
+        ad.sparse_jacobian(ad.cumsum, like=np.ones(9))
