@@ -85,7 +85,7 @@ def dynamic_order(tuple rows not None, tuple columns not None, bint smallest_las
 
 
 def colour_stars(tuple symmetric not None, order):
-    """(star colours of a symmetric pattern whose rows are in rising order, how many); -1: an empty row."""
+    """(star colours of a symmetric pattern, how many); -1: an empty row."""
     cdef ad_pattern of = pattern_in(symmetric)
     cdef int32_t n
     colour = np.empty(of.n, np.int32)

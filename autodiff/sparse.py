@@ -183,7 +183,7 @@ class _Sparse:
         if not way.colours:
             return zeros((0,), dtype=self._like.dtype.name), k
         sweep, shape, dtype = self._sweep_at(x, args, way.by)
-        seeds, step = way.seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(*way.shape, 1))
+        seeds, step = way.seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(way.largest, 1))
         parts = [seeds[k : k + step].reshape(-1, *shape) for k in range(0, way.colours, step)]
         swept = [vectorized_map(sweep, convert(part), warn=False) for part in parts]
         return swept[0] if len(swept) == 1 else shaping.concat(swept, 0), k
@@ -208,7 +208,9 @@ class _Sparse:
             raise MemoryError(f"{self._who}: the derivatives of {_name(self._f)} are not sparse; use ad.{self._who[7:]}") from None
         if found is None:
             found = np.zeros(self._like.size + 1, np.int64), np.zeros(0, np.int32)
-        way = self._way(found, n, any(done.row == "call" for done in trace.listing()))
+        listing = trace.listing()
+        way = self._way(found, n, any(done.row == "call" for done in listing))
+        way.largest = max(math.prod(done.value.shape) for done in listing if done.value is not None)
         for k, known in enumerate(self._ways):
             if known.like(way):
                 return k

@@ -8,6 +8,8 @@ follow them, and an ad.function around them fuses and replays them.
 import math
 import warnings
 
+import numpy as np
+
 from . import nest, ops, shaping
 from ._core import Trace, convert
 from ._op import ELEMENTWISE
@@ -119,7 +121,8 @@ def _tensor(x):
 # ---------------------------------------------------------------------------------------------------- one instruction
 AXES = {ops.reduce_sum, ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_any, ops.reduce_all, ops.reduce_logsumexp,
         ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm}  # fmt: skip
-AXIS = {ops.argmax, ops.argmin, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat}
+AXIS = {ops.argmax, ops.argmin, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat,
+        ops.recurrence}
 
 
 def _apply(done, many, one, shapes, n):
@@ -151,6 +154,8 @@ def _apply(done, many, one, shapes, n):
         return row(*[_aligned(m, s, rank) if o is None else o for m, o, s in zip(many, one, shapes)], **attrs)
     if row is ops.matvec:
         return _matvec(many, one, shapes, attrs, n)
+    if row in INDEXING and one[INDEXING[row]] is not None and not attrs["batch_dims"]:
+        return INDEXED[row](many[1 - INDEXING[row]], one[INDEXING[row]], shapes, attrs, n)
     return _row_by_row(row, many, one, attrs, n)
 
 
@@ -172,6 +177,39 @@ def _matvec(many, one, shapes, attrs, n):
     columns = ops.reshape(x, shape=(*x.shape, 1))
     y = ops.matmul(a, columns, transpose_a=attrs["transpose_a"], transpose_b=0)
     return ops.reshape(y, shape=tuple(y.shape[:-1]))
+
+
+# Rows of numbers at indices that they share; of index vectors, at the places that these have in the dimensions they count through.
+INDEXING = {ops.gather: 1, ops.gather_nd: 1, ops.ungather: 0, ops.scatter_nd: 0}  # which operand has the indices
+
+
+def _gather(x, indices, shapes, attrs, n):
+    return ops.gather(x, indices, axis=attrs["axis"] + 1, batch_dims=0)
+
+
+def _ungather(x, indices, shapes, attrs, n):
+    return ops.ungather(indices, x, shape=(n, *attrs["shape"]), axis=attrs["axis"] + 1, batch_dims=0)
+
+
+def _places(indices, shape):
+    """(one number for each index vector into an array of that shape, how many dimensions it counts through)."""
+    depth = indices.shape[-1]
+    steps = convert(np.array(ops.steps(shape[:depth]), np.int64))
+    return ops.reduce_sum(ops.cast(indices, dtype=steps.dtype.code) * steps, axes=(indices.ndim - 1,), keepdims=0), depth
+
+
+def _gather_nd(x, indices, shapes, attrs, n):
+    places, depth = _places(indices, shapes[0])
+    return ops.gather(ops.reshape(x, shape=(n, math.prod(shapes[0][:depth]), *shapes[0][depth:])), places, axis=1, batch_dims=0)
+
+
+def _scatter_nd(x, indices, shapes, attrs, n):
+    places, depth = _places(indices, attrs["shape"])
+    flat = (n, math.prod(attrs["shape"][:depth]), *attrs["shape"][depth:])
+    return ops.reshape(ops.ungather(places, x, shape=flat, axis=1, batch_dims=0), shape=(n, *attrs["shape"]))
+
+
+INDEXED = {ops.gather: _gather, ops.gather_nd: _gather_nd, ops.ungather: _ungather, ops.scatter_nd: _scatter_nd}
 
 
 def _row_by_row(row, many, one, attrs, n):

@@ -140,28 +140,41 @@ void ad_order(ad_pattern rows, ad_pattern columns, int smallest_last, const int3
     }
 }
 
-/* --------------------------------------------------------------------------------------------------------------------- stars */
+/* --------------------------------------------------------------------------------------------------------------------- stars
+ * Two colours' vertices and edges fall into stars, single edges among them.  Each vertex has a list of the colours around it, and for
+ * each of these the star that it is in with its neighbours of that colour: as their hub, or as a leaf of theirs. */
 typedef struct {
     ad_pattern of;
-    int32_t *colour, *seen;                                  /* seen[c] = v: v may not have the colour c */
-    int32_t *first_of, *first, *treated;                     /* by colour: the first neighbour of v that has it, and v; by vertex */
-    int64_t *twin, *first_edge, *star, *hub;                 /* the entry across the diagonal; by edge; by star, -1: a single edge */
-    int64_t n_stars;
+    int32_t *colour, *seen;                     /* seen[c] = v: v may not have the colour c */
+    int32_t *first_of, *first, *treated;        /* by colour: the first neighbour of v that has it, and v; by vertex */
+    int32_t *hub;                               /* by star; -1: a single edge */
+    int64_t *head, *next, *star;                /* the lists: by vertex, -1 ends them; by link */
+    int32_t *around;                            /* by link: the colour */
+    int64_t n_stars, n_links;
 } stars;
 
-static int64_t edge(const stars *t, int64_t p)
+static int64_t link_of(const stars *t, int32_t v, int32_t colour)
 {
-    return p < t->twin[p] ? p : t->twin[p];
+    int64_t k = t->head[v];
+    while (k >= 0 && t->around[k] != colour)
+        k = t->next[k];
+    return k;
 }
 
-/* v has two neighbours of w's colour: with another of its colour beside w it would make a path of four. */
+static void add_link(stars *t, int32_t v, int32_t colour, int64_t star)
+{
+    const int64_t k = t->n_links++;
+    t->around[k] = colour;
+    t->star[k] = star;
+    t->next[k] = t->head[v];
+    t->head[v] = k;
+}
+
+/* v has two neighbours of w's colour: with another of its own colour beside w it would make a path of four. */
 static void forbid_around(stars *t, int32_t v, int32_t w)
 {
-    for (int64_t p = t->of.start[w]; p < t->of.start[w + 1]; p++) {
-        const int32_t x = t->of.at[p];
-        if (x != v && x != w && t->colour[x] >= 0)
-            t->seen[t->colour[x]] = v;
-    }
+    for (int64_t k = t->head[w]; k >= 0; k = t->next[k])
+        t->seen[t->around[k]] = v;
     t->treated[w] = v;
 }
 
@@ -180,11 +193,10 @@ static void forbid(stars *t, int32_t v)
         }
         t->first_of[c] = v;
         t->first[c] = w;
-        t->first_edge[c] = edge(t, p);
-        for (int64_t q = t->of.start[w]; q < t->of.start[w + 1]; q++) {
-            const int32_t x = t->of.at[q];      /* the hub of a star with the leaf w: v would be a neighbour of that leaf */
-            if (x != w && x != v && t->colour[x] >= 0 && t->hub[t->star[edge(t, q)]] == x)
-                t->seen[t->colour[x]] = v;
+        for (int64_t k = t->head[w]; k >= 0; k = t->next[k]) {
+            const int32_t hub = t->hub[t->star[k]];
+            if (hub >= 0 && hub != w)           /* w is a leaf: v would be a neighbour of that leaf with the hub's colour */
+                t->seen[t->around[k]] = v;
         }
     }
 }
@@ -195,56 +207,51 @@ static void note_stars(stars *t, int32_t v)
         const int32_t w = t->of.at[p], c = t->colour[w];
         if (w == v || c < 0)
             continue;
-        int64_t q = t->of.start[w];
-        while (q < t->of.start[w + 1] && (t->of.at[q] == v || t->of.at[q] == w || t->colour[t->of.at[q]] != t->colour[v]))
-            q++;
-        if (q < t->of.start[w + 1]) {           /* w has another neighbour of v's colour, and is their hub */
-            t->star[edge(t, p)] = t->star[edge(t, q)];
-            t->hub[t->star[edge(t, q)]] = w;
-        } else if (t->first[c] != w) {          /* v is the hub of its neighbours of that colour */
-            t->star[edge(t, p)] = t->star[t->first_edge[c]];
-            t->hub[t->star[edge(t, p)]] = v;
+        const int64_t there = link_of(t, w, t->colour[v]), here = link_of(t, v, c);
+        if (there >= 0) {                       /* w has another neighbour of v's colour, and is their hub */
+            t->hub[t->star[there]] = w;
+            add_link(t, v, c, t->star[there]);
+        } else if (here >= 0) {                 /* v is the hub of its neighbours of that colour */
+            t->hub[t->star[here]] = v;
+            add_link(t, w, t->colour[v], t->star[here]);
         } else {
             t->hub[t->n_stars] = -1;
-            t->star[edge(t, p)] = t->n_stars++;
+            add_link(t, v, c, t->n_stars);
+            add_link(t, w, t->colour[v], t->n_stars++);
         }
     }
 }
 
-/* A star colouring of a symmetric pattern whose rows are in rising order; an empty row gets -1.  Returns the number of colours, or
- * AD_NO_MEMORY. */
+static int32_t colour_all(stars *t, const int32_t *order)
+{
+    int32_t most = 0;
+    for (int64_t k = 0; k < t->of.n; k++) {
+        const int32_t v = order[k];
+        if (t->of.start[v] == t->of.start[v + 1])
+            continue;
+        forbid(t, v);
+        int32_t c = 0;
+        while (t->seen[c] == v)
+            c++;
+        t->colour[v] = c;
+        most = c + 1 > most ? c + 1 : most;
+        note_stars(t, v);
+    }
+    return most;
+}
+
+/* A star colouring of a symmetric pattern; an empty row gets -1.  Returns the number of colours, or AD_NO_MEMORY. */
 int32_t ad_colour_stars(ad_pattern of, const int32_t *order, int32_t *colour)
 {
     const int64_t n = of.n, n_entries = of.start[n];
-    int32_t most = 0;
-    int32_t *small = malloc((size_t)(4 * n + 1) * sizeof *small);
-    int64_t *large = malloc((size_t)(3 * n_entries + 2 * n + 1) * sizeof *large);
-    stars t = {of, colour, small, small + n, small + 2 * n, small + 3 * n, large, large + n_entries, large + n_entries + n,
-               large + 2 * n_entries + n, 0};
-    if (small == NULL || large == NULL) {
-        free(small);
-        free(large);
-        return AD_NO_MEMORY;
-    }
-    int64_t *next = large + 3 * n_entries + n;
-    for (int64_t i = 0; i < n; i++) {
-        colour[i] = t.seen[i] = t.first_of[i] = t.treated[i] = -1;
-        next[i] = of.start[i];
-    }
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t p = of.start[i]; p < of.start[i + 1]; p++)
-            t.twin[p] = next[of.at[p]]++;
-    for (int64_t k = 0; k < n; k++) {
-        const int32_t v = order[k];
-        if (of.start[v] == of.start[v + 1])
-            continue;
-        forbid(&t, v);
-        int32_t c = 0;
-        while (t.seen[c] == v)
-            c++;
-        colour[v] = c;
-        most = c + 1 > most ? c + 1 : most;
-        note_stars(&t, v);
+    int32_t *small = malloc((size_t)(4 * n + 2 * n_entries + 1) * sizeof *small), most = AD_NO_MEMORY;
+    int64_t *large = malloc((size_t)(n + 2 * n_entries + 1) * sizeof *large);
+    if (small != NULL && large != NULL) {
+        stars t = {of, colour, small, small + n, small + 2 * n, small + 3 * n, small + 4 * n, large, large + n, large + n + n_entries,
+                   small + 4 * n + n_entries, 0, 0};
+        for (int64_t i = 0; i < n; i++)
+            colour[i] = t.seen[i] = t.first_of[i] = t.treated[i] = -1, t.head[i] = -1;
+        most = colour_all(&t, order);
     }
     free(small);
     free(large);

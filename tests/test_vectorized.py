@@ -129,3 +129,16 @@ def test_matrices_in_batches_times_vectors(a, x):
         np.testing.assert_allclose(got, np.stack([f(ad.constant(row)).numpy() for row in rows]), rtol=1e-14)
     both = ad.vectorized_map(lambda p: ad.linalg.matvec(p[0], p[1]), (a, x)).numpy()
     np.testing.assert_allclose(both, np.stack([ad.linalg.matvec(ad.constant(p), ad.constant(q)).numpy() for p, q in zip(a, x)]), rtol=1e-14)
+
+
+def test_indices_that_all_rows_share():
+    rng = np.random.default_rng(0)
+    x, vectors = rng.normal(size=(5, 3, 4, 2)), np.array([[2, 0], [1, 2], [0, 0], [0, 0]])
+    picks = np.array([[1, 0], [1, 1]])
+    for f in (*(lambda r, axis=axis: ad.gather(r, picks, axis=axis) for axis in (0, 1, 2, -1)), lambda r: ad.gather(r, np.array(1)),
+              lambda r: ad.gather_nd(r, vectors), lambda r: ad.gather_nd(r, vectors[:, :1]), lambda r: ad.gather_nd(r, np.zeros((2, 0), int)),
+              lambda r: ad.scatter_nd(vectors[:3], r, [3, 4, 4, 2]), lambda r: ad.scatter_nd(vectors[:3, :1], r, [4, 4, 2]),
+              ad.grad(lambda r: ad.reduce_sum(ad.gather(r, picks, axis=1) ** 2)), ad.grad(lambda r: ad.reduce_sum(ad.gather_nd(r, vectors) ** 2)),
+              ad.grad(lambda r: ad.reduce_sum(ad.cumprod(r, axis=1) ** 2)), lambda r: ad.gather(r, picks[:, :1], axis=1, batch_dims=0)):  # fmt: skip
+        got = ad.vectorized_map(f, x, fallback_to_while_loop=False)
+        np.testing.assert_array_equal(got.numpy(), np.stack([f(ad.constant(row)).numpy() for row in x]))
