@@ -30,6 +30,7 @@ from .tape import UnconnectedGradients
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .variable import Variable
 from .vectorized import vectorized_map
+from .visualize import visualize
 
 newaxis = None
 __version__ = "0.1.0"

@@ -1,4 +1,6 @@
-# A trace's plan as Python sees it: for Function.program and Function.cost (autodiff/programs.py).
+# A trace's plan as Python sees it, and the time that its items take: for Function.program, cost (autodiff/programs.py) and summary.
+
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 cdef extern from "plan.h":
     ctypedef struct ad_register:
@@ -30,6 +32,8 @@ cdef extern from "plan.h":
         Steps steps
         Loops loops
         Slots looped, dead, scalar_steps
+        int64_t at
+    int ad_plan_item(ad_plan *t)
 
 
 cdef dict register_told(Trace trace, uint32_t r):
@@ -77,4 +81,59 @@ cdef dict listing_of(Trace trace):
         items.append((("scalars", "loop", "single")[item.kind], steps, [t.dead.at[item.dead + j] for j in range(item.n_dead)]))
     return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
             "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": trace.program.p.n,
-            "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs)}
+            "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs),
+            "variables": [v.name for v in trace.variables], "assigned": assigned_told(trace)}
+
+
+cdef list assigned_told(Trace trace):
+    """[(place of the variable among the inputs, or None where it is not read; the register that it takes its value from)]."""
+    cdef Py_ssize_t n = len(trace.inputs) + len(trace.variables), k, j
+    told = []
+    for k in range(len(trace.assigned)):
+        places = [len(trace.inputs) + j for j in range(len(trace.variables)) if trace.variables[j] is trace.assigned[k]]
+        told.append((places[0] if places else None, trace.registers[n + k]))
+    return told
+
+
+cdef inline int64_t nanoseconds() noexcept:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec * 1000000000 + now.tv_nsec
+
+
+cdef int64_t clock_itself() noexcept:
+    """What two looks at the clock take, at least."""
+    cdef int64_t before, took, least = 1000000
+    cdef int k
+    for k in range(100):
+        before = nanoseconds()
+        took = nanoseconds() - before
+        least = took if took < least else least
+    return least
+
+
+cdef list clocked(Trace trace, inputs, list path):
+    """The nanoseconds that each item of one run took, the clock's own included; None: a guard has another outcome, which `path`
+    tells, or the trace runs in another thread.  No variable is assigned."""
+    cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
+    cdef int64_t start
+    cdef int status
+    cdef list times = []
+    if trace.running:
+        return None
+    trace.running = True
+    try:
+        give_inputs(trace, inputs)
+        while t.at < t.items.n:
+            start = nanoseconds()
+            status = ad_plan_item(trace.plan)
+            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, path):
+                return None
+            if status != AD_OK and status != AD_PLAN_PYTHON:
+                return None
+            ad_plan_done(trace.plan)
+            times.append(nanoseconds() - start)
+        return times
+    finally:
+        ad_plan_end(trace.plan)
+        trace.running = False

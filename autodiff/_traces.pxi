@@ -160,18 +160,14 @@ cdef class Trace:
 
     cdef tuple run(self, inputs, list path):
         """(what the function returns for these inputs,); else None, with `outcome` saying why.  `path` gets the guards' outcomes."""
-        cdef Py_ssize_t k, n = len(inputs)
+        cdef Py_ssize_t k, n
         cdef int status
         self.outcome = FAILED
         if self.running:
             return None
         self.running = True
         try:
-            for k in range(n):
-                ad_plan_give(self.plan, self.registers[k], (<Tensor>inputs[k]).value)
-            for v in self.variables:
-                ad_plan_give(self.plan, self.registers[n], (<VariableCore>v).tensor.value)
-                n += 1
+            n = give_inputs(self, inputs)
             status = ad_plan_run(self.plan)
             while status == AD_PLAN_PYTHON:
                 if not step_in_python_again(self, path):
@@ -189,6 +185,17 @@ cdef class Trace:
         finally:
             ad_plan_end(self.plan)
             self.running = False
+
+
+cdef inline Py_ssize_t give_inputs(Trace trace, inputs):
+    """Begin a run; how many inputs and variables there are."""
+    cdef Py_ssize_t k, n = len(inputs)
+    for k in range(n):
+        ad_plan_give(trace.plan, trace.registers[k], (<Tensor>inputs[k]).value)
+    for v in trace.variables:
+        ad_plan_give(trace.plan, trace.registers[n], (<VariableCore>v).tensor.value)
+        n += 1
+    return n
 
 
 cdef enum:

@@ -23,7 +23,7 @@ class Program:
 
     def __str__(self):
         told, registers = self._listing, self._listing["registers"]
-        given = [f"%{r} {_type(registers[r])}" for r in told["inputs"]]
+        given = [f"%{r} {type_of(registers[r])}" for r in told["inputs"]]
         lines = [f"{self.name}: {told['recorded']} instructions recorded, {self.steps} steps run",
                  f"  given    {', '.join(given[: told['arguments']]) or 'nothing'}"]  # fmt: skip
         if given[told["arguments"] :]:
@@ -60,7 +60,7 @@ class Program:
             does = does if s["acc"] is None else f"{self._name(s['acc'])} + {does}"
         else:
             does = f"{s['op']}({', '.join(names + attrs)})"
-        return f"%{s['out']} {_type(self._listing['registers'][s['out']])} = {does}"
+        return f"%{s['out']} {type_of(self._listing['registers'][s['out']])} = {does}"
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,11 @@ class Cost:
 def cost_of(listing):
     registers, items = listing["registers"], listing["items"]
     size = [math.prod(r["shape"]) for r in registers]
-    nbytes = [n * np.dtype(r["dtype"]).itemsize if r["shape"] and r["number"] is None and not r["inner"] else 0 for n, r in zip(size, registers)]
+    nbytes = bytes_of(registers)
     held = sum(b for b, r in zip(nbytes, registers) if r["constant"] or r["input"])
     peak, moved, operations = held, 0, 0
     for _, steps, dead in items:
-        touched = {r for s in steps for r in _touched(s)}
-        moved += sum(nbytes[r] for r in touched)
+        moved += moved_by(steps, nbytes)
         held += sum(nbytes[r] for s in steps for r in _written(s))
         peak = max(peak, held)
         held -= sum(nbytes[r] for r in dead)
@@ -100,9 +99,20 @@ def cost_of(listing):
                 operations, moved, peak)  # fmt: skip
 
 
+def bytes_of(registers):
+    """The bytes of the array in each register; 0 of a number, and of what stays inside a loop."""
+    return [math.prod(r["shape"]) * np.dtype(r["dtype"]).itemsize if r["shape"] and r["number"] is None and not r["inner"] else 0
+            for r in registers]  # fmt: skip
+
+
 def _written(s):
     outs = s.get("outs", [s["out"]])
     return {r for r in outs if r is not None}
+
+
+def moved_by(steps, nbytes):
+    """The bytes that the steps of one item read and write."""
+    return sum(nbytes[r] for r in {r for s in steps for r in _touched(s)})
 
 
 def _touched(s):
@@ -122,5 +132,6 @@ def _operations(s, size, registers):
     return max([size[r] for r in _touched(s)], default=0)
 
 
-def _type(register):
+def type_of(register):
+    """float64[3, 4], or float64 of a number."""
     return f"{register['dtype']}{list(register['shape']) if register['shape'] else ''}"

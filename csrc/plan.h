@@ -114,6 +114,7 @@ int ad_is_sum(const struct ad_plan *t, const ad_step *s);   /* of all elements o
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_loop_run(const struct ad_plan *t, const ad_loop *l);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
+int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 
 /* sum.c: what reduce_sum adds up at once, and how it goes on with the sums of all blocks of n elements. */
 enum { AD_SUM_BLOCK = 512 };

@@ -221,23 +221,23 @@ void ad_plan_done(ad_plan *t)
         drop(t, t->dead.at[item->dead + i]);
 }
 
+int ad_plan_item(ad_plan *t)
+{
+    const ad_item *item = &t->items.at[t->at];
+    if (item->kind == AD_LOOP)
+        return loop(t, &t->loops.at[item->from]);
+    if (item->kind == AD_SINGLE)
+        return t->steps.at[item->from].kind >= AD_PYTHON_FORWARD ? AD_PLAN_PYTHON : single(t, &t->steps.at[item->from]);
+    void *left = leave(item->to - item->from);
+    ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);
+    enter(left);
+    return AD_OK;
+}
+
 int ad_plan_run(ad_plan *t)
 {
     for (; t->at < t->items.n; ad_plan_done(t)) {
-        const ad_item *item = &t->items.at[t->at];
-        int status = AD_OK;
-        if (item->kind == AD_SCALARS) {
-            void *left = leave(item->to - item->from);
-            ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);
-            enter(left);
-        } else if (item->kind == AD_LOOP) {
-            status = loop(t, &t->loops.at[item->from]);
-        } else {
-            const ad_step *s = &t->steps.at[item->from];
-            if (s->kind >= AD_PYTHON_FORWARD)
-                return AD_PLAN_PYTHON;
-            status = single(t, s);
-        }
+        const int status = ad_plan_item(t);
         if (status != AD_OK)
             return status;
     }

@@ -13,13 +13,13 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
-    {"errors", "_op", "places", "programs"},
+    {"errors", "_op", "places", "programs", "folding"},
     {"dtypes", "ops", "tape"},
     {"shapes", "nest"},
     {"_core"},
     {"pattern"},
-    {"arguments", "colouring", "stable", "precise_numbers", "ball_functions"},
-    {"stabilise"},
+    {"arguments", "colouring", "stable", "precise_numbers", "ball_functions", "summary"},
+    {"stabilise", "drawing"},
     {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},
     {"precise_replay", "precise_attempts"},
     {"precise"},
@@ -29,7 +29,7 @@ LAYERS = [
     {"contraction", "math"},
     {"linalg", "custom_gradient", "control_flow"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
-    {"jacobians"},
+    {"jacobians", "visualize"},
     {"forward", "sparse", "transforms"},
     {"autodiff"},
     {"audit"},
