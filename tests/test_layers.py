@@ -36,6 +36,7 @@ LAYERS = [
     {"history"},
     {"optimize"},
     {"distributed"},
+    {"bench"},
     {"__main__"},
     {"__init__"},
 ]

@@ -13,7 +13,7 @@ README = open(os.path.join(ROOT, "README.md"), encoding="utf-8").read()
 
 def test_the_operator_table_is_the_table():
     told = re.search(r"<details><summary>The table</summary>\n\n(.*?)\n\n</details>", README, re.S).group(1)
-    assert told == table(), "README.md: print the table again with `python -m autodiff`"
+    assert told == table(), "README.md: print the table again with `python -m autodiff table`"
 
 
 def test_the_programs_run():
