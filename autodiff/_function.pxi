@@ -27,7 +27,8 @@ ad_lock = take_again
 
 
 def set_num_threads(n):
-    """Let replays of large arrays run on so many threads.  Results have the same bits for any number.
+    """Let replays of large arrays, and products and rows of large arrays anywhere, run on so many threads.  Results have the same bits
+    for any number.
 
     n   an integer >= 1; the environment variable AUTODIFF_NUM_THREADS sets it at import, else it is the processors this process
         may use
@@ -47,7 +48,7 @@ def set_num_threads(n):
 
 
 def get_num_threads():
-    """On how many threads replays of large arrays run (config.set_num_threads)."""
+    """On how many threads replays, products and rows of large arrays run (config.set_num_threads)."""
     return ad_thread_count()
 
 

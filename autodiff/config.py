@@ -6,7 +6,7 @@ stabilize       do tapes and functions that do not say otherwise record log(1 + 
                 False; True where the environment variable AUTODIFF_STABILIZE is 1 at import
 cpu             the instruction set in use; the environment variable AUTODIFF_CPU (baseline, avx2, avx512), read at import,
                 forces one
-set_num_threads(n) lets an ad.function's replay of large arrays run on n threads, get_num_threads() says on how many; at import it is
+set_num_threads(n) lets replays, products and rows of large arrays run on n threads, get_num_threads() says on how many; at import it is
 what the environment variable AUTODIFF_NUM_THREADS says, else the processors this process may use.
 run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """

@@ -291,6 +291,9 @@ typedef struct {
 int ad_thread_count(void);
 void ad_set_thread_count(int n);
 void ad_run_parts(void (*work)(void *arg, int part), void *arg, int parts);   /* all parts are done when it returns */
+/* work(arg, from, to) for all of 0 .. n, in ranges that begin at multiples of `grain`: one range where `cost`, in elements passed over by
+ * cheap arithmetic, is not worth waking threads for.  What is computed of i must not depend on the range. */
+void ad_share_out(void (*work)(void *arg, int64_t from, int64_t to), void *arg, int64_t n, int64_t grain, int64_t cost);
 
 /* How the caller's lock is let go of for the length of long work, and taken again; NULL: there is none. */
 extern void *(*ad_unlock)(void);

@@ -68,6 +68,36 @@ static void next_batch(batches *s)
     }
 }
 
+/* ------------------------------------------------------------------------------------------------- on threads */
+/* Rows of a product, shared out: no kernel computes a row otherwise because of the rows beside it.  (Of one column it may: it looks
+ * whether op(a) is a transpose.) */
+enum { ROWS = 24 };                                         /* a multiple of the rows of all tiles */
+typedef struct {
+    int dtype, failed;
+    int64_t m, n, k;
+    ad_matrix a, b;
+    char *c;
+} some_rows;
+
+static void multiply_rows(void *arg, int64_t first, int64_t end)
+{
+    some_rows *s = arg;
+    const int64_t from = first * ROWS, to = end == s->m / ROWS ? s->m : end * ROWS;           /* the last takes what is left over */
+    const size_t item = ad_itemsize(s->dtype);
+    const ad_matrix a = {(const char *)s->a.data + from * s->a.row * (int64_t)item, s->a.row, s->a.column};
+    if (products()->multiply[s->dtype](to - from, s->n, s->k, a, s->b, s->c + (size_t)(from * s->n) * item) != AD_OK)
+        __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
+}
+
+static int multiply(int dtype, int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c)
+{
+    if (n < 2 || m < 2 * ROWS)
+        return products()->multiply[dtype](m, n, k, a, b, c);
+    some_rows s = {dtype, 0, m, n, k, a, b, c};
+    ad_share_out(multiply_rows, &s, m / ROWS, 1, m * n * k / 4);
+    return s.failed ? AD_NO_MEMORY : AD_OK;
+}
+
 static const void *element(const ad_array *x, int64_t at) { return (const char *)x->data + (size_t)at * ad_itemsize(x->dtype); }
 
 /* ------------------------------------------------------------------------------------------------- matmul */
@@ -130,7 +160,7 @@ int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
     for (int64_t i = 0; i < p.s.count && y->size && status == AD_OK; i++, next_batch(&p.s)) {
         p.a.data = element(a, p.s.at[0]);
         p.b.data = element(b, p.s.at[1]);
-        status = products()->multiply[a->dtype](p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]));
+        status = multiply(a->dtype, p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]));
     }
     if (status == AD_OK)
         *out = y;
@@ -159,11 +189,11 @@ int ad_matmul_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
         p.a.data = element(a, p.s.at[0]);
         p.b.data = element(b, p.s.at[1]);
         void *c = (void *)element(acc, p.s.at[k]);
-        int (*multiply)(int64_t, int64_t, int64_t, ad_matrix, ad_matrix, void *) = products()->multiply[g->dtype];
+        const int t = g->dtype;
         if (k == 0)
-            status = attr[0] ? multiply(p.k, p.m, p.n, p.b, transposed(ga), c) : multiply(p.m, p.k, p.n, ga, transposed(p.b), c);
+            status = attr[0] ? multiply(t, p.k, p.m, p.n, p.b, transposed(ga), c) : multiply(t, p.m, p.k, p.n, ga, transposed(p.b), c);
         else
-            status = attr[1] ? multiply(p.n, p.k, p.m, transposed(ga), p.a, c) : multiply(p.k, p.n, p.m, transposed(p.a), ga, c);
+            status = attr[1] ? multiply(t, p.n, p.k, p.m, transposed(ga), p.a, c) : multiply(t, p.k, p.n, p.m, transposed(p.a), ga, c);
     }
     return status;
 }
@@ -183,9 +213,59 @@ static int pose_vector(int64_t *m, int64_t *n, batches *s, const ad_array *a, co
     return batch_shape(s, a, 2, x, 1);
 }
 
-static void apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const void *x, void *y)
+/* y += a x: rows, shared out in fours, as they are taken.  y += x a: rows are summed in chunks, each by itself where there are several,
+ * so that the order of sums depends on m alone. */
+enum { CHUNK = 2048 };
+typedef struct {
+    int dtype;
+    int64_t m, n;
+    const char *a, *x;
+    char *y;                                                /* of x a: a row to a chunk */
+} some_products;
+
+static void apply_rows(void *arg, int64_t from, int64_t to)
 {
-    (flip ? products()->apply_transposed : products()->apply)[dtype](m, n, a, x, y);
+    const some_products *s = arg;
+    const size_t item = ad_itemsize(s->dtype);
+    products()->apply[s->dtype](to - from, s->n, s->a + (size_t)(from * s->n) * item, s->x, s->y + (size_t)from * item);
+}
+
+static void apply_chunks(void *arg, int64_t from, int64_t to)
+{
+    const some_products *s = arg;
+    const size_t item = ad_itemsize(s->dtype);
+    for (int64_t c = from; c < to; c++) {
+        const int64_t at = c * CHUNK, rows = s->m - at < CHUNK ? s->m - at : CHUNK;
+        products()->apply_transposed[s->dtype](rows, s->n, s->a + (size_t)(at * s->n) * item, s->x + (size_t)at * item, s->y + (size_t)(c * s->n) * item);
+    }
+}
+
+static int apply_by_chunks(int dtype, int64_t m, int64_t n, const void *a, const void *x, void *y)
+{
+    const int64_t chunks = (m + CHUNK - 1) / CHUNK, shape[2] = {chunks, n};
+    ad_array *sums = ad_zeros(dtype, 2, shape);
+    if (sums == NULL)
+        return AD_NO_MEMORY;
+    some_products s = {dtype, m, n, a, x, sums->data};
+    ad_share_out(apply_chunks, &s, chunks, 1, m * n / 2);
+    AD_BY_NUMBER(dtype,
+        for (int64_t c = 0; c < chunks; c++)
+            for (int64_t j = 0; j < n; j++)
+                ((T *)y)[j] += ((const T *)sums->data)[c * n + j];)
+    ad_array_release(sums);
+    return AD_OK;
+}
+
+static int apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const void *x, void *y)
+{
+    some_products s = {dtype, m, n, a, x, y};
+    if (flip && m > CHUNK)
+        return apply_by_chunks(dtype, m, n, a, x, y);
+    if (flip)
+        products()->apply_transposed[dtype](m, n, a, x, y);
+    else
+        ad_share_out(apply_rows, &s, m, 4, m * n / 2);
+    return AD_OK;
 }
 
 int ad_matvec_forward(const ad_array *const *in, int n_in, const int64_t *attr, ad_array **out)
@@ -195,18 +275,22 @@ int ad_matvec_forward(const ad_array *const *in, int n_in, const int64_t *attr, 
     const int flip = attr[0] != 0;
     int64_t m, n, shape[AD_MAX_RANK];
     batches s;
-    const int status = pose_vector(&m, &n, &s, a, x, flip);
+    int status = pose_vector(&m, &n, &s, a, x, flip);
     if (status != AD_OK)
         return status;
     memcpy(shape, s.shape, (size_t)s.ndim * sizeof *shape);
     shape[s.ndim] = flip ? n : m;
-    ad_array *y = *out = ad_zeros(a->dtype, s.ndim + 1, shape);
+    ad_array *y = ad_zeros(a->dtype, s.ndim + 1, shape);
     if (y == NULL)
         return AD_NO_MEMORY;
     batch_strides(&s, 2, y, 1);
-    for (int64_t i = 0; i < s.count && y->size; i++, next_batch(&s))
-        apply(a->dtype, flip, m, n, element(a, s.at[0]), element(x, s.at[1]), (void *)element(y, s.at[2]));
-    return AD_OK;
+    for (int64_t i = 0; i < s.count && y->size && status == AD_OK; i++, next_batch(&s))
+        status = apply(a->dtype, flip, m, n, element(a, s.at[0]), element(x, s.at[1]), (void *)element(y, s.at[2]));
+    if (status == AD_OK)
+        *out = y;
+    else
+        ad_array_release(y);
+    return status;
 }
 
 int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
@@ -216,19 +300,19 @@ int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in,
     const int flip = attr[0] != 0;
     int64_t m, n;
     batches s;
-    const int status = pose_vector(&m, &n, &s, a, x, flip);
+    int status = pose_vector(&m, &n, &s, a, x, flip);
     if (status != AD_OK)
         return status;
     batch_strides(&s, 2, g, 1);
     if (fresh)
         ad_zero(acc);
-    for (int64_t i = 0; i < s.count && g->size; i++, next_batch(&s)) {
+    for (int64_t i = 0; i < s.count && g->size && status == AD_OK; i++, next_batch(&s)) {
         const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]);
         void *to = (void *)element(acc, s.at[k]);
         if (k == 0)
             products()->add_outer[g->dtype](m, n, flip ? xi : gi, flip ? gi : xi, to);
         else
-            apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
+            status = apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
     }
-    return AD_OK;
+    return status;
 }

@@ -80,6 +80,29 @@ typedef void (*row_forward)(int64_t rows, int64_t n, const void *x, void *y);
 /* acc = g times the derivative of y by every x. */
 typedef void (*row_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
 
+/* Rows, shared out over threads. */
+typedef struct {
+    row_forward forward;
+    row_vjp vjp;
+    int64_t n;
+    size_t item, y_item;
+    const char *g, *x;
+    char *y, *acc;
+} shared_rows;
+
+static void some_forward(void *arg, int64_t from, int64_t to)
+{
+    const shared_rows *s = arg;
+    s->forward(to - from, s->n, s->x + (size_t)(from * s->n) * s->item, s->y + (size_t)from * s->y_item);
+}
+
+static void some_vjp(void *arg, int64_t from, int64_t to)
+{
+    const shared_rows *s = arg;
+    const size_t at = (size_t)(from * s->n) * s->item, y_at = (size_t)from * s->y_item;
+    s->vjp(to - from, s->n, s->g + y_at, s->x + at, s->y + y_at, s->acc + at);
+}
+
 static int forward_over(row_forward row, column_forward columns, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
 {
     uint8_t reduced[AD_MAX_RANK];
@@ -98,8 +121,10 @@ static int forward_over(row_forward row, column_forward columns, const ad_array 
     if (status != AD_OK)
         return status;
     status = ad_new_reduced(x, dtype, reduced, attr[0], out);
-    if (status == AD_OK)
-        row(m.rows, m.length, m.data, (*out)->data);
+    if (status == AD_OK) {
+        shared_rows s = {.forward = row, .n = m.length, .item = ad_itemsize(x->dtype), .y_item = ad_itemsize(dtype), .x = m.data, .y = (*out)->data};
+        ad_share_out(some_forward, &s, m.rows, 1, AD_COST_OF_EXP * x->size);
+    }
     release_rows(&m);
     return status;
 }
@@ -120,8 +145,11 @@ static int vjp_over(row_vjp row, column_vjp columns, const ad_array *g, const ad
     if (status != AD_OK)
         return status;
     ad_array *share = fresh && !m.copy ? acc : ad_array_new(x->dtype, 1, &x->size);
-    if (share)
-        row(m.rows, m.length, g->data, m.data, y->data, share->data);
+    if (share) {
+        shared_rows s = {.vjp = row, .n = m.length, .item = ad_itemsize(x->dtype), .y_item = ad_itemsize(y->dtype), .g = g->data, .x = m.data,
+                         .y = y->data, .acc = share->data};
+        ad_share_out(some_vjp, &s, m.rows, 1, AD_COST_OF_EXP * x->size);
+    }
     if (share && share != acc) {
         ad_gather_strided(acc, fresh, share, x->ndim, x->shape, m.stride, 0);
         ad_array_release(share);

@@ -16,6 +16,8 @@ typedef struct {
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
 } ad_row_functions;
 
+enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
+
 extern const ad_row_functions ad_rows_baseline[2];          /* float32, float64: as in enum ad_dtype */
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 extern const ad_row_functions ad_rows_avx2[2], ad_rows_avx512[2];

@@ -15,16 +15,41 @@ static ad_array *moved(const ad_array *x, const ad_array *like, int axis, int ba
     return y;
 }
 
+/* Rows, shared out over threads. */
+typedef struct {
+    const ad_array *g, *x;                                  /* x: what the function reads; of a vjp, y */
+    ad_array *to;
+    int64_t n;
+    int logarithm;
+} rows;
+
+static char *row_at(const ad_array *a, int64_t row, int64_t n) { return (char *)a->data + (size_t)(row * n) * ad_itemsize(a->dtype); }
+
+static void some_forward(void *arg, int64_t from, int64_t to)
+{
+    const rows *r = arg;
+    const ad_row_functions *f = ad_rows(r->x->dtype);
+    (r->logarithm ? f->log_softmax : f->softmax)(to - from, r->n, row_at(r->x, from, r->n), row_at(r->to, from, r->n));
+}
+
+static void some_vjp(void *arg, int64_t from, int64_t to)
+{
+    const rows *r = arg;
+    const ad_row_functions *f = ad_rows(r->x->dtype);
+    (r->logarithm ? f->log_softmax_vjp : f->softmax_vjp)(to - from, r->n, row_at(r->g, from, r->n), row_at(r->x, from, r->n),
+                                                         row_at(r->to, from, r->n));
+}
+
 static void forward_rows(const ad_array *x, ad_array *y, int64_t n, int logarithm)
 {
-    const ad_row_functions *f = ad_rows(x->dtype);
-    (logarithm ? f->log_softmax : f->softmax)(x->size / (n ? n : 1), n, x->data, y->data);
+    rows r = {NULL, x, y, n, logarithm};
+    ad_share_out(some_forward, &r, x->size / (n ? n : 1), 1, AD_COST_OF_EXP * x->size);
 }
 
 static void vjp_rows(const ad_array *g, const ad_array *y, ad_array *acc, int64_t n, int logarithm)
 {
-    const ad_row_functions *f = ad_rows(y->dtype);
-    (logarithm ? f->log_softmax_vjp : f->softmax_vjp)(y->size / (n ? n : 1), n, g->data, y->data, acc->data);
+    rows r = {g, y, acc, n, logarithm};
+    ad_share_out(some_vjp, &r, y->size / (n ? n : 1), 1, AD_COST_OF_EXP * y->size);
 }
 
 static int is_last(const ad_array *x, int64_t axis) { return ad_product(x->shape + axis + 1, (int)(x->ndim - axis - 1)) == 1; }

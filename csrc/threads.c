@@ -101,3 +101,34 @@ void ad_run_parts(void (*work)(void *arg, int part), void *arg, int parts)
     for (int part = 0; part < parts; part++)
         work(arg, part);
 }
+
+/* ------------------------------------------------------------------------------------------------- ranges */
+enum { PARTS_A_THREAD = 4, WORTH_SHARING = 1 << 18 };
+
+typedef struct {
+    void (*work)(void *arg, int64_t from, int64_t to);
+    void *arg;
+    int64_t n, grain, grains;
+    int parts;
+} ranges;
+
+static void run_range(void *arg, int part)
+{
+    const ranges *r = arg;
+    const int64_t from = r->grains * part / r->parts * r->grain, to = r->grains * (part + 1) / r->parts * r->grain;
+    r->work(r->arg, from, to < r->n ? to : r->n);
+}
+
+void ad_share_out(void (*work)(void *arg, int64_t from, int64_t to), void *arg, int64_t n, int64_t grain, int64_t cost)
+{
+    ranges r = {work, arg, n, grain, (n + grain - 1) / grain, 1};
+    const int64_t worth = cost / (WORTH_SHARING / PARTS_A_THREAD), wish = (int64_t)wanted * PARTS_A_THREAD;
+    int64_t parts = worth < wish ? worth : wish;
+    parts = r.grains < parts ? r.grains : parts;
+    if (wanted < 2 || cost < WORTH_SHARING || parts < 2) {
+        work(arg, 0, n);
+        return;
+    }
+    r.parts = (int)parts;
+    ad_run_parts(run_range, &r, r.parts);
+}

@@ -119,3 +119,28 @@ def test_the_environment_says_how_many(given, outcome):
     command = [sys.executable, "-c", "import autodiff as ad; print(ad.config.get_num_threads())"]
     done = subprocess.run(command, env={**os.environ, "AUTODIFF_NUM_THREADS": given}, capture_output=True, text=True)
     assert outcome in (done.stdout if given == "3" else done.stderr)
+
+
+def rows_and_products(x, w, v):
+    """Row kernels along both axes, and products of all kinds, with their gradients."""
+    with ad.GradientTape() as tape:
+        tape.watch([x, w, v])
+        h = x @ w
+        rows = [ad.reduce_logsumexp(h, axis=1), ad.reduce_max(h, axis=1), ad.reduce_logsumexp(x, axis=0), ad.linalg.matvec(x, v)]
+        parts = [ad.nn.softmax(h), ad.nn.log_softmax(h), ad.linalg.matvec(h, rows[0], transpose_a=True), *rows]
+        loss = sum(ad.reduce_sum(part * part) for part in parts)
+    return parts, tape.gradient(loss, [x, w, v])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m", [47, 2049, 20_011])
+def test_rows_and_products_have_the_same_bits_on_any_number_of_threads(dtype, m):
+    rng = np.random.default_rng(m)
+    args = [ad.constant(rng.normal(size=shape).astype(dtype)) for shape in ((m, 17), (17, 33), (17,))]
+    traced = ad.function(rows_and_products)
+    ad.config.set_num_threads(1)
+    want = bits(traced(*args))
+    for n in (1, 2, 3, 7):
+        ad.config.set_num_threads(n)
+        assert bits(rows_and_products(*args)) == want
+        assert bits(traced(*args)) == want
