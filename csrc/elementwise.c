@@ -1,8 +1,8 @@
-/* Broadcasting around the generated loops.
+/* Broadcasting around the generated loops (broadcast.h).
  *
  * A kernel sees contiguous runs only.  The result is computed in blocks short enough for the first-level cache; an operand that
  * is broadcast is written out block by block, all others are passed where they stand. */
-#include "ad.h"
+#include "broadcast.h"
 
 #include <string.h>
 
@@ -34,63 +34,6 @@ static int same_shape(const ad_array *a, const ad_array *b)
     return a->ndim == b->ndim && (a->ndim == 0 || memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape) == 0);
 }
 
-/* ------------------------------------------------------------------------------------------------- reading and summing back */
-/* How an array lies in a larger shape: dimensions of size 1 dropped, those that step together merged; last one fastest. */
-typedef struct {
-    int ndim;
-    int64_t shape[AD_MAX_RANK], stride[AD_MAX_RANK];        /* stride in elements of the array; 0: repeated */
-} layout;
-
-static layout layout_in(const ad_array *a, const ad_array *whole)
-{
-    layout l = {.ndim = 0};
-    int64_t step = a->size;
-    for (int i = 0; i < whole->ndim; i++) {
-        const int own = i - (whole->ndim - a->ndim);
-        const int64_t size = whole->shape[i];
-        if (own >= 0 && a->shape[own] > 1 && !a->uniform)
-            step /= a->shape[own];
-        if (size == 1)
-            continue;
-        const int64_t stride = own >= 0 && a->shape[own] > 1 && !a->uniform ? step : 0;
-        if (l.ndim && l.stride[l.ndim - 1] == stride * size) {
-            l.shape[l.ndim - 1] *= size;
-            l.stride[l.ndim - 1] = stride;
-        } else {
-            l.shape[l.ndim] = size;
-            l.stride[l.ndim++] = stride;
-        }
-    }
-    return l;
-}
-
-/* A place in the whole shape, moved forward run by run. */
-typedef struct {
-    const layout *l;
-    int64_t index[AD_MAX_RANK], at;                         /* at: element of the array */
-} cursor;
-
-static int64_t run_length(const cursor *c)                  /* of elements until the fastest dimension is through */
-{
-    const layout *l = c->l;
-    return l->ndim ? l->shape[l->ndim - 1] - c->index[l->ndim - 1] : INT64_MAX;
-}
-
-static void advance(cursor *c, int64_t n)                   /* n <= run_length */
-{
-    const layout *l = c->l;
-    int i = l->ndim - 1;
-    if (i < 0)
-        return;
-    c->index[i] += n;
-    c->at += n * l->stride[i];
-    for (; i > 0 && c->index[i] == l->shape[i]; i--) {
-        c->at += l->stride[i - 1] - l->shape[i] * l->stride[i];
-        c->index[i] = 0;
-        c->index[i - 1]++;
-    }
-}
-
 #define FILL(T) for (int64_t i = 0; i < n; i++) ((T *)to)[i] = *(const T *)from
 void ad_fill(void *to, const void *from, int64_t n, size_t item)
 {
@@ -101,79 +44,29 @@ void ad_fill(void *to, const void *from, int64_t n, size_t item)
     }
 }
 
-static void read_block(cursor *c, const ad_array *a, void *to, int64_t n)
-{
-    const size_t item = ad_itemsize(a->dtype);
-    for (char *out = to; n > 0;) {
-        int64_t run = run_length(c);
-        run = run < n ? run : n;
-        const char *from = (const char *)a->data + (size_t)c->at * item;
-        if (c->l->ndim && c->l->stride[c->l->ndim - 1] == 1)
-            memcpy(out, from, (size_t)run * item);
-        else
-            ad_fill(out, from, run, item);
-        advance(c, run);
-        out += (size_t)run * item;
-        n -= run;
-    }
-}
-
-/* Adds a block to the elements it was broadcast from.  Eight partial sums, so that the compiler may use vectors. */
-#define ADD_BLOCK(T)                                                                          \
-    static void add_block_##T(cursor *c, T *restrict to, const T *restrict from, int64_t n)   \
-    {                                                                                         \
-        while (n > 0) {                                                                       \
-            int64_t run = run_length(c), i = 0;                                               \
-            run = run < n ? run : n;                                                          \
-            if (c->l->ndim && c->l->stride[c->l->ndim - 1] == 1) {                            \
-                for (; i < run; i++)                                                          \
-                    to[c->at + i] += from[i];                                                 \
-            } else {                                                                          \
-                T part[8] = {0};                                                              \
-                for (; i + 8 <= run; i += 8)                                                  \
-                    for (int j = 0; j < 8; j++)                                               \
-                        part[j] += from[i + j];                                               \
-                for (; i < run; i++)                                                          \
-                    part[i & 7] += from[i];                                                   \
-                to[c->at] += ((part[0] + part[4]) + (part[1] + part[5])) +                    \
-                             ((part[2] + part[6]) + (part[3] + part[7]));                     \
-            }                                                                                 \
-            advance(c, run);                                                                  \
-            from += run;                                                                      \
-            n -= run;                                                                         \
-        }                                                                                     \
-    }
-ADD_BLOCK(float)
-ADD_BLOCK(double)
-
 /* ------------------------------------------------------------------------------------------------- operands, block by block */
 typedef struct {
     const ad_array *a;
     int direct;                                             /* as large as the result: no copy */
-    layout l;
-    cursor c;
+    ad_layout l;
 } operand;
 
 static void open_operand(operand *o, const ad_array *a, const ad_array *whole)
 {
     o->a = a;
     o->direct = !a->uniform && a->size == whole->size;
-    if (!o->direct) {
-        o->l = layout_in(a, whole);
-        o->c = (cursor){.l = &o->l};
-    }
+    if (!o->direct)
+        o->l = a->uniform ? (ad_layout){.ndim = 0} : ad_layout_in(a, whole);
 }
 
-static const void *next_block(operand *o, block *buffer, int64_t start, int64_t n)
+static const void *next_block(const operand *o, block *buffer, int64_t start, int64_t n)
 {
+    const size_t item = ad_itemsize(o->a->dtype);
     if (o->direct)
-        return (const char *)o->a->data + (size_t)start * ad_itemsize(o->a->dtype);
-    if (o->l.ndim > 0 || start == 0) {
-        if (o->l.ndim == 1 && o->l.stride[0] == 0 && start > 0)
-            return buffer->bytes;                           /* one number throughout: written once */
-        read_block(&o->c, o->a, buffer->bytes, n);
-    }
-    return buffer->bytes;
+        return (const char *)o->a->data + (size_t)start * item;
+    if (start > 0 && (o->l.ndim == 0 || (o->l.ndim == 1 && o->l.stride[0] == 0)))
+        return buffer->bytes;                               /* one number throughout: written once */
+    return ad_read_spread(&o->l, o->a->data, start, n, item, buffer->bytes);
 }
 
 static int dtype_of(int op, const ad_array *const *in, int n)
@@ -222,27 +115,56 @@ int ad_elementwise_forward(int op, const ad_array *const *in, int n, ad_array **
     return AD_OK;
 }
 
-int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
-                       ad_array *acc, int fresh)
+/* acc = (or, not fresh, +=) what was computed for all elements of the larger shape. */
+static int sum_back(const ad_back *b, ad_array *acc, int fresh, const void *share)
 {
-    const int dtype = acc->dtype;
-    const ad_vjp_kernel kernel = dtype <= AD_F64 ? ad_cpu->kernels[op].vjp[k][dtype] : NULL;
-    if (kernel == NULL)
-        return AD_BAD_DTYPE;
-    const size_t item = ad_itemsize(dtype);
-    const int whole = acc->size == g->size;                 /* nothing to sum: acc was not broadcast */
-    if (fresh && !whole)
-        memset(acc->data, 0, ad_array_bytes(acc));
+    const int is_f32 = acc->dtype == AD_F32, plain = ad_back_is_plain(b);
+    const size_t item = ad_itemsize(acc->dtype);
+    const int64_t sums = b->run > 1 ? b->values : 0, bytes = sums * (int64_t)item + (int64_t)(plain ? 0 : ad_back_room(b, item));
+    ad_array *room = ad_array_new(AD_BOOL, 1, &bytes);
+    if (room == NULL)
+        return AD_NO_MEMORY;
+    char *sum = room->data, *chunks = sum + (size_t)sums * item;
+    if (b->run > 1)
+        ad_sum_rows(share, b->values, b->run, is_f32, sum);
+    const char *values = b->run > 1 ? sum : share;
+    if (plain && is_f32)
+        for (int64_t i = 0; i < b->size; i++)
+            ((float *)acc->data)[i] = (fresh ? 0 : ((float *)acc->data)[i]) + ((const float *)(const void *)values)[i];
+    else if (plain)
+        for (int64_t i = 0; i < b->size; i++)
+            ((double *)acc->data)[i] = (fresh ? 0 : ((double *)acc->data)[i]) + ((const double *)(const void *)values)[i];
+    if (!plain) {
+        memset(chunks, 0, ad_back_room(b, item));
+        for (int64_t at = 0; at < b->values; at += b->chunk)
+            ad_back_add(b, is_f32, values + (size_t)at * item, at, b->values - at < b->chunk ? b->values - at : b->chunk, chunks);
+        ad_back_finish(b, is_f32, chunks, acc->data, fresh ? NULL : acc->data);
+    }
+    ad_array_release(room);
+    return AD_OK;
+}
 
+static void add_block(void *to, const void *from, int64_t n, int is_f32)
+{
+    if (is_f32)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)to)[i] += ((const float *)from)[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((double *)to)[i] += ((const double *)from)[i];
+}
+
+/* Operand k's share, by a kernel that knows the shape of g alone: assigned to `into`, or added. */
+static void compute_share(ad_vjp_kernel kernel, int reads_y, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
+                          void *into, int dtype, int fresh)
+{
+    const size_t item = ad_itemsize(dtype);
     operand og, oi[AD_MAX_OPERANDS];
     block bg, bi[AD_MAX_OPERANDS], result;
-    const layout l = whole ? (layout){.ndim = 0} : layout_in(acc, g);
-    cursor back = {.l = &l};
-    int direct = fresh && whole && !g->uniform;
+    int direct = fresh && !g->uniform;
     for (int j = 0; j < n; j++)
         direct &= !in[j]->uniform && in[j]->size == g->size;
     const int64_t step = direct ? g->size : BLOCK;
-    const int reads_y = ad_ops[op].reads[k] & AD_READS_Y;
     open_operand(&og, g, g);
     for (int j = 0; j < n; j++)
         open_operand(&oi[j], in[j], g);
@@ -251,22 +173,38 @@ int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *
         const void *from[AD_MAX_OPERANDS] = {NULL};
         for (int j = 0; j < n; j++)
             from[j] = next_block(&oi[j], &bi[j], start, count);
-        char *const into = (char *)acc->data + (size_t)start * item;
-        void *const to = fresh && whole ? (void *)into : (void *)result.bytes;
+        char *const to = (char *)into + (size_t)start * item;
         kernel(next_block(&og, &bg, start, count), from[0], from[1], from[2],
-               reads_y ? (const char *)y->data + (size_t)start * item : NULL, to, (size_t)count);
-        if (to == (void *)into)
-            continue;
-        if (whole && dtype == AD_F64)
-            for (int64_t i = 0; i < count; i++)
-                ((double *)into)[i] += ((double *)result.bytes)[i];
-        else if (whole)
-            for (int64_t i = 0; i < count; i++)
-                ((float *)into)[i] += ((float *)result.bytes)[i];
-        else if (dtype == AD_F64)
-            add_block_double(&back, acc->data, (const double *)result.bytes, count);
-        else
-            add_block_float(&back, acc->data, (const float *)result.bytes, count);
+               reads_y ? (const char *)y->data + (size_t)start * item : NULL, fresh ? to : result.bytes, (size_t)count);
+        if (!fresh)
+            add_block(to, result.bytes, count, dtype == AD_F32);
     }
-    return AD_OK;
+}
+
+int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
+                       ad_array *acc, int fresh)
+{
+    const int dtype = acc->dtype, reads_y = ad_ops[op].reads[k] & AD_READS_Y;
+    const ad_vjp_kernel kernel = dtype <= AD_F64 ? ad_cpu->kernels[op].vjp[k][dtype] : NULL;
+    if (kernel == NULL)
+        return AD_BAD_DTYPE;
+    if (acc->size == g->size) {                             /* nothing to sum: acc was not broadcast */
+        compute_share(kernel, reads_y, g, in, n, y, acc->data, dtype, fresh);
+        return AD_OK;
+    }
+    if (g->size == 0) {
+        if (fresh)
+            memset(acc->data, 0, ad_array_bytes(acc));
+        return AD_OK;
+    }
+    const ad_back back = ad_back_of(acc, g);
+    if (ad_ops[op].passes[k] && !g->uniform)
+        return sum_back(&back, acc, fresh, g->data);
+    ad_array *share = ad_array_new(dtype, g->ndim, g->shape);
+    if (share == NULL)
+        return AD_NO_MEMORY;
+    compute_share(kernel, reads_y, g, in, n, y, share->data, dtype, 1);
+    const int status = sum_back(&back, acc, fresh, share->data);
+    ad_array_release(share);
+    return status;
 }

@@ -1,4 +1,5 @@
 /* Sums over any axes, and what reductions have in common. */
+#include "broadcast.h"
 #include "plan.h"
 #include "strided.h"
 
@@ -101,6 +102,24 @@ double ad_sum_blocks(const double *sums, int64_t n)         /* as run_T goes on 
         return *sums;
     const int64_t half = (n / 2 + BLOCK - 1) / BLOCK * BLOCK;
     return ad_sum_blocks(sums, half) + ad_sum_blocks(sums + half / BLOCK, n - half);
+}
+
+/* Rows of a few numbers by a loop of their own, which the compiler can unroll. */
+#define SUM_ROWS(T, n)                                                                                  \
+    for (int64_t r = 0; r < rows; r++)                                                                  \
+        ((T *)to)[r] = (T)run_##T((const T *)x + r * (n), n)
+void ad_sum_rows(const void *x, int64_t rows, int64_t n, int is_f32, void *to)
+{
+    if (is_f32)
+        SUM_ROWS(float, n);
+    else if (n == 2)
+        SUM_ROWS(double, 2);
+    else if (n == 3)
+        SUM_ROWS(double, 3);
+    else if (n == 4)
+        SUM_ROWS(double, 4);
+    else
+        SUM_ROWS(double, n);
 }
 
 static groups merge(int ndim, const int64_t *shape, const uint8_t *reduced)
