@@ -13,7 +13,7 @@ SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
 PIP = -m pip install -q --disable-pip-version-check
-NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
 BENCH = .venv-bench
 # One build at a time, where the system can say so.

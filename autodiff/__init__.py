@@ -19,6 +19,7 @@ from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad,
 from .function import function, load_function
 from .dtypes import DType, as_dtype, bool, double, float32, float64, int32, int64
 from .indexing import *  # noqa: F403
+from .ipopt import IpoptProblem
 from .linalg import clip_by_global_norm, clip_by_norm, einsum, eye, matmul, norm, tensordot
 from .math import *  # noqa: F403
 from .module import Module

@@ -35,6 +35,7 @@ LAYERS = [
     {"audit"},
     {"history"},
     {"optimize"},
+    {"ipopt"},
     {"distributed"},
     {"bench"},
     {"__main__"},
