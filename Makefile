@@ -13,7 +13,9 @@ SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
 PIP = -m pip install -q --disable-pip-version-check
-NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed cyipopt-wheels
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed
+# Ipopt, for some of the tests: there is no wheel of it for every platform.
+MAY = cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
 BENCH = .venv-bench
 # One build at a time, where the system can say so.
@@ -41,6 +43,7 @@ $(VENV)/ready: Makefile $(if $(wildcard $(VENV)/ready),,check)
 	@$(LOCKED) sh -ec '\
 	  $(IN) -c "" 2> /dev/null || $(PYTHON) -m venv $(VENV); \
 	  $(IN) $(PIP) $(NEEDS); \
+	  $(IN) $(PIP) --only-binary :all: $(MAY) || echo "autodiff: without $(MAY)" >&2; \
 	  cd $(VENV)/lib/python*/site-packages; echo ../../../.. > autodiff-tree.pth'
 	@touch $@
 
