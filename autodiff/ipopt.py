@@ -1,8 +1,10 @@
 """IpoptProblem: an objective and constraints as Ipopt wants them, with sparse derivatives of first and second order."""
 
+import warnings
+
 import numpy as np
 
-from . import ops, shaping
+from . import nest, ops, shaping
 from ._core import convert
 from .errors import ShapeError, shorten
 from .function import function
@@ -40,7 +42,9 @@ class IpoptProblem:
     def __init__(self, f, like, constraints=None, lb=None, ub=None, cl=None, cu=None):
         if constraints is not None and not callable(constraints):
             raise TypeError(f"IpoptProblem: expected constraints to be a function, got {shorten(constraints)}")
-        self._objective = objective(f, like)
+        with warnings.catch_warnings():  # what f does not use the constraints may
+            warnings.filterwarnings("ignore", "objective: the gradient of .* by number")
+            self._objective = objective(f, like)
         self.x0, several = self._objective.x0, isinstance(like, tuple)
 
         def called(g, x):
@@ -66,10 +70,14 @@ class IpoptProblem:
             raise ValueError("IpoptProblem: the constraints have no bounds: expected cl, cu or both; cl=0, cu=0 says that they are 0")
         self.cl, self.cu = (self._filled(name, b, self.m, sign) for name, b, sign in (("cl", cl, -1), ("cu", cu, 1)))
 
+    def _vector(self, parameters):
+        given = nest.is_nested(parameters) or np.shape(parameters) != self.x0.shape
+        return self._objective.flatten(parameters) if given else np.array(parameters, np.float64)
+
     def _bounds(self, b, sign):
-        if b is None or np.ndim(b) == 0 and not isinstance(b, (dict, list, tuple)):
+        if b is None or not nest.is_nested(b) and np.ndim(b) == 0:
             return self._filled("", b, len(self.x0), sign)
-        return np.array(b, np.float64) if isinstance(b, np.ndarray) and b.shape == self.x0.shape else self._objective.flatten(b)
+        return self._vector(b)
 
     @staticmethod
     def _filled(name, b, n, sign):
@@ -128,12 +136,12 @@ class IpoptProblem:
             import cyipopt
         except ImportError:
             raise ImportError("IpoptProblem: solve needs cyipopt: pip install cyipopt-wheels, or cyipopt where Ipopt itself is installed") from None
-        start = self.x0 if x0 is None else x0 if np.shape(x0) == self.x0.shape else self._objective.flatten(x0)
+        start = self.x0 if x0 is None else self._vector(x0)
         problem = cyipopt.Problem(len(self.x0), self.m, problem_obj=self, lb=self.lb, ub=self.ub, cl=self.cl, cu=self.cu)
         for name, value in {"print_level": 0, "sb": "yes", **options}.items():
             problem.add_option(name, value)
         self._error = None
-        x, report = problem.solve(np.array(start, np.float64))
+        x, report = problem.solve(start.copy())
         if self._error is not None:
             raise self._error
         return self._objective.restore(x), report

@@ -79,3 +79,13 @@ def test_the_nan_is_found(printed):
     lines = printed["find_the_nan.py"].splitlines()
     assert "    exp overflowed float32 at 88.7: its operand is 100." in lines and "    use tf.math.softplus(x)" in lines
     assert lines[-2:] == ["{'stabilize': True} 1.0", "{'precise': True} 1.0"]
+
+
+def test_the_truss_is_at_its_limits(printed):
+    if "needs Ipopt" in printed["truss.py"]:
+        pytest.skip("no cyipopt")
+    unknowns, constraints, jacobian, hessian = re.match(
+        r"(\d+) unknowns, (\d+) constraints\nJacobian +(\d+) entries of \d+, in \d+ sweeps\nHessian +(\d+) entries", printed["truss.py"]
+    ).groups()
+    assert (int(unknowns), int(constraints)) == (748, 734) and int(jacobian) < 9000 and int(hessian) < 5000
+    assert "weight    36.3210 of 46 bars, the load sinks by 16.00\nstresses  from -0.5000 to 0.87" in printed["truss.py"]

@@ -1,6 +1,8 @@
 """Ipopt with sparse derivatives: the callbacks against closed forms and cyipopt itself, and what is not there is said."""
 
 import builtins
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +77,24 @@ def test_parameters_in_a_structure():
     several, report = ad.IpoptProblem(lambda a, b: ad.reduce_sum((a - b) ** 2) + b**2, (np.ones(2), 0.5), lb=1.0).solve()
     np.testing.assert_allclose(np.concatenate([several[0], [several[1]]]), 1, atol=1e-4)
     assert report["status"] == 0
+
+
+def test_the_truss_is_the_lightest():
+    """Without a limit of the displacement, and with one of stress for pulled and pressed bars, its weight is that of a linear program:
+    Hemp, "Optimum structures" (1973), ch. 1."""
+    pytest.importorskip("cyipopt")
+    linprog = pytest.importorskip("scipy.optimize").linprog
+    spec = spec_from_file_location("truss", Path(__file__).parents[1] / "examples" / "truss.py")
+    truss = module_from_spec(spec)
+    spec.loader.exec_module(truss)
+    truss.SAG, truss.PRESSED = 1e3, truss.PULLED
+    problem, area, moved = truss.solve()
+    least = np.zeros((len(truss.nodes), 2, len(area)))
+    for k, (i, j) in enumerate(truss.pairs):
+        least[i, :, k], least[j, :, k] = truss.direction[k], -truss.direction[k]
+    forces = least[~truss.held].reshape(-1, len(area))
+    found = linprog(np.tile(truss.length, 2), A_eq=np.hstack([forces, -forces]), b_eq=truss.load[~truss.held].ravel())
+    assert np.sum(area * truss.length) == pytest.approx(found.fun, rel=1e-5)
 
 
 def test_another_way_stops_the_solver():
