@@ -165,12 +165,15 @@ class _Sparse:
 
     def _run(self, x, *args):
         """(values, way)."""
+        found, k = self._sweep(self._x(x), *args)
+        way = self._ways[k]
+        return found.numpy().ravel()[way.at], way
+
+    def _x(self, x):
         x = np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x, self._like.dtype)
         if x.shape != self._like.shape and x.shape != (self._like.size,):
             raise ShapeError(f"{self._who}: expected x of shape {self._like.shape}, got {x.shape}")
-        found, k = self._sweep(x.reshape(self._like.shape), *args)
-        way = self._ways[k]
-        return found.numpy().ravel()[way.at], way
+        return x.reshape(self._like.shape)
 
     def _first_args(self):
         return self._args
@@ -270,6 +273,7 @@ class SparseJacobian(_Sparse):
     """What ad.sparse_jacobian makes of a function.
 
     called as J(x)   csr_array of shape (elements of f(x), elements of x)
+    fun              J.fun(x): f(x) as a vector, so that SciPy takes both: least_squares(J.fun, x0, jac=J)
     rows, cols       where its entries are, in row-major order: the same arrays for each x
     values           J.values(x): their values
     pattern          the same entries as a csr_array of True;  shape, nnz
@@ -280,6 +284,14 @@ class SparseJacobian(_Sparse):
     """
 
     _who = "sparse_jacobian"
+
+    def __init__(self, f, like, args):
+        super().__init__(f, like, args)
+        self._plain = function(lambda x, *args: shaping.reshape(self._value(x, args), (-1,)))
+
+    def fun(self, x, *args):
+        """f(x) as a vector: a fresh array of shape (elements of f(x),)."""
+        return np.array(self._plain(self._x(x), *args).numpy())
 
     def _sweep_at(self, x, args, by):
         """(the sweep, as a function of its seed; the seed's shape and dtype)."""

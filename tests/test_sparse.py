@@ -1,6 +1,7 @@
 """Sparse Jacobians and Hessians: their patterns hold every nonzero, their values are those of the dense ones, and they take few sweeps."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -340,3 +341,74 @@ def test_what_is_not_sparse_is_said(monkeypatch):
     monkeypatch.setattr("autodiff.pattern.MOST_ENTRIES", 20)
     with pytest.raises(MemoryError, match="sparse_jacobian: the derivatives of cumsum are not sparse; use ad.jacobian"):
         ad.sparse_jacobian(ad.cumsum, like=np.ones(9))
+
+
+# ----------------------------------------------------------------------------------------------------------------------- SciPy
+def broyden(x):
+    """Broyden's tridiagonal function: More, Garbow, Hillstrom, "Testing unconstrained optimization software" (1981), no. 30."""
+    return (3.0 - 2.0 * x) * x - ad.concat([[0.0], x[:-1]], 0) - 2.0 * ad.concat([x[1:], [0.0]], 0) + 1.0
+
+
+def test_least_squares():
+    from scipy.optimize import least_squares
+
+    start = np.full(60, -1.0)
+    J = ad.sparse_jacobian(broyden, like=start)
+    fit = least_squares(J.fun, start, jac=J, tr_solver="lsmr")
+    dense = least_squares(J.fun, start, jac=lambda x: J(x).toarray())
+    assert fit.cost < 1e-15 and dense.cost < 1e-15
+    np.testing.assert_allclose(fit.x, dense.x, rtol=1e-6)
+    t = np.linspace(0.0, 2.0, 40)  # one decay for all, an offset for each of 40
+    truth = np.concatenate([[1.3], np.sin(t)])
+
+    def residuals(p, data):
+        return ad.concat([p[1:] + ad.exp(-p[0] * t) - data, 0.1 * (p[1:] - np.sin(t))], 0)
+
+    data = truth[1:] + np.exp(-1.3 * t)
+    J = ad.sparse_jacobian(residuals, like=np.ones(41), args=(data,))
+    assert J.colors == 2 and least_squares(J.fun, np.ones(41), jac=J, args=(data,)).x == pytest.approx(truth, abs=1e-6)
+
+
+def test_trust_constr():
+    from scipy.optimize import NonlinearConstraint, minimize
+
+    n = 20
+    loss = lambda x: ad.reduce_sum((x - 1.0) ** 2) + ad.reduce_sum(x[1:] * x[:-1])
+    obj, H = ad.objective(loss, like=np.zeros(n)), ad.sparse_hessian(loss, like=np.zeros(n))
+    squares = lambda x: x[1:] ** 2 + x[:-1] ** 2
+    J, W = ad.sparse_jacobian(squares, like=np.zeros(n)), ad.sparse_hessian(squares, like=np.zeros(n))
+    constraint = NonlinearConstraint(J.fun, 0.0, 0.4, jac=J, hess=W)
+    fit = minimize(obj, np.full(n, 0.2), jac=True, hess=H, method="trust-constr", constraints=constraint, options={"gtol": 1e-8, "maxiter": 300})
+    plain = minimize(obj, np.full(n, 0.2), jac=True, method="SLSQP", constraints={"type": "ineq", "fun": lambda x: 0.4 - J.fun(x), "jac": lambda x: -J(x).toarray()})
+    assert fit.constr_violation < 1e-8 and fit.fun == pytest.approx(plain.fun, rel=1e-4)
+
+
+def test_newton_and_stiff_equations():
+    from scipy.integrate import solve_ivp
+    from scipy.optimize import root
+    from scipy.sparse.linalg import spsolve
+
+    x = np.full(50, -1.0)
+    J = ad.sparse_jacobian(broyden, like=x)
+    for _ in range(8):
+        x = x - spsolve(J(x).tocsc(), J.fun(x))
+    assert np.max(np.abs(J.fun(x))) < 1e-13
+    np.testing.assert_allclose(root(J.fun, np.full(50, -1.0), jac=lambda x: J(x).toarray()).x, x, rtol=1e-7)
+
+    def heat(u, k):
+        return k * (ad.concat([u[1:], [0.0]], 0) - 2.0 * u + ad.concat([[0.0], u[:-1]], 0)) - u**3
+
+    start = np.sin(np.linspace(0, np.pi, 40))
+    D = ad.sparse_jacobian(heat, like=start, args=(100.0,))
+    runs = [solve_ivp(lambda t, u: D.fun(u, 100.0), (0, 1), start, method="BDF", rtol=1e-7, jac=jac) for jac in (lambda t, u: D(u, 100.0), None)]
+    assert runs[0].success
+    np.testing.assert_allclose(runs[0].y[:, -1], runs[1].y[:, -1], rtol=1e-5)
+
+
+def test_without_scipy_there_are_entries_and_values(monkeypatch):
+    J = ad.sparse_jacobian(squares, like=X)
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    assert len(J.rows) == len(J.cols) == len(J.values(X)) == J.nnz and J.fun(X).shape == (4,)
+    for ask in (lambda: J(X), lambda: J.pattern):
+        with pytest.raises(ImportError, match=r"sparse_jacobian: a sparse array needs SciPy: pip install 'autodiff\[optimize\]'; rows, cols and values"):
+            ask()
