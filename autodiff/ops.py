@@ -93,16 +93,16 @@ multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a,
 xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, reciprocal_no_nan(b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), doc="a / b; 0 where a is 0, even if b is")
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
-exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, numpy="exp",   doc="e to the power x")
+exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, ulp32=0.6, numpy="exp",   doc="e to the power x")
 exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, numpy="exp2",  doc="2 to the power x")
-expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, ulp32=2, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
+expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, ulp32=0.6, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
 # An infinite x has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes before it,
 # and the gradient would be 0 where it is 1; nan says that it is not known.
-log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, numpy="log",   doc="natural logarithm")
+log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log",   doc="natural logarithm")
 log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log2",  doc="logarithm to base 2")
 log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=2, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
-log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, numpy="log1p", doc="log(1 + x), exact near 0")
-log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2,                doc="log(1 - exp(x)) of a negative number")
+log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
+log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
 logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=600, doc="log(exp(a) - exp(b)) for a > b, no overflow")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
@@ -110,22 +110,22 @@ xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)), 
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
-sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=3, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
+sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=3, d_ulp=6,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
 sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3,   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
-log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=3, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
-softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=3, twin=True,              doc="log(1 + exp(x)), no overflow")
-softplus_slope = row(d=lambda x, y: y * softplus_slope(-x),   on=REAL,            ulp=2, ulp32=3,        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
+log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
+softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
+softplus_slope = row(d=lambda x, y: y * softplus_slope(-x),   on=REAL,            ulp=2, ulp32=2.1,        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
-tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=3, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
-sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")
+tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=0.6, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
+sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, ulp32=0.6, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
-sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, near=True, numpy="sin",   doc="sine of x radians")
-cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, near=True, numpy="cos",   doc="cosine of x radians")
+sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="sin",   doc="sine of x radians")
+cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="cos",   doc="cosine of x radians")
 tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, numpy="tan",   doc="tangent of x radians")
 asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
@@ -139,14 +139,14 @@ acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       
 atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
-erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
-erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=3, ulp32=6,            doc="1 - erf(x), exact for large x")
+erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
+erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=3, ulp32=0.6,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=3, d_ulp=6,                  doc="exp(x*x) * erfc(x), no underflow")
 erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=8, d_ulp=600, doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
-exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=2,                doc="exp(-x*x), the square taken exactly")
-ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=3, ulp32=6,                doc="distribution function of the normal distribution")
+exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=2, ulp32=0.6,                doc="exp(-x*x), the square taken exactly")
+ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=3, ulp32=0.6,                doc="distribution function of the normal distribution")
 log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=3, d_ulp=6, doc="log(ndtr(x)), exact in both tails")
-normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=2, ulp32=3,                doc="density of the normal distribution")
+normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=2, ulp32=0.6,                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000,     doc="inverse of ndtr: the quantile of the normal distribution")
 erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600,   doc="inverse of erf")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
@@ -168,10 +168,10 @@ bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
 relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        selects=True, doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
 leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
-elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, doc="x where positive, else exp(x) - 1")
-selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, d_ulp=6, doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=3, ulp32=6, d_ulp=6, doc="x * ndtr(x)")
+elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, ulp32=0.6, doc="x where positive, else exp(x) - 1")
+selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
+silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, ulp32=0.6, d_ulp=6, doc="x * sigmoid(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=3, ulp32=0.6, d_ulp=6, doc="x * ndtr(x)")
 gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
 gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, d_ulp=8, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
 mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, doc="x * tanh(softplus(x))")

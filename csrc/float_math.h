@@ -1,214 +1,291 @@
-/* Exponentials and logarithms in float32: the methods of exp_math.h with shorter polynomials, so that a vector holds twice as
- * many numbers as by way of double.  Included by scalar_math.h. */
+/* Functions in float32, by way of double: 0.6 ULP.  A double has 29 bits more than a float, so polynomials need only be off by 2^-28, nothing
+ * on the way overflows, underflows or cancels to less, and there is one rounding, at the end, also where the result is subnormal.
+ * (In float arithmetic the same takes compensated sums, which cost as much.)  `short`: good to 2^-28, not to a double.
+ * Branch-free, as exp_math.h.  Included by scalar_math.h. */
 #ifndef AD_FLOAT_MATH_H
 #define AD_FLOAT_MATH_H
 
-AD_INLINE uint32_t ad_bitsf(float x) { uint32_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
-AD_INLINE float ad_from_bitsf(uint32_t u) { float x; __builtin_memcpy(&x, &u, sizeof x); return x; }
+#define AD_LN2 0x1.62e42fefa39efp-1
+#define AD_LOG2E 0x1.71547652b82fep+0
 
-#define AD_MAGIC_F 0x1.8p23f                                /* x + MAGIC - MAGIC rounds |x| < 2^22 to a whole number */
-#define AD_LN2_HI_F 0x1.62e4p-1f                            /* 15 bits: whole numbers of 9 bits times this are exact */
-#define AD_LN2_LO_F 0x1.7f7d1cp-20f
-
-/* x = k ln2 + r.  `shift`: x * log2(e) + MAGIC, whose lowest bits are k. */
-typedef struct { float r, k, shift; } ad_reduced_f;
-AD_INLINE ad_reduced_f ad_reduce_f(float x)
+AD_INLINE float ad_within_f(float x, float low, float high)             /* NaN stays NaN */
 {
-    const float shift = AD_FMAF(x, 0x1.715476p+0f, AD_MAGIC_F), k = shift - AD_MAGIC_F;
-    return (ad_reduced_f){AD_FMAF(-k, AD_LN2_LO_F, AD_FMAF(-k, AD_LN2_HI_F, x)), k, shift};
+    const float z = x < low ? low : x;
+    return z > high ? high : z;
 }
 
-/* exp(r) - 1 - r for |r| <= ln(2)/2, minimax, off by 0.002 ULP of exp(r). */
-AD_INLINE float ad_exp_tail_f(float r)
+/* ------------------------------------------------------------------------------------------------- exponentials */
+/* x = k ln2 + r, and 2^k: the lowest bits of x log2(e) + 1023 + MAGIC are its exponent.  |x| < 700. */
+typedef struct { double r, scale; } ad_reduced_short;
+AD_INLINE ad_reduced_short ad_reduce_short(double x)
 {
-    const float r2 = r * r;
-    const float q = AD_FMAF(r2, AD_FMAF(r2, 0x1.a19aaap-13f, AD_FMAF(r, 0x1.6d4e6p-10f, 0x1.111096p-7f)),
-                            AD_FMAF(r, 0x1.5554e6p-5f, 0x1.555556p-3f));
-    return AD_FMAF(r * q, r2, 0.5f * r2);
+    const double shift = AD_FMA(x, AD_LOG2E, AD_MAGIC + 1023), k = shift - (AD_MAGIC + 1023);
+    return (ad_reduced_short){AD_FMA(-k, AD_LN2, x), ad_from_bits(ad_bits(shift) << 52)};
 }
 
-/* exp of what neither overflows nor is NaN, 1 ULP, and of all. */
-AD_INLINE float ad_exp_finite_f(float x)
+/* exp(r) for |r| <= ln(2)/2: minimax, off by 2^-28.5. */
+AD_INLINE double ad_exp_kernel_short(double r)
 {
-    const ad_reduced_f a = ad_reduce_f(x < -104 ? -104 : x);
-    const float p = 1 + (a.r + ad_exp_tail_f(a.r));
-    const int tiny = x < -80;
-    return ad_from_bitsf(ad_bitsf(p) + (ad_bitsf(a.shift) << 23) + (tiny ? UINT32_C(64) << 23 : 0)) * (tiny ? 0x1p-64f : 1);
+    double p = AD_FMA(0x1.709ba50704f55p-10, r, 0x1.1290521e671cep-7);
+    p = AD_FMA(p, r, 0x1.55515e8b0011ap-5);
+    p = AD_FMA(p, r, 0x1.5553c0dd65713p-3);
+    p = AD_FMA(p, r, 0x1.000001755de94p-1);
+    p = AD_FMA(p, r, 0x1.000000d556b74p+0);
+    return AD_FMA(p, r, 1);
 }
-AD_INLINE float ad_expf(float x)
+AD_INLINE double ad_exp_short(double x)
 {
-    const float y = ad_exp_finite_f(x);
-    return x <= 0x1.62e42ep+6f ? y : x * 0x1p127f;          /* inf, and NaN of NaN */
-}
-
-/* m exp(x) for x <= 0 and |m| in [2^-40, 2^10] or 0, rounded once even where the result is subnormal. */
-AD_INLINE float ad_exp_times_f(float x, float m)
-{
-    const ad_reduced_f a = ad_reduce_f(x < -116 ? -116 : x);
-    const float p = 1 + (a.r + ad_exp_tail_f(a.r));
-    return p * m * ad_from_bitsf((ad_bitsf(a.shift) + 127 + 96) << 23) * 0x1p-96f;
+    const ad_reduced_short a = ad_reduce_short(x);
+    return ad_exp_kernel_short(a.r) * a.scale;
 }
 
+/* exp(x) - 1: minimax for exp(r) - 1 over r, off by 2^-31; 0 for -0. */
+AD_INLINE double ad_expm1_short(double x)
+{
+    const ad_reduced_short a = ad_reduce_short(x);
+    const double r = a.r;
+    double p = AD_FMA(0x1.a2a31a88e6cc0p-13, r, 0x1.6d834b2ddff76p-10);
+    p = AD_FMA(p, r, 0x1.11101dae6e5c9p-7);
+    p = AD_FMA(p, r, 0x1.55549ef7b48ddp-5);
+    p = AD_FMA(p, r, 0x1.555555a65d120p-3);
+    p = AD_FMA(p, r, 0x1.0000002d936e6p-1);
+    p = AD_FMA(p, r * r, r);
+    return AD_FMA(a.scale, p, a.scale - 1);
+}
+
+/* Beyond these bounds results are those at them: 0, -1, inf. */
+AD_INLINE float ad_expf(float x) { return (float)ad_exp_short(ad_within_f(x, -150, 90)); }
+AD_INLINE float ad_exp2f(float x) { return (float)ad_exp_short(AD_LN2 * ad_within_f(x, -200, 130)); }
 AD_INLINE float ad_expm1f(float x)
 {
-    const ad_reduced_f a = ad_reduce_f(x < -20 ? -20 : x > 89 ? 89 : x);
-    const float s = ad_from_bitsf((ad_bitsf(a.shift) + 126) << 23), p = a.r + ad_exp_tail_f(a.r);
-    const float y = 2 * AD_FMAF(s, p, s - 0.5f);
-    return a.k == 0 ? (x == 0 ? x : p) : x != x ? x : y;
+    const float y = (float)ad_expm1_short(ad_within_f(x, -40, 90));
+    return x == 0 ? x : y;
+}
+AD_INLINE float ad_sinhf(float x)
+{
+    const double t = ad_expm1_short(ad_within_f(fabsf(x), 0, 95));
+    return copysignf((float)(0.5 * (t + t / (t + 1))), x);
+}
+AD_INLINE float ad_coshf(float x)
+{
+    const double e = ad_exp_short(ad_within_f(fabsf(x), 0, 95));
+    return (float)(0.5 * (e + 1 / e));
 }
 
-/* x = 2^k m with m in [sqrt(1/2), sqrt(2)). */
-typedef struct { float k, m; } ad_parts_f;
-AD_INLINE ad_parts_f ad_split_f(float x)
+/* ------------------------------------------------------------------------------------------------- logarithms */
+/* log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1): minimax for log(1 + f) / f, off by 2^-30.5. */
+AD_INLINE double ad_log_kernel_short(double f)
 {
-    const int tiny = x < 0x1p-126f;
-    const uint32_t u = ad_bitsf(tiny ? x * 0x1p24f : x), biased = (u - 0x3f3504f3 + 0x3f800000) >> 23;      /* k + 127 */
-    const float k = ad_from_bitsf(biased | 0x4b000000) - (0x1p23f + 127);
-    return (ad_parts_f){tiny ? k - 24 : k, ad_from_bitsf(u - (biased << 23) + 0x3f800000)};
+    double p = AD_FMA(0x1.137ded340ee57p-4, f, -0x1.dffe3c50a3cfbp-4);
+    p = AD_FMA(p, f, 0x1.e87dee4cec589p-4);
+    p = AD_FMA(p, f, -0x1.fbf1f9f109e7cp-4);
+    p = AD_FMA(p, f, 0x1.23129905ca119p-3);
+    p = AD_FMA(p, f, -0x1.555be3371f37fp-3);
+    p = AD_FMA(p, f, 0x1.99a71b2ea7c16p-3);
+    p = AD_FMA(p, f, -0x1.000012195df01p-2);
+    p = AD_FMA(p, f, 0x1.5555400a51725p-2);
+    p = AD_FMA(p, f, -0x1.ffffffc706cafp-2);
+    p = AD_FMA(p, f, 0x1.00000002b60e1p+0);
+    return p * f;
 }
 
-/* log(1 + f) + k ln2 + c for f in [sqrt(1/2) - 1, sqrt(2) - 1): f - f^2/2 + f^3 P(f), P minimax, off by 2^-30. */
-AD_INLINE float ad_log_parts_f(float f, float k, float c)
+/* The same for f in [0, 1], off by 2^-30.3. */
+AD_INLINE double ad_log1p_unit_short(double f)
 {
-    const float f2 = f * f, f4 = f2 * f2;
-    const float p0 = AD_FMAF(-0x1.ffffeep-3f, f, 0x1.555546p-2f), p1 = AD_FMAF(-0x1.5562f2p-3f, f, 0x1.99a53cp-3f);
-    const float p2 = AD_FMAF(-0x1.fb41ep-4f, f, 0x1.233362p-3f), p3 = AD_FMAF(-0x1.e2eddep-4f, f, 0x1.e6478cp-4f);
-    const float p = AD_FMAF(f4, AD_FMAF(f4, 0x1.1b599ep-4f, AD_FMAF(f2, p3, p2)), AD_FMAF(f2, p1, p0));
-    const float low = AD_FMAF(f2 * f, p, AD_FMAF(k, AD_LN2_LO_F, c));
-    return AD_FMAF(k, AD_LN2_HI_F, AD_FMAF(-0.5f, f2, low) + f);
+    double p = AD_FMA(0x1.0a1ba310ee975p-9, f, -0x1.b756922a4dec8p-7);
+    p = AD_FMA(p, f, 0x1.53ca2e28dbb00p-5);
+    p = AD_FMA(p, f, -0x1.51ae770031530p-4);
+    p = AD_FMA(p, f, 0x1.fca8c1ea8a0d6p-4);
+    p = AD_FMA(p, f, -0x1.49d8365337945p-3);
+    p = AD_FMA(p, f, 0x1.975ccdfe00438p-3);
+    p = AD_FMA(p, f, -0x1.ffbd434cf21b3p-3);
+    p = AD_FMA(p, f, 0x1.55534e1bcfef4p-2);
+    p = AD_FMA(p, f, -0x1.fffff38a56fe8p-2);
+    p = AD_FMA(p, f, 0x1.fffffff99dbf6p-1);
+    return p * f;
 }
+
+/* u = 2^k m with m in [sqrt(1/2), sqrt(2)); every positive float is a normal double. */
+AD_INLINE ad_parts ad_split_short(double u)
+{
+    const uint64_t bits = ad_bits(u), biased = (bits - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;      /* k + 1023 */
+    return (ad_parts){ad_from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023), ad_from_bits(bits - (biased << 52) + 0x3ff0000000000000)};
+}
+
+/* log(u), where u is 1 + f, rounded: f has the digits where there is nothing to reduce. */
+AD_INLINE double ad_log_near_short(double u, double f)
+{
+    const ad_parts a = ad_split_short(u);
+    return AD_FMA(a.k, AD_LN2, ad_log_kernel_short(a.k == 0 ? f : a.m - 1));
+}
+
+/* What a logarithm that is y on (0, inf) is elsewhere. */
+AD_INLINE float ad_logarithm_f(float x, float y) { return x > 0 ? (x < INFINITY ? y : x) : x == 0 ? -INFINITY : NAN; }
 
 AD_INLINE float ad_logf(float x)
 {
-    const ad_parts_f a = ad_split_f(x);
-    const float y = ad_log_parts_f(a.m - 1, a.k, 0);
-    return x > 0 ? (x < INFINITY ? y : x) : x == 0 ? -INFINITY : NAN;
+    const ad_parts a = ad_split_short(x);
+    return ad_logarithm_f(x, (float)AD_FMA(a.k, AD_LN2, ad_log_kernel_short(a.m - 1)));
 }
-
+AD_INLINE float ad_log2f(float x)
+{
+    const ad_parts a = ad_split_short(x);
+    return ad_logarithm_f(x, (float)AD_FMA(ad_log_kernel_short(a.m - 1), AD_LOG2E, a.k));
+}
+AD_INLINE float ad_log10f(float x)
+{
+    const ad_parts a = ad_split_short(x);
+    return ad_logarithm_f(x, (float)AD_FMA(a.k, 0x1.34413509f79ffp-2, 0x1.bcb7b1526e50ep-2 * ad_log_kernel_short(a.m - 1)));
+}
 AD_INLINE float ad_log1pf(float x)
 {
-    const float u = 1 + x, lost = x < 1 ? x - (u - 1) : 1 - (u - x);        /* exact (Dekker 1971) */
-    const ad_parts_f a = ad_split_f(u);
-    const int near = x > -0.29289323f && x < 0.41421357f;                   /* nothing to reduce: f is x itself */
-    const float y = ad_log_parts_f(near ? x : a.m - 1, near ? 0 : a.k, near ? 0 : lost / u);
+    const float y = (float)ad_log_near_short(1 + (double)x, x);
     return x > -1 ? (x < INFINITY ? (x == 0 ? x : y) : x) : x == -1 ? -INFINITY : NAN;
 }
-
 AD_INLINE float ad_log1mexpf(float x)
 {
-    const float e = ad_expf(x), w = -ad_expm1f(x);
-    const int near = x > -0.6931472f, tiny = e < 0.29289323f;
-    const float u = near ? w : 1 - e, lost = near | tiny ? 0 : (1 - u) - e;
-    const ad_parts_f a = ad_split_f(u);
-    const float y = ad_log_parts_f(tiny ? -e : a.m - 1, tiny ? 0 : a.k, lost / u);
-    return x < 0 ? y : x == 0 ? -INFINITY : NAN;
+    const double z = ad_within_f(x, -150, 0), e = ad_exp_short(z), w = -ad_expm1_short(z);
+    return x < 0 ? (float)ad_log_near_short(w, -e) + 0 : x == 0 ? -INFINITY : NAN;       /* 0 at -inf, not -0 */
 }
 
-/* log(1 + e) for e in [0, 1]: e - e^2/2 + e^3 P(e), P minimax, off by 2^-32; no division. */
-AD_INLINE float ad_log1p_unit_f(float e)
+/* ------------------------------------------------------------------------------------------------- logistic, hyperbolic */
+/* exp(-|x|): what value and derivative of the logistic functions share. */
+AD_INLINE double ad_exp_minus_abs_short(float x)
 {
-    const float e2 = e * e, e4 = e2 * e2;
-    const float p0 = AD_FMAF(-0x1.fff6f8p-3f, e, 0x1.555532p-2f), p1 = AD_FMAF(-0x1.5202e2p-3f, e, 0x1.9922aep-3f);
-    const float p2 = AD_FMAF(-0x1.a8ce1cp-4f, e, 0x1.15d7fap-3f), p3 = AD_FMAF(-0x1.07a8ap-5f, e, 0x1.11b8ecp-4f);
-    const float p4 = AD_FMAF(-0x1.755902p-10f, e, 0x1.444fdep-7f);
-    const float p = AD_FMAF(e4, AD_FMAF(e4, p4, AD_FMAF(e2, p3, p2)), AD_FMAF(e2, p1, p0));
-    return e + AD_FMAF(e2 * e, p, -0.5f * e2);
+    const float u = -fabsf(x);
+    return ad_exp_short(u < -150 ? -150 : u);
 }
-
-AD_INLINE float ad_softplusf(float x) { return (x <= 0 ? 0 : x) + ad_log1p_unit_f(ad_exp_finite_f(-fabsf(x))); }
+AD_INLINE float ad_softplusf(float x)
+{
+    return (float)((double)(x < 0 ? 0 : x) + ad_log1p_unit_short(ad_exp_minus_abs_short(x)));
+}
 AD_INLINE float ad_log_sigmoidf(float x) { return -ad_softplusf(-x); }
 AD_INLINE float ad_sigmoidf(float x)
 {
-    const float e = ad_expf(-fabsf(x));
+    const double e = ad_exp_minus_abs_short(x);
+    return (float)((x < 0 ? e : 1) / (1 + e));
+}
+AD_INLINE float ad_softplus_slopef(float x)                             /* 2 ULP: a float's division is twice as fast */
+{
+    const float e = (float)ad_exp_minus_abs_short(x);
     return (x < 0 ? e : 1) / (1 + e);
 }
-AD_INLINE float ad_softplus_slopef(float x) { return ad_sigmoidf(x); }
 AD_INLINE float ad_siluf(float x)
 {
-    const float z = x < -200 ? -200 : x;
-    return (x < 0 ? ad_exp_times_f(z, z) : x) / (1 + ad_expf(-fabsf(x)));
+    const double z = x < -200 ? -200 : x;
+    return (float)(z / (1 + ad_exp_short(-ad_within_f(x, -200, 150))));
 }
 AD_INLINE float ad_eluf(float x)
 {
     const float t = ad_expm1f(x);
     return x > 0 ? x : t;
 }
+AD_INLINE float ad_seluf(float x)
+{
+    const float z = x > 0 ? 0 : x;
+    const double t = ad_expm1_short(z < -40 ? -40 : z);
+    return x == 0 ? x : (float)(x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * t);
+}
 AD_INLINE float ad_tanhf(float x)
 {
-    const float t = ad_expm1f(-2 * fabsf(x));
-    return copysignf(t / (t + 2), x);
+    const float u = fabsf(x);
+    const double t = ad_expm1_short(-2 * (double)(u > 20 ? 20 : u));
+    return copysignf((float)(t / (t + 2)), x);
 }
 AD_INLINE float ad_sech2f(float x)
 {
-    const float e4 = ad_exp_times_f(-2 * fabsf(x), 4), d = 1 + 0.25f * e4;
-    return e4 / (d * d);
+    const float u = fabsf(x);
+    const double e = ad_exp_short(-2 * (double)(u > 75 ? 75 : u)), d = 1 + e;
+    return (float)(4 * e / (d * d));
 }
 
 /* ------------------------------------------------------------------------------------------------- error function */
-/* As in special_math.h: erf(x) / x - 1 for |x| <= 1, off by 2^-30; exp(x*x) erfc(x) for 1/4 <= x <= 10.6, off by 2^-29. */
-AD_INLINE float ad_erf_factor_f(float x)
-{
-    const float z = x * x;
-    float p = AD_FMAF(0x1.496a12p-14f, z, -0x1.a3f71ep-11f);
-    p = AD_FMAF(p, z, 0x1.5405bep-8f);
-    p = AD_FMAF(p, z, -0x1.b7f91p-6f);
-    p = AD_FMAF(p, z, 0x1.ce2cf8p-4f);
-    p = AD_FMAF(p, z, -0x1.81273ep-2f);
-    p = AD_FMAF(p, z, 0x1.06eba8p-3f);
-    return p;
-}
-AD_INLINE float ad_erfcx_mid_f(float x)
-{
-    const float d = 1 / (x + 3), t = (x - 3) * d;
-    float q = AD_FMAF(-0x1.49b76ep-12f, t, -0x1.ef6a48p-12f);
-    q = AD_FMAF(q, t, 0x1.92f1bp-9f);
-    q = AD_FMAF(q, t, -0x1.4338f6p-10f);
-    q = AD_FMAF(q, t, -0x1.b7b914p-6f);
-    q = AD_FMAF(q, t, 0x1.e9989ep-4f);
-    q = AD_FMAF(q, t, -0x1.3dead6p-2f);
-    q = AD_FMAF(q, t, 0x1.2e3264p-1f);
-    q = AD_FMAF(q, t, -0x1.c44c48p-1f);
-    q = AD_FMAF(q, t, 0x1.12f21ep+0f);
-    return q * d;
-}
-
-/* m exp(-s x*x); the square of a float is exact in two, as that of its leading 12 bits is in one. */
-AD_INLINE float ad_gauss_f(float x, float s, float m)
-{
-    const float z = x < -18 ? -18 : x > 18 ? 18 : x, h = z * z;
-    const float a = ad_from_bitsf(ad_bitsf(z) & 0xfffff000), b = z - a, l = ((a * a - h) + 2 * a * b) + b * b;
-    return ad_exp_times_f(-s * h, m - m * s * l);
-}
-AD_INLINE float ad_exp_minus_squaref(float x) { return ad_gauss_f(x, 1, 1); }
-AD_INLINE float ad_normal_pdff(float x) { return ad_gauss_f(x, 0.5f, 0.3989422804014327f); }
-
+/* erf(u) = 1 - exp(-u R(u)), R minimax on [0, 3.95], beyond which erf is 1: off by 2^-31. */
 AD_INLINE float ad_erff(float x)
 {
-    const float u = fabsf(x), z = u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u;
-    const float far = 1 - ad_gauss_f(z, 1, ad_erfcx_mid_f(z)), near = AD_FMAF(x, ad_erf_factor_f(u > 1 ? 1 : u), x);
-    return u > 1 ? copysignf(far, x) : near;
+    const float a = fabsf(x);
+    const double u = a > 3.95f ? 3.95f : a;
+    double p = AD_FMA(0x1.4052e333c48c6p-20, u, -0x1.66454298cfb3fp-16);
+    p = AD_FMA(p, u, 0x1.5f3b9f855ca90p-13);
+    p = AD_FMA(p, u, -0x1.845526730d779p-11);
+    p = AD_FMA(p, u, 0x1.d7b090aba8a65p-10);
+    p = AD_FMA(p, u, -0x1.095a7026fa1c2p-12);
+    p = AD_FMA(p, u, -0x1.39396cd88bf71p-6);
+    p = AD_FMA(p, u, 0x1.a4f37eaad3f30p-4);
+    p = AD_FMA(p, u, 0x1.45f308f2e67fbp-1);
+    p = AD_FMA(p, u, 0x1.20dd750227c2fp+0);
+    return copysignf((float)ad_expm1_short(-u * p), x);
+}
+
+/* exp(u*u) erfc(u) for 0 <= u <= 10.7, as in special_math.h: minimax in t, off by 2^-28.5. */
+AD_INLINE double ad_erfcx_short(double u)
+{
+    const double d = 1 / (u + 3), t = (u - 3) * d;
+    double p = AD_FMA(-0x1.51f3b027f860ap-12, t, -0x1.f490a7211385ep-12);
+    p = AD_FMA(p, t, 0x1.93e3fbe236ff9p-9);
+    p = AD_FMA(p, t, -0x1.4251f49072fadp-10);
+    p = AD_FMA(p, t, -0x1.b7c328bd20b5bp-6);
+    p = AD_FMA(p, t, 0x1.e997e33c06db8p-4);
+    p = AD_FMA(p, t, -0x1.3deac086fad0bp-2);
+    p = AD_FMA(p, t, 0x1.2e32662854703p-1);
+    p = AD_FMA(p, t, -0x1.c44c48731cd04p-1);
+    p = AD_FMA(p, t, 0x1.12f21de22f7d2p+0);
+    return p * d;
 }
 AD_INLINE float ad_erfcf(float x)
 {
-    const float u = fabsf(x), z = u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u;
-    const float tail = ad_gauss_f(z, 1, ad_erfcx_mid_f(z)), near = 1 - AD_FMAF(x, ad_erf_factor_f(u > 1 ? 1 : u), x);
-    return x > 0.3f ? tail : x < -1 ? 2 - tail : near;
+    const double u = ad_within_f(fabsf(x), 0, 10.7f), tail = ad_erfcx_short(u) * ad_exp_short(-u * u);
+    return (float)(x < 0 ? 2 - tail : tail);
 }
-AD_INLINE float ad_mills_f(float x)
+
+/* The distribution function of the normal distribution for |x| <= 15. */
+AD_INLINE double ad_ndtr_short(double x)
 {
-    const float u = 0.70710678f * fabsf(x);
-    return 0.5f * ad_erfcx_mid_f(u < 0.25f ? 0.25f : u > 10.6f ? 10.6f : u);
+    const double u = fabs(x), tail = 0.5 * ad_erfcx_short(0x1.6a09e667f3bcdp-1 * u) * ad_exp_short(-0.5 * u * u);
+    return x < 0 ? tail : 1 - tail;
 }
-AD_INLINE float ad_ndtrf(float x)
-{
-    const float u = fabsf(x), tail = ad_gauss_f(x, 0.5f, ad_mills_f(x)), t = 0.70710678f * (u > 1 ? 1 : x);
-    const float near = 0.5f + 0.5f * AD_FMAF(t, ad_erf_factor_f(t), t);
-    return x < -0.5f ? tail : x > 1 ? 1 - tail : near;
-}
+AD_INLINE float ad_ndtrf(float x) { return (float)ad_ndtr_short(ad_within_f(x, -15, 15)); }
 AD_INLINE float ad_geluf(float x)
 {
-    const float z = x < -18 ? -18 : x, y = x * ad_ndtrf(x), tail = ad_gauss_f(x, 0.5f, z * ad_mills_f(x));
-    return x < -0.5f ? tail : y;
+    const double y = ad_ndtr_short(ad_within_f(x, -15, 15));
+    return (float)((x < -15 ? -15 : x) * y);
 }
+AD_INLINE float ad_exp_minus_squaref(float x)
+{
+    const double u = ad_within_f(x, -12, 12);
+    return (float)ad_exp_short(-u * u);
+}
+AD_INLINE float ad_normal_pdff(float x)
+{
+    const double u = ad_within_f(x, -16, 16);
+    return (float)(0x1.9884533d43651p-2 * ad_exp_short(-0.5 * u * u));
+}
+
+/* ------------------------------------------------------------------------------------------------- sine and cosine */
+/* sin(x + turns pi/2) for |x| <= 1e6: k times the first part of pi/2 is exact, or its subtraction from x is (FMA).  The kernels are minimax, off
+ * by 2^-34 and more. */
+AD_INLINE float ad_sine_f(double x, uint64_t turns)
+{
+    const double shift = AD_FMA(x, 0x1.45f306dc9c883p-1, AD_MAGIC), k = shift - AD_MAGIC;
+    const double r = AD_FMA(-k, 0x1.0b4611a626331p-34, AD_FMA(-k, 0x1.921fb544p+0, x)), z = r * r;
+    double s = AD_FMA(0x1.6cb4ece1f2571p-19, z, -0x1.a00eddda0b7cep-13);
+    s = AD_FMA(s, z, 0x1.1111073e3044ep-7);
+    s = AD_FMA(s, z, -0x1.55555549334b7p-3);
+    s = AD_FMA(s * z, r, r);
+    double c = AD_FMA(0x1.9930ae89ff0c6p-16, z, -0x1.6c086ffcdf015p-10);
+    c = AD_FMA(c, z, 0x1.55553decb8490p-5);
+    c = AD_FMA(c, z, -0x1.ffffffd065633p-2);
+    c = AD_FMA(c, z, 1);
+    const uint64_t n = ad_bits(shift) + turns;
+    return (float)ad_from_bits(ad_bits(n & 1 ? c : s) ^ (n & 2) << 62);
+}
+AD_INLINE float ad_sin_nearf(float x)
+{
+    const float y = ad_sine_f(x, 0);
+    return x == 0 ? x : y;
+}
+AD_INLINE float ad_cos_nearf(float x) { return ad_sine_f(x, 1); }
+static inline float ad_sinf(float x) { return fabsf(x) <= (float)AD_NEAR ? ad_sin_nearf(x) : (float)sin(x); }
+static inline float ad_cosf(float x) { return fabsf(x) <= (float)AD_NEAR ? ad_cos_nearf(x) : (float)cos(x); }
 
 #endif

@@ -90,12 +90,8 @@ AD_INLINE double ad_sine(double x, uint64_t turns)
 #define AD_NEAR 1e6
 AD_INLINE double ad_sin_near(double x) { return x == 0 ? x : ad_sine(x, 0); }
 AD_INLINE double ad_cos_near(double x) { return ad_sine(x, 1); }
-AD_INLINE float ad_sin_nearf(float x) { return (float)ad_sin_near(x); }
-AD_INLINE float ad_cos_nearf(float x) { return (float)ad_cos_near(x); }
 static inline double ad_sin(double x) { return fabs(x) <= AD_NEAR ? ad_sin_near(x) : sin(x); }
 static inline double ad_cos(double x) { return fabs(x) <= AD_NEAR ? ad_cos_near(x) : cos(x); }
-AD_THROUGH_DOUBLE(sin)
-AD_THROUGH_DOUBLE(cos)
 
 #define AD_ALL_NEAR(T, name)                                                                                      \
     static inline int name(const T *x, size_t n)                                                                  \

@@ -27,8 +27,9 @@
 
 #define AD_THROUGH_DOUBLE(name) static inline float ad_##name##f(float x) { return (float)ad_##name((double)x); }
 #define AD_THROUGH_DOUBLE_2(name) static inline float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
+#define AD_LIBM_DOUBLE(name) static inline double ad_##name(double x) { return name(x); }
 #define AD_LIBM(name)                                                  \
-    static inline double ad_##name(double x) { return name(x); }       \
+    AD_LIBM_DOUBLE(name)                                               \
     AD_THROUGH_DOUBLE(name)
 
 /* ------------------------------------------------------------------------------------------------- arithmetic */
@@ -160,9 +161,9 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 
 /* ------------------------------------------------------------------------------------------------- the rest, by family */
 #include "exp_math.h"
-#include "float_math.h"
 #include "plane_math.h"
 #include "special_math.h"
+#include "float_math.h"
 #include "bessel_math.h"
 
 #endif
