@@ -18,7 +18,7 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
     cdef object held = None
     cdef int code = x[n - 1].code
     cdef bint is_array = x[0].is_array
-    if stabilising_here():
+    if ad_current is not NULL and ad_current.laws:
         held = rewritten(op, x, n)
         if held is not None:
             return <Tensor>held
@@ -318,6 +318,8 @@ cdef Tensor apply_rule(object row, const Operand *x, int n, dict attrs):
             count += 1
     if ad_current is not NULL:
         record(row.code, <Tensor>y, x, n, words, count)
+        if row.code == AD_OP_reduce_euclidean_norm:
+            norm_recorded()
     return <Tensor>y
 
 

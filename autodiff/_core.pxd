@@ -7,6 +7,7 @@ cdef extern from "ad.h" nogil:
     enum: AD_MAX_RANK, AD_MAX_OPERANDS
     enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION
     enum: AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE
+    enum: AD_EVERY_LAW, AD_RANGE_LAWS
     enum: AD_LEAF, AD_ALIAS, AD_CALL, AD_RESULT
     enum: AD_IS_ARRAY, AD_LOST, AD_TEMPORARY
     enum: AD_SWEEP_DONE, AD_SWEEP_PYTHON, AD_SWEEP_FAILED
@@ -68,6 +69,7 @@ cdef extern from "ad.h" nogil:
         ad_instruction *code
         uint32_t n, capacity, generation, arrays
         uint64_t recording, accessed, taken, spent, tracing, stabilising
+        int laws
         int64_t largest
         int64_t *words
         uint32_t n_words
@@ -83,6 +85,7 @@ cdef extern from "ad.h" nogil:
                      ad_value value)
     int ad_operand_count(const ad_program *p, const ad_instruction *i)
     uint32_t ad_operand(const ad_program *p, const ad_instruction *i, int k)
+    int ad_partial(const ad_program *p, const ad_instruction *i, int k)
     const int64_t *ad_attributes(const ad_program *p, const ad_instruction *i)
 
     ctypedef struct ad_sweep:
@@ -151,4 +154,4 @@ cdef extern from "generated/opcodes.h" nogil:
         AD_OP_equal, AD_OP_not_equal, AD_OP_less, AD_OP_less_equal, AD_OP_greater, AD_OP_greater_equal
         AD_OP_logical_and, AD_OP_logical_or, AD_OP_logical_xor, AD_OP_logical_not
         AD_OP_where, AD_OP_cast, AD_OP_view, AD_OP_reshape, AD_OP_concat, AD_OP_matmul, AD_OP_matvec
-        AD_NOPS, AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale
+        AD_NOPS, AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale, AD_OP_reduce_euclidean_norm

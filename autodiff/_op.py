@@ -68,6 +68,8 @@ class Row:
               has the gradient 0 at -1, not inf * 0
     twin      do the value and the derivative share most of their work (one exponential)?  Then a traced loop that needs both has them from
               one kernel; of one operand
+    given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
+              was computed; of one operand
     near      is there a function ad_<name>_near without branches for operands that are not far from 0 (AD_NEAR in csrc/plane_math.h)?
     """
 
@@ -102,7 +104,7 @@ def _each(rule, n):
 
 
 def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, numpy=(), linear=(),
-        selects=False, near=False, twin=False, doc):  # fmt: skip
+        selects=False, near=False, twin=False, given=None, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -111,27 +113,27 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear),
-               selects=selects, near=near, twin=twin, doc=doc)  # fmt: skip
+               selects=selects, near=near, twin=twin, given=given, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):
     """A row with a C kernel, named after the row or shared under the name `kernel`. `kernel_vjp=False` where the backward
     pass has no kernel of its own and runs the rule."""
     return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=None, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=gives, kernel_vjp=kernel_vjp and vjp is not None, ulp=None, ulp32=None, d_ulp=None,
+               takes=takes, gives=gives, kernel_vjp=kernel_vjp and vjp is not None, given=None, ulp=None, ulp32=None, d_ulp=None,
                numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
 
 
 def rule(value, vjp, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
     """A row whose value and rule are formulas over other rows."""
     return Row(RULE, arity=arity, d=None, vjp=_each(vjp, arity), value=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=None, kernel_vjp=False, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
+               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
 
 
 def composite(value, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
     """A row that is a name for a formula over other rows."""
     return Row(COMPOSITE, arity=arity, d=None, vjp=None, value=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=None, kernel_vjp=False, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
+               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
 
 
 def _names(names):

@@ -50,7 +50,7 @@ cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
     cdef ad_program *p = ad_current
     cdef int64_t i, j
     cdef uint64_t seen
-    if watchful or (p is not NULL and p.stabilising):
+    if watchful or (p is not NULL and p.laws):
         return two_operands(op, a, b)
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK:
@@ -82,7 +82,7 @@ cdef Tensor unary_scalar(int op, Tensor a):
     cdef ad_program *p = ad_current
     cdef int64_t i
     cdef uint64_t seen
-    if watchful or (p is not NULL and p.stabilising):
+    if watchful or (p is not NULL and p.laws):
         return one_operand(op, a)
     y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
     if ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK:

@@ -54,13 +54,15 @@ cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
     row = ROWS[p.code[slot].op]
     followed = [p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 for k in range(n)]
     operands = [tensor_at(p, ad_operand(p, &p.code[slot], k)) for k in range(n)]
-    return shares_of(row, followed, operands, tensor_at(p, slot), attributes_at(p, slot, row), g)
+    return shares_of(row, followed, operands, tensor_at(p, slot), attributes_at(p, slot, row), g, ad_partial(p, &p.code[slot], 0) == 1)
 
 
-cdef list shares_of(object row, list followed, list operands, Tensor y, dict attrs, object g):
+cdef list shares_of(object row, list followed, list operands, Tensor y, dict attrs, object g, bint given):
     cdef Py_ssize_t k, n = len(operands)
     if row.d is not None:
         product = ops.select if row.selects else ops.scale
+        if given:
+            return [elementwise_share(row.given, product, g, operands, y, operands[0])]
         return [elementwise_share(row.d[k], product, g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
     if row.vjp is None:
         return [None] * n

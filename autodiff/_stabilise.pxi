@@ -9,14 +9,16 @@ cdef bint stabilise_all = False                 # config.stabilize
 cdef int holders = 1                            # references to a temporary operand on the present way into the core
 cdef bint at_work = False                       # a law is computing: its intermediate values are nobody's
 cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place, or None
-cdef bint is_head[AD_NOPS]                      # does a law begin with the row?
+cdef int is_head[AD_NOPS]                       # which laws begin with the row?
 
 
-def set_stabilise_hook(hook, heads):
-    """Called by autodiff.stabilise, which has the laws; `heads` are the rows they begin with."""
+def set_stabilise_hook(hook, heads, of_range):
+    """Called by autodiff.stabilise, which has the laws; `heads` are the rows they begin with, `of_range` those of the laws of range."""
     stabilise_hooks[0] = hook
     for row in heads:
-        is_head[<int>row.code] = True
+        is_head[<int>row.code] = AD_EVERY_LAW
+    for row in of_range:
+        is_head[<int>row.code] |= AD_RANGE_LAWS
 
 
 cdef int load_laws() except -1:
@@ -24,6 +26,14 @@ cdef int load_laws() except -1:
         import importlib
 
         importlib.import_module("autodiff.stabilise")
+    return 0
+
+
+cdef int norm_recorded() except -1:
+    """From here on, quotients in this program are shown to the laws of range."""
+    if ad_current is not NULL and not ad_current.laws & AD_RANGE_LAWS:
+        load_laws()
+        ad_current.laws |= AD_RANGE_LAWS
     return 0
 
 
@@ -38,7 +48,7 @@ def get_stabilize():
 
 
 cdef inline bint stabilising_here() noexcept:
-    return ad_current is not NULL and ad_current.stabilising != 0
+    return ad_current is not NULL and ad_current.laws & AD_EVERY_LAW != 0
 
 
 cdef extern from *:
@@ -156,7 +166,7 @@ cdef object rewritten(int op, const Operand *x, int n):
     cdef int64_t slot
     cdef int k, before = holders
     cdef bint seen = False
-    if at_work or not is_head[op] or x[n - 1].code > AD_F64 or p.next is not NULL:
+    if at_work or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or p.next is not NULL:
         return None
     nodes = []
     for k in range(n):
@@ -172,6 +182,6 @@ cdef object rewritten(int op, const Operand *x, int n):
         return None
     at_work, holders = True, 1
     try:
-        return stabilise_hooks[0](ROWS[op], nodes)
+        return stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
     finally:
         at_work, holders = False, before

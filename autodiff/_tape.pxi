@@ -326,6 +326,7 @@ cdef void enter(GradientTape tape) noexcept:
     p.recording |= tape.bit
     if tape.stabilize:
         p.stabilising |= tape.bit
+        p.laws |= AD_EVERY_LAW
     if tape.accessed:
         p.accessed |= tape.bit
 
@@ -336,6 +337,8 @@ cdef void leave(GradientTape tape) noexcept:
     p.recording &= ~tape.bit
     p.accessed &= ~tape.bit
     p.stabilising &= ~tape.bit
+    if p.stabilising == 0:
+        p.laws &= ~AD_EVERY_LAW
     if tape.program.thread is not <void *>&ad_current:
         return                                  # left in another thread: stays linked there, and is never used again
     tape.program.entered -= 1

@@ -267,7 +267,7 @@ cdef int put_shares(Trace trace, const ad_step *step, object row, list operands,
     cdef ad_program *p = trace.program.p
     cdef uint32_t k, r
     followed = [ad_plan_operand(trace.plan, step, step.n + k) != AD_NO_SLOT for k in range(step.n)]
-    shares = shares_of(row, followed, operands, out_of(trace.plan, step.y), attrs, out_of(trace.plan, step.g))
+    shares = shares_of(row, followed, operands, out_of(trace.plan, step.y), attrs, out_of(trace.plan, step.g), False)
     for k in range(step.n):
         r = ad_plan_operand(trace.plan, step, step.n + k)
         if r != AD_NO_SLOT:

@@ -13,7 +13,7 @@ from .segments import *  # noqa: F403
 from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
 
 __all__ = (
-    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e bincount cast cbrt ceil
+    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e betaln bincount cast cbrt ceil
     clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
     entr equal erf erfc erfcx erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
     is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp log_ndtr
@@ -298,11 +298,25 @@ def l2_normalize(x, axis=None, epsilon=1e-12, name=None):
 
 
 def lbeta(x, name=None):
-    """The logarithm of the Beta function of the last dimension: sum(lgamma(x)) - lgamma(sum(x))."""
+    """The logarithm of the Beta function of the last dimension: sum(lgamma(x)) - lgamma(sum(x)), which cancels for large numbers:
+    B(x, y, z) = B(x, y) B(x + y, z)."""
     x = floating(x, "lbeta")
     if x.ndim and x.shape[-1] == 2:
         return stable.lbeta_of_two(x[..., 0], x[..., 1])
+    if x.ndim and x.shape[-1] > 2:
+        so_far = ops.cumsum(x[..., :-1], axis=x.ndim - 1, exclusive=0, reverse=0)
+        return reduce_sum(stable.lbeta_of_two(so_far, x[..., 1:]), -1)
     return ops.sub(reduce_sum(ops.lgamma(x), -1), ops.lgamma(reduce_sum(x, -1)))
+
+
+def betaln(x, y, name=None):
+    """The logarithm of the Beta function of two numbers: lgamma(x) + lgamma(y) - lgamma(x + y), with its digits also where these cancel.
+
+    >>> import autodiff as ad
+    >>> ad.math.betaln(1e12, 1.0).numpy()
+    np.float32(-27.631021)
+    """
+    return stable.lbeta_of_two(*[floating(t, "betaln") for t in tensors("betaln", x, y)])
 
 
 # -------------------------------------------------------------------------------------------------- integers, masks, counts

@@ -96,12 +96,12 @@ xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a,
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, ulp32=0.6, numpy="exp",   doc="e to the power x")
 exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, numpy="exp2",  doc="2 to the power x")
 expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, ulp32=0.6, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
-# An infinite x has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes before it,
-# and the gradient would be 0 where it is 1; nan says that it is not known.
-log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log",   doc="natural logarithm")
-log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log2",  doc="logarithm to base 2")
-log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), on=POSITIVE,        ulp=2, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
-log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
+# An infinite x that was computed has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes
+# before it, and the gradient would be 0 where it is 1; nan says that it is not known.  One that was given is what it is: 1 / inf is 0.
+log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), given=lambda x, y: 1 / x, on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log",   doc="natural logarithm")
+log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), given=lambda x, y: 1.4426950408889634 / x, on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log2",  doc="logarithm to base 2")
+log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), given=lambda x, y: 0.4342944819032518 / x, on=POSITIVE,        ulp=2, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
+log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), given=lambda x, y: 1 / (1 + x), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
 logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=600, doc="log(exp(a) - exp(b)) for a > b, no overflow")

@@ -168,10 +168,11 @@ def matches_mean(pattern, row, operands, found, law):
 
 # ------------------------------------------------------------------------------------------------------------------- laws
 class Law:
-    """text, pattern, replacement; `when`: a condition on the values; `shared`: why its parts may be held by others too."""
+    """text, pattern, replacement; `when`: a condition on the values; `shared`: why its parts may be held by others too; `of_range`: why
+    it holds for tapes that do not stabilise too."""
 
-    def __init__(self, text, pattern, replacement, when=None, shared=None):
-        self.text, self.replacement, self.when, self.shared = text, replacement, when, shared
+    def __init__(self, text, pattern, replacement, when=None, shared=None, of_range=None):
+        self.text, self.replacement, self.when, self.shared, self.of_range = text, replacement, when, shared, of_range
         self.pattern_names = list(inspect.signature(pattern).parameters)
         self.pattern = pattern(*[Name(p) for p in self.pattern_names])
         self.wants = list(inspect.signature(replacement).parameters)
@@ -367,7 +368,8 @@ LAWS = [
     Law("sqrt(sum(x*x)) = norm(x)", lambda x: sqrt(total(square(x))), lambda x, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)),
     Law("sqrt(mean(x*x)) = norm(x) / sqrt(n)", lambda x: sqrt(average(square(x))), lambda x, axes, keepdims, count: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(count)),
     Law("norm(x)**2 = sum(x*x)", lambda x: square(Pattern(reduce_euclidean_norm, (x,))), lambda x, axes, keepdims: ops.reduce_sum(square(x), axes=axes, keepdims=keepdims)),
-    Law("sum(a*b) / (norm(a) norm(b))", lambda a, b: total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims)),
+    Law("sum(a*b) / (norm(a) norm(b)) where a sum or product leaves the format", lambda a, b: total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims),
+        shared="scaling by powers of 2 loses no digit", of_range="norm does not overflow, and what is divided by it should not"),
     Law("sqrt(x*x) = |x|", lambda x: sqrt(square(x)), lambda x: ops.abs(x)),
     Law("sqrt(x)**2 = x, nan below 0", lambda x: square(sqrt(x)), lambda x: ops.where(ops.less(x, 0), ops.NAN, x)),
     Law("sqrt(x**4) = x*x", lambda x: sqrt(Pattern(pow, (x, 4))), lambda x: square(x)),
@@ -414,19 +416,24 @@ REFUSED = [
 ]
 # fmt: on
 
-_BY_HEAD = {}
-for _law in LAWS:
-    for _row in _law.heads():
-        _BY_HEAD.setdefault(_row, []).append(_law)
+def _by_head(laws):
+    found = {}
+    for law in laws:
+        for row in law.heads():
+            found.setdefault(row, []).append(law)
+    return found
+
+
+_EVERY, _OF_RANGE = _by_head(LAWS), _by_head([law for law in LAWS if law.of_range])
 
 
 witness = None  # called with every law that fires: the audit's
 dry = False  # is nothing to be rewritten, only witnessed?
 
 
-def rewrite(row, nodes):
-    """What the first law that fits puts in the place of a row on these operands, or None."""
-    for law in _BY_HEAD.get(row, ()):
+def rewrite(row, nodes, of_range):
+    """What the first law that fits, of all or of those of range, puts in the place of a row on these operands, or None."""
+    for law in (_OF_RANGE if of_range else _EVERY).get(row, ()):
         y = law.apply(row, nodes)
         if y is not None:
             if witness is not None:
@@ -435,4 +442,4 @@ def rewrite(row, nodes):
     return None
 
 
-set_stabilise_hook(rewrite, [row for row in _BY_HEAD if row.code is not None])
+set_stabilise_hook(rewrite, *[[row for row in heads if row.code is not None] for heads in (_EVERY, _OF_RANGE)])

@@ -252,10 +252,18 @@ def log_ratio(a, b):
     return ops.where(near, ops.log1p((ops.where(near, a, 1) - ops.where(near, b, 1)) / ops.where(near, b, 1)), ops.log(a) - ops.log(b))
 
 
+def _near_one(x, axes):
+    """x times a power of 2, a constant to every derivative, that brings its largest element along axes near 1."""
+    least = -120.0 if x.dtype.name == "float32" else -1000.0
+    e = ops.floor(ops.log2(ops.reduce_max(ops.abs(x), axes=axes, keepdims=1)))
+    return x * ops.exp2(-ops.where(ops.is_finite(e), ops.maximum(e, least), 0))
+
+
 def cosine(a, b, axes, keepdims):
-    """sum(a*b)/(norm(a) norm(b)): the operands scaled first."""
-    u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
-    return ops.reduce_sum(u * v, axes=axes, keepdims=keepdims)
+    """sum(a*b)/(norm(a) norm(b)): the operands near 1 first, so that it has the same bits where nothing leaves the format."""
+    a, b = _near_one(a, axes), _near_one(b, axes)
+    norms = [ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) for x in (a, b)]
+    return ops.reduce_sum(a * b, axes=axes, keepdims=keepdims) / (norms[0] * norms[1])
 
 
 def hypot1_minus_x(x):
@@ -323,7 +331,7 @@ def log_not_softmax(x, axis):
 def lbeta_of_two(x, y):
     """log(beta(x, y)). lgamma(a) - lgamma(a + b) cancels for a large a: Stirling's series (DLMF 5.11.1) taken apart, as in Didonato
     & Morris, "Algorithm 708" (1992), its two sums term by term: the powers of u = 1/a and v = 1/(a + b) by their common factor."""
-    a, b = ops.maximum(x, y), ops.minimum(x, y)
+    a, b = ops.where(x >= y, x, y), ops.where(x >= y, y, x)      # (not maximum: equal ones would share the second derivative too)
     far = (a > 16) & (b > 0)
     c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
     s = c + d

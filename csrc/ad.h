@@ -107,6 +107,7 @@ typedef struct {
     uint8_t differentiable;
     uint8_t reads[AD_MAX_OPERANDS];                         /* what a share is computed from: AD_READS_A << k for operand k, ... */
     uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
+    uint8_t given;                                          /* has it a second derivative, for an operand that was given? */
     ad_structural structural;
 } ad_op;
 
@@ -151,6 +152,7 @@ typedef struct ad_program {
     uint64_t spent;                                         /* bits of dead tapes that instructions may still carry */
     uint64_t tracing;                                       /* the bit of a trace, which follows integers and masks too; or 0 */
     uint64_t stabilising;                                   /* bits of the recording tapes that want naive formulas rewritten */
+    int laws;                                               /* which ones operations are shown to: AD_EVERY_LAW, AD_RANGE_LAWS */
     int64_t largest;                                        /* elements of the largest array */
     int64_t *words;
     uint32_t n_words, words_capacity;
@@ -159,6 +161,10 @@ typedef struct ad_program {
 } ad_program;
 
 enum { AD_NO_SLOT = 0xFFFFFFFF };
+
+/* Laws of stabilisation (autodiff/stabilise.py): all of them while a tape asks for it; those of range, which hold for quotients by
+ * products of norms, once a norm was recorded. */
+enum { AD_EVERY_LAW = 1, AD_RANGE_LAWS = 2 };
 
 int ad_program_grow(ad_program *p);                         /* AD_OK, or AD_NO_MEMORY */
 uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n);   /* where they stand; 0 when out of memory */
@@ -194,6 +200,18 @@ static inline uint32_t ad_operand(const ad_program *p, const ad_instruction *in,
     if (in->attr)
         return (uint32_t)p->words[in->attr + 1 + k];
     return k == 0 ? in->a : in->b;
+}
+
+/* Which derivative of an elementwise row is operand k's share computed with?  A row of one operand may have a second one, for an
+ * operand that was given and not computed (`given` in autodiff/_op.py); it takes the place of operand 1. */
+static inline int ad_partial(const ad_program *p, const ad_instruction *in, int k)
+{
+    if (!ad_ops[in->op].given)
+        return k;
+    uint32_t x = ad_operand(p, in, k);
+    while (p->code[x].op == AD_ALIAS)
+        x = p->code[x].b;
+    return p->code[x].op == AD_LEAF ? 1 : k;
 }
 
 static inline const int64_t *ad_attributes(const ad_program *p, const ad_instruction *in)

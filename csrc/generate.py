@@ -124,9 +124,14 @@ def forward_text(row, dtype):
     return call(row, symbols(row, dtype), dtype)
 
 
+def derivatives(row):
+    """One for each operand; of a row of one operand also the one for an operand that was given."""
+    return () if row.d is None else row.d + ((row.given,) if row.given else ())
+
+
 def partial_text(row, k, dtype):
-    """C text of g times the derivative by operand k: what the backward pass adds to that operand."""
-    derivative = row.d[k]
+    """C text of g times the derivative k: what the backward pass adds to an operand."""
+    derivative = derivatives(row)[k]
     if derivative is None:
         return None
     d = number(derivative(*symbols(row, dtype), Text("y", dtype, {"y"})), dtype)
@@ -185,7 +190,7 @@ def kernels(row):
         out[name] = loop(name, types, text, "y", gives(row, dtype))
         if row.d is None or dtype not in FLOATS:
             continue
-        for k in range(row.arity):
+        for k in range(len(derivatives(row))):
             text = partial_text(row, k, dtype)
             if text is None:
                 continue
@@ -218,7 +223,7 @@ def kernel_table(rows):
         forward = ", ".join(f"[{DTYPE[t]}] = {row.name}_{FIELD[t]}" for t in row.takes)
         vjp = ""
         if row.d is not None:
-            partials = [f"{{{row.name}_vjp{k}_f32, {row.name}_vjp{k}_f64}}" if row.d[k] else "{0}" for k in range(row.arity)]
+            partials = [f"{{{row.name}_vjp{k}_f32, {row.name}_vjp{k}_f64}}" if d else "{0}" for k, d in enumerate(derivatives(row))]
             vjp = ", .vjp = {" + ", ".join(partials) + "}"
         if row.twin:
             vjp += f", .twin = {{{row.name}_twin_f32, {row.name}_twin_f64}}"
@@ -268,9 +273,8 @@ def scalar_run(rows):
             operands = [f"const {C_TYPE[s.dtype]} {s.code} = READ_{FIELD[s.dtype]}({k});" for k, s in enumerate(symbols(row, dtype))]
             lines.append(f"    case AD_VALUE_CODE(AD_OP_{row.name}, {DTYPE[dtype]}): {{ {' '.join(operands)} "
                          f"WRITE_{FIELD[gives(row, dtype)]}({forward_text(row, dtype).code}); break; }}")  # fmt: skip
-        for k, dtype in ((k, t) for k in range(row.arity) for t in FLOATS):
-            if row.d is not None and row.d[k] is not None:
-                lines.append(f"    case AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]}): {{ {share_case(row, k, dtype)} break; }}")
+        for k, dtype in ((k, t) for k, d in enumerate(derivatives(row)) if d for t in FLOATS):
+            lines.append(f"    case AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]}): {{ {share_case(row, k, dtype)} break; }}")
     return "".join(" \\\n".join(lines) + "\n" for lines in (plain, others))
 
 
@@ -292,6 +296,9 @@ def reverse_case(row, dtype):
     for k, s in enumerate(symbols(row, dtype)):
         if s.code in reads:
             words.append(f"const {C_TYPE[s.dtype]} {s.code} = VALUE({k}, {row.arity}).{FIELD[s.dtype]};")
+    if row.given:
+        words.append(f"const {ctype} share = ad_partial(s->program, in, 0) ? {partial_text(row, 1, dtype).code} : {partials[0].code};")
+        partials = [Text("share", dtype)]
     for k, p in enumerate(partials):
         if p is not None:
             words.append(f"if (SEEN({k}, {row.arity})) accumulate_{field}(ADJOINT({k}, {row.arity}), {p.code});")
@@ -326,7 +333,7 @@ def table_header(rows):
         passes = ", ".join("1" if passes_through(row, k) else "0" for k in range(3))
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
-                     f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {kernel}}},")  # fmt: skip
+                     f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, {kernel}}},")  # fmt: skip
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
 
 
@@ -334,7 +341,7 @@ ORDER = {"g": 16, "a": 1, "b": 2, "c": 4, "y": 8}  # what a share may be compute
 
 
 def reads(row, k):
-    if row.kind != "elementwise" or row.d is None or k >= row.arity or row.d[k] is None:
+    if row.kind != "elementwise" or k >= len(derivatives(row)) or derivatives(row)[k] is None:
         return 0
     names = partial_text(row, k, "float32").reads | partial_text(row, k, "float64").reads
     assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"

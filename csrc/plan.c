@@ -284,7 +284,7 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
         if (like ? whole && ad_alike(whole, like) : whole == NULL)
             return accumulate(t, adj, other);
     }
-    step.k = (uint8_t)k;
+    step.k = (uint8_t)(elementwise ? ad_partial(p, in, k) : k);
     step.dtype = x->dtype;
     step.acc = *adj;
     step.blockwise = step.blockwise && like && ad_alike(like, in->value.array);

@@ -65,6 +65,7 @@ void ad_program_reset(ad_program *p)
     }
     p->n = p->n_words = p->arrays = 0;
     p->recording = p->accessed = p->taken = p->spent = p->tracing = p->stabilising = 0;
+    p->laws = 0;
     p->largest = 0;
     p->generation++;
 }
@@ -125,7 +126,7 @@ static int pull(ad_sweep *s, const ad_instruction *in, int k, const ad_array *co
         ad_value share = {.bits = 0};
         ad_array acc;
         as_array(&acc, &share, source->dtype);
-        const int status = elementwise ? ad_elementwise_vjp(in->op, k, g, operand, n, y, &acc, 1)
+        const int status = elementwise ? ad_elementwise_vjp(in->op, ad_partial(p, in, k), g, operand, n, y, &acc, 1)
                                        : op->structural.vjp(k, g, operand, n, y, ad_attributes(p, in), &acc, 1);
         if (status == AD_OK)
             add_scalar(adjoint, source->dtype, share);
@@ -147,7 +148,7 @@ static int pull(ad_sweep *s, const ad_instruction *in, int k, const ad_array *co
     if (acc == NULL)
         return AD_NO_MEMORY;
     adjoint->array = acc;
-    return elementwise ? ad_elementwise_vjp(in->op, k, g, operand, n, y, acc, fresh)
+    return elementwise ? ad_elementwise_vjp(in->op, ad_partial(p, in, k), g, operand, n, y, acc, fresh)
                        : op->structural.vjp(k, g, operand, n, y, ad_attributes(p, in), acc, fresh);
 }
 

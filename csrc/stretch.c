@@ -140,7 +140,7 @@ static int plan(stretch *t, int64_t slot)
     const int g = add_place(t, slot);
     for (int k = 0; k < n; k++) {
         const int64_t source = ad_operand(p, in, k);
-        const ad_vjp_kernel kernel = ad_cpu->kernels[in->op].vjp[k][in->dtype];
+        const ad_vjp_kernel kernel = ad_cpu->kernels[in->op].vjp[ad_partial(p, in, k)][in->dtype];
         if (!(p->code[source].seen & t->sweep->bit) || kernel == NULL)
             continue;                                       /* (NULL: piecewise constant in this operand) */
         const int to = add_place(t, source);
