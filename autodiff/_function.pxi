@@ -63,6 +63,8 @@ cdef class Replayed:
     cdef bint direct                            # may a call go straight to a trace, as no signature wants a word?
     cdef Trace last                             # of a call with tensors alone,
     cdef list beside                            # and the others of its kind
+    cdef Pulled followed_last                   # what such calls under tapes come to,
+    cdef Py_ssize_t followed_count              # and how many tensors they have
 
     def __init__(self, python_function, bint direct):
         self.python_function, self.direct, self.kinds = python_function, direct, {}
@@ -71,8 +73,15 @@ cdef class Replayed:
         cdef tuple result = None
         cdef list path
         cdef object inputs
-        if ad_current is not NULL or functions_as_written:
+        if functions_as_written or tracing_here():
             return self.python_function(*args, **kwargs)
+        if ad_current is not NULL and tapes_record():
+            if self.direct and not kwargs and self.followed_last is not None and len(args) == self.followed_count and tapes_are_plain():
+                inputs = as_tensors(args)
+                result = None if inputs is None else self.followed_last.go(inputs, None, None)
+                if result is not None:
+                    return rebuilt_of(<Trace>result[0], <list>result[1])
+            return self._follow(args, kwargs)
         if self.direct and not kwargs and self.last is not None:
             inputs = as_tensors(args)
             if inputs is not None and fit_directly(self.last, inputs):
@@ -81,6 +90,11 @@ cdef class Replayed:
                 if result is None and self.last.outcome == ELSEWHERE:
                     result = self.search(self.beside, inputs, path)
         return self._call(args, kwargs) if result is None else result[0]
+
+    def _remember_followed(self, kind, Pulled followed not None):
+        args, kwargs = kind
+        if kwargs is None and all([part is Tensor for part in args[1:]]):
+            self.followed_last, self.followed_count = followed, len(args) - 1
 
     def _replay(self, kind, list tensors):
         """(the result,) of a trace that fits, else None."""
@@ -178,6 +192,11 @@ cdef Trace going(list traces, inputs, list path):
         else:
             return trace
     return None
+
+
+cdef object rebuilt_of(Trace trace, list leaves):
+    structure = trace.structure
+    return leaves[0] if structure is None else nest_pack(structure, leaves)
 
 
 cdef inline object as_tensors(tuple args):

@@ -4,7 +4,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 cdef extern from "plan.h":
     ctypedef struct ad_register:
-        uint8_t dtype, is_array, lasting, fixed
+        uint8_t dtype, is_array, lasting, fixed, needed
         uint32_t number, born, dies
         const ad_array *like
     ctypedef struct ad_item:

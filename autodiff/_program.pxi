@@ -48,6 +48,7 @@ cdef class Program:
     cdef int n_variables, room
     cdef list calls                             # the backward functions of AD_CALL instructions
     cdef Trace trace                            # that the program is recorded for, or None
+    cdef bint precise                           # has one of its tapes been precise?
     cdef dict places                            # slot: "file:line", while somebody asks for them; or None
 
     def __dealloc__(self):
@@ -86,6 +87,7 @@ cdef void give_back(Program program) noexcept:
     ad_program_reset(program.p)
     drop_variables(program)
     program.calls = program.places = None
+    program.precise = False
     if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
         Py_INCREF(program)
         pool[pooled] = <PyObject *>program
@@ -282,6 +284,8 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
                 note_place(p)
             if p.stabilising:
                 p.code[p.n - 1].flags |= temporaries(x, n)
+        elif p.tracing:
+            capture_operands(p, x, n)
         p = p.next
     return 0
 

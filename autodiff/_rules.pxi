@@ -27,6 +27,12 @@ cdef list result_slots(const ad_program *p, int64_t call):
     return slots
 
 
+cdef object no_cotangent(Program program, int64_t call, int64_t result):
+    """What a call is told where no cotangent has arrived at a result: zeros, or None if it takes that."""
+    backward = program.calls[ad_attributes(program.p, &program.p.code[call])[0]]
+    return None if type(backward) is Pullback else zero_at(program.p, result)
+
+
 cdef list call_back(Program program, int64_t call, list dys):
     """The gradients that a custom_gradient's function gives, one per operand or None."""
     cdef const int64_t *attr = ad_attributes(program.p, &program.p.code[call])
@@ -128,7 +134,7 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
                     add_to(adj, p.code[i].a, adj[i])
                 continue
             if p.code[i].op == AD_CALL:
-                dys = [adj[r] if r in adj else zero_at(p, r) for r in result_slots(p, i)]
+                dys = [adj[r] if r in adj else no_cotangent(program, i, r) for r in result_slots(p, i)]
                 shares = call_back(program, i, dys)
             else:
                 shares = rule_shares(program, i, tape.bit, adj[i])

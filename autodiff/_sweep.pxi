@@ -328,7 +328,7 @@ cdef int step_in_python(Program program, ad_sweep *s) except -1:
         dys = []
         for r in results:
             g = adjoint_tensor(s, r)
-            dys.append(zero_at(p, r) if g is None else g)
+            dys.append(no_cotangent(program, i, r) if g is None else g)
         shares = call_back(program, i, dys)
     else:
         shares = rule_shares(program, i, s.bit, adjoint_tensor(s, i))

@@ -313,6 +313,7 @@ cdef int join(GradientTape tape) except -1:
     tape.start = p.n
     tape.program = program
     program.tapes += 1
+    program.precise |= tape.precise
     return 0
 
 
@@ -402,14 +403,16 @@ cdef int watch(GradientTape tape, object x) except -1:
             return warn_of_integers(DTYPES[v.tensor.code].name)
         slot = slot_in(v.root, p)
         if slot < 0 or not p.code[slot].seen & tape.bit:
-            follow(v, p, slot_in(v.tensor, p), slot, tape.bit | (p.accessed if v.trainable else p.tracing))
+            follow(v, p, slot_in(v.tensor, p), slot, tape.bit | bits_that_follow(v, p))
         return 0
     t = <Tensor>x
     if t.code > AD_F64:
         return warn_of_integers(DTYPES[t.code].name)
     slot = slot_in(t, p)
     if slot < 0:
-        emit(p, AD_LEAF, t, 0, 0, 0, tape.bit)
+        slot = emit(p, AD_LEAF, t, 0, 0, 0, tape.bit)
+        if p.tracing:
+            capture(p, slot, t)
     elif slot >= tape.start:
         p.code[slot].seen |= tape.bit
     elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one

@@ -14,7 +14,7 @@ cdef class Trace:
     cdef readonly list variables, assigned
     cdef list events                            # Sweeps and Guards, in order
     cdef list guards                            # those of them,
-    cdef list path                              # and their outcomes
+    cdef readonly list path                     # and their outcomes
     cdef readonly str first_branch              # where the first of them is
     cdef int outcome                            # of the last run
     cdef ad_plan *plan                          # what a replay computes,
@@ -22,23 +22,37 @@ cdef class Trace:
     cdef list outputs                           # the function's results, flat: registers, or Constants
     cdef readonly list variable_slots, assigned_slots, leaves               # the same as slots
     cdef readonly object structure              # what it returned
+    cdef GradientTape pull                      # follows all of it, for gradients that tapes outside ask for; or None (_followed.pxi)
+    cdef uint64_t pull_bit
+    cdef list seeds                             # slots for cotangents of
+    cdef readonly list pulled                   # the leaves that it follows
+    cdef list kept, kept_registers              # slots that the gradient wants, and where they are
+    cdef list first_kept                        # what stood there in the recording
+    cdef list outside                           # tensors from outside that were used
+    cdef dict plans_back                        # by which of the pulled leaves have a cotangent: Backs, or None
+    cdef readonly dict backs                    # the same as functions to be recorded (pullback.py)
+    cdef int64_t end                            # a leaf that takes results of sweeps
 
     def __dealloc__(self):
         self.disown()
         free(self.registers)
         ad_plan_free(self.plan)
 
-    def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False):
+    def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False, bint followed=False):
         """keeps        shall the numbers of the recording stay?  departs and listing need them
-        spelled_out  shall gradients that the function takes be recorded operation by operation?"""
+        spelled_out  shall gradients that the function takes be recorded operation by operation?
+        followed     do tapes around it want gradients through it?"""
         self.keeps = keeps
         self.captured = {} if spelled_out else None
         self.tape = GradientTape(stabilize=stabilize)
         self.tape.accessed = True
+        if followed:
+            self.pull = GradientTape(True, True, False, False)
+        self.plans_back, self.backs, self.kept, self.kept_registers = {}, {}, [], []
 
     def __enter__(self):
         global ad_current
-        self.inputs, self.events, self.assigned, self.path = [], [], [], []
+        self.inputs, self.events, self.assigned, self.path, self.outside = [], [], [], [], []
         self.outer = ad_current
         ad_current = NULL
         try:
@@ -51,7 +65,11 @@ cdef class Trace:
         self.program.trace = self
         self.program.p.tracing = self.tape.bit
         note_places(True)
-        if self.captured is not None:           # what does not depend on the inputs, tapes outside go on recording
+        if self.pull is not None:
+            join(self.pull)
+            enter(self.pull)
+            self.pull_bit = self.pull.bit
+        if self.captured is not None or self.pull is not None:                  # what does not depend on the inputs, tapes outside go on recording
             self.program.p.next = self.outer
         return self
 
@@ -65,6 +83,9 @@ cdef class Trace:
             (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
         if self.captured is not None:
             put_back(variables_at_start(self))
+        if self.pull is not None:
+            leave(self.pull)
+            forget(self.pull)
         leave(self.tape)
         ad_current = self.outer
         if kind is not None or self.reason is not None:
@@ -85,7 +106,7 @@ cdef class Trace:
     def input(self, Tensor x not None):
         """A tensor argument as the function is to see it."""
         cdef Tensor own = fresh(x)
-        self.inputs.append(emit(self.program.p, AD_LEAF, own, 0, 0, 0, self.tape.bit))
+        self.inputs.append(emit(self.program.p, AD_LEAF, own, 0, 0, 0, self.tape.bit | (self.pull_bit if x.code <= AD_F64 else 0)))
         return own
 
     def give_up(self, str reason):
@@ -97,9 +118,9 @@ cdef class Trace:
         cdef ad_program *p = self.program.p
         cdef int64_t slot
         cdef int k
-        if p.taken != self.tape.bit:            # its record would be that of the latest replay
+        if p.taken & ~self.pull_bit != self.tape.bit:       # its record would be that of the latest replay
             self.give_up("leaves a GradientTape behind")
-        self.structure = structure
+        self.structure = nest_pack(structure, [None] * len(results))
         self.guards = [event for event in self.events if type(event) is Guard]
         self.variables = [<object>self.program.variables[k] for k in range(self.program.n_variables)]
         self.variable_slots = [first_read(p, v) for v in self.variables]
@@ -108,7 +129,14 @@ cdef class Trace:
         for y in results:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
             self.leaves.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
+        if self.pull is not None:
+            note_pulled(self, results)
+            keep_for_back(self)
         lay_plan(self)
+
+    def drop_first_kept(self):
+        kept, self.first_kept = self.first_kept or [], None
+        return kept
 
     def listing(self):
         """Its instructions (_core.listing); of a trace that keeps its numbers."""
@@ -161,30 +189,61 @@ cdef class Trace:
     cdef tuple run(self, inputs, list path):
         """(what the function returns for these inputs,); else None, with `outcome` saying why.  `path` gets the guards' outcomes."""
         cdef Py_ssize_t k, n
-        cdef int status
         self.outcome = FAILED
         if self.running:
             return None
         self.running = True
         try:
             n = give_inputs(self, inputs)
-            status = ad_plan_run(self.plan)
-            while status == AD_PLAN_PYTHON:
-                if not step_in_python_again(self, path):
-                    return None
-                ad_plan_done(self.plan)
-                status = ad_plan_run(self.plan)
-            if status != AD_OK:
+            if not run_plan(self, self.plan, path):
                 return None
             k = 0
             result = rebuilt(self, self.structure, &k)
-            for v in self.assigned:
-                (<VariableCore>v).tensor = out_of(self.plan, self.registers[n])
-                n += 1
+            self.assign_anew(n)
             return (result,)
         finally:
             ad_plan_end(self.plan)
             self.running = False
+
+    cdef list run_flat(self, inputs, list values, bint assigns, list path):
+        """The same as a list of leaves, for variables that hold these values; then what a gradient wants kept."""
+        cdef Py_ssize_t k, n = len(inputs)
+        self.outcome = FAILED
+        if self.running:
+            return None
+        self.running = True
+        try:
+            for k in range(n):
+                ad_plan_give(self.plan, self.registers[k], (<Tensor>inputs[k]).value)
+            for t in values:
+                ad_plan_give(self.plan, self.registers[n], (<Tensor>t).value)
+                n += 1
+            if not run_plan(self, self.plan, path):
+                return None
+            leaves = [leaf_of(self, k) for k in range(len(self.outputs))]
+            for r in self.kept_registers:
+                leaves.append(out_of(self.plan, <uint32_t>r))
+            if assigns:
+                self.assign_anew(n)
+            return leaves
+        finally:
+            ad_plan_end(self.plan)
+            self.running = False
+
+    cdef int assign_anew(self, Py_ssize_t n) except -1:
+        """What the function assigned is in the registers from the n-th on."""
+        for v in self.assigned:
+            (<VariableCore>v).tensor = out_of(self.plan, self.registers[n])
+            n += 1
+        return 0
+
+    cdef list pull_back(self, tuple mask, list operands, list seeds, list kept):
+        """The gradients by inputs and variables, None where there is none: `mask` says which of the pulled leaves have a cotangent, in
+        `seeds`; `operands` are the inputs, then what the variables held; `kept` what the run kept.  None: it takes what only Python can do."""
+        if mask not in self.plans_back:
+            self.plans_back[mask] = lay_back(self, mask)
+        back = self.plans_back[mask]
+        return None if back is None else run_back(self, <Back>back, operands, seeds, kept)
 
 
 cdef inline Py_ssize_t give_inputs(Trace trace, inputs):
@@ -238,9 +297,19 @@ cdef Tensor out_of(const ad_plan *t, uint32_t register):
 
 
 # ------------------------------------------------------------------------------------------------------- what C does not know
-cdef bint step_in_python_again(Trace trace, list path) except -1:
+cdef bint run_plan(Trace trace, ad_plan *t, list path) except -1:
+    """Run a plan of the trace whose inputs are given; False: it cannot go on."""
+    cdef int status = ad_plan_run(t)
+    while status == AD_PLAN_PYTHON:
+        if not step_in_python_again(trace, t, path):
+            return False
+        ad_plan_done(t)
+        status = ad_plan_run(t)
+    return status == AD_OK
+
+
+cdef bint step_in_python_again(Trace trace, ad_plan *t, list path) except -1:
     """The step that the plan waits for; False: a guard has another outcome."""
-    cdef ad_plan *t = trace.plan
     cdef const ad_step *step = ad_plan_pending(t)
     cdef Guard guard
     cdef int dtype, is_array
@@ -259,20 +328,20 @@ cdef bint step_in_python_again(Trace trace, list path) except -1:
     if step.kind == AD_PYTHON_FORWARD:
         ad_plan_put(t, step.out, (<Tensor>row.value(*operands, **attrs)).value)
     else:
-        put_shares(trace, step, row, operands, attrs)
+        put_shares(trace, t, step, row, operands, attrs)
     return True
 
 
-cdef int put_shares(Trace trace, const ad_step *step, object row, list operands, dict attrs) except -1:
+cdef int put_shares(Trace trace, ad_plan *t, const ad_step *step, object row, list operands, dict attrs) except -1:
     cdef ad_program *p = trace.program.p
     cdef uint32_t k, r
-    followed = [ad_plan_operand(trace.plan, step, step.n + k) != AD_NO_SLOT for k in range(step.n)]
-    shares = shares_of(row, followed, operands, out_of(trace.plan, step.y), attrs, out_of(trace.plan, step.g), False)
+    followed = [ad_plan_operand(t, step, step.n + k) != AD_NO_SLOT for k in range(step.n)]
+    shares = shares_of(row, followed, operands, out_of(t, step.y), attrs, out_of(t, step.g), False)
     for k in range(step.n):
-        r = ad_plan_operand(trace.plan, step, step.n + k)
+        r = ad_plan_operand(t, step, step.n + k)
         if r != AD_NO_SLOT:
             share = fit(p, ad_operand(p, &p.code[step.slot], k), <Tensor>shares[k], step.slot)
-            ad_plan_put(trace.plan, r, (<Tensor>share).value)
+            ad_plan_put(t, r, (<Tensor>share).value)
     return 0
 
 

@@ -131,8 +131,22 @@ cdef int add_guard(ad_program *p, Tensor t, int64_t slot, bint truth) except -1:
 cdef int capture(ad_program *p, int64_t slot, Tensor t) except -1:
     """A tensor from outside the trace, for who asks what it was."""
     cdef Trace trace = (<Program>p.host).trace
-    if trace is not None and trace.captured is not None:
-        trace.captured[slot] = t
+    if trace is not None:
+        if trace.captured is not None:
+            trace.captured[slot] = t
+        if trace.pull is not None:
+            trace.outside.append(t)
+    return 0
+
+
+cdef int capture_operands(ad_program *p, const Operand *x, int n) except -1:
+    """An operation that a trace has no part in: tapes outside may follow it one day."""
+    cdef Trace trace = (<Program>p.host).trace
+    cdef int k
+    if trace is not None and trace.pull is not None:
+        for k in range(n):
+            if x[k].tensor is not NULL and slot_in(<Tensor>x[k].tensor, p) < 0:
+                trace.outside.append(<Tensor>x[k].tensor)
     return 0
 
 

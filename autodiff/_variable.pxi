@@ -150,7 +150,7 @@ cdef inline Tensor read_out(VariableCore v):
 cdef int read_in(VariableCore v, ad_program *p) except -1:
     """Make the value's slot in p seen by all tapes that follow v there."""
     cdef int64_t slot = slot_in(v.tensor, p), root = slot_in(v.root, p)
-    cdef uint64_t bits = p.accessed if v.trainable else p.tracing
+    cdef uint64_t bits = bits_that_follow(v, p)
     if root >= 0:
         bits |= p.code[root].seen & p.recording
     if bits == 0 or (slot >= 0 and p.code[slot].seen & bits == bits):

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 import sys
 import warnings
 import weakref
@@ -9,16 +10,17 @@ import weakref
 import numpy as np
 
 from . import nest
-from ._core import Replayed, Tensor, Trace, argument_kind, convert, copied, put_back
+from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, convert, copied, put_back, tapes_are_plain
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
+from .pullback import CREATES, MOST_WAYS, Followed, check_leaves
 from .shapes import TensorSpec
 from .stored import read, written
 from .variable import Variable
 
 __all__ = ["function", "load_function"]
 
-MOST_WAYS = 64  # that one trace after another has taken at `if`, `while` and their like
+HOLE = convert(0.0)  # where a tensor is to be
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
@@ -40,7 +42,9 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     Where the function branches on a number (`if x > 0`, `while error > limit`, `range(int(n))`), the way that it went is recorded;
     a call that comes out otherwise there records that way too, up to 64 of them.  A function that takes an array to Python
     (`x.numpy()`), draws random numbers or leaves a tape behind cannot be replayed: it runs as written at every call, and a
-    warning says so once.  So does every function while a tape records around it.
+    warning says so once.
+
+    Under a tape the function is replayed too, and to the tape it is one instruction, whose gradient is a replay (docs/function.md).
 
     Raises TypeError for a generator or coroutine, and for arguments that do not fit input_signature; ValueError where
     `func` creates variables at every call.
@@ -77,6 +81,7 @@ class Function(Replayed):
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = weakref.WeakKeyDictionary()
         self._warned = self._created = False
+        self.followed = {}
 
     def _call(self, args, kwargs):
         """The long way of __call__, which is the core's."""
@@ -92,6 +97,41 @@ class Function(Replayed):
         result = None if known is None else self._replay(kind, tensors)
         return self._record(args, kwargs, kind, tensors) if result is None else result[0]
 
+    def _follow(self, args, kwargs):
+        """A call while tapes record."""
+        if self.input_signature is not None:
+            args, kwargs = self._conform(args, kwargs), {}
+        tensors = []
+        kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
+        if self.check or isinstance(self.kinds.get(kind), str) or not tapes_are_plain():
+            return self.python_function(*args, **kwargs)
+        followed = self.followed.get(kind)
+        if followed is None:
+            if len(self.followed) >= MOST_KINDS:
+                self._say("is called with ever new numbers or objects: make them tensors")
+                return self.python_function(*args, **kwargs)
+            followed = self.followed[kind] = Followed(self._runner(args, kwargs), _name(self.python_function), self.stabilize)
+        found = followed.call(tensors)
+        if found is not None:
+            self._remember_followed(kind, followed)
+            return nest.pack_sequence_as(found[0].structure, found[1])
+        if followed.creates:
+            self._creates()
+        elif followed.reason not in (None, LEANS):
+            self.kinds[kind] = followed.reason
+            self._say(followed.reason)
+        return self.python_function(*args, **kwargs)
+
+    def _runner(self, args, kwargs):
+        """The function of the tensors among such arguments."""
+        args, kwargs = _replace(args, itertools.repeat(HOLE)), _replace(kwargs, itertools.repeat(HOLE))
+
+        def run(own, expected):
+            own = iter(own)
+            return self.python_function(*_replace(args, own), **_replace(kwargs, own))
+
+        return run
+
     def _record(self, args, kwargs, kind, tensors):
         if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
             self._say("is called with ever new numbers or objects: make them tensors")
@@ -101,15 +141,18 @@ class Function(Replayed):
             if self._keep(kind, trace) > MOST_WAYS:
                 self.kinds[kind] = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
                 self._say(self.kinds[kind])
-        elif trace.reason == "creates a Variable" and self._created:
-            raise ValueError(f"function: {_name(self.python_function)} only supports singleton ad.Variables created on the first "
-                             "call: create them once, outside or where they are still None")  # fmt: skip
-        elif trace.reason == "creates a Variable":
-            self._created = True
+        elif trace.reason == CREATES:
+            self._creates()
         else:
             self.kinds[kind] = trace.reason
             self._say(trace.reason)
         return result
+
+    def _creates(self):
+        if self._created:
+            raise ValueError(f"function: {_name(self.python_function)} only supports singleton ad.Variables created on the first "
+                             "call: create them once, outside or where they are still None")  # fmt: skip
+        self._created = True
 
     def _trace(self, args, kwargs, tensors):
         """A recording of one run, and what that returned."""
@@ -118,9 +161,7 @@ class Function(Replayed):
             own = iter([trace.input(x) for x in tensors])
             result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
             leaves = nest.flatten(result)
-            for leaf in leaves:
-                if leaf is not None and not isinstance(leaf, (Tensor, Variable, int, float, complex, str, bytes)):
-                    trace.give_up(f"returns a {type(leaf).__name__}")
+            check_leaves(trace, leaves)
             trace.finish(result, leaves)
         return trace, nest.pack_sequence_as(result, [copied(x) if isinstance(x, Tensor) else x for x in leaves])
 
@@ -230,7 +271,7 @@ class Function(Replayed):
 
     def experimental_get_tracing_count(self):
         """How many times the function has been recorded."""
-        return sum(len(known) for known in self.kinds.values() if not isinstance(known, str))
+        return sum(len(known) for known in self.kinds.values() if not isinstance(known, str)) + sum(len(f.traces) for f in self.followed.values())
 
     def __get__(self, instance, owner=None):
         if instance is None:

@@ -170,7 +170,7 @@ int ad_program_grow(ad_program *p);                         /* AD_OK, or AD_NO_M
 uint32_t ad_program_words(ad_program *p, const int64_t *words, uint32_t n);   /* where they stand; 0 when out of memory */
 void ad_program_reset(ad_program *p);                       /* forget everything, keep a working set of memory */
 void ad_program_forget(ad_program *p, uint64_t bits);                         /* no instruction is seen by these any more */
-void ad_program_keep_shapes(ad_program *p);                 /* give up the numbers of all arrays */
+void ad_program_keep_shapes(ad_program *p);                 /* give up the numbers of all arrays but constants */
 
 /* Append an instruction and return its slot.  An array value is held.  AD_NO_SLOT when out of memory. */
 static inline uint32_t ad_emit(ad_program *p, int op, int dtype, int flags, uint32_t a, uint32_t b, uint32_t attr,

@@ -185,7 +185,7 @@ int ad_plan_forward(ad_plan *t, uint32_t slot)
 {
     const ad_program *p = t->program;
     const ad_instruction *in = &p->code[slot];
-    if (in->op >= AD_LEAF || !(in->seen & p->tracing))
+    if (in->op >= AD_LEAF || !(in->seen & p->tracing) || t->register_of[slot] != AD_NONE)  /* (it may be an input) */
         return AD_OK;
     const ad_op *op = &ad_ops[in->op];
     const int n = ad_operand_count(p, in);

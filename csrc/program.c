@@ -80,7 +80,7 @@ void ad_program_keep_shapes(ad_program *p)
 {
     for (uint32_t i = 0; i < p->n; i++) {
         ad_instruction *in = &p->code[i];
-        if (!(in->flags & AD_IS_ARRAY) || in->value.array->size < 2)
+        if (!(in->flags & AD_IS_ARRAY) || in->value.array->size < 2 || !(in->seen & p->tracing))
             continue;
         ad_array *shape = ad_array_uniform(in->dtype, in->value.array->ndim, in->value.array->shape);
         if (shape == NULL)

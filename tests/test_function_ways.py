@@ -136,7 +136,7 @@ def test_random_numbers_are_drawn_at_every_call():
     assert not np.array_equal(first, f(ad.zeros(2)))
 
 
-def test_a_tape_around_it_records_what_it_does():
+def test_a_tape_around_it_follows_what_it_does():
     f = ad.function(lambda x: ad.sin(x) * x)
     x = ad.Variable(2.0)
     for _ in range(2):

@@ -27,7 +27,7 @@ LAYERS = [
     {"shaping", "constants", "segments", "special", "conversion", "module", "stored"},
     {"indexing"},
     {"contraction", "math"},
-    {"linalg", "custom_gradient", "control_flow"},
+    {"linalg", "custom_gradient", "control_flow", "pullback"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
     {"jacobians", "visualize"},
     {"forward", "sparse", "transforms"},

@@ -1,0 +1,132 @@
+"""A recorded function as tapes around it see it: one instruction, whose gradient is a replay too.
+
+A call under a tape replays the function, and puts one call on the tape, with the arguments and the variables that were read as its
+operands.  Its gradient is a plan laid over the same recording.  Where a tape follows that gradient in its turn, it is such a
+function itself: of the cotangents and the arguments, recorded from the function with a tape around; and so on, to any order.
+"""
+
+import functools
+
+import numpy as np
+
+from . import nest, ops
+from ._core import GradientTape, Pulled, Tensor, Trace, copied, held_by, put_back, value_of_now
+from .errors import ReplayError
+
+__all__ = ["Followed"]
+
+CREATES = "creates a Variable"  # as _variable.pxi says it
+MOST_WAYS = 64  # that one recording after another has taken at `if`, `while` and their like
+
+
+class Followed(Pulled):
+    """A function of tensors, for calls that tapes follow.
+
+    run      takes the tensors, and what the function as it was written gave for this call (None: it is that function); returns a
+             structure
+    first    is it the function as it was written, not a gradient of it?
+    reason   why there can be no recording, or None
+    creates  did the latest attempt at one create a variable?
+    """
+
+    def __init__(self, run, name, stabilize, first=True):
+        self.run, self.name, self.stabilize, self.first = run, name, stabilize, first
+        self.traces, self.reason, self.creates = [], None, False
+
+    def _record(self, xs, held, expected):
+        """(a new recording, its results, what its variables held before), or None: see `reason`."""
+        if self.reason is not None:
+            return None
+        trace = Trace(self.stabilize, followed=True)
+        with holding(held), trace:
+            result = self.run([trace.input(x) for x in xs], expected)
+            leaves = nest.flatten(result)
+            check_leaves(trace, leaves)
+            trace.finish(result, leaves)
+            before = trace.variables_before()
+        self.creates = trace.reason == CREATES
+        if trace.reason is not None:
+            if held is None:
+                put_back(before)
+            self.reason = None if self.creates else trace.reason
+            return None
+        if held is not None and not {id(v) for v in trace.variables} <= {id(v) for v, _ in held}:
+            raise otherwise(self.name)
+        self.traces.insert(0, trace)
+        if sum(bool(t.path) for t in self.traces) > MOST_WAYS:
+            self.traces.clear()
+            self.reason = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
+        found = {id(v): t for v, t in before}
+        leaves = [copied(y) if isinstance(y, Tensor) else y for y in leaves]
+        return trace, [*leaves, *trace.drop_first_kept()], [found[id(v)] for v in trace.variables]
+
+    def _gradient(self, trace, mask):
+        """The gradient of one way through it, as such a function: of the cotangents that `mask` says, and the arguments."""
+        further = trace.backs.get(mask)
+        if further is None:
+            run = functools.partial(_slopes, self, trace, mask)
+            further = trace.backs[mask] = Followed(run, self.name, self.stabilize, False)
+        return further
+
+    def _as_written(self, back, mask, seeds, xs):
+        own = [ops.identity(x) if x.dtype.is_floating else x for x in xs]
+        with holding(back.held()):
+            return _slopes(self, back.trace, mask, [*seeds, *own], back.expected)
+
+
+def _slopes(owner, trace, mask, own, expected):
+    """The gradients of one way through a function by its arguments and variables, given the cotangents before the arguments."""
+    n = sum(mask)
+    seeds, xs = own[:n], own[n:]
+    sources = [*xs, *trace.variables]
+    followed = [x for x in sources if x.dtype.is_floating]
+    with GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(followed)
+        leaves = nest.flatten(owner.run(xs, expected))
+    if owner.first and not alike(leaves, expected):
+        raise otherwise(owner.name)
+    targets = [leaves[k] for k, given in zip(trace.pulled, mask) if given]
+    slopes = iter(tape.gradient(targets, followed, output_gradients=seeds))
+    return [next(slopes) if x.dtype.is_floating else None for x in sources]
+
+
+class holding:
+    """Context: variables hold these tensors, and afterwards what they held before: [(variable, tensor)]."""
+
+    def __init__(self, held):
+        self.held = held or []
+
+    def __enter__(self):
+        self.before = [(v, held_by(v)) for v, _ in self.held]
+        put_back(self.held)
+
+    def __exit__(self, kind, value, traceback):
+        put_back(self.before)
+
+
+def check_leaves(trace, leaves):
+    """What a recorded function may return: tensors, variables, numbers and strings."""
+    for leaf in leaves:
+        if leaf is not None and not (hasattr(leaf, "__ad_apply__") or isinstance(leaf, (int, float, complex, str, bytes))):
+            trace.give_up(f"returns a {type(leaf).__name__}")
+
+
+def alike(a, b):
+    """Tensors of the same bits at the same places?  All nans are alike."""
+    if len(a) != len(b):
+        return False
+    for x, y in zip(a, b):
+        if isinstance(x, Tensor) and isinstance(y, Tensor):
+            x, y = value_of_now(x), value_of_now(y)
+            if x.dtype != y.dtype or x.shape != y.shape:
+                return False
+            if not np.array_equal(x, y, equal_nan=x.dtype.kind == "f") or np.any(np.signbit(x) != np.signbit(y)) and x.dtype.kind == "f":
+                return False
+        elif (x is None) != (y is None):
+            return False
+    return True
+
+
+def otherwise(name):
+    return ReplayError(f"function: {name} does otherwise each time it is run as written, and the gradient of its gradient takes another "
+                       "run: what may change must be an argument or a variable")  # fmt: skip
