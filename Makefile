@@ -1,6 +1,7 @@
 # make demo      the whole thing on one screen
 # make test      the test suite
 # make build     the core, compiled in place: what changed since the last time
+# make nightly   every elementwise row against its bounds at POINTS points (100000), on every instruction set of this machine: ROWS="exp erf", or all
 # make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
 # make bench     against TensorFlow and the others; downloads about 1 GB the first time
 # make clean     remove what was built (the environments are .venv and .venv-bench)
@@ -9,6 +10,7 @@
 
 PYTHON ?= python3
 TESTS ?= tests
+POINTS ?= 100000
 SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
@@ -26,13 +28,16 @@ ifeq ($(HOME),)
 export PIP_NO_CACHE_DIR = 1
 endif
 
-.PHONY: demo test build sanitize bench clean check
+.PHONY: demo test nightly build sanitize bench clean check
 
 demo: build
 	$(IN) examples/demo.py
 
 test: build
 	$(IN) -m pytest -q $(TESTS)
+
+nightly: build
+	PYTHONPATH=. $(IN) tests/nightly.py --points $(POINTS) $(ROWS)
 
 # Byte code too: where Python may not write it (PYTHONDONTWRITEBYTECODE), an import would compile every module again, 40 ms.
 build: $(VENV)/ready

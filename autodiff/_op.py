@@ -62,6 +62,7 @@ class Row:
     takes     dtypes of the operands;  gives: dtype of the result, or None for that of the operands
     ulp       bound on the error of the value in units in the last place; d_ulp of each local derivative
     ulp32     the same of the value in float32, where that is stated apart; as ulp where it is not
+    plainly   the value as a formula over rows, for arithmetic that has digits to lose: the precise replay, where it has no function of its own
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
@@ -103,7 +104,7 @@ def _each(rule, n):
     return (rule,) * (n or 1)
 
 
-def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, numpy=(), linear=(),
+def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, numpy=(), linear=(),
         selects=False, near=False, twin=False, given=None, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
@@ -111,7 +112,7 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
     if d is not None and len(d) != arity:
         raise TypeError(f"row: {len(d)} derivatives for {arity} operands")
     on = on if isinstance(on, tuple) else (on,) * arity
-    return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, attrs=(), on=on, takes=takes, gives=gives,
+    return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear),
                selects=selects, near=near, twin=twin, given=given, doc=doc)  # fmt: skip
 
@@ -119,20 +120,20 @@ def row(d=None, *, arity=None, value=None, on=REAL, takes=FLOATS, gives=None, ul
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):
     """A row with a C kernel, named after the row or shared under the name `kernel`. `kernel_vjp=False` where the backward
     pass has no kernel of its own and runs the rule."""
-    return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=None, attrs=_names(attrs), on=(REAL,) * (arity or 1),
+    return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=None, plainly=None, attrs=_names(attrs), on=(REAL,) * (arity or 1),
                takes=takes, gives=gives, kernel_vjp=kernel_vjp and vjp is not None, given=None, ulp=None, ulp32=None, d_ulp=None,
                numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
 
 
 def rule(value, vjp, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
     """A row whose value and rule are formulas over other rows."""
-    return Row(RULE, arity=arity, d=None, vjp=_each(vjp, arity), value=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
+    return Row(RULE, arity=arity, d=None, vjp=_each(vjp, arity), value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
                takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
 
 
 def composite(value, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
     """A row that is a name for a formula over other rows."""
-    return Row(COMPOSITE, arity=arity, d=None, vjp=None, value=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
+    return Row(COMPOSITE, arity=arity, d=None, vjp=None, value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
                takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
 
 

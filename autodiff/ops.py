@@ -22,6 +22,20 @@ def distance(*parts):
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
 SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16, -3.907766676128665e-33)      # the root of silu', 1 + r + exp(r) = 0
 
+def pow_before(a, b, slope):
+    """a**(b - 1) from b * a**(b - 1), for a > 0."""
+    return where(abs(b) < 0.25, pow(a, b) / a, slope / where(abs(b) < 0.25, 1, b))
+
+
+def away(a, b):
+    """A power of two that takes (a, b) so far from the origin that the reciprocal of the distance does not overflow."""
+    return where(abs(a) + abs(b) < 1e-30, 1.2676506002282294e30, 1)
+
+
+def away_hypot(a, b):
+    return hypot(a * away(a, b), b * away(a, b))
+
+
 def erfcx_bend(r):
     """The second derivative of erfcx at 1/r, r <= 1/8, where 2 * (erfcx(x) + x * erfcx'(x)) cancels: its asymptotic series."""
     terms, c = [], 0.5641895835477563
@@ -78,10 +92,13 @@ sqrt       = row(d=lambda x, y: 0.5 / y,                          on=NON_NEGATIV
 rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,        ulp=2,                                         doc="1 / sqrt(x)")
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
 hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
-over_hypot = row(d=(lambda a, b, y: square(divide_no_nan(over_hypot(b, a), sqrt(hypot(a, b)))),
-                    lambda a, b, y: -divide_no_nan(y * over_hypot(b, a), hypot(a, b))), ulp=3, d_ulp=12,                     doc="a / hypot(a, b), 0 at (0, 0)")
-pow        = row(d=(lambda a, b, y: where(b == 0, 0, b * pow(a, b - 1)),
-                    lambda a, b, y: where(a <= 0, 0, y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=2, d_ulp=400, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
+over_hypot = row(d=(lambda a, b, y: over_hypot(b, a) * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b)),
+                    lambda a, b, y: -y * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b))), ulp=2, d_ulp=5,                   doc="a / hypot(a, b), 0 at (0, 0)")
+pow        = row(d=(lambda a, b, y: where(b == 0, 0, pow_slope(a, b)), lambda a, b, y: where(a <= 0, 0, pow_log(a, b))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=1, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
+pow_slope  = row(d=(lambda a, b, y: where(b == 1, 0, where(a == 0, b * pow_slope(a, b - 1), (b - 1) * y / where(a == 0, 1, a))),
+                    lambda a, b, y: where(a <= 0, 0, pow_before(a, b, y) + y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), plainly=lambda a, b: b * pow(a, b - 1), ulp=3, doc="b * a**(b - 1), b - 1 as it is before rounding")
+pow_log    = row(d=(lambda a, b, y: pow_slope(a, b) * log(a) + pow_before(a, b, pow_slope(a, b)), lambda a, b, y: y * log(a)), on=(POSITIVE, REAL), plainly=lambda a, b: pow(a, b) * log(a), ulp=3, d_ulp=8,
+                                                                                                                             doc="a**b * log(a), exact where a**b is too small to be")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
 scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
 select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
@@ -104,7 +121,8 @@ log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), gi
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), given=lambda x, y: 1 / (1 + x), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
-logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -1 / expm1(b - a), lambda a, b, y: exp(b - a) / expm1(b - a)), ulp=4, d_ulp=600, doc="log(exp(a) - exp(b)) for a > b, no overflow")
+logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -over_expm1(b, a), lambda a, b, y: -over_expm1(a, b)), ulp=2,      doc="log(exp(a) - exp(b)) for a > b, no overflow")
+over_expm1 = row(d=(lambda a, b, y: y * over_expm1(b, a), lambda a, b, y: -y * over_expm1(b, a)), plainly=lambda a, b: 1 / expm1(a - b), ulp=3,      doc="1 / (exp(a - b) - 1), a - b as it is before rounding")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
@@ -130,8 +148,10 @@ tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            
 asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
-atan2      = row(d=(lambda a, b, y: divide_no_nan(over_hypot(b, a), hypot(a, b)),
-                    lambda a, b, y: -divide_no_nan(over_hypot(a, b), hypot(a, b))), ulp=1, d_ulp=6, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
+atan2      = row(d=(lambda a, b, y: atan2_slope(a, b), lambda a, b, y: -atan2_slope(b, a)), ulp=1, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
+atan2_slope = row(d=(lambda a, b, y: -2 * y * atan2_slope(b, a),
+                     lambda a, b, y: divide_no_nan(divide_no_nan((over_hypot(a, b) - over_hypot(b, a)) * (over_hypot(a, b) + over_hypot(b, a)), away_hypot(a, b)) * away(a, b), away_hypot(a, b)) * away(a, b)),
+                     plainly=lambda a, b: divide_no_nan(over_hypot(b, a), hypot(a, b)), ulp=3, d_ulp=10,                    doc="b / (a*a + b*b), 0 at (0, 0)")
 sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="sinh",  doc="hyperbolic sine")
 cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
 asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")

@@ -201,9 +201,9 @@ class Numbers(Operand):
             return row.value(*values, **attrs)
         y = self.elementwise(row, [self.beside(x) for x in values])
         if y is None:
-            if row.value is None:
+            if row.plainly is None:
                 raise NotImplementedError(f"precise: no value for the row {row.name}")
-            y = row.value(*values)
+            y = row.plainly(*values)
         return y
 
     def beside(self, x):

@@ -58,7 +58,7 @@ class Twofolds(Numbers):
         if row.name in ("sub", "div") and operands[0].same(operands[1]).all():
             return self.of_itself(row, operands[0])
         if not twofold_has(row.name):
-            return None if row.value is not None else _unsure(f"no loop for {row.name}")
+            return None if row.plainly is not None else _unsure(f"no loop for {row.name}")
         if row is ops.scale:
             _note_indeterminate(*operands)
         shape = np.broadcast_shapes(*[x.shape for x in operands])

@@ -228,6 +228,15 @@ AD_INLINE double ad_sigmoid_of_difference(double a, double b)
     return (h < 0 ? e : 1) / (1 + e);
 }
 
+/* 1 / (exp(a - b) - 1), the difference likewise: exp(-d) / (1 - exp(-d)) for d > 0, -1 / (1 - exp(d)) below. */
+AD_INLINE double ad_over_expm1(double a, double b)
+{
+    const ad_pair d = ad_two_sum(a, -b);
+    const double h = a == b ? 0 : d.high, m = fabs(h), l = m > 0 && m < 1e3 ? (h < 0 ? -d.low : d.low) : 0;
+    const double e = ad_exp(-m), q = l * e - ad_expm1(-m);
+    return (h < 0 ? -1 : e * (1 - l)) / q;
+}
+
 AD_INLINE double ad_logaddexp(double a, double b)
 {
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
@@ -343,6 +352,7 @@ AD_THROUGH_DOUBLE(mish)
 AD_THROUGH_DOUBLE(gelu_gate)
 AD_THROUGH_DOUBLE(gelu_tanh)
 AD_THROUGH_DOUBLE_2(sigmoid_of_difference)
+AD_THROUGH_DOUBLE_2(over_expm1)
 AD_THROUGH_DOUBLE_2(sigmoid_cross_entropy)
 AD_THROUGH_DOUBLE_2(logaddexp)
 AD_THROUGH_DOUBLE_2(xlogy)

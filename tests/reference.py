@@ -99,7 +99,8 @@ REFERENCE = {
     "floordiv": _floordiv, "mod": lambda a, b: a - b * _floordiv(a, b), "neg": lambda x: -x, "abs": abs, "sign": _sign,
     "square": lambda x: x * x, "squared_difference": lambda a, b: (a - b) ** 2, "reciprocal": lambda x: 1 / x,
     "sqrt": mp.sqrt, "rsqrt": lambda x: 1 / mp.sqrt(x), "cbrt": lambda x: _sign(x) * mp.cbrt(abs(x)),
-    "hypot": mp.hypot, "over_hypot": lambda a, b: a / mp.sqrt(a * a + b * b), "pow": mp.power, "identity": lambda x: x,
+    "hypot": mp.hypot, "over_hypot": lambda a, b: a / mp.sqrt(a * a + b * b), "pow": mp.power, "pow_slope": lambda a, b: b * mp.power(a, b - 1), "pow_log": lambda a, b: mp.power(a, b) * mp.log(a), "atan2_slope": lambda a, b: b / (a * a + b * b),
+    "identity": lambda x: x,
     "exp": mp.exp, "exp2": lambda x: mp.power(2, x), "expm1": mp.expm1, "log": mp.log, "log2": lambda x: mp.log(x, 2),
     "log10": mp.log10, "log1p": mp.log1p, "log1mexp": lambda x: mp.log(-mp.expm1(x)),
     "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
@@ -125,7 +126,7 @@ REFERENCE = {
     "gelu_gate": _gelu_gate, "gelu_tanh": lambda x: x * _gelu_gate(x), "mish": lambda x: x * mp.tanh(_softplus(x)),
     "divide_no_nan": lambda a, b: a / b if b else mp.mpf(0), "reciprocal_no_nan": lambda x: 1 / x if x else mp.mpf(0),
     "multiply_no_nan": lambda a, b: a * b, "xdivy": lambda a, b: a / b if a else mp.mpf(0),
-    "logsubexp": lambda a, b: a + mp.log1p(-mp.exp(b - a)),
+    "over_expm1": lambda a, b: 1 / mp.expm1(a - b), "logsubexp": lambda a, b: a + mp.log1p(-mp.exp(b - a)),
     "maximum": max, "minimum": min, "clip_by_value": lambda a, b, c: min(max(a, b), c),
     "scale": lambda g, s: g * s, "select": lambda g, s: g * s, "floor": mp.floor, "ceil": mp.ceil, "round": _round,
 }
@@ -214,4 +215,6 @@ def usable(row, point):
         return point[0] > point[1]
     if row.name in ("floordiv", "mod"):
         return point[1] != 0 and 1e-12 < abs(float(point[0]) / float(point[1])) < 1e12
-    return row.name != "pow" or abs(float(point[1]) * math.log(float(point[0]))) < 2000
+    if row.name == "over_expm1":
+        return point[0] != point[1]
+    return row.name not in ("pow", "pow_slope", "pow_log") or abs(float(point[1]) * math.log(float(point[0]))) < 2000
