@@ -11,7 +11,7 @@ cdef extern from "plan.h":
         uint8_t kind
         uint32_t start "from", to, dead, n_dead
     ctypedef struct ad_loop:
-        uint32_t first_step, n_steps
+        uint32_t first_step, n_looped
     enum: AD_SCALARS, AD_LOOP, AD_SINGLE
     ctypedef struct Registers:
         ad_register *at
@@ -73,7 +73,7 @@ cdef dict listing_of(Trace trace):
         if item.kind == AD_SINGLE:
             steps.append(step_told(trace, &t.steps.at[item.start]))
         elif item.kind == AD_LOOP:
-            for j in range(t.loops.at[item.start].n_steps):
+            for j in range(t.loops.at[item.start].n_looped):
                 steps.append(step_told(trace, &t.steps.at[t.looped.at[t.loops.at[item.start].first_step + j]]))
         else:
             for j in range(item.start, item.to):

@@ -281,7 +281,7 @@ enum ad_step_kind {
 };
 typedef struct {
     uint8_t kind, k;
-    uint8_t blockwise;                                      /* elementwise on arrays of one shape and numbers, none summed over */
+    uint8_t blockwise;                                      /* always in a loop: elementwise on arrays, or the share of a sum over axes */
     uint8_t dtype;                                          /* of out */
     uint16_t op;
     uint32_t n;

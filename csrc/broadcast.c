@@ -1,6 +1,7 @@
 /* Arrays in larger shapes (broadcast.h). */
 #include "broadcast.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 ad_layout ad_layout_in(const ad_array *a, const ad_array *whole)
@@ -202,10 +203,16 @@ DEFINE_BACK(double)
 
 void ad_back_add(const ad_back *b, int is_f32, const void *values, int64_t at, int64_t n, void *room)
 {
-    if (is_f32)
-        add_float(b, values, at, n, room);
-    else
-        add_double(b, values, at, n, room);
+    while (n > 0) {
+        const int64_t left = b->chunk - at % b->chunk, some = n < left ? n : left;
+        if (is_f32)
+            add_float(b, values, at, some, room);
+        else
+            add_double(b, values, at, some, room);
+        values = (const char *)values + (size_t)some * (is_f32 ? 4 : 8);
+        at += some;
+        n -= some;
+    }
 }
 
 void ad_back_finish(const ad_back *b, int is_f32, const void *room, void *to, const void *acc)
@@ -214,4 +221,36 @@ void ad_back_finish(const ad_back *b, int is_f32, const void *room, void *to, co
         finish_float(b, room, to, acc);
     else
         finish_double(b, room, to, acc);
+}
+
+void ad_add(void *to, const void *a, const void *b, int64_t n, int is_f32)
+{
+    if (is_f32)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)to)[i] = ((const float *)a)[i] + ((const float *)b)[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((double *)to)[i] = ((const double *)a)[i] + ((const double *)b)[i];
+}
+
+int ad_sum_back(const ad_back *b, int is_f32, const void *share, void *to, const void *acc)
+{
+    const size_t item = is_f32 ? 4 : 8, sums = b->run > 1 ? (size_t)b->values * item : 0, chunks = ad_back_is_plain(b) ? 0 : ad_back_room(b, item);
+    char *room = malloc(sums + chunks + 1), *values = room, *last = room + sums;
+    if (room == NULL)
+        return AD_NO_MEMORY;
+    if (b->run > 1)
+        ad_sum_rows(share, b->values, b->run, is_f32, values);
+    else
+        values = (char *)share;
+    memset(last, 0, chunks);
+    if (chunks) {
+        ad_back_add(b, is_f32, values, 0, b->values, last);
+        ad_back_finish(b, is_f32, last, to, acc);
+    } else if (acc)
+        ad_add(to, acc, values, b->size, is_f32);
+    else
+        memcpy(to, values, (size_t)b->size * item);
+    free(room);
+    return AD_OK;
 }

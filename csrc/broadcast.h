@@ -33,9 +33,13 @@ typedef struct {
 ad_back ad_back_of(const ad_array *a, const ad_array *whole);
 int ad_back_is_plain(const ad_back *b);                     /* one value for every element, in order */
 size_t ad_back_room(const ad_back *b, size_t item);         /* bytes for all chunks, which must be 0 before the first value */
-/* n values (which are no runs any more), from number `at` on, all of one chunk. */
+/* n values (which are no runs any more), from number `at` on. */
 void ad_back_add(const ad_back *b, int is_f32, const void *values, int64_t at, int64_t n, void *room);
 void ad_back_finish(const ad_back *b, int is_f32, const void *room, void *to, const void *acc);       /* to = acc + sums; acc may be NULL */
+
+/* All at once, of all elements of the larger shape: to = acc + sums. */
+int ad_sum_back(const ad_back *b, int is_f32, const void *share, void *to, const void *acc);
+void ad_add(void *to, const void *a, const void *b, int64_t n, int is_f32);   /* to = a + b */
 
 /* sum.c: sums of rows of n numbers, as reduce_sum takes them. */
 void ad_sum_rows(const void *x, int64_t rows, int64_t n, int is_f32, void *to);

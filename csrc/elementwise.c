@@ -115,35 +115,6 @@ int ad_elementwise_forward(int op, const ad_array *const *in, int n, ad_array **
     return AD_OK;
 }
 
-/* acc = (or, not fresh, +=) what was computed for all elements of the larger shape. */
-static int sum_back(const ad_back *b, ad_array *acc, int fresh, const void *share)
-{
-    const int is_f32 = acc->dtype == AD_F32, plain = ad_back_is_plain(b);
-    const size_t item = ad_itemsize(acc->dtype);
-    const int64_t sums = b->run > 1 ? b->values : 0, bytes = sums * (int64_t)item + (int64_t)(plain ? 0 : ad_back_room(b, item));
-    ad_array *room = ad_array_new(AD_BOOL, 1, &bytes);
-    if (room == NULL)
-        return AD_NO_MEMORY;
-    char *sum = room->data, *chunks = sum + (size_t)sums * item;
-    if (b->run > 1)
-        ad_sum_rows(share, b->values, b->run, is_f32, sum);
-    const char *values = b->run > 1 ? sum : share;
-    if (plain && is_f32)
-        for (int64_t i = 0; i < b->size; i++)
-            ((float *)acc->data)[i] = (fresh ? 0 : ((float *)acc->data)[i]) + ((const float *)(const void *)values)[i];
-    else if (plain)
-        for (int64_t i = 0; i < b->size; i++)
-            ((double *)acc->data)[i] = (fresh ? 0 : ((double *)acc->data)[i]) + ((const double *)(const void *)values)[i];
-    if (!plain) {
-        memset(chunks, 0, ad_back_room(b, item));
-        for (int64_t at = 0; at < b->values; at += b->chunk)
-            ad_back_add(b, is_f32, values + (size_t)at * item, at, b->values - at < b->chunk ? b->values - at : b->chunk, chunks);
-        ad_back_finish(b, is_f32, chunks, acc->data, fresh ? NULL : acc->data);
-    }
-    ad_array_release(room);
-    return AD_OK;
-}
-
 static void add_block(void *to, const void *from, int64_t n, int is_f32)
 {
     if (is_f32)
@@ -199,12 +170,12 @@ int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *
     }
     const ad_back back = ad_back_of(acc, g);
     if (ad_ops[op].passes[k] && !g->uniform)
-        return sum_back(&back, acc, fresh, g->data);
+        return ad_sum_back(&back, dtype == AD_F32, g->data, acc->data, fresh ? NULL : acc->data);
     ad_array *share = ad_array_new(dtype, g->ndim, g->shape);
     if (share == NULL)
         return AD_NO_MEMORY;
     compute_share(kernel, reads_y, g, in, n, y, share->data, dtype, 1);
-    const int status = sum_back(&back, acc, fresh, share->data);
+    const int status = ad_sum_back(&back, dtype == AD_F32, share->data, acc->data, fresh ? NULL : acc->data);
     ad_array_release(share);
     return status;
 }

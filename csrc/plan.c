@@ -48,12 +48,10 @@ void ad_plan_free(ad_plan *t)
     for (uint32_t r = 0; r < t->registers.n; r++)
         if (t->registers.at[r].keeps && t->registers.at[r].like)
             ad_array_release((ad_array *)t->registers.at[r].like);
-    for (uint32_t i = 0; i < t->loops.n; i++) {
-        free(t->loops.at[i].steps);
-        free(t->loops.at[i].streams);
-    }
+    for (uint32_t i = 0; i < t->loops.n; i++)
+        ad_loop_free(&t->loops.at[i]);
     void *parts[] = {t->register_of, t->value, t->registers.at, t->fixed.at, t->fixed_register.at, t->words.at, t->steps.at,
-                     t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->items.at, t->dead.at, t->arrays.at, t->scratch, t->sums,
+                     t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->items.at, t->dead.at, t->arrays.at, t->scratch, t->room,
                      t->known_steps.at, t->known_constants.at};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         free(parts[i]);
@@ -61,7 +59,7 @@ void ad_plan_free(ad_plan *t)
 }
 
 /* ------------------------------------------------------------------------------------------------- registers */
-static int add_register(ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg)
+int ad_plan_add_register(ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg)
 {
     *reg = t->registers.n;
     return AD_PUSH(t->registers, (ad_register){.dtype = (uint8_t)dtype, .is_array = like != NULL, .lasting = (uint8_t)lasting,
@@ -76,7 +74,7 @@ static int add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value va
     *reg = ad_same_constant(t, dtype, like != NULL, value, &status);
     if (status != AD_OK || *reg != AD_NONE)
         return status;
-    status = add_register(t, dtype, like, 1, reg);
+    status = ad_plan_add_register(t, dtype, like, 1, reg);
     if (status == AD_OK) {
         t->registers.at[*reg].fixed = 1;
         status = AD_PUSH(t->fixed_register, *reg);
@@ -91,7 +89,7 @@ static int add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value va
 int ad_plan_input(ad_plan *t, uint32_t slot, uint32_t *reg)
 {
     const ad_instruction *in = &t->program->code[slot];
-    int status = add_register(t, in->dtype, like_of(in), 1, reg);
+    int status = ad_plan_add_register(t, in->dtype, like_of(in), 1, reg);
     t->register_of[slot] = *reg;
     if (status == AD_OK && in->flags & AD_IS_ARRAY)
         status = AD_PUSH(t->arrays, *reg);
@@ -118,7 +116,7 @@ int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg)
 /* One number that stands for all elements of an array like that. */
 static int add_uniform(ad_plan *t, uint32_t number, const ad_array *like, uint32_t *reg)
 {
-    const int status = add_register(t, t->registers.at[number].dtype, like, 0, reg);
+    const int status = ad_plan_add_register(t, t->registers.at[number].dtype, like, 0, reg);
     if (status == AD_OK)
         t->registers.at[*reg].number = number;
     return status;
@@ -146,7 +144,7 @@ static int add_step(ad_plan *t, ad_step step, const ad_array *like, uint32_t *ou
         *out = same;
         return status;
     }
-    status = add_register(t, step.dtype, like, 0, out);
+    status = ad_plan_add_register(t, step.dtype, like, 0, out);
     step.out = *out;
     return status == AD_OK ? AD_PUSH(t->steps, step) : status;
 }
@@ -168,17 +166,9 @@ static int add_operands(ad_plan *t, const ad_instruction *in, uint32_t *at)
     return status;
 }
 
-/* Are its operands whole arrays of its shape, or single numbers? */
-static int is_blockwise(const ad_program *p, const ad_instruction *in)
+static int is_blockwise(const ad_instruction *in)
 {
-    if (ad_ops[in->op].kind != AD_ELEMENTWISE || !(in->flags & AD_IS_ARRAY) || in->value.array->size == 0)
-        return 0;
-    for (int k = 0; k < ad_operand_count(p, in); k++) {
-        const ad_instruction *x = &p->code[ad_operand(p, in, k)];
-        if (x->flags & AD_IS_ARRAY && x->value.array->size != 1 && !ad_alike(x->value.array, in->value.array))
-            return 0;
-    }
-    return 1;
+    return ad_ops[in->op].kind == AD_ELEMENTWISE && in->flags & AD_IS_ARRAY && in->value.array->size > 0;
 }
 
 int ad_plan_forward(ad_plan *t, uint32_t slot)
@@ -192,7 +182,7 @@ int ad_plan_forward(ad_plan *t, uint32_t slot)
     if (op->kind == AD_ELEMENTWISE && ad_cpu->kernels[in->op].forward[p->code[ad_operand(p, in, n - 1)].dtype] == NULL)
         return AD_BAD_DTYPE;
     ad_step step = {.kind = op->kind == AD_RULE ? AD_PYTHON_FORWARD : AD_FORWARD, .op = in->op, .dtype = in->dtype, .n = (uint32_t)n,
-                    .slot = slot, .acc = AD_NONE, .g = AD_NONE, .y = AD_NONE, .blockwise = (uint8_t)is_blockwise(p, in)};
+                    .slot = slot, .acc = AD_NONE, .g = AD_NONE, .y = AD_NONE, .blockwise = (uint8_t)is_blockwise(in)};
     int status = add_operands(t, in, &step.in);
     if (status == AD_OK)
         status = add_step(t, step, like_of(in), &t->register_of[slot]);
@@ -274,8 +264,8 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
                            : !(in->flags & AD_IS_ARRAY);
     if (elementwise && op->passes[k] && alike)
         return accumulate(t, adj, step.g);
-    if (in->op == AD_OP_reduce_sum && !(in->flags & AD_IS_ARRAY) && like) {
-        const int status = add_uniform(t, step.g, like, &share);
+    if (in->op == AD_OP_reduce_sum && like && (!(in->flags & AD_IS_ARRAY) || is_uniform(t, step.g))) {
+        const int status = add_uniform(t, ad_home(t, step.g), like, &share);
         return status == AD_OK ? accumulate(t, adj, share) : status;
     }
     if (in->op == AD_OP_mul && alike && ad_home(t, step.g) == t->one[in->dtype]) {
@@ -287,7 +277,8 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     step.k = (uint8_t)(elementwise ? ad_partial(p, in, k) : k);
     step.dtype = x->dtype;
     step.acc = *adj;
-    step.blockwise = step.blockwise && like && ad_alike(like, in->value.array);
+    step.blockwise = step.blockwise && (like || in->value.array->size > 1);
+    step.blockwise |= in->op == AD_OP_reduce_sum && like && like->size > 0 && in->flags & AD_IS_ARRAY;
     return add_step(t, step, like, adj);
 }
 
@@ -317,7 +308,7 @@ int ad_plan_reverse(ad_plan_sweep *s)
             return AD_PLAN_PYTHON;
         const int n = ad_operand_count(p, in);
         ad_step step = {.kind = AD_VJP, .op = in->op, .n = (uint32_t)n, .slot = (uint32_t)s->at, .g = *g,
-                        .blockwise = (uint8_t)is_blockwise(p, in)};
+                        .blockwise = (uint8_t)is_blockwise(in)};
         if (status == AD_OK)
             status = ad_plan_register(t, step.slot, &step.y);
         if (status == AD_OK)
@@ -350,7 +341,7 @@ int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given)
         const ad_instruction *x = &p->code[ad_operand(p, in, k)];
         share = AD_NONE;
         if (given[k])
-            status = add_register(t, x->dtype, like_of(x), 0, &share);
+            status = ad_plan_add_register(t, x->dtype, like_of(x), 0, &share);
         if (status == AD_OK)
             status = AD_PUSH(t->words, share);
     }

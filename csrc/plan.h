@@ -1,12 +1,13 @@
 /* What csrc/plan*.c share: a traced function as registers and steps, then as items that are run.
  *
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
- *                  --plan_order.c--> items (scalar stretches, fused loops, single steps), with what is never needed left out
- *                  --plan_run.c--> results */
+ *                  --plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps), with what is never needed left out
+ *                  --plan_loop.c, plan_blocks.c--> loops over streams
+ *                  --plan_run.c, plan_loop_run.c--> results */
 #ifndef AD_PLAN_H
 #define AD_PLAN_H
 
-#include "ad.h"
+#include "broadcast.h"
 
 enum { AD_NONE = AD_NO_SLOT };
 
@@ -18,43 +19,72 @@ typedef struct {
     uint32_t number;                                        /* all elements are the number in that register; or AD_NONE */
     const ad_array *like;                                   /* an array of its shape: first the recorded value */
     uint32_t born, dies;                                    /* items that write it and that read it last; AD_NONE: after all */
-    uint32_t stream;                                        /* of the loop at hand */
+    uint32_t stream;                                        /* of the loop at hand, the latest that reads it */
+    uint8_t late, placed;                                   /* what a loop computes of it is whole after the loop alone; by AD_PLACE */
 } ad_register;
+
+/* A fused loop goes over rows.  Its arrays are wide or narrow: they have `size` elements or one for each row.  Without sums over rows
+ * all are wide, and a row is an element. */
+typedef struct { int64_t size, rows; } ad_form;
+enum { AD_LOOP_BLOCK = 512, AD_WIDEST_ROW = 64 };           /* elements */
+
+/* What a step is to a loop. */
+enum ad_part {
+    AD_NO_PART,
+    AD_ELEMENTS,        /* elementwise; what is summed back to a broadcast operand may be whole after the loop alone */
+    AD_ROW_SUM,         /* wide in, narrow out */
+    AD_ROW_SPREAD,      /* the share of a sum over any axes */
+    AD_TOTAL,           /* a sum of all elements, known after the loop */
+    AD_SAME,            /* reshape, or its share */
+    AD_PLACE            /* the share of a run of elements, put in its place; whole after the loop */
+};
+enum ad_part ad_part_of(const struct ad_plan *t, const ad_step *s);
+const ad_array *ad_whole_of(const struct ad_plan *t, const ad_step *s);       /* an array of the shape that an elementwise step goes over */
+int ad_is_late(const struct ad_plan *t, const ad_step *s, ad_form form);      /* is what it writes whole after the loop alone? */
+/* May the step go into a loop of that form?  Arrays that the loop computes are born at `open`.  *form may become another then.  A loop
+ * without steps has size 0, and takes all of AD_ELEMENTS and AD_ROW_SPREAD. */
+int ad_fits(const struct ad_plan *t, const ad_step *s, uint32_t open, ad_form *form);
+int ad_lies_in_rows(const ad_array *a, const ad_array *whole, ad_form form);  /* a number for each row? */
+int64_t ad_place_of(const struct ad_plan *t, const ad_step *s);               /* where an AD_PLACE begins, in elements */
+ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /* of the cotangent of a reduce_sum in its operand */
 
 /* Numbers of a fused loop, block by block. */
 typedef struct {
     uint32_t reg;
-    uint8_t item, kind, written;
+    uint8_t item, kind, written, wide, kept, temporary;     /* kept: the block before is read too; temporary: given up after the loop */
     uint32_t block;                                         /* of the scratch memory */
     uint32_t last;                                          /* step that reads it */
+    uint32_t of;                                            /* AD_NONE: the register as it is; a read; AD_ROWS_OF: a number for each row */
+    uint32_t next;                                          /* another stream of that register */
 } ad_stream;
+enum { AD_ROWS_OF = AD_NONE - 1 };
 enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK, AD_ONES };    /* an array; one number over and over; in scratch memory alone; 1 */
 
-enum { AD_NO_STREAM = 0xFFFF, AD_LOOP_BLOCK = 512 };       /* elements */
+enum ad_loop_kind {
+    AD_KERNEL,          /* out = acc + forward, vjp or g */
+    AD_READ,            /* out = in a larger shape */
+    AD_SPREAD_ROWS,     /* out = in[0], a number for each row */
+    AD_SUM_ROWS,
+    AD_SUM_ALL,
+    AD_SUM_BACK,
+    AD_COPY,
+    AD_IDLE             /* a twin has done it */
+};
+enum { AD_NO_STREAM = 0xFFFF };
 typedef struct {
-    ad_forward_kernel forward;                              /* one of the two, or neither: out = acc + g, or a sum */
+    ad_forward_kernel forward;                              /* one of the two, or neither: out = acc + g */
     ad_vjp_kernel vjp;
     ad_twin_kernel twin;                                    /* instead of `forward`: out, and a share of a later step */
     uint16_t in[AD_MAX_OPERANDS], acc, g, y, out, share;    /* streams */
-    uint8_t sums, is_f32, idle;                             /* out is the sum of in[0], a number; a twin has done it */
-    uint32_t sum;                                           /* which one */
+    uint8_t kind, wide, is_f32, item;
+    uint32_t which;                                         /* of the loop's reads, totals, backs */
 } ad_loop_step;
 
-typedef struct {
-    int64_t size;
-    const ad_array *like;
-    ad_loop_step *steps;
-    ad_stream *streams;
-    uint32_t n_steps, n_streams, n_blocks, n_sums;
-    uint32_t first_step;                                    /* where its steps are listed among plan->looped */
-} ad_loop;
-
-enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
-typedef struct {
-    uint8_t kind;
-    uint32_t from, to;                                      /* scalar steps; or the loop, or the step, `from` */
-    uint32_t dead, n_dead;                                  /* registers that nothing reads afterwards, among plan->dead */
-} ad_item;
+typedef struct { uint32_t reg; ad_layout l; } ad_loop_read;
+typedef struct { uint32_t out, acc, block; int64_t size; uint8_t is_f32; size_t room; } ad_loop_total;       /* block: where it is gathered */
+typedef struct { ad_back b; uint32_t out, acc; uint16_t whole; uint8_t is_f32; size_t room; } ad_loop_back;  /* whole: summed after the loop */
+typedef struct { uint16_t stream; int64_t offset, size; } ad_loop_source;
+typedef struct { uint32_t out, acc, from, to; uint8_t is_f32, inner; } ad_loop_place;                        /* of which sources; inner: another has it */
 
 /* A growing list. */
 #define AD_LIST(T) struct { T *at; uint32_t n, room; }
@@ -62,6 +92,34 @@ int ad_list_grow(void **at, uint32_t *room, uint32_t needed, size_t item);
 #define AD_PUSH(list, ...)                                                                                                      \
     ((list).n == (list).room && ad_list_grow((void **)&(list).at, &(list).room, (list).n + 1, sizeof *(list).at) != AD_OK      \
          ? AD_NO_MEMORY : ((list).at[(list).n++] = __VA_ARGS__, AD_OK))
+
+typedef struct {
+    int64_t size, rows, width, block_rows;                  /* width: size / rows */
+    int64_t grain;                                          /* rows: threads' parts begin at multiples; 0: one thread does all */
+    AD_LIST(ad_loop_step) steps;
+    AD_LIST(ad_stream) streams;
+    AD_LIST(ad_loop_read) reads;
+    AD_LIST(ad_loop_total) totals;
+    AD_LIST(ad_loop_back) backs;
+    AD_LIST(ad_loop_place) places;
+    AD_LIST(ad_loop_source) sources;
+    uint32_t n_blocks, n_looped;                            /* of the plan's steps */
+    int64_t history;                                        /* elements of the block before that places read */
+    size_t room;                                            /* bytes for sums */
+    uint32_t first_step;                                    /* where its steps are listed among plan->looped */
+} ad_loop;
+typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's numbers are: of the first row, bytes a row */
+int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
+void ad_loop_free(ad_loop *l);
+size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
+
+enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
+typedef struct {
+    uint8_t kind;
+    uint32_t from, to;                                      /* scalar steps; or the loop, or the step, `from` */
+    uint32_t dead, n_dead;                                  /* registers that nothing reads afterwards, among plan->dead */
+    ad_form form;                                           /* of the loop */
+} ad_item;
 
 /* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
 typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
@@ -82,8 +140,7 @@ struct ad_plan {
     AD_LIST(ad_item) items;
     AD_LIST(uint32_t) dead;
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
-    char *scratch;
-    double *sums;
+    char *scratch, *room;
     int64_t at;                                             /* item where the run goes on */
     uint32_t one[2];                                        /* constants 1, float32 and float64; or AD_NONE */
     ad_table known_steps, known_constants;
@@ -110,11 +167,11 @@ uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value v
 
 /* The k-th register that a step reads, of n + 3; AD_NONE: it does not read that one. */
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
-int ad_is_sum(const struct ad_plan *t, const ad_step *s);   /* of all elements of an array of floats, to a number? */
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_loop_run(const struct ad_plan *t, const ad_loop *l);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
+int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);
 
 /* sum.c: what reduce_sum adds up at once, and how it goes on with the sums of all blocks of n elements. */
 enum { AD_SUM_BLOCK = 512 };

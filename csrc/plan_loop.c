@@ -1,5 +1,6 @@
-/* Fused loops: elementwise steps on arrays of one shape, block by block, so that what passes between them stays in the first-level
- * cache.  Every element sees the same kernels in the same order as outside of a loop, so it has the same bits. */
+/* Fused loops, built: steps on arrays of one size, and on numbers for their rows, block by block, so that what passes between them stays
+ * in the first-level cache.  plan_loop_run.c runs them.  Every element sees the same kernels in the same order as outside of a loop, and
+ * sums are taken in the same blocks, so they have the same bits. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -7,320 +8,391 @@
 
 #include "generated/opcodes.h"
 
-/* ------------------------------------------------------------------------------------------------- building */
-static int add_stream(ad_loop *l, ad_stream s)
+enum { LEAST_PART = 16 * 1024 };                            /* elements */
+
+/* A loop while it is built; item number `at` of the plan. */
+typedef struct {
+    ad_plan *t;
+    ad_loop *l;
+    uint32_t at;
+    int status;
+} builder;
+
+static void note(builder *b, int status) { b->status = b->status == AD_OK ? status : b->status; }
+
+/* ------------------------------------------------------------------------------------------------- streams */
+static uint16_t add_stream(builder *b, ad_stream s)
 {
-    ad_stream *grown = realloc(l->streams, (l->n_streams + 1) * sizeof *grown);
-    if (grown == NULL)
-        return AD_NO_MEMORY;
-    l->streams = grown;
-    l->streams[l->n_streams++] = s;
-    return AD_OK;
+    if (b->l->streams.n == AD_NO_STREAM)
+        b->status = AD_NO_MEMORY;
+    note(b, AD_PUSH(b->l->streams, s));
+    return b->status == AD_OK ? (uint16_t)(b->l->streams.n - 1) : 0;
 }
 
-static int stream_of(ad_plan *t, ad_loop *l, uint32_t reg, uint32_t at, uint16_t *stream)
+static uint16_t add_block(builder *b, int item, int wide)
 {
-    const uint32_t home = ad_home(t, reg);
-    ad_register *r = &t->registers.at[home];
-    *stream = AD_NO_STREAM;
-    if (r->stream == AD_NONE) {
-        const int inner = r->born == at && r->dies == at;
-        const int whole = r->is_array && ad_alike(r->like, l->like);
-        ad_stream s = {.reg = home, .item = (uint8_t)ad_itemsize(r->dtype), .block = AD_NONE, .written = r->born == at,
-                       .kind = inner && r->is_array ? AD_BLOCK : whole ? AD_WHOLE : AD_NUMBER};
-        r->stream = l->n_streams;
-        if (add_stream(l, s) != AD_OK)
-            return AD_NO_MEMORY;
+    return add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
+                                     .block = AD_NONE, .next = AD_NONE, .of = AD_NONE});
+}
+
+/* The stream of a register as itself (of == AD_NONE), or read in a larger shape; made by *add if there is none yet. */
+static uint16_t find_stream(builder *b, uint32_t reg, uint32_t of, const ad_layout *l, int *found)
+{
+    uint32_t i = b->t->registers.at[reg].stream;
+    for (; i != AD_NONE; i = b->l->streams.at[i].next) {
+        const ad_stream *s = &b->l->streams.at[i];
+        if (of == AD_NONE || of == AD_ROWS_OF ? s->of == of : s->of < AD_ROWS_OF && memcmp(&b->l->reads.at[s->of].l, l, sizeof *l) == 0)
+            break;
     }
-    *stream = (uint16_t)r->stream;
-    return AD_OK;
+    *found = i != AD_NONE;
+    return (uint16_t)i;
 }
 
-static int read_stream(ad_plan *t, ad_loop *l, const ad_step *s, uint32_t k, uint32_t at, uint16_t *stream)
+static uint16_t new_stream(builder *b, ad_stream s)
 {
-    const uint32_t r = ad_read_by(t, s, k);
-    *stream = AD_NO_STREAM;
-    return r == AD_NONE ? AD_OK : stream_of(t, l, r, at, stream);
+    ad_register *r = &b->t->registers.at[s.reg];
+    s.next = r->stream;
+    const uint16_t made = add_stream(b, s);
+    if (b->status == AD_OK)
+        r->stream = made;
+    return made;
 }
 
-static int add_loop_step(ad_plan *t, ad_loop *l, const ad_step *s, uint32_t at, uint32_t step)
+static uint16_t stream_of(builder *b, uint32_t reg)
 {
-    ad_loop_step *to = &l->steps[step];
-    *to = (ad_loop_step){.share = AD_NO_STREAM, .sums = (uint8_t)ad_is_sum(t, s), .is_f32 = s->dtype == AD_F32};
-    int status = AD_OK;
-    for (uint32_t k = 0; k < AD_MAX_OPERANDS && status == AD_OK; k++) {
-        to->in[k] = AD_NO_STREAM;
-        if (k < s->n)
-            status = read_stream(t, l, s, k, at, &to->in[k]);
-    }
-    if (status == AD_OK)
-        status = read_stream(t, l, s, s->n, at, &to->y);
-    if (status == AD_OK)
-        status = read_stream(t, l, s, s->n + 1, at, &to->g);
-    if (status == AD_OK)
-        status = read_stream(t, l, s, s->n + 2, at, &to->acc);
-    if (status == AD_OK)
-        status = stream_of(t, l, s->out, at, &to->out);
-    if (to->sums)
-        to->sum = l->n_sums++;
-    else if (s->kind == AD_FORWARD)
-        to->forward = ad_cpu->kernels[s->op].forward[t->registers.at[t->words.at[s->in + s->n - 1]].dtype];
+    const uint32_t home = ad_home(b->t, reg);
+    const ad_register *r = &b->t->registers.at[home];
+    int found;
+    const uint16_t old = find_stream(b, home, AD_NONE, NULL, &found);
+    if (found)
+        return old;
+    const int64_t size = r->is_array ? r->like->size : 0;
+    const int whole = r->is_array && (size == b->l->size || size == b->l->rows), inner = r->born == b->at && r->dies == b->at;
+    return new_stream(b, (ad_stream){.reg = home, .item = (uint8_t)ad_itemsize(r->dtype), .written = r->born == b->at, .wide = size == b->l->size,
+                                     .kind = !whole ? AD_NUMBER : inner ? AD_BLOCK : AD_WHOLE, .block = AD_NONE, .of = AD_NONE});
+}
+
+static ad_loop_step *add_step(builder *b, int kind, int wide, int dtype)
+{
+    static ad_loop_step nowhere;
+    ad_loop_step s = {.kind = (uint8_t)kind, .wide = (uint8_t)wide, .is_f32 = dtype == AD_F32, .acc = AD_NO_STREAM, .g = AD_NO_STREAM,
+                      .y = AD_NO_STREAM, .out = AD_NO_STREAM, .share = AD_NO_STREAM};
+    for (int k = 0; k < AD_MAX_OPERANDS; k++)
+        s.in[k] = AD_NO_STREAM;
+    note(b, AD_PUSH(b->l->steps, s));
+    return b->status == AD_OK ? &b->l->steps.at[b->l->steps.n - 1] : &nowhere;
+}
+
+/* A register in the shape of a larger array. */
+static uint16_t read_in(builder *b, uint32_t reg, const ad_layout *l, int in_rows, int wide)
+{
+    int found;
+    const ad_register r = b->t->registers.at[reg];
+    const uint32_t of = in_rows ? AD_ROWS_OF : b->l->reads.n;
+    const uint16_t old = find_stream(b, reg, of, l, &found);
+    if (found)
+        return old;
+    const uint16_t narrow = in_rows ? stream_of(b, reg) : AD_NO_STREAM;
+    if (!in_rows)
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){reg, *l}));
+    const uint16_t made = new_stream(b, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1,
+                                                    .wide = (uint8_t)wide, .block = AD_NONE, .of = of});
+    ad_loop_step *s = add_step(b, in_rows ? AD_SPREAD_ROWS : AD_READ, wide, r.dtype);
+    s->item = (uint8_t)ad_itemsize(r.dtype);
+    s->in[0] = narrow;
+    s->out = made;
+    s->which = of;
+    return made;
+}
+
+/* What an elementwise step reads, as it goes over an array like `whole`. */
+static uint16_t operand_stream(builder *b, const ad_step *s, uint32_t k, const ad_array *whole)
+{
+    const uint32_t r = ad_read_by(b->t, s, k);
+    if (r == AD_NONE)
+        return AD_NO_STREAM;
+    const ad_array *x = b->t->registers.at[r].is_array ? b->t->registers.at[r].like : NULL;
+    if (x == NULL || x->size == 1 || x->size == whole->size)
+        return stream_of(b, r);
+    const ad_layout l = ad_layout_in(x, whole);
+    const int in_rows = ad_lies_in_rows(x, whole, (ad_form){b->l->size, b->l->rows});
+    return read_in(b, r, &l, in_rows, whole->size == b->l->size);
+}
+
+/* ------------------------------------------------------------------------------------------------- steps */
+static uint16_t acc_stream(builder *b, const ad_step *s) { return s->acc == AD_NONE ? AD_NO_STREAM : stream_of(b, s->acc); }
+
+/* The kernel of an elementwise step; what it computes goes to `out`. */
+static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint16_t out, uint16_t acc)
+{
+    uint16_t in[AD_MAX_OPERANDS + 2];
+    for (uint32_t k = 0; k < AD_MAX_OPERANDS; k++)
+        in[k] = k < s->n ? operand_stream(b, s, k, whole) : AD_NO_STREAM;
+    in[AD_MAX_OPERANDS] = operand_stream(b, s, s->n, whole);
+    in[AD_MAX_OPERANDS + 1] = operand_stream(b, s, s->n + 1, whole);
+    ad_loop_step *to = add_step(b, AD_KERNEL, whole->size == b->l->size, s->dtype);
+    memcpy(to->in, in, sizeof to->in);
+    to->y = in[AD_MAX_OPERANDS];
+    to->g = in[AD_MAX_OPERANDS + 1];
+    to->out = out;
+    to->acc = acc;
+    if (s->kind == AD_FORWARD)
+        to->forward = ad_cpu->kernels[s->op].forward[b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype];
     else if (s->kind == AD_VJP)
         to->vjp = ad_cpu->kernels[s->op].vjp[s->k][s->dtype];
-    return status;
+}
+
+static size_t take_room(ad_loop *l, size_t bytes)
+{
+    const size_t at = l->room;
+    l->room += (bytes + 63) / 64 * 64;
+    return at;
+}
+
+static void add_total(builder *b, const ad_step *s, uint16_t in, int wide)
+{
+    ad_loop *l = b->l;
+    const int64_t size = wide ? l->size : l->rows;
+    const size_t blocks = (size_t)((size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);
+    ad_loop_step *to = add_step(b, AD_SUM_ALL, wide, s->dtype);
+    to->in[0] = in;
+    to->which = l->totals.n;
+    note(b, AD_PUSH(l->totals, (ad_loop_total){.out = s->out, .acc = s->acc, .size = size, .is_f32 = s->dtype == AD_F32,
+                                               .room = take_room(l, blocks * sizeof(double)),
+                                               .block = l->block_rows == AD_LOOP_BLOCK && l->width == 1 ? AD_NONE : l->n_blocks++}));
+}
+
+/* A whole array that is given up after the loop. */
+static uint16_t add_temporary(builder *b, int dtype, const ad_array *like)
+{
+    uint32_t reg = AD_NONE;
+    note(b, ad_plan_add_register(b->t, dtype, like, 0, &reg));
+    if (b->status != AD_OK)
+        return 0;
+    ad_array_hold((ad_array *)like);
+    b->t->registers.at[reg].keeps = 1;
+    b->t->registers.at[reg].born = b->t->registers.at[reg].dies = b->at;
+    return new_stream(b, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1, .temporary = 1,
+                                     .wide = like->size == b->l->size, .block = AD_NONE, .of = AD_NONE});
+}
+
+/* The share of an operand that is smaller than the result. */
+static void add_back(builder *b, const ad_step *s, const ad_array *whole)
+{
+    ad_loop *l = b->l;
+    const ad_register out = b->t->registers.at[s->out];
+    const int wide = whole->size == l->size, item = (int)ad_itemsize(s->dtype);
+    ad_array number = {.refs = 1, .size = 1};
+    const ad_back back = ad_back_of(out.is_array ? out.like : &number, whole);
+    const int all = back.values == 1, in_rows = !out.late, at_once = !all && !in_rows && (ad_back_is_plain(&back) || (back.run > 1 && !(wide && back.run == l->width)));
+    uint16_t share;
+    if (ad_ops[s->op].passes[s->k] && !at_once) {
+        share = operand_stream(b, s, s->n + 1, whole);
+    } else {
+        share = at_once ? add_temporary(b, s->dtype, whole) : add_block(b, item, wide);
+        add_kernel(b, s, whole, share, AD_NO_STREAM);
+    }
+    if (all) {
+        add_total(b, s, share, wide);
+        return;
+    }
+    if (!at_once && back.run > 1) {
+        const uint16_t narrow = in_rows ? stream_of(b, s->out) : add_block(b, item, 0), acc = in_rows ? acc_stream(b, s) : AD_NO_STREAM;
+        ad_loop_step *rows = add_step(b, AD_SUM_ROWS, 0, s->dtype);
+        rows->in[0] = share;
+        rows->out = share = narrow;
+        rows->acc = acc;
+    }
+    if (in_rows)
+        return;
+    ad_loop_step *to = add_step(b, AD_SUM_BACK, wide && (at_once || back.run == 1), s->dtype);
+    to->in[0] = at_once ? AD_NO_STREAM : share;
+    to->which = l->backs.n;
+    const size_t room = at_once ? 0 : take_room(l, ad_back_room(&back, (size_t)item));
+    note(b, AD_PUSH(l->backs, (ad_loop_back){.b = back, .out = s->out, .acc = s->acc, .whole = at_once ? share : AD_NO_STREAM,
+                                             .is_f32 = s->dtype == AD_F32, .room = room}));
+    if (!at_once && (back.n_chunks == 1 || l->grain == 0))
+        l->grain = 0;
+    else if (!at_once)
+        l->grain = AD_BACK_CHUNK;
+}
+
+static void add_spread(builder *b, const ad_step *s)
+{
+    const ad_register *out = &b->t->registers.at[s->out];
+    const ad_layout layout = ad_layout_of_sum(b->t, s);
+    const uint32_t g = ad_home(b->t, s->g);
+    const int wide = out->like->size == b->l->size;
+    const int in_rows = wide && b->l->width > 1 && b->t->registers.at[g].is_array && layout.ndim == 2 && layout.shape[0] == b->l->rows &&
+                        layout.stride[0] == 1 && layout.stride[1] == 0;
+    const uint16_t narrow = in_rows ? stream_of(b, g) : AD_NO_STREAM, to = stream_of(b, s->out), acc = acc_stream(b, s);
+    ad_loop_step *step = add_step(b, in_rows ? AD_SPREAD_ROWS : AD_READ, wide, s->dtype);
+    step->item = (uint8_t)ad_itemsize(s->dtype);
+    step->in[0] = narrow;
+    step->out = to;
+    step->acc = acc;
+    step->which = b->l->reads.n;
+    if (!in_rows)
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){g, layout}));
+}
+
+static void add_copy(builder *b, uint16_t from, uint16_t to, int dtype)
+{
+    ad_loop_step *s = add_step(b, AD_COPY, b->l->streams.at[to].wide, dtype);
+    s->item = b->l->streams.at[to].item;
+    s->in[0] = from;
+    s->out = to;
+}
+
+static void add_same(builder *b, const ad_step *s)
+{
+    const uint16_t from = stream_of(b, s->kind == AD_FORWARD ? b->t->words.at[s->in] : s->g), acc = acc_stream(b, s), to = stream_of(b, s->out);
+    if (acc == AD_NO_STREAM) {
+        add_copy(b, from, to, s->dtype);
+        return;
+    }
+    ad_loop_step *sum = add_step(b, AD_KERNEL, b->l->streams.at[to].wide, s->dtype);
+    sum->g = from;
+    sum->acc = acc;
+    sum->out = to;
+}
+
+/* The sources of the place that it adds to, and one more. */
+static void add_place(builder *b, const ad_step *s)
+{
+    ad_loop *l = b->l;
+    uint16_t g = stream_of(b, s->g);
+    const int64_t size = b->t->registers.at[s->g].like->size;
+    if (b->status == AD_OK && l->streams.at[g].kind != AD_BLOCK) {
+        const uint16_t own = add_block(b, l->streams.at[g].item, l->streams.at[g].wide);
+        add_copy(b, g, own, s->dtype);
+        g = own;
+    }
+    if (b->status != AD_OK)
+        return;
+    l->streams.at[g].kept = 1;
+    ad_loop_place p = {.out = s->out, .acc = s->acc, .from = l->sources.n, .is_f32 = s->dtype == AD_F32};
+    for (uint32_t i = 0; i < l->places.n && s->acc != AD_NONE; i++)
+        if (l->places.at[i].out == s->acc) {
+            const ad_loop_place before = l->places.at[i];
+            p.acc = before.acc;
+            for (uint32_t j = before.from; j < before.to; j++)
+                note(b, AD_PUSH(l->sources, l->sources.at[j]));
+        }
+    note(b, AD_PUSH(l->sources, (ad_loop_source){g, ad_place_of(b->t, s), size}));
+    p.to = l->sources.n;
+    note(b, AD_PUSH(l->places, p));
+}
+
+static void add_loop_step(builder *b, const ad_step *s)
+{
+    switch (ad_part_of(b->t, s)) {
+    case AD_ROW_SPREAD: add_spread(b, s); break;
+    case AD_ROW_SUM: {
+        const uint16_t in = stream_of(b, b->t->words.at[s->in]), out = stream_of(b, s->out);
+        ad_loop_step *rows = add_step(b, AD_SUM_ROWS, 0, s->dtype);
+        rows->in[0] = in;
+        rows->out = out;
+        break;
+    }
+    case AD_TOTAL: {
+        const uint32_t in = b->t->words.at[s->in];
+        add_total(b, s, stream_of(b, in), b->t->registers.at[in].like->size == b->l->size);
+        break;
+    }
+    case AD_SAME: add_same(b, s); break;
+    case AD_PLACE: add_place(b, s); break;
+    default: {
+        const ad_array *whole = ad_whole_of(b->t, s);
+        const ad_register *out = &b->t->registers.at[s->out];
+        if (!out->is_array || out->like->size != whole->size) {
+            add_back(b, s, whole);
+        } else {
+            const uint16_t acc = acc_stream(b, s), to = stream_of(b, s->out);
+            add_kernel(b, s, whole, to, acc);
+        }
+    }
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------- twins */
 static int written_before(const ad_loop *l, uint16_t stream, uint32_t step)
 {
-    for (uint32_t i = step; i < l->n_steps; i++)
-        if (l->steps[i].out == stream || l->steps[i].share == stream)
+    for (uint32_t i = step; i < l->steps.n; i++)
+        if (l->steps.at[i].out == stream || l->steps.at[i].share == stream)
             return 0;
     return 1;
 }
 
 /* Let the step that computes the value compute the share of step `at` too, where one kernel has both.  If the cotangent is known by
  * then, that is all; or else the step scales the derivative, which is the share of a cotangent of 1. */
-static int pair_up(ad_loop *l, uint32_t at, const ad_step *source)
+static void pair_up(builder *b, uint32_t at, const ad_step *source)
 {
+    ad_loop *l = b->l;
     const ad_elementwise *row = &ad_cpu->kernels[source->op];
-    const ad_loop_step share = l->steps[at];
+    const ad_loop_step share = l->steps.at[at];
     uint32_t from = 0;
-    while (from < at && (l->steps[from].forward != row->forward[source->dtype] || l->steps[from].in[0] != share.in[0]))
+    while (from < at && (l->steps.at[from].forward != row->forward[source->dtype] || l->steps.at[from].in[0] != share.in[0]))
         from++;
-    if (from == at || l->n_streams + 2 > AD_NO_STREAM)
-        return AD_OK;
-    const uint8_t item = (uint8_t)ad_itemsize(source->dtype);
-    ad_loop_step *value = &l->steps[from], *rest = &l->steps[at];
+    if (from == at || l->streams.n + 2 > AD_NO_STREAM)
+        return;
+    const int item = (int)ad_itemsize(source->dtype), known = written_before(l, share.g, from);
+    const uint16_t derivative = known && share.acc == AD_NO_STREAM ? share.out : add_block(b, item, share.wide);
+    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES,
+                                                                     .wide = share.wide, .next = AD_NONE, .of = AD_NONE});
+    ad_loop_step *value = &l->steps.at[from], *rest = &l->steps.at[at];
     *rest = (ad_loop_step){.in = {AD_NO_STREAM, AD_NO_STREAM, AD_NO_STREAM}, .acc = share.acc, .g = AD_NO_STREAM, .y = AD_NO_STREAM,
-                           .out = share.out, .share = AD_NO_STREAM, .is_f32 = share.is_f32};
-    value->g = share.g;
-    value->share = (uint16_t)l->n_streams;
-    int status = AD_OK;
-    if (!written_before(l, share.g, from)) {
-        status = add_stream(l, (ad_stream){.reg = AD_NONE, .item = item, .block = AD_NONE, .written = 1, .kind = AD_BLOCK});
+                           .out = share.out, .share = AD_NO_STREAM, .wide = share.wide, .is_f32 = share.is_f32};
+    value->g = one;
+    value->share = derivative;
+    if (!known) {
         rest->forward = ad_cpu->kernels[AD_OP_scale].forward[source->dtype];
         rest->in[0] = share.g;
-        rest->in[1] = value->share;
-        value->g = (uint16_t)l->n_streams;
-        if (status == AD_OK)
-            status = add_stream(l, (ad_stream){.reg = AD_NONE, .item = item, .block = AD_NONE, .kind = AD_ONES});
+        rest->in[1] = derivative;
     } else if (share.acc != AD_NO_STREAM) {
-        status = add_stream(l, (ad_stream){.reg = AD_NONE, .item = item, .block = AD_NONE, .written = 1, .kind = AD_BLOCK});
-        rest->g = value->share;
+        rest->g = derivative;
     } else {
-        value->share = share.out;
-        *rest = (ad_loop_step){.in = {AD_NO_STREAM, AD_NO_STREAM, AD_NO_STREAM}, .acc = AD_NO_STREAM, .g = AD_NO_STREAM,
-                               .y = AD_NO_STREAM, .out = AD_NO_STREAM, .share = AD_NO_STREAM, .idle = 1};
+        rest->kind = AD_IDLE;
+        rest->out = AD_NO_STREAM;
     }
     value->twin = row->twin[source->dtype];
     value->forward = NULL;
-    return status;
 }
 
-/* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them. */
-enum { TOUCHED = 8 };
-static uint16_t touched_by(const ad_loop_step *s, int i)
+/* ------------------------------------------------------------------------------------------------- the whole */
+static void take_form(ad_loop *l, ad_form form)
 {
-    const uint16_t streams[TOUCHED] = {s->in[0], s->in[1], s->in[2], s->acc, s->g, s->y, s->out, s->share};
-    return streams[i];
-}
-
-static int give_blocks(ad_loop *l)
-{
-    uint32_t *spare = malloc((l->n_streams + 1) * sizeof *spare), n_spare = 0;
-    if (spare == NULL)
-        return AD_NO_MEMORY;
-    for (uint32_t i = 0; i < l->n_streams; i++)
-        if ((l->streams[i].kind == AD_NUMBER || l->streams[i].kind == AD_ONES) && !l->streams[i].written)
-            l->streams[i].block = l->n_blocks++;
-    for (uint32_t step = 0; step < l->n_steps; step++)
-        for (int i = 0; i < TOUCHED; i++)
-            if (touched_by(&l->steps[step], i) != AD_NO_STREAM)
-                l->streams[touched_by(&l->steps[step], i)].last = step;
-    for (uint32_t step = 0; step < l->n_steps; step++) {
-        const ad_loop_step *s = &l->steps[step];
-        const uint16_t made[] = {s->out, s->share};
-        for (int i = 0; i < 2; i++)
-            if (made[i] != AD_NO_STREAM && l->streams[made[i]].kind == AD_BLOCK)
-                l->streams[made[i]].block = n_spare ? spare[--n_spare] : l->n_blocks++;
-        for (int i = 0; i < TOUCHED; i++) {
-            ad_stream *x = touched_by(s, i) == AD_NO_STREAM ? NULL : &l->streams[touched_by(s, i)];
-            if (x && x->kind == AD_BLOCK && x->last == step) {
-                spare[n_spare++] = x->block;
-                x->last = AD_NONE;
-            }
-        }
-    }
-    free(spare);
-    return AD_OK;
+    l->size = form.size;
+    l->rows = form.rows;
+    l->width = l->size / l->rows;
+    l->block_rows = AD_LOOP_BLOCK;
+    while (l->block_rows * l->width > AD_LOOP_BLOCK && l->block_rows > 1)
+        l->block_rows /= 2;
+    const int64_t part = (LEAST_PART / l->width + AD_LOOP_BLOCK - 1) / AD_LOOP_BLOCK;
+    l->grain = part * AD_LOOP_BLOCK;                        /* sums of blocks are those of one part */
 }
 
 int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
 {
-    const uint32_t at = (uint32_t)(item - t->items.at);
-    const ad_step *first = &t->steps.at[t->looped.at[item->from]];
-    l->like = t->registers.at[first->out].like;
-    l->size = l->like->size;
-    l->n_steps = item->to - item->from;
-    l->steps = calloc(l->n_steps, sizeof *l->steps);
-    int status = l->steps ? AD_OK : AD_NO_MEMORY;
-    for (uint32_t i = 0; i < l->n_steps && status == AD_OK; i++)
-        status = add_loop_step(t, l, &t->steps.at[t->looped.at[item->from + i]], at, i);
-    for (uint32_t i = 0; i < l->n_streams; i++)
-        t->registers.at[l->streams[i].reg].stream = AD_NONE;
-    for (uint32_t i = 0; i < l->n_steps && status == AD_OK; i++) {
-        const ad_step *s = &t->steps.at[t->looped.at[item->from + i]];
-        if (s->kind == AD_VJP && ad_cpu->kernels[s->op].twin[s->dtype])
-            status = pair_up(l, i, s);
+    builder b = {t, l, (uint32_t)(item - t->items.at), AD_OK};
+    const uint32_t from = item->from, n = item->to - item->from;
+    uint32_t *kernel = malloc((n + 1) * sizeof *kernel);    /* what came of each step last */
+    if (kernel == NULL)
+        return AD_NO_MEMORY;
+    take_form(l, item->form);
+    l->n_looped = n;
+    for (uint32_t i = 0; i < n && b.status == AD_OK; i++) {
+        add_loop_step(&b, &t->steps.at[t->looped.at[from + i]]);
+        kernel[i] = l->steps.n - 1;
     }
-    return status == AD_OK ? give_blocks(l) : status;
-}
-
-/* ------------------------------------------------------------------------------------------------- running */
-/* A loop at work: by one thread on some of its blocks. */
-typedef struct {
-    const ad_plan *t;
-    const ad_loop *l;
-    char *scratch;
-} runner;
-
-static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * AD_LOOP_BLOCK * 8; }
-
-/* The first line of the cache in memory that has 63 bytes to spare: a vector that lies in two takes 6 % longer. */
-static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); }
-
-static const void *number_at(const ad_plan *t, uint32_t reg)
-{
-    return t->registers.at[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
-}
-
-static void *seek(const runner *r, uint16_t stream, int64_t start)
-{
-    if (stream == AD_NO_STREAM)
-        return NULL;
-    const ad_stream *s = &r->l->streams[stream];
-    return s->kind == AD_WHOLE ? (char *)r->t->value[s->reg].array->data + (size_t)start * s->item : block_at(r, s->block);
-}
-
-static void add(void *to, const void *a, const void *b, int64_t n, int is_f32)
-{
-    if (is_f32)
-        for (int64_t i = 0; i < n; i++)
-            ((float *)to)[i] = ((const float *)a)[i] + ((const float *)b)[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((double *)to)[i] = ((const double *)a)[i] + ((const double *)b)[i];
-}
-
-static double *sums_of(const ad_plan *t, const ad_loop *l, uint32_t sum)
-{
-    return t->sums + (size_t)sum * (size_t)((l->size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);
-}
-
-static void run_block(const runner *r, int64_t start, int64_t n)
-{
-    const ad_loop *l = r->l;
-    for (uint32_t i = 0; i < l->n_steps; i++) {
-        const ad_loop_step *s = &l->steps[i];
-        const void *a = seek(r, s->in[0], start);
-        if (s->sums) {
-            double *sums = sums_of(r->t, l, s->sum) + start / AD_SUM_BLOCK;
-            const size_t item = s->is_f32 ? 4 : 8;
-            for (int64_t j = 0; j < n; j += AD_SUM_BLOCK)
-                *sums++ = ad_sum_block((const char *)a + (size_t)j * item, (int)(n - j < AD_SUM_BLOCK ? n - j : AD_SUM_BLOCK), s->is_f32);
-            continue;
-        }
-        if (s->idle)
-            continue;
-        void *out = seek(r, s->out, start);
-        const void *b = seek(r, s->in[1], start), *c = seek(r, s->in[2], start), *g = seek(r, s->g, start);
-        const void *acc = seek(r, s->acc, start);
-        if (s->twin)
-            s->twin(g, a, out, seek(r, s->share, start), (size_t)n);
-        else if (s->forward)
-            s->forward(a, b, c, out, (size_t)n);
-        else if (s->vjp)
-            s->vjp(g, a, b, c, seek(r, s->y, start), out, (size_t)n);
-        if (acc)
-            add(out, acc, s->vjp || s->forward ? out : g, n, s->is_f32);
+    for (uint32_t i = 0; i < l->streams.n; i++)
+        if (l->streams.at[i].reg != AD_NONE)
+            t->registers.at[l->streams.at[i].reg].stream = AD_NONE;
+    for (uint32_t i = 0; i < n && b.status == AD_OK; i++) {
+        const ad_step *s = &t->steps.at[t->looped.at[from + i]];
+        if (s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE && ad_cpu->kernels[s->op].twin[s->dtype] && l->steps.at[kernel[i]].vjp)
+            pair_up(&b, kernel[i], s);
     }
-}
-
-static void run_blocks(const runner *r, int64_t first, int64_t end)
-{
-    const ad_loop *l = r->l;
-    const int64_t longest = l->size < AD_LOOP_BLOCK ? l->size : AD_LOOP_BLOCK;
-    for (uint32_t i = 0; i < l->n_streams; i++) {
-        const ad_stream *s = &l->streams[i];
-        if (s->block != AD_NONE && s->kind == AD_NUMBER)
-            ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);
-        else if (s->kind == AD_ONES)
-            ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
-    }
-    for (int64_t start = first; start < end; start += AD_LOOP_BLOCK)
-        run_block(r, start, end - start < AD_LOOP_BLOCK ? end - start : AD_LOOP_BLOCK);
-}
-
-static void finish_sums(const ad_plan *t, const ad_loop *l)
-{
-    for (uint32_t i = 0; i < l->n_steps; i++) {
-        const ad_loop_step *s = &l->steps[i];
-        if (!s->sums)
-            continue;
-        const double sum = 0 + ad_sum_blocks(sums_of(t, l, s->sum), l->size);
-        ad_value *to = &t->value[l->streams[s->out].reg];
-        to->bits = 0;
-        if (s->is_f32)
-            to->f32 = (float)sum;
-        else
-            to->f64 = sum;
-    }
-}
-
-/* ------------------------------------------------------------------------------------------------- by several threads */
-enum { PARTS_A_THREAD = 4, WORTH_SHARING = 1 << 18, LEAST_PART = 32 };        /* element steps; blocks */
-
-typedef struct {
-    runner r;
-    int parts, failed;
-    int64_t n_blocks;
-} shared;
-
-static void run_part(void *arg, int part)
-{
-    shared *s = arg;
-    runner own = s->r;
-    const int64_t first = s->n_blocks * part / s->parts * AD_LOOP_BLOCK, end = s->n_blocks * (part + 1) / s->parts * AD_LOOP_BLOCK;
-    char *memory = malloc((size_t)own.l->n_blocks * AD_LOOP_BLOCK * 8 + 64);
-    if (memory) {
-        own.scratch = on_line(memory);
-        run_blocks(&own, first, end < own.l->size ? end : own.l->size);
-    } else {
-        __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
-    }
-    free(memory);
-}
-
-static int run_shared(const ad_plan *t, const ad_loop *l)
-{
-    shared s = {.r = {t, l, NULL}, .n_blocks = (l->size + AD_LOOP_BLOCK - 1) / AD_LOOP_BLOCK};
-    const int64_t most = s.n_blocks / LEAST_PART, wish = (int64_t)ad_thread_count() * PARTS_A_THREAD;
-    s.parts = (int)(wish < most ? wish : most);
-    ad_run_parts(run_part, &s, s.parts);
-    return s.failed ? AD_NO_MEMORY : AD_OK;
-}
-
-int64_t ad_loop_work(const ad_loop *l) { return l->size * l->n_steps; }
-
-int ad_loop_run(const ad_plan *t, const ad_loop *l)
-{
-    int status = AD_OK;
-    if (ad_thread_count() > 1 && ad_loop_work(l) >= WORTH_SHARING && l->size >= 2 * LEAST_PART * AD_LOOP_BLOCK)
-        status = run_shared(t, l);
-    else
-        run_blocks(&(runner){t, l, on_line(t->scratch)}, 0, l->size);
-    if (status == AD_OK)
-        finish_sums(t, l);
-    return status;
+    free(kernel);
+    return b.status == AD_OK ? ad_loop_give_blocks(t, l, b.at) : b.status;
 }

@@ -11,28 +11,27 @@
 
 #include "generated/opcodes.h"
 
-enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, MOST_LOOPED = 4096 };      /* where a register that has no item yet is written */
+enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, MOST_LOOPED = 4096, MOST_HISTORY = 256 };      /* where a register that has no item yet is written */
+
+/* Is the share computed from the cotangent alone? */
+static int reads_g_alone(const ad_step *s)
+{
+    return s->kind == AD_VJP && (s->op == AD_OP_reshape || s->op == AD_OP_view || (s->op == AD_OP_reduce_sum && s->blockwise));
+}
 
 uint32_t ad_read_by(const ad_plan *t, const ad_step *s, uint32_t k)
 {
+    const int elementwise = s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE;
     if (k >= s->n) {
         const uint32_t r = k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
-        const int unread = k == s->n && s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE && !(ad_ops[s->op].reads[s->k] & AD_READS_Y);
+        const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k] & AD_READS_Y)) || reads_g_alone(s));
         return r == AD_NONE || unread ? AD_NONE : ad_home(t, r);
     }
     /* a single step may look at the shapes of all operands */
-    const int picks = s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE &&
-                      (s->blockwise || !t->registers.at[s->g].is_array);
-    if (picks && !(ad_ops[s->op].reads[s->k] & AD_READS_A << k))
+    const int picks = elementwise && (s->blockwise || !t->registers.at[s->g].is_array);
+    if (reads_g_alone(s) || (picks && !(ad_ops[s->op].reads[s->k] & AD_READS_A << k)))
         return AD_NONE;
     return ad_home(t, t->words.at[s->in + k]);
-}
-
-int ad_is_sum(const ad_plan *t, const ad_step *s)
-{
-    if (s->kind != AD_FORWARD || s->op != AD_OP_reduce_sum || s->dtype > AD_F64)
-        return 0;
-    return t->registers.at[t->words.at[s->in]].is_array && !t->registers.at[s->out].is_array;
 }
 
 /* Mark, last step first, what the wanted registers need; drop the other steps. */
@@ -69,21 +68,24 @@ static void mark(ad_plan *t)
 typedef struct {
     ad_plan *t;
     AD_LIST(uint32_t) open, waiting;                        /* steps of the open loop; steps that run after it */
-    const ad_array *shape;
+    ad_form form;
+    int64_t low, high;                                      /* where the loop's AD_PLACEs put what they place */
 } order;
 
-enum touch { UNTOUCHED, ARRAY_OF_LOOP, KNOWN_AFTER_LOOP };  /* the last: a sum, or what waits */
+enum touch { UNTOUCHED, ARRAY_OF_LOOP, KNOWN_AFTER_LOOP };  /* the last: what is late, or waits */
 
-static enum touch touch_of(const order *o, const ad_step *s)
+static enum touch touch_of(const order *o, const ad_step *s, int late)
 {
     enum touch most = UNTOUCHED;
     for (uint32_t k = 0; k < s->n + 3 && o->open.n; k++) {
         const uint32_t r = ad_read_by(o->t, s, k);
-        const uint32_t born = r == AD_NONE ? AD_NONE : o->t->registers.at[r].born;
-        if (born == WAITING || (born == OPEN && !o->t->registers.at[r].is_array))
+        const ad_register *x = r == AD_NONE ? NULL : &o->t->registers.at[r];
+        if (x == NULL || (x->born != OPEN && x->born != WAITING))
+            continue;
+        const int adds = late && k == s->n + 2;             /* what is late can be added to what is late too, not to what goes by */
+        if (x->born == WAITING || (adds ? !x->late : x->late))
             return KNOWN_AFTER_LOOP;
-        if (born == OPEN)
-            most = ARRAY_OF_LOOP;
+        most = ARRAY_OF_LOOP;
     }
     return most;
 }
@@ -169,9 +171,13 @@ static int add_item(ad_plan *t, uint32_t step)
 static int close_loop(order *o)
 {
     ad_plan *t = o->t;
+    const ad_form form = o->form;
+    o->form = (ad_form){0, 0};
+    o->low = INT64_MAX / 2;
+    o->high = -o->low;
     if (o->open.n == 0)
         return AD_OK;
-    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n});
+    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n, .form = form});
     for (uint32_t i = 0; i < o->open.n && status == AD_OK; i++) {
         place(t, &t->steps.at[o->open.at[i]], t->items.n - 1);
         status = AD_PUSH(t->looped, o->open.at[i]);
@@ -182,36 +188,80 @@ static int close_loop(order *o)
     return status;
 }
 
-static int join_loop(order *o, uint32_t step, const ad_array *shape)
+/* An AD_PLACE of what the loop computes, near enough to the others that a part of the block before is all that has to be kept, and
+ * added to nothing but another AD_PLACE or what was there before. */
+static int can_place(const order *o, const ad_step *s, int64_t *low, int64_t *high)
 {
+    const ad_plan *t = o->t;
+    const ad_register *g = &t->registers.at[ad_home(t, s->g)];
+    const int64_t offset = ad_place_of(t, s);
+    *low = o->low < offset ? o->low : offset;
+    *high = o->high > offset ? o->high : offset;
+    if (!g->is_array || g->born != OPEN || *high - *low > MOST_HISTORY)
+        return 0;
+    return s->acc == AD_NONE || t->registers.at[s->acc].born != OPEN || t->registers.at[s->acc].placed;
+}
+
+static int join_loop(order *o, uint32_t step)
+{
+    const ad_step *s = &o->t->steps.at[step];
+    const int late = ad_is_late(o->t, s, o->form);
+    mark_born(o->t, s, OPEN);
+    o->t->registers.at[s->out].late = (uint8_t)late;
+    o->t->registers.at[s->out].placed = ad_part_of(o->t, s) == AD_PLACE;
+    return AD_PUSH(o->open, step);
+}
+
+/* What can only be computed in a loop: in the open one, or in a new one. */
+static int add_blockwise(order *o, uint32_t step)
+{
+    const ad_step *s = &o->t->steps.at[step];
+    ad_form form = o->form;
     int status = AD_OK;
-    if (o->open.n == MOST_LOOPED || (o->open.n && !ad_alike(shape, o->shape)))
+    int fits = o->open.n < MOST_LOOPED && ad_fits(o->t, s, OPEN, &form);
+    if (fits && touch_of(o, s, ad_is_late(o->t, s, form)) == KNOWN_AFTER_LOOP)
+        fits = 0;
+    if (!fits) {
         status = close_loop(o);
-    o->shape = shape;
-    mark_born(o->t, &o->t->steps.at[step], OPEN);
-    return status == AD_OK ? AD_PUSH(o->open, step) : status;
+        form = o->form;
+        ad_fits(o->t, s, OPEN, &form);
+    }
+    o->form = form;
+    return status == AD_OK ? join_loop(o, step) : status;
+}
+
+/* What reads of the loop goes with it if it can, or waits. */
+static int add_guest(order *o, uint32_t step, enum touch touch)
+{
+    const ad_step *s = &o->t->steps.at[step];
+    const enum ad_part part = ad_part_of(o->t, s);
+    ad_form form = o->form;
+    int64_t low = o->low, high = o->high;
+    if (touch == ARRAY_OF_LOOP && o->open.n < MOST_LOOPED && ad_fits(o->t, s, OPEN, &form) &&
+        (part != AD_PLACE || can_place(o, s, &low, &high))) {
+        o->form = form;
+        o->low = low;
+        o->high = high;
+        return join_loop(o, step);
+    }
+    mark_born(o->t, s, WAITING);
+    return AD_PUSH(o->waiting, step);
 }
 
 static int sort_into_items(ad_plan *t)
 {
     order o = {.t = t};
-    int status = AD_OK;
+    int status = close_loop(&o);
     for (uint32_t i = 0; i < t->steps.n && status == AD_OK; i++) {
         const ad_step *s = &t->steps.at[i];
-        const enum touch touch = touch_of(&o, s);
-        const int sums = touch == ARRAY_OF_LOOP && ad_is_sum(t, s);
-        if (s->blockwise && touch == KNOWN_AFTER_LOOP)
-            status = close_loop(&o);
-        if (status != AD_OK)
-            break;
-        if (s->blockwise || sums) {
-            status = join_loop(&o, i, sums ? o.shape : t->registers.at[s->out].like);
-        } else if (touch != UNTOUCHED || (s->kind == AD_GUARD && o.waiting.n)) {        /* (guards keep their order) */
-            mark_born(t, s, WAITING);
-            status = AD_PUSH(o.waiting, i);
-        } else {
+        const enum ad_part part = s->blockwise ? AD_NO_PART : ad_part_of(t, s);
+        const enum touch touch = touch_of(&o, s, part == AD_PLACE);
+        if (s->blockwise)
+            status = add_blockwise(&o, i);
+        else if (touch != UNTOUCHED || (s->kind == AD_GUARD && o.waiting.n))            /* (guards keep their order) */
+            status = add_guest(&o, i, part == AD_NO_PART ? KNOWN_AFTER_LOOP : touch);
+        else
             status = add_item(t, i);
-        }
     }
     if (status == AD_OK)
         status = close_loop(&o);
@@ -262,7 +312,7 @@ static int list_dead(ad_plan *t)
 
 static int build_loops(ad_plan *t)
 {
-    uint32_t blocks = 0, sums = 0;
+    size_t scratch = 0, room = 0;
     for (uint32_t i = 0; i < t->items.n; i++) {
         ad_item *item = &t->items.at[i];
         if (item->kind != AD_LOOP)
@@ -272,19 +322,17 @@ static int build_loops(ad_plan *t)
         if (status == AD_OK)
             status = AD_PUSH(t->loops, l);
         if (status != AD_OK) {
-            free(l.steps);
-            free(l.streams);
+            ad_loop_free(&l);
             return status;
         }
         t->loops.at[t->loops.n - 1].first_step = item->from;
         item->from = t->loops.n - 1;
-        blocks = l.n_blocks > blocks ? l.n_blocks : blocks;
-        const uint32_t own = l.n_sums * (uint32_t)((l.size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);
-        sums = own > sums ? own : sums;
+        scratch = ad_loop_scratch(&l) > scratch ? ad_loop_scratch(&l) : scratch;
+        room = l.room > room ? l.room : room;
     }
-    t->scratch = malloc((size_t)blocks * AD_LOOP_BLOCK * 8 + 64);
-    t->sums = malloc(((size_t)sums + 1) * sizeof *t->sums);
-    return t->scratch && t->sums ? AD_OK : AD_NO_MEMORY;
+    t->scratch = malloc(scratch + 64);
+    t->room = malloc(room + 64);
+    return t->scratch && t->room ? AD_OK : AD_NO_MEMORY;
 }
 
 /* Registers keep shapes of their own: what the program holds is then free to go. */

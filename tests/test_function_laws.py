@@ -79,13 +79,17 @@ def test_laws_that_are_applied():
     assert steps(f, x) == 0 and ad.function(f)(x).numpy().tolist() == [1, 2, 3, 4]
     many = ad.function(lambda x: ad.reduce_sum(ad.sin(x) * ad.exp(x) + x))
     assert many.cost(x).loops == 1 and many.cost(x).steps == 5
+    pairs = ad.function(slope(lambda x: ad.exp(ad.reduce_sum((ad.expand_dims(x, 1) - ad.expand_dims(x, 0)) ** 2, axis=1)))).cost(x)
+    assert pairs.loops == 1
+    slices = ad.function(slope(lambda x: ad.sin(x[1:] - x[:-1]))).cost(x)
+    assert slices.loops == 1
     cost = ad.function(lambda x: ad.sin(ad.cumsum(ad.exp(ad.cumsum(ad.sin(x)))))).cost(ad.zeros(1000))
     assert cost.steps == 5 and cost.peak_bytes == 4 * 3000  # the argument, what is read, what is written
 
 
 def test_every_law_of_the_page_is_known_to_this_file():
     applied = DOC.split("because it keeps every bit:")[1].split("\nThese are not")[0]
-    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 8
+    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 9
 
 
 TWINS = sorted(name for name, row in ROWS.items() if getattr(row, "twin", False))

@@ -1,0 +1,83 @@
+/* Scratch memory of fused loops: which stream has which block of it. */
+#include "plan.h"
+
+#include <stdlib.h>
+
+enum { TOUCHED = 8 };
+static uint16_t touched_by(const ad_loop_step *s, int i)
+{
+    const uint16_t streams[TOUCHED] = {s->in[0], s->in[1], s->in[2], s->acc, s->g, s->y, s->out, s->share};
+    return streams[i];
+}
+
+static void free_blocks(ad_loop *l, uint32_t step, uint32_t *spare, uint32_t *n_spare)
+{
+    for (int i = 0; i < TOUCHED; i++) {
+        const uint16_t stream = touched_by(&l->steps.at[step], i);
+        ad_stream *x = stream == AD_NO_STREAM ? NULL : &l->streams.at[stream];
+        if (x && x->kind == AD_BLOCK && !x->kept && x->last == step) {
+            spare[(*n_spare)++] = x->block;
+            x->last = AD_NONE;
+        }
+    }
+}
+
+/* Threads that begin in the middle first compute the end of the block before, without writing to arrays: these have blocks then. */
+static void finish_places(const ad_plan *t, ad_loop *l, uint32_t at)
+{
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    for (uint32_t i = 0; i < l->sources.n; i++) {
+        low = l->sources.at[i].offset < low ? l->sources.at[i].offset : low;
+        high = l->sources.at[i].offset > high ? l->sources.at[i].offset : high;
+    }
+    l->history = l->sources.n ? high - low : 0;
+    for (uint32_t i = 0; i < l->streams.n && l->places.n; i++)
+        if (l->streams.at[i].kind == AD_WHOLE && l->streams.at[i].written)
+            l->streams.at[i].block = l->n_blocks++;
+    for (uint32_t i = 0; i < l->places.n; i++) {
+        ad_loop_place *p = &l->places.at[i];
+        const ad_register *out = &t->registers.at[p->out];
+        p->inner = out->born == at && out->dies == at;
+        for (uint32_t j = 0; j < l->backs.n; j++)
+            p->inner &= l->backs.at[j].acc != p->out;
+    }
+}
+
+/* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
+ * before its own, for the end of the block before. */
+int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
+{
+    finish_places(t, l, at);
+    uint32_t *spare = malloc((l->streams.n + 1) * sizeof *spare), n_spare = 0;
+    if (spare == NULL)
+        return AD_NO_MEMORY;
+    for (uint32_t i = 0; i < l->streams.n; i++) {
+        ad_stream *s = &l->streams.at[i];
+        if ((s->kind == AD_NUMBER || s->kind == AD_ONES) && !s->written)
+            s->block = l->n_blocks++;
+        if (s->kept)
+            s->block = (l->n_blocks += 2) - 1;
+    }
+    for (uint32_t step = 0; step < l->steps.n; step++)
+        for (int i = 0; i < TOUCHED; i++)
+            if (touched_by(&l->steps.at[step], i) != AD_NO_STREAM)
+                l->streams.at[touched_by(&l->steps.at[step], i)].last = step;
+    for (uint32_t step = 0; step < l->steps.n; step++) {
+        const uint16_t made[] = {l->steps.at[step].out, l->steps.at[step].share};
+        for (int i = 0; i < 2; i++)
+            if (made[i] != AD_NO_STREAM && l->streams.at[made[i]].kind == AD_BLOCK && l->streams.at[made[i]].block == AD_NONE)
+                l->streams.at[made[i]].block = n_spare ? spare[--n_spare] : l->n_blocks++;
+        free_blocks(l, step, spare, &n_spare);
+    }
+    free(spare);
+    return AD_OK;
+}
+
+size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * AD_LOOP_BLOCK * 8 + l->streams.n * sizeof(ad_where) + 64; }
+
+void ad_loop_free(ad_loop *l)
+{
+    void *parts[] = {l->steps.at, l->streams.at, l->reads.at, l->totals.at, l->backs.at, l->places.at, l->sources.at};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        free(parts[i]);
+}

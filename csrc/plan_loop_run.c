@@ -1,0 +1,341 @@
+/* Fused loops, run: by one thread, or in parts by several.  What is late (sums, places) is finished at the end, in order. */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "generated/opcodes.h"
+
+/* A loop at work: by one thread on some of its rows. */
+typedef struct {
+    const ad_plan *t;
+    const ad_loop *l;
+    char *scratch;
+    ad_where *place;                                        /* by stream */
+    int64_t row, first;                                     /* of the block at hand, and of the thread's part */
+    int ahead;                                              /* before the part: to know the end of the block before */
+} runner;
+
+static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * AD_LOOP_BLOCK * 8; }
+
+/* The first line of the cache in memory that has 63 bytes to spare: a vector that lies in two takes 6 % longer. */
+static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); }
+
+static const void *number_at(const ad_plan *t, uint32_t reg)
+{
+    return t->registers.at[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
+}
+
+static void *seek(const runner *r, uint16_t stream)
+{
+    if (stream == AD_NO_STREAM)
+        return NULL;
+    return r->place[stream].at + r->place[stream].pace * (size_t)r->row;
+}
+
+/* ------------------------------------------------------------------------------------------------- steps */
+static void run_kernel(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    void *out = seek(r, s->out);
+    const void *a = seek(r, s->in[0]), *b = seek(r, s->in[1]), *c = seek(r, s->in[2]), *g = seek(r, s->g), *acc = seek(r, s->acc);
+    if (s->twin)
+        s->twin(g, a, out, seek(r, s->share), (size_t)n);
+    else if (s->forward)
+        s->forward(a, b, c, out, (size_t)n);
+    else if (s->vjp)
+        s->vjp(g, a, b, c, seek(r, s->y), out, (size_t)n);
+    if (acc)
+        ad_add(out, acc, s->vjp || s->forward ? out : g, n, s->is_f32);
+}
+
+/* A block in scratch memory alone may stand where it is read from. */
+static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    const ad_loop_read *read = &r->l->reads.at[s->which];
+    const ad_stream *to = &r->l->streams.at[s->out];
+    if (to->kind == AD_BLOCK)
+        r->place[s->out].at = block_at(r, to->block);
+    void *out = seek(r, s->out);
+    const int64_t at = s->wide ? r->row * r->l->width : r->row;
+    const void *from = ad_read_spread(&read->l, number_at(r->t, read->reg), at, n, s->item, out);
+    if (s->acc != AD_NO_STREAM)
+        ad_add(out, seek(r, s->acc), from, n, s->is_f32);
+    else if (from != out && to->kind == AD_BLOCK && !to->kept)
+        r->place[s->out].at = (char *)from;
+    else if (from != out)
+        memcpy(out, from, (size_t)n * s->item);
+}
+
+#define SPREAD(T)                                                                       \
+    do {                                                                                \
+        const T *x = from;                                                              \
+        T *y = out;                                                                     \
+        if (width == 3)                                                                 \
+            for (int64_t i = 0; i < rows; i++, y += 3)                                  \
+                y[0] = y[1] = y[2] = x[i];                                              \
+        else                                                                            \
+            for (int64_t i = 0; i < rows; i++)                                          \
+                for (int64_t j = 0; j < width; j++)                                     \
+                    *y++ = x[i];                                                        \
+    } while (0)
+
+static void run_spread(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    const void *from = seek(r, s->in[0]), *acc = seek(r, s->acc);
+    void *out = seek(r, s->out);
+    const int64_t width = r->l->width, rows = n / width;
+    switch (s->item) {
+    case 8: SPREAD(uint64_t); break;
+    case 4: SPREAD(uint32_t); break;
+    default: SPREAD(uint8_t);
+    }
+    if (acc)
+        ad_add(out, acc, out, n, s->is_f32);
+}
+
+static void run_sum_rows(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    void *out = seek(r, s->out);
+    const void *acc = seek(r, s->acc);
+    ad_sum_rows(seek(r, s->in[0]), n, r->l->width, s->is_f32, out);
+    if (acc)
+        ad_add(out, acc, out, n, s->is_f32);
+}
+
+/* Sums are taken of AD_SUM_BLOCK elements: from where they are, or gathered first. */
+static void run_sum_all(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    const ad_loop_total *total = &r->l->totals.at[s->which];
+    const char *from = seek(r, s->in[0]);
+    const size_t item = s->is_f32 ? 4 : 8;
+    double *sums = (double *)(void *)(r->t->room + total->room);
+    int64_t at = s->wide ? r->row * r->l->width : r->row;
+    if (total->block == AD_NONE) {
+        sums[at / AD_SUM_BLOCK] = ad_sum_block(from, (int)n, s->is_f32);
+        return;
+    }
+    char *gathered = block_at(r, total->block);
+    while (n > 0) {
+        const int64_t have = at % AD_SUM_BLOCK, some = n < AD_SUM_BLOCK - have ? n : AD_SUM_BLOCK - have;
+        memcpy(gathered + (size_t)have * item, from, (size_t)some * item);
+        if (have + some == AD_SUM_BLOCK || at + some == total->size)
+            sums[at / AD_SUM_BLOCK] = ad_sum_block(gathered, (int)(have + some), s->is_f32);
+        from += (size_t)some * item;
+        at += some;
+        n -= some;
+    }
+}
+
+static void run_sum_back(const runner *r, const ad_loop_step *s, int64_t n)
+{
+    const ad_loop_back *back = &r->l->backs.at[s->which];
+    if (back->whole == AD_NO_STREAM)
+        ad_back_add(&back->b, s->is_f32, seek(r, s->in[0]), s->wide ? r->row * r->l->width : r->row, n, r->t->room + back->room);
+}
+
+static void run_steps(const runner *r, int64_t rows)
+{
+    const ad_loop *l = r->l;
+    for (uint32_t i = 0; i < l->steps.n; i++) {
+        const ad_loop_step *s = &l->steps.at[i];
+        const int64_t n = s->wide ? rows * l->width : rows;
+        switch (s->kind) {
+        case AD_KERNEL: run_kernel(r, s, n); break;
+        case AD_READ: run_read(r, s, n); break;
+        case AD_SPREAD_ROWS: run_spread(r, s, n); break;
+        case AD_SUM_ROWS: run_sum_rows(r, s, n); break;
+        case AD_COPY: memcpy(seek(r, s->out), seek(r, s->in[0]), (size_t)n * s->item); break;
+        case AD_SUM_ALL:
+            if (!r->ahead)
+                run_sum_all(r, s, n);
+            break;
+        case AD_SUM_BACK:
+            if (!r->ahead)
+                run_sum_back(r, s, n);
+            break;
+        default: break;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- places */
+/* Elements [from, to) of a place: acc or 0, and what its sources have for them, in order. */
+#define PLACE(T)                                                                                                            \
+    do {                                                                                                                    \
+        T *out = (T *)r->t->value[p->out].array->data;                                                                      \
+        const ad_register *acc = p->acc == AD_NONE ? NULL : &r->t->registers.at[p->acc];                                    \
+        if (acc && acc->number == AD_NONE)                                                                                  \
+            memcpy(out + from, (const T *)r->t->value[p->acc].array->data + from, (size_t)(to - from) * sizeof(T));         \
+        else if (acc)                                                                                                       \
+            ad_fill(out + from, &r->t->value[acc->number], to - from, sizeof(T));                                           \
+        else                                                                                                                \
+            memset(out + from, 0, (size_t)(to - from) * sizeof(T));                                                         \
+        for (uint32_t i = p->from; i < p->to; i++) {                                                                        \
+            const ad_loop_source *s = &r->l->sources.at[i];                                                                 \
+            const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size; \
+            const T *x = (const T *)(const void *)block_at(r, r->l->streams.at[s->stream].block) + (first - s->offset - start);  \
+            T *restrict y = out + first;                                                                                    \
+            for (int64_t k = 0; k < end - first; k++)                                                                       \
+                y[k] += x[k];                                                                                               \
+        }                                                                                                                   \
+    } while (0)
+
+static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
+{
+    const ad_loop *l = r->l;
+    const int wide = l->streams.at[l->sources.at[p->from].stream].wide;
+    const int64_t width = wide ? l->width : 1, start = r->row * width, size = r->t->registers.at[p->out].like->size;
+    int64_t low = INT64_MAX;
+    for (uint32_t i = p->from; i < p->to; i++)
+        low = l->sources.at[i].offset < low ? l->sources.at[i].offset : low;
+    const int64_t from = r->row == 0 ? 0 : start + low, to = r->row + rows == l->rows ? size : start + rows * width + low;
+    if (p->is_f32)
+        PLACE(float);
+    else
+        PLACE(double);
+}
+
+static void run_places(const runner *r, int64_t rows)
+{
+    const ad_loop *l = r->l;
+    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++)
+        if (!l->places.at[i].inner)
+            run_place(r, &l->places.at[i], rows);
+    for (uint32_t i = 0; i < l->streams.n && l->history; i++) {
+        const ad_stream *s = &l->streams.at[i];
+        if (!s->kept)
+            continue;
+        char *before = block_at(r, s->block) - l->history * s->item;
+        memmove(before, before + (size_t)(rows * (s->wide ? l->width : 1)) * s->item, (size_t)l->history * s->item);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- rows */
+static void open_streams(const runner *r)
+{
+    const ad_loop *l = r->l;
+    const int64_t longest = l->rows < l->block_rows ? l->size : l->block_rows * l->width;
+    for (uint32_t i = 0; i < l->streams.n; i++) {
+        const ad_stream *s = &l->streams.at[i];
+        const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
+        r->place[i] = (ad_where){whole ? r->t->value[s->reg].array->data : s->block == AD_NONE ? NULL : block_at(r, s->block),
+                                 whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
+        if (s->block != AD_NONE && s->kind == AD_NUMBER)
+            ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);
+        else if (s->kind == AD_ONES)
+            ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
+    }
+}
+
+static void run_rows(runner *r, int64_t from, int64_t to)
+{
+    open_streams(r);
+    for (r->row = from; r->row < to; r->row += r->l->block_rows) {
+        const int64_t rows = to - r->row < r->l->block_rows ? to - r->row : r->l->block_rows;
+        run_steps(r, rows);
+        if (r->l->places.n)
+            run_places(r, rows);
+    }
+}
+
+static void run_part(const ad_plan *t, const ad_loop *l, char *memory, int64_t from, int64_t to)
+{
+    runner r = {.t = t, .l = l, .scratch = on_line(memory)};
+    r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * AD_LOOP_BLOCK * 8);
+    r.ahead = from > 0 && l->history > 0;
+    if (r.ahead)
+        run_rows(&r, from - (l->history < from ? l->history : from), from);
+    r.ahead = 0;
+    run_rows(&r, from, to);
+}
+
+/* ------------------------------------------------------------------------------------------------- by several threads */
+enum { WORTH_SHARING = 1 << 18, PARTS_A_THREAD = 4 };       /* element steps */
+
+typedef struct {
+    const ad_plan *t;
+    const ad_loop *l;
+    int64_t grains;
+    int parts, failed;
+} shared;
+
+static void run_shared_part(void *arg, int part)
+{
+    shared *s = arg;
+    const int64_t from = s->grains * part / s->parts * s->l->grain, to = s->grains * (part + 1) / s->parts * s->l->grain;
+    char *memory = malloc(ad_loop_scratch(s->l));
+    if (memory)
+        run_part(s->t, s->l, memory, from, to < s->l->rows ? to : s->l->rows);
+    else
+        __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
+    free(memory);
+}
+
+int64_t ad_loop_work(const ad_loop *l) { return l->size * l->steps.n; }
+
+static int run_all(const ad_plan *t, const ad_loop *l)
+{
+    shared s = {.t = t, .l = l, .grains = l->grain ? (l->rows + l->grain - 1) / l->grain : 1};
+    const int64_t wish = (int64_t)ad_thread_count() * PARTS_A_THREAD;
+    s.parts = (int)(wish < s.grains ? wish : s.grains);
+    if (ad_thread_count() < 2 || ad_loop_work(l) < WORTH_SHARING || s.parts < 2) {
+        run_part(t, l, t->scratch, 0, l->rows);
+        return AD_OK;
+    }
+    ad_run_parts(run_shared_part, &s, s.parts);
+    return s.failed ? AD_NO_MEMORY : AD_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- ends */
+static void add_number(ad_value *to, double sum, const ad_value *acc, int is_f32)
+{
+    to->bits = 0;
+    if (is_f32)
+        to->f32 = acc ? acc->f32 + (float)sum : (float)sum;
+    else
+        to->f64 = acc ? acc->f64 + sum : sum;
+}
+
+static void finish_total(const ad_plan *t, const ad_loop_total *total)
+{
+    const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + total->room), total->size);
+    const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, total->acc);
+    ad_value acc = {.bits = 0}, value;
+    if (home != AD_NONE)
+        memcpy(&acc, number_at(t, home), total->is_f32 ? 4 : 8);
+    add_number(&value, sum, home == AD_NONE ? NULL : &acc, total->is_f32);
+    if (t->registers.at[total->out].is_array)
+        memcpy(t->value[total->out].array->data, &value, total->is_f32 ? 4 : 8);
+    else
+        t->value[total->out] = value;
+}
+
+static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *back)
+{
+    ad_array *out = t->value[back->out].array;
+    const void *acc = NULL;
+    if (back->acc != AD_NONE && t->registers.at[back->acc].number != AD_NONE)
+        ad_fill(out->data, &t->value[ad_home(t, back->acc)], out->size, ad_itemsize(out->dtype));
+    if (back->acc != AD_NONE)
+        acc = t->registers.at[back->acc].number != AD_NONE ? out->data : t->value[back->acc].array->data;
+    if (back->whole != AD_NO_STREAM)
+        return ad_sum_back(&back->b, back->is_f32, t->value[l->streams.at[back->whole].reg].array->data, out->data, acc);
+    ad_back_finish(&back->b, back->is_f32, t->room + back->room, out->data, acc);
+    return AD_OK;
+}
+
+int ad_loop_run(const ad_plan *t, const ad_loop *l)
+{
+    for (uint32_t i = 0; i < l->backs.n; i++)
+        if (l->backs.at[i].whole == AD_NO_STREAM)
+            memset(t->room + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
+    int status = run_all(t, l);
+    for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++) {
+        const ad_loop_step *s = &l->steps.at[i];
+        if (s->kind == AD_SUM_ALL)
+            finish_total(t, &l->totals.at[s->which]);
+        else if (s->kind == AD_SUM_BACK)
+            status = finish_back(t, l, &l->backs.at[s->which]);
+    }
+    return status;
+}

@@ -1,0 +1,238 @@
+"""Fused loops over rows: shifted slices, broadcast operands and sums over axes have the bits of a run as written, on any number of threads."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_function import same
+
+import autodiff as ad
+from autodiff import errors
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    before = ad.config.get_num_threads()
+    yield
+    ad.config.set_num_threads(before)
+
+
+def on_threads(traced, f, *args):
+    want = f(*args)
+    for n in (1, 2, 5):
+        ad.config.set_num_threads(n)
+        same(traced(*args), want)
+
+
+def with_gradient(f):
+    def value_and_gradient(*xs):
+        with ad.GradientTape() as tape:
+            tape.watch(xs)
+            y = f(*xs)
+        return y, tape.gradient(y, list(xs))
+
+    return value_and_gradient
+
+
+def loops(traced, *args):
+    return traced.cost(*args).loops
+
+
+# ------------------------------------------------------------------------------------------------------- random programs
+def keep(x, axis):
+    return ad.reduce_sum(x, axis=axis % max(len(x.shape), 1), keepdims=True)
+
+
+ONE = [ad.sin, ad.square, ad.math.softplus, ad.negative, lambda x: x * 1.5, lambda x: 0.5 - x, ad.reduce_sum, ad.nn.relu, ad.exp,
+       lambda x: x[1:], lambda x: x[:-1], lambda x: x[1:-1], lambda x: x[2:], lambda x: x[:, 1:], lambda x: x[0], lambda x: x[::2],
+       lambda x: keep(x, -1), lambda x: keep(x, 0), lambda x: keep(x, 1), lambda x: ad.reduce_sum(x, axis=-1), lambda x: ad.reduce_sum(x, axis=0),
+       lambda x: ad.reduce_sum(x, axis=(0, -1)), lambda x: ad.expand_dims(x, 0), lambda x: ad.expand_dims(x, -1), lambda x: ad.expand_dims(x, 1),
+       lambda x: ad.reshape(x, (-1,)), lambda x: ad.reshape(x, (-1, 3)), ad.transpose, lambda x: ad.reduce_mean(x, -1, keepdims=True),
+       lambda x: ad.reduce_logsumexp(x, axis=-1, keepdims=True), ad.stop_gradient]  # fmt: skip
+TWO = [ad.add, ad.subtract, ad.multiply, ad.divide, ad.maximum, lambda a, b: ad.where(a > b, a * b, b), ad.math.atan2, ad.multiply, ad.subtract]
+SHAPES = [((3,), (3,)), ((2, 3), (3,)), ((2, 3), (2, 1)), ((5, 1), (1, 4)), ((4, 1, 3), (1, 5, 3)), ((1, 1), (3, 1)), ((0, 3), (1, 3)), ((3, 0), (3, 1)),
+          ((7, 90), (7, 1)), ((2, 3, 4), (3, 1)), ((40, 30), (30,)), ((600,), (1,)), ((700, 3), (700, 1)), ((2, 20, 2), (20, 2)), ((130, 2, 5), (1, 2, 1))]
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=18),
+       st.sampled_from(SHAPES), st.booleans(), st.sampled_from(["float32", "float64"]))  # fmt: skip
+def test_random_programs(steps, shapes, everything, dtype):
+    def f(x, y):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch([x, y])
+            values = [x, y]
+            for two, which, i, j in steps:
+                a, b = values[-1 - i % min(len(values), 4)], values[j % len(values)]
+                try:
+                    value = TWO[which % len(TWO)](a, b) if two else ONE[which % len(ONE)](a)
+                except (errors.ShapeError, IndexError, ValueError):
+                    continue
+                if np.prod(value.shape) < 1e5:
+                    values.append(value)
+            loss = ad.reduce_sum(values[-1] * 0.5)
+        return values if everything else loss, tape.gradient(loss, [x, y]), tape.gradient(values[-1], values[len(values) // 2])
+
+    rng = np.random.default_rng(0)
+    traced = ad.function(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            x, y = (ad.constant(rng.normal(size=shape).astype(dtype)) for shape in shapes)
+            same(traced(x, y), f(x, y))
+
+
+# ------------------------------------------------------------------------------------------------------- slices
+def rosenbrock(x):
+    return ad.reduce_sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def second_difference(x):
+    d = x[2:] - 2 * x[1:-1] + x[:-2]
+    return ad.reduce_sum(d * d) + ad.reduce_sum(ad.sin(x))
+
+
+def far_apart(x):
+    return ad.reduce_sum(ad.exp(x[200:] * x[:-200])) + ad.reduce_sum(x[300:] * x[:-300])
+
+
+def same_piece_often(x):
+    return ad.reduce_sum(x[1:] * x[1:] + x[1:] * x[:-1]) + ad.reduce_sum(x[:3])
+
+
+def rows_of_a_matrix(x):
+    x = ad.reshape(x, (-1, 3))
+    return ad.reduce_sum((x[1:] - x[:-1]) ** 2) + ad.reduce_sum(ad.reduce_sum(x[1:] * x[:-1], axis=1) ** 2)
+
+
+@pytest.mark.parametrize("f", [rosenbrock, second_difference, far_apart, same_piece_often, rows_of_a_matrix])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [603, 1026, 120_003])
+def test_gradients_of_shifted_slices(f, n, dtype):
+    g = with_gradient(f)
+    traced = ad.function(g)
+    for seed in range(2):
+        x = ad.constant(np.random.default_rng(seed).normal(size=n).astype(dtype))
+        on_threads(traced, g, x)
+
+
+def test_slices_meet_in_one_loop():
+    traced = ad.function(with_gradient(rosenbrock))
+    x = ad.constant(np.linspace(-1, 1, 1000))
+    traced(x)
+    assert loops(traced, x) == 1
+    assert "d view" in str(traced.program(x)).split("one loop")[1]
+
+
+def test_a_slice_that_adds_to_what_was_there():
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(x * x * x) + ad.reduce_sum(x[5:] * x[:-5])
+            z = ad.reduce_sum(-0.0 * x[1:])
+        return tape.gradient([y, z], x)
+
+    traced = ad.function(f)
+    for values in (np.linspace(-2, 2, 700), np.full(700, -0.0)):
+        on_threads(traced, f, ad.constant(values))
+
+
+# ------------------------------------------------------------------------------------------------------- broadcast operands
+def pairs(x):
+    d = ad.expand_dims(x, 1) - ad.expand_dims(x, 0)
+    return ad.reduce_sum(1.0 / ad.sqrt(ad.reduce_sum(d * d, axis=2) + 0.01))
+
+
+def distances(x):
+    return ad.reduce_sum(ad.exp(-((ad.expand_dims(x, 1) - ad.expand_dims(x, 0)) ** 2)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [2, 17, 300])
+def test_pairs_of_points(n, dtype):
+    for f, shape in ((pairs, (n, 3)), (pairs, (n, 70)), (distances, (n,)), (pairs, (n, 1)), (pairs, (n, 16))):
+        if np.prod(shape) * n > 300_000:
+            continue
+        g = with_gradient(f)
+        traced = ad.function(g)
+        for seed in range(2):
+            on_threads(traced, g, ad.constant(np.random.default_rng(seed).normal(size=shape).astype(dtype)))
+
+
+def test_pairs_are_one_loop():
+    traced = ad.function(with_gradient(pairs))
+    x = ad.constant(np.random.default_rng(0).normal(size=(40, 3)))
+    traced(x)
+    assert loops(traced, x) == 1
+
+
+def affine(x, w, b):
+    return ad.reduce_sum(ad.tanh(x * w + b) ** 2)
+
+
+def centred(x, w, b):
+    m = ad.reduce_sum(x * w, axis=1, keepdims=True) / 3.0
+    return ad.reduce_sum((x - m) ** 2 * b) + ad.reduce_sum(ad.exp(m))
+
+
+@pytest.mark.parametrize("f", [affine, centred])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 2, 513, 40_001])
+@pytest.mark.parametrize("m", [1, 2, 3, 20, 70])
+def test_weights_and_biases(f, n, m, dtype):
+    if n * m > 900_000:
+        m = 7
+    rng = np.random.default_rng(n + m)
+    g = with_gradient(f)
+    for w, b in (((m,), (1, m)), ((n, 1), ()), ((1, 1), (n, m)), ((n, m), (n, 1))):
+        args = [ad.constant(rng.normal(size=shape).astype(dtype)) for shape in ((n, m), w, b)]
+        traced = ad.function(g)
+        traced(*args)
+        on_threads(traced, g, *args)
+
+
+def test_gradients_of_broadcast_operands_against_sums():
+    rng = np.random.default_rng(3)
+    for shape, small in (((4, 5, 3), (4, 1, 3)), ((4, 5, 3), (1, 5, 1)), ((5000, 2, 2), (2,)), ((9, 7), (1, 1)), ((2, 9, 2, 3), (9, 1, 3)), ((6, 30), (6, 1))):
+        a, b = rng.normal(size=shape), rng.normal(size=small)
+        x, w = ad.constant(a), ad.constant(b)
+        with ad.GradientTape() as tape:
+            tape.watch(w)
+            y = ad.reduce_sum(ad.sin(x * w))
+        exact = a * np.cos(a * b)
+        lead = len(shape) - len(small)
+        axes = (*range(lead), *(lead + i for i, n in enumerate(small) if n == 1))
+        want = exact.sum(axis=axes, keepdims=True).reshape(small)
+        assert np.allclose(tape.gradient(y, w).numpy(), want, rtol=1e-12, atol=1e-11)
+
+
+def test_a_result_that_is_read_beside_itself_summed():
+    """What a loop adds up is whole after it: whatever reads that waits."""
+
+    def f(x, w):
+        with ad.GradientTape() as tape:
+            tape.watch([x, w])
+            y = x * w
+            s = ad.reduce_sum(y, axis=0)
+            z = y / (1.0 + s * s)
+            t = ad.reduce_sum(z)
+        return z, s, tape.gradient(t, [x, w])
+
+    traced = ad.function(f)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        args = ad.constant(rng.normal(size=(50, 4))), ad.constant(rng.normal(size=4))
+        on_threads(traced, f, *args)
+
+
+def test_results_are_not_the_arguments():
+    """No replay gives back memory that it was given, or writes to it."""
+    traced = ad.function(with_gradient(lambda x, w: ad.reduce_sum((x[1:] + x[:-1]) * w)))
+    x, w = ad.constant(np.ones(600)), ad.constant(np.full(1, 2.0))
+    first = traced(x, w)
+    kept = [t.numpy().copy() for t in ad.nest.flatten(first)]
+    traced(x * 3, w * 5)
+    assert [t.tobytes() for t in kept] == [t.numpy().tobytes() for t in ad.nest.flatten(first)]
+    assert np.array_equal(x.numpy(), np.ones(600))
