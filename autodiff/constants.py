@@ -112,16 +112,18 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
         raise errors.bad_dtype("one_hot", index.dtype.name, ("int32", "int64"))
     depth = integer("one_hot", "depth", depth)
     axis = axis_of("one_hot", -1 if axis is None else axis, index.ndim + 1)
-    hot = np.expand_dims(index.numpy(), axis) == np.arange(depth).reshape((-1,) + (1,) * (index.ndim - axis))
+    shape = tuple(index.shape)
+    places = np.arange(depth, dtype=index.dtype.as_numpy_dtype).reshape((-1,) + (1,) * (index.ndim - axis))
+    hot = ops.reshape(index, shape=(*shape[:axis], 1, *shape[axis:])) == to_tensor(places)
     if on_value is None and off_value is None:
-        return to_tensor(hot.astype(dtype_or(dtype).as_numpy_dtype))
+        return ops.cast(hot, dtype=dtype_or(dtype).code)
     values = [v for v in (on_value, off_value) if v is not None]
     kind = dtype_or(dtype, tensors("one_hot", *values)[0].dtype)
     on, off = (
         to_tensor(v, "one_hot", kind)
         for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value)
     )
-    return ops.where(to_tensor(hot), on, off)
+    return ops.where(hot, on, off)
 
 
 def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None):

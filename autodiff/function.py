@@ -91,7 +91,7 @@ class Function(Replayed):
         kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
         known = self.kinds.get(kind)
         if isinstance(known, str):
-            return self.python_function(*args, **kwargs)
+            return self._as_written(args, kwargs, tensors)
         if known is not None and self.check:
             return self._compare(args, kwargs, kind, tensors)
         result = None if known is None else self._replay(kind, tensors)
@@ -135,7 +135,7 @@ class Function(Replayed):
     def _record(self, args, kwargs, kind, tensors):
         if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
             self._say("is called with ever new numbers or objects: make them tensors")
-            return self.python_function(*args, **kwargs)
+            return self._as_written(args, kwargs, tensors)
         trace, result = self._trace(args, kwargs, tensors)
         if trace.reason is None:
             if self._keep(kind, trace) > MOST_WAYS:
@@ -153,6 +153,11 @@ class Function(Replayed):
             raise ValueError(f"function: {_name(self.python_function)} only supports singleton ad.Variables created on the first "
                              "call: create them once, outside or where they are still None")  # fmt: skip
         self._created = True
+
+    def _as_written(self, args, kwargs, tensors):
+        """A run without recording, of tensors where arrays are given, as the first one was."""
+        own = iter(tensors)
+        return self.python_function(*_replace(args, own), **_replace(kwargs, own))
 
     def _trace(self, args, kwargs, tensors):
         """A recording of one run, and what that returned."""

@@ -6,6 +6,7 @@ from . import errors, ops, random
 from ._core import operator, reduce_sum
 from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
+from .constants import one_hot
 from .indexing import gather, top_k  # noqa: F401
 from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
                    softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
@@ -110,14 +111,13 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
         raise errors.ShapeError(
             f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}"
         )
-    values = index.numpy()
-    if values.size and (values.min() < 0 or values.max() >= x.shape[-1]):
+    if not ops.reduce_all(ops.logical_and(index >= 0, index < x.shape[-1]), axes=tuple(range(index.ndim)), keepdims=0):
+        values = index.numpy()
         worst = values.min() if values.min() < 0 else values.max()
         raise errors.BadIndexError(
             f"{name}: Received a label value of {worst} which is outside the valid range of [0, {x.shape[-1]})"
         )
-    hot = to_tensor((values[..., None] == np.arange(x.shape[-1])).astype(x.dtype.as_numpy_dtype))
-    return ops.softmax_cross_entropy(hot, x, axis=x.ndim - 1)
+    return ops.softmax_cross_entropy(one_hot(index, x.shape[-1], dtype=x.dtype), x, axis=x.ndim - 1)
 
 
 def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None):

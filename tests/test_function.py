@@ -341,3 +341,20 @@ def test_what_waits_for_a_loop_keeps_its_order():
         same(f(*args), f.python_function(*args))
     assert f.experimental_get_tracing_count() == 2
     assert f.cost(*args).loops <= 4
+
+
+def test_what_cannot_be_replayed_is_given_tensors_for_arrays_at_every_call():
+    given = []
+
+    @ad.function
+    def f(x, y):
+        given.append((type(x), type(y["z"][0])))
+        return x * float(x.numpy().sum())
+
+    with pytest.warns(UserWarning, match="takes the value of a tensor to Python"):
+        for _ in range(3):
+            f(np.ones(2), {"z": [np.ones(3)]})
+    assert given == [(ad.Tensor, ad.Tensor)] * 3
+    with pytest.warns(UserWarning, match="takes the value of a tensor to Python"):
+        obj = ad.objective(lambda x: ad.reduce_sum(x**2) + 0.0 * float(x.numpy()[0]), like=np.ones(2))
+    assert obj(np.array([1.0, 3.0]))[0] == 10.0

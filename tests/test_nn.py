@@ -181,3 +181,26 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_labels_may_change_from_call_to_call_of_a_recorded_function():
+    w = ad.Variable(np.zeros((3, 4)))
+
+    @ad.function
+    def step(x, y):
+        with ad.GradientTape() as tape:
+            loss = ad.reduce_mean(nn.sparse_softmax_cross_entropy_with_logits(y, ad.matmul(x, w)) + ad.reduce_sum(ad.one_hot(y, 4), axis=-1))
+        w.assign_sub(tape.gradient(loss, w))
+        return loss
+
+    rng, rows = np.random.default_rng(0), np.zeros((3, 4))
+    for _ in range(4):
+        x, y = rng.normal(size=(5, 3)), rng.integers(0, 4, size=5)
+        z = np.exp(x @ rows)
+        p = z / z.sum(axis=1, keepdims=True)
+        assert float(step(x, y)) == pytest.approx(1 - np.log(p[np.arange(5), y]).mean(), rel=1e-6)
+        rows = rows - x.T @ (p - np.eye(4)[y]) / 5
+        np.testing.assert_allclose(w.numpy(), rows, rtol=1e-12, atol=1e-14)
+    assert step.experimental_get_tracing_count() == 1
+    with pytest.raises(IndexError, match="Received a label value of 4"):
+        step(x, np.array([0, 1, 2, 3, 4]))
