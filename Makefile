@@ -15,7 +15,7 @@ SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
 PIP = -m pip install -q --disable-pip-version-check
-NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn
 # Ipopt, for some of the tests: there is no wheel of it for every platform.
 MAY = cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr

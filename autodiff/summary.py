@@ -90,9 +90,9 @@ def summary_of(name, told, times, runs):
     if len(rows) > MOST_ROWS:
         rows = _few(_together(rows), lambda row: row["ns"])
     steps = sum(len(steps) for _, steps, _ in told["items"])
-    title = f"{name}: {told['recorded']:,} instructions recorded, {steps:,} steps in {len(told['items']):,} items, {_time(total)}"
+    title = f"{name}: {told['recorded']:,} instructions recorded, {steps:,} steps, {_time(total)}"
     columns = {"what": "item", "count": "times", "steps": "steps", "on": "on", "bytes": "bytes", "ns": "time"}
-    foot = (f"bytes: read from and written to arrays; time: each item by itself, the least of {runs} runs; steps of one loop share theirs")
+    foot = f"bytes: read from and written to arrays; time: each item by itself, the least of {runs} runs; steps of one loop share theirs"
     return Table(title, columns, rows, foot)
 
 
