@@ -51,7 +51,7 @@ cdef int keep_for_back(Trace trace) except -1:
     cdef Back back
     cdef int64_t i
     cdef int k, n
-    if not mask:
+    if not mask or trace.reason is not None:
         return 0
     trace.kept = [i for i in range(p.n) if p.code[i].op < AD_LEAF and p.code[i].seen & trace.pull_bit and is_work(p.code[i].op)]
     back = lay_back(trace, mask)
@@ -70,10 +70,12 @@ cdef int keep_for_back(Trace trace) except -1:
     return 0
 
 
-cdef inline bint is_work(int op) noexcept:
+cdef set MOVES = {row.code for row in (ops.view, ops.unview, ops.reshape, ops.cast, ops.sum_to, ops.concat, ops.gather)}
+
+
+cdef inline bint is_work(int op) except -1:
     """Is it more than elementwise, and more than a move?"""
-    return ad_ops[op].kind != AD_ELEMENTWISE and not (op == AD_OP_view or op == AD_OP_unview or op == AD_OP_reshape or op == AD_OP_cast or
-                                                      op == AD_OP_sum_to or op == AD_OP_concat or op == AD_OP_gather)
+    return ad_ops[op].kind != AD_ELEMENTWISE and op not in MOVES
 
 
 LEANS = "uses a tensor that is no argument, and that a tape around it follows"

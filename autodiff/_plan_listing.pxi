@@ -127,7 +127,7 @@ cdef list clocked(Trace trace, inputs, list path):
         while t.at < t.items.n:
             start = nanoseconds()
             status = ad_plan_item(trace.plan)
-            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, path):
+            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, trace.plan, path):
                 return None
             if status != AD_OK and status != AD_PLAN_PYTHON:
                 return None
