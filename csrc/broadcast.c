@@ -1,5 +1,6 @@
 /* Arrays in larger shapes (broadcast.h). */
 #include "broadcast.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +147,13 @@ static int64_t low_of(const ad_back *b, int64_t chunk)
 }
 
 /* `columns` values belong to one row of the array; row r of those that meet it goes to lane r % lanes. */
-#define DEFINE_BACK(T)                                                                                          \
+#define DEFINE_BACK(T, dtype)                                                                                          \
     static void add_##T(const ad_back *b, const T *restrict x, int64_t at, int64_t n, T *restrict room)         \
     {                                                                                                           \
         const ad_layout *l = &b->l;                                                                             \
         const int last = l->ndim - 1;                                                                           \
         const int64_t columns = b->columns, period = columns * b->lanes;                                        \
+        void (*const add)(int64_t rows, int64_t n, const void *x, void *y) = ad_rows(dtype)->add_rows;          \
         int64_t index[AD_MAX_RANK], low = low_of(b, at / b->chunk);                                             \
         int64_t element = seek(l, at, index);                                                                   \
         room += at / b->chunk * b->width * b->lanes;                                                            \
@@ -162,13 +164,10 @@ static int64_t low_of(const ad_back *b, int64_t chunk)
             int64_t run = (l->shape[last - 1] - row) * columns - before, i = place ? period - place : 0;        \
             run = run < n ? run : n;                                                                            \
             i = i < run ? i : run;                                                                              \
-            for (int64_t j = 0; j < i; j++)                                                                     \
-                to[place + j] += x[j];                                                                          \
-            for (; i + period <= run; i += period)                                                              \
-                for (int64_t j = 0; j < period; j++)                                                            \
-                    to[j] += x[i + j];                                                                          \
-            for (int64_t j = 0; i + j < run; j++)                                                               \
-                to[j] += x[i + j];                                                                              \
+            const int64_t rows = (run - i) / period, rest = run - i - rows * period;                            \
+            add(1, i, x, to + place);                                                                           \
+            add(rows, period, x + i, to);                                                                       \
+            add(1, rest, x + i + rows * period, to);                                                            \
             x += run;                                                                                           \
             n -= run;                                                                                           \
             at += run;                                                                                          \
@@ -184,13 +183,17 @@ static int64_t low_of(const ad_back *b, int64_t chunk)
                 const int64_t low = low_of(b, c), from = first > low ? first : low;                             \
                 const int64_t end = first + n < low + b->width ? first + n : low + b->width;                    \
                 const T *sums = room + c * b->width * b->lanes;                                                 \
+                int64_t column = (from - low) % b->columns;                                                     \
+                const T *lane = sums + (from - low - column) * b->lanes;                                        \
                 for (int64_t a = from; a < end; a++) {                                                          \
-                    const int64_t column = (a - low) % b->columns;                                              \
-                    const T *lane = sums + (a - low - column) * b->lanes + column;                              \
                     double sum = 0;                                                                             \
                     for (int64_t k = 0; k < b->lanes; k++)                                                      \
-                        sum += lane[k * b->columns];                                                            \
+                        sum += lane[k * b->columns + column];                                                   \
                     total[a - first] += sum;                                                                    \
+                    if (++column == b->columns) {                                                               \
+                        column = 0;                                                                             \
+                        lane += b->columns * b->lanes;                                                          \
+                    }                                                                                           \
                 }                                                                                               \
             }                                                                                                   \
             for (int64_t a = 0; a < n; a++)                                                                     \
@@ -198,8 +201,8 @@ static int64_t low_of(const ad_back *b, int64_t chunk)
         }                                                                                                       \
     }
 enum { PIECE = 512 };
-DEFINE_BACK(float)
-DEFINE_BACK(double)
+DEFINE_BACK(float, AD_F32)
+DEFINE_BACK(double, AD_F64)
 
 void ad_back_add(const ad_back *b, int is_f32, const void *values, int64_t at, int64_t n, void *room)
 {
@@ -225,12 +228,7 @@ void ad_back_finish(const ad_back *b, int is_f32, const void *room, void *to, co
 
 void ad_add(void *to, const void *a, const void *b, int64_t n, int is_f32)
 {
-    if (is_f32)
-        for (int64_t i = 0; i < n; i++)
-            ((float *)to)[i] = ((const float *)a)[i] + ((const float *)b)[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((double *)to)[i] = ((const double *)a)[i] + ((const double *)b)[i];
+    ad_rows(is_f32 ? AD_F32 : AD_F64)->add(n, a, b, to);
 }
 
 int ad_sum_back(const ad_back *b, int is_f32, const void *share, void *to, const void *acc)

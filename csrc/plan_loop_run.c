@@ -1,5 +1,6 @@
 /* Fused loops, run: by one thread, or in parts by several.  What is late (sums, places) is finished at the end, in order. */
 #include "plan.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,29 +67,17 @@ static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
         memcpy(out, from, (size_t)n * s->item);
 }
 
-#define SPREAD(T)                                                                       \
-    do {                                                                                \
-        const T *x = from;                                                              \
-        T *y = out;                                                                     \
-        if (width == 3)                                                                 \
-            for (int64_t i = 0; i < rows; i++, y += 3)                                  \
-                y[0] = y[1] = y[2] = x[i];                                              \
-        else                                                                            \
-            for (int64_t i = 0; i < rows; i++)                                          \
-                for (int64_t j = 0; j < width; j++)                                     \
-                    *y++ = x[i];                                                        \
-    } while (0)
-
 static void run_spread(const runner *r, const ad_loop_step *s, int64_t n)
 {
-    const void *from = seek(r, s->in[0]), *acc = seek(r, s->acc);
-    void *out = seek(r, s->out);
+    const char *from = seek(r, s->in[0]);
+    const void *acc = seek(r, s->acc);
+    char *out = seek(r, s->out);
     const int64_t width = r->l->width, rows = n / width;
-    switch (s->item) {
-    case 8: SPREAD(uint64_t); break;
-    case 4: SPREAD(uint32_t); break;
-    default: SPREAD(uint8_t);
-    }
+    if (s->item == 1)
+        for (int64_t i = 0; i < rows; i++)
+            memset(out + i * width, from[i], (size_t)width);
+    else
+        ad_rows(s->item == 8 ? AD_F64 : AD_F32)->spread(rows, width, from, out);
     if (acc)
         ad_add(out, acc, out, n, s->is_f32);
 }

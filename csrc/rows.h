@@ -14,7 +14,12 @@ typedef struct {
     void (*softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
+    void (*short_sums)(int64_t rows, int64_t n, const void *x, void *y);      /* n < AD_SHORT_SUM */
+    void (*spread)(int64_t rows, int64_t n, const void *x, void *y);          /* one number to a row in */
+    void (*add_rows)(int64_t rows, int64_t n, const void *x, void *y);        /* y += each row */
+    void (*add)(int64_t n, const void *a, const void *b, void *y);            /* y = a + b, n numbers; y may be a or b */
 } ad_row_functions;
+enum { AD_SHORT_SUM = 48 };
 
 enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
 

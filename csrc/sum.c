@@ -1,13 +1,13 @@
 /* Sums over any axes, and what reductions have in common. */
 #include "broadcast.h"
 #include "plan.h"
-#include "strided.h"
+#include "rows.h"
 
 /* ------------------------------------------------------------------------------------------------- sums */
 /* Blocks of BLOCK elements are summed in LANES partial sums, which the compiler keeps in vectors; blocks are summed in pairs of
  * halves, so that rounding errors grow with log2(n) (Higham, "The accuracy of floating point summation", 1993).  The order is fixed:
  * it depends on n alone.  Beyond a block float32 goes on in double. */
-enum { SHORT = 48, LANES = 16, BLOCK = AD_SUM_BLOCK, COLUMNS = 256 };
+enum { SHORT = AD_SHORT_SUM, LANES = 16, BLOCK = AD_SUM_BLOCK, COLUMNS = 256 };
 
 /* Neighbouring dimensions that are all kept or all reduced, merged; the last is fastest. */
 typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK]; } groups;
@@ -104,22 +104,17 @@ double ad_sum_blocks(const double *sums, int64_t n)         /* as run_T goes on 
     return ad_sum_blocks(sums, half) + ad_sum_blocks(sums + half / BLOCK, n - half);
 }
 
-/* Rows of a few numbers by a loop of their own, which the compiler can unroll. */
-#define SUM_ROWS(T, n)                                                                                  \
+#define SUM_ROWS(T)                                                                                     \
     for (int64_t r = 0; r < rows; r++)                                                                  \
-        ((T *)to)[r] = (T)run_##T((const T *)x + r * (n), n)
+        ((T *)to)[r] = (T)run_##T((const T *)x + r * n, n)
 void ad_sum_rows(const void *x, int64_t rows, int64_t n, int is_f32, void *to)
 {
-    if (is_f32)
-        SUM_ROWS(float, n);
-    else if (n == 2)
-        SUM_ROWS(double, 2);
-    else if (n == 3)
-        SUM_ROWS(double, 3);
-    else if (n == 4)
-        SUM_ROWS(double, 4);
+    if (n < SHORT)
+        ad_rows(is_f32 ? AD_F32 : AD_F64)->short_sums(rows, n, x, to);
+    else if (is_f32)
+        SUM_ROWS(float);
     else
-        SUM_ROWS(double, n);
+        SUM_ROWS(double);
 }
 
 static groups merge(int ndim, const int64_t *shape, const uint8_t *reduced)
