@@ -148,40 +148,69 @@ static void run_steps(const runner *r, int64_t rows)
 }
 
 /* ------------------------------------------------------------------------------------------------- places */
-/* Elements [from, to) of a place: acc or 0, and what its sources have for them, in order. */
-#define PLACE(T)                                                                                                            \
-    do {                                                                                                                    \
-        T *out = (T *)r->t->value[p->out].array->data;                                                                      \
-        const ad_register *acc = p->acc == AD_NONE ? NULL : &r->t->registers.at[p->acc];                                    \
-        if (acc && acc->number == AD_NONE)                                                                                  \
-            memcpy(out + from, (const T *)r->t->value[p->acc].array->data + from, (size_t)(to - from) * sizeof(T));         \
-        else if (acc)                                                                                                       \
-            ad_fill(out + from, &r->t->value[acc->number], to - from, sizeof(T));                                           \
-        else                                                                                                                \
-            memset(out + from, 0, (size_t)(to - from) * sizeof(T));                                                         \
-        for (uint32_t i = p->from; i < p->to; i++) {                                                                        \
-            const ad_loop_source *s = &r->l->sources.at[i];                                                                 \
-            const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size; \
-            const T *x = (const T *)(const void *)block_at(r, r->l->streams.at[s->stream].block) + (first - s->offset - start);  \
-            T *restrict y = out + first;                                                                                    \
-            for (int64_t k = 0; k < end - first; k++)                                                                       \
-                y[k] += x[k];                                                                                               \
-        }                                                                                                                   \
-    } while (0)
+enum { AT_ONCE = 8 };                                       /* sources */
+
+static const char *source_at(const runner *r, const ad_loop_source *s, int64_t element, size_t item, int64_t start)
+{
+    return block_at(r, r->l->streams.at[s->stream].block) + (element - s->offset - start) * (int64_t)item;
+}
+
+/* Elements [from, to) of a place, the block at hand begins at `start`: acc or 0, and what the sources that reach them have, in order. */
+static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
+{
+    const size_t item = p->is_f32 ? 4 : 8;
+    const ad_register *acc = p->acc == AD_NONE ? NULL : &r->t->registers.at[p->acc];
+    char *out = (char *)r->t->value[p->out].array->data;
+    if (from >= to)
+        return;
+    if (acc && acc->number == AD_NONE)
+        memcpy(out + (size_t)from * item, (const char *)r->t->value[p->acc].array->data + (size_t)from * item, (size_t)(to - from) * item);
+    else if (acc)
+        ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
+    else
+        memset(out + (size_t)from * item, 0, (size_t)(to - from) * item);
+    for (uint32_t i = p->from; i < p->to; i++) {
+        const ad_loop_source *s = &r->l->sources.at[i];
+        const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size;
+        char *at = out + first * (int64_t)item;
+        if (first < end)
+            ad_add(at, at, source_at(r, s, first, item, start), end - first, p->is_f32);
+    }
+}
+
+/* The same where all sources reach, in one go. */
+static void place_inside(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
+{
+    const size_t item = p->is_f32 ? 4 : 8;
+    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)r->t->value[p->acc].array->data + (size_t)from * item;
+    for (uint32_t i = p->from; i < p->to; i++)
+        x[i - p->from] = source_at(r, &r->l->sources.at[i], from, item, start);
+    ad_rows(p->is_f32 ? AD_F32 : AD_F64)
+        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)r->t->value[p->out].array->data + (size_t)from * item);
+}
 
 static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
 {
     const ad_loop *l = r->l;
-    const int wide = l->streams.at[l->sources.at[p->from].stream].wide;
-    const int64_t width = wide ? l->width : 1, start = r->row * width, size = r->t->registers.at[p->out].like->size;
-    int64_t low = INT64_MAX;
-    for (uint32_t i = p->from; i < p->to; i++)
-        low = l->sources.at[i].offset < low ? l->sources.at[i].offset : low;
-    const int64_t from = r->row == 0 ? 0 : start + low, to = r->row + rows == l->rows ? size : start + rows * width + low;
-    if (p->is_f32)
-        PLACE(float);
-    else
-        PLACE(double);
+    const int64_t width = l->streams.at[l->sources.at[p->from].stream].wide ? l->width : 1, start = r->row * width;
+    int64_t low = INT64_MAX, first = 0, end = INT64_MAX;
+    for (uint32_t i = p->from; i < p->to; i++) {
+        const ad_loop_source *s = &l->sources.at[i];
+        low = s->offset < low ? s->offset : low;
+        first = s->offset > first ? s->offset : first;
+        end = s->offset + s->size < end ? s->offset + s->size : end;
+    }
+    const int64_t from = r->row == 0 ? 0 : start + low;
+    const int64_t to = r->row + rows == l->rows ? r->t->registers.at[p->out].like->size : start + rows * width + low;
+    first = first > from ? first : from;
+    end = end < to ? end : to;
+    if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && r->t->registers.at[p->acc].number != AD_NONE)) {
+        place_edge(r, p, start, from, to);
+        return;
+    }
+    place_edge(r, p, start, from, first);
+    place_inside(r, p, start, first, end);
+    place_edge(r, p, start, end, to);
 }
 
 static void run_places(const runner *r, int64_t rows)
