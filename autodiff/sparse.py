@@ -5,6 +5,7 @@ which numbers of the cotangent is the pattern (pattern.py).  Rows or columns tha
 (colouring.py), all sweeps run as one replay, and each entry is read where it stands alone.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -83,6 +84,12 @@ class _Entries:
         self.start, self.cols = pattern
         self.rows, self.shape = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(self.start)), shape
         self.key = self.rows.astype(np.int64) * max(shape[1], 1) + self.cols
+
+    @functools.cached_property
+    def lower(self):
+        """(which entries are on or below the diagonal, their rows, their columns)."""
+        which = np.flatnonzero(self.rows >= self.cols)
+        return which, self.rows[which], self.cols[which]
 
     def like(self, other):
         return np.array_equal(self.start, other.start) and np.array_equal(self.cols, other.cols)
@@ -360,22 +367,18 @@ class SparseHessian(_Sparse):
         return _Way(both, (n, n), "stars", *colouring.stars(both))
 
     @property
-    def _lower(self):
-        return np.flatnonzero(self.rows >= self.cols)
-
-    @property
     def lower_rows(self):
         """The row of each entry on or below the diagonal."""
-        return self.rows[self._lower]
+        return self._entries.lower[1]
 
     @property
     def lower_cols(self):
         """The column of each entry on or below the diagonal."""
-        return self.cols[self._lower]
+        return self._entries.lower[2]
 
     def lower_values(self, x, *args):
         """The values of the entries (lower_rows, lower_cols) at x, in their order; errors as `values`."""
-        return self.values(x, *args)[self._lower]
+        return self.values(x, *args)[self._entries.lower[0]]
 
 
 def _csr_array(who):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import distributed, growth, kernels, measure, peers, precise, report, worker  # noqa: E402
+from benchmarks import distributed, growth, kernels, measure, peers, precise, report, sparse, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -237,3 +237,9 @@ def test_the_page_compares_with_ad_function():
     results = [result("ad.function", [1e-6] * 7, "chain", 100), result("JAX", [3e-6] * 7, "chain", 100)]
     line = report.page({"header": head, "results": results}).splitlines()[2]
     assert line == "| n times s = s*y + x on scalars, n = 100 | 1.00 us | 1.00 s | 3x, 1.00 s |"
+
+
+def test_sparse_derivatives_are_timed(capsys):
+    sparse.main(["--quick"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "autodiff" in line]
+    assert [re.search(r"(\d+) entries, (\d+) sweeps +first .*, then", line).groups() for line in lines] == [("148", "3"), ("96", "5"), ("121", "7")]
