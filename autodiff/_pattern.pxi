@@ -96,3 +96,16 @@ def colour_stars(tuple symmetric not None, order):
     if n < 0:
         raise MemoryError("sparse_hessian: no memory for its colours")
     return colour, n
+
+
+def may_change(Tensor t not None):
+    """Does a function that is traced now follow the tensor, so that a replay may have another value there?  None: none is traced."""
+    cdef ad_program *p = ad_current
+    cdef bint traced = False
+    while p is not NULL:
+        if p.tracing:
+            traced = True
+            if is_traced(t, p):
+                return True
+        p = p.next
+    return False if traced else None

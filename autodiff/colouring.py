@@ -1,5 +1,7 @@
 """Which columns, or rows, of a sparse matrix may share a sweep: colourings (csrc/pattern.c) in several orders, the best kept."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ._core import colour_apart, colour_stars, dynamic_order, neighbours
@@ -41,6 +43,55 @@ def sweeps_of(rows, n_columns):
             found = columns_apart(*sides[by])
             best = (by, *found) if best is None or found[1] < best[2] else best
     return best
+
+
+class Shares(NamedTuple):
+    """Which entries are read from sweeps of rows, in row-major order, and the others from sweeps of columns; the colours of the rows that
+    have a sweep, how many, and of the columns."""
+
+    by_row: np.ndarray
+    rows: np.ndarray
+    n_rows: int
+    columns: np.ndarray
+    n_columns: int
+
+    @property
+    def count(self):
+        return self.n_rows + self.n_columns
+
+
+def shared_out(pattern, n_columns):
+    """The Shares that take the fewest sweeps found: of rows, or of columns; or, where that takes less than half of it, the fullest rows in
+    sweeps of rows and the rest in sweeps of columns, or the other way round."""
+    m, turned = len(pattern[0]) - 1, transposed(pattern, n_columns)
+    by, colour, count = sweeps_of(pattern, n_columns)
+    none, every = np.full(max(m, n_columns), -1, np.int32), np.full(len(pattern[1]), by == "rows")
+    best = Shares(every, colour, count, none[:n_columns], 0) if by == "rows" else Shares(every, none[:m], 0, colour, count)
+    rows = np.repeat(np.arange(m), np.diff(pattern[0]))
+    for full_rows, line, sizes in ((True, rows, np.diff(pattern[0])), (False, pattern[1], np.diff(turned[0]))):
+        order = np.argsort(-sizes, kind="stable")
+        least = np.arange(len(order)) + sizes[order]  # sweeps, if so many lines are taken out
+        if not len(order) or 2 * least.min() >= best.count:
+            continue
+        full = np.zeros(len(order), bool)
+        full[order[: np.argmin(least)]] = True
+        by_row = full[line] if full_rows else ~full[line]
+        own, other = (_those(pattern, rows, keep, n_columns) for keep in (by_row, ~by_row))
+        found = Shares(by_row, *columns_apart(own[1], own[0]), *columns_apart(*other))
+        best = found if 2 * found.count < best.count else best
+    return best
+
+
+def by_rows(pattern, n_columns):
+    """Shares with all in sweeps of rows."""
+    colour, count = columns_apart(transposed(pattern, n_columns), pattern)
+    return Shares(np.full(len(pattern[1]), True), colour, count, np.full(n_columns, -1, np.int32), 0)
+
+
+def _those(pattern, rows, keep, n_columns):
+    """Some of the entries as a pattern, and its transpose."""
+    some = np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=len(pattern[0]) - 1))]).astype(np.int64), pattern[1][keep]
+    return some, transposed(some, n_columns)
 
 
 def stars(pattern):

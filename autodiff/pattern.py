@@ -10,7 +10,7 @@ too small, whatever values the operands have, but for factors and masks that no 
 import numpy as np
 
 from . import ops
-from ._core import convert, pattern_union
+from ._core import convert, may_change, pattern_union
 from ._op import ELEMENTWISE
 
 __all__ = []
@@ -68,11 +68,21 @@ def _united(rows, pattern, n_columns):
 
 
 class Dependence:
-    """The sets of a trace's slots: of those of the n elements of the slot `source` that the elements of each depend on."""
+    """The sets of a trace's slots: of those of the n elements of the slot `source` that the elements of each depend on.
+
+    What the trace found outside is a constant, unless a function that is traced around it follows it.  Where none is, the trace is of
+    this one point: indices are what they are, and all else may change.
+    """
 
     def __init__(self, trace, source, n):
         self.code, self.n, self.sets = trace.listing(), n, {source: identity(n)}
         self.known = {}  # unions that were made already: a sum of products meets the same sets again and again
+        found = {k: may_change(t) for k, t in trace.captured.items()}
+        self.fixed = []  # by slot: is it a constant?
+        for k, done in enumerate(self.code):
+            known = found.get(k, False)
+            changes = not done.dtype.is_integer if known is None else known
+            self.fixed.append(not (changes or done.seen) and all(self.fixed[j] for j in done.operands))
 
     def at(self, slot):
         """The sets of a slot, or None where none of its elements depends on anything."""
@@ -98,9 +108,7 @@ class Dependence:
         if row.kind == ELEMENTWISE:
             return self.elementwise(row, of, operands, done)
         if row in MOVES or row in ADDS:
-            fixed = all(s is not None or not x.seen for s, x, rule in zip(of, operands, row.vjp) if len(row.vjp) > 1 and rule is None)
-            indices = [s for s, rule in zip(of, row.vjp) if len(row.vjp) > 1 and rule is None]
-            if not fixed or any(s is not None for s in indices):
+            if not all(self.fixed[j] for j, rule in zip(done.operands, row.vjp) if len(row.vjp) > 1 and rule is None):  # indices
                 return self.whole(of, _size(done.value))
             return self.moved(row, of, operands, done) if row in MOVES else self.added(row, of, operands, done)
         if "axes" in row.attrs:
@@ -162,7 +170,7 @@ class Dependence:
             by = operands[1 - k]
         elif row is ops.where and k > 0:
             by = operands[0]
-        if by is None or by.seen or by.value is None:
+        if by is None or not self.fixed[by.index]:
             return None
         value = np.asarray(by.value.numpy())
         return np.broadcast_to(value != 0 if row is ops.where and k == 2 else value == 0, shape).ravel()
@@ -216,7 +224,7 @@ class Dependence:
         shape = tuple(done.value.shape)
         if row is ops.matvec:
             ids[1], shape = ids[1][..., None], (*shape, 1)
-        values = [_fixed(x) if x.value.ndim == i.ndim else _fixed(x, 1) for x, i in zip(operands, ids)]
+        values = [np.asarray(x.value.numpy()).reshape(i.shape) if self.fixed[x.index] else None for x, i in zip(operands, ids)]
         ids, values = ([np.swapaxes(x, -1, -2) if flip and x is not None else x for x, flip in zip(xs, flips)] for xs in (ids, values))
         m, n = shape[-2:]
         batch, parts = shape[:-2], []
@@ -270,8 +278,3 @@ def _numbers(x):
 def _ids(x):
     return np.asarray(x.numpy()).ravel().astype(np.int32)
 
-
-def _fixed(x, more=0):
-    """The value of an operand that no input has a share in, with `more` dimensions; or None."""
-    value = None if x.seen or x.value is None else np.asarray(x.value.numpy())
-    return value if value is None or not more else value[..., None]

@@ -7,12 +7,15 @@ which numbers of the cotangent is the pattern (pattern.py).  Rows or columns tha
 
 import functools
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from . import colouring, nest, shaping
-from ._core import GradientTape, Tensor, Trace, convert
+from . import colouring, ops, shaping
+from ._core import GradientTape, Tensor, Trace, convert, may_change
 from .constants import ones_like, zeros
+from .dtypes import DType, as_dtype
 from .errors import ShapeError, shorten
 from .function import function
 from .jacobians import MOST_ELEMENTS
@@ -101,27 +104,49 @@ class _Entries:
 
 
 class _Way(_Entries):
-    """One way through f: its entries, and where they are read from the results of the sweeps, which stand one after another."""
+    """One way through f: its entries, and where they are read from the results of the sweeps, which stand one after another.
 
-    def __init__(self, pattern, shape, by, colour, n_colours):
+    passes   ("rows" or "columns", colours of these, how many) of the sweeps, in order; a Hessian's rows are its columns
+    largest  elements of the largest array of a sweep
+    """
+
+    def __init__(self, pattern, shape, passes, at, largest):
         super().__init__(pattern, shape)
-        self.by, self.colours = by, n_colours
-        self.seeds = colour[None, :] == np.arange(n_colours)[:, None]
-        if by == "rows":
-            self.at = colour[self.rows] * np.int64(shape[1]) + self.cols
-        elif by == "columns":
-            self.at = colour[self.cols] * np.int64(shape[0]) + self.rows
-        else:
-            self.at = self._at_of_stars(colour)
+        self.passes = [(by, colour[None, :] == np.arange(n)[:, None]) for by, colour, n in passes if n]
+        self.colours, self.at, self.largest = sum(n for _, _, n in passes), at(self), largest
 
-    def _at_of_stars(self, colour):
-        """The entry (i, j) stands alone at i in the sweep of j's colour, or at j in the sweep of i's; both halves are read alike."""
-        n = self.shape[0]
-        here = colour[self.cols] * np.int64(n) + self.rows
-        _, which, many = np.unique(here, return_inverse=True, return_counts=True)
-        i, j = np.maximum(self.rows, self.cols), np.minimum(self.rows, self.cols)
-        alone = (many[which] == 1)[np.searchsorted(self.key, i.astype(np.int64) * n + j)]
-        return np.where(alone, colour[j] * np.int64(n) + i, colour[i] * np.int64(n) + j)
+
+def _at_of_shares(shares):
+    """An entry stands alone at its column in the sweep of its row's colour, or at its row in the sweep of its column's."""
+
+    def at(way):
+        m, n = (np.int64(size) for size in way.shape)
+        in_rows, in_columns = shares.rows[way.rows] * n + way.cols, shares.n_rows * n + shares.columns[way.cols] * m + way.rows
+        return np.where(shares.by_row, in_rows, in_columns)
+
+    return at
+
+
+def _at_of_stars(colour):
+    """The entry (i, j) stands alone at i in the sweep of j's colour, or at j in the sweep of i's; both halves are read alike."""
+
+    def at(way):
+        n = np.int64(way.shape[0])
+        _, which, many = np.unique(colour[way.cols] * n + way.rows, return_inverse=True, return_counts=True)
+        i, j = np.maximum(way.rows, way.cols), np.minimum(way.rows, way.cols)
+        alone = (many[which] == 1)[np.searchsorted(way.key, i * n + j)]
+        return np.where(alone, colour[j] * n + i, colour[i] * n + j)
+
+    return at
+
+
+class _Sweeps(NamedTuple):
+    """What f left behind at a point: a sweep as a function of its seed, and the seed's shape and dtype; and what makes the same of columns."""
+
+    sweep: Callable
+    shape: tuple
+    dtype: DType
+    columns: Callable
 
 
 class _Sparse:
@@ -136,9 +161,9 @@ class _Sparse:
         if x.dtype.kind not in "fiu":
             raise TypeError(f"{self._who}: expected `like` to be an array of floats, got {shorten(like)}")
         self._like = np.array(x, x.dtype if x.dtype in (np.float32, np.float64) else np.float64)
-        self._f, self._args, self._ways = f, tuple(args), []
+        self._f, self._args, self._ways = f, tuple(args), []  # the ways that were recorded
         self._sweep = function(self._swept)
-        self._entries = self._run(self._like, *self._first_args())[1]
+        self._entries = self._first = self._run(self._like, *self._first_args())[1]
 
     # ---------------------------------------------------------------------------------------------------- evaluation
     def __call__(self, x, *args):
@@ -173,8 +198,8 @@ class _Sparse:
     def _run(self, x, *args):
         """(values, way)."""
         found, k = self._sweep(self._x(x), *args)
-        way = self._ways[k]
-        return found.numpy().ravel()[way.at], way
+        way = k if isinstance(k, _Way) else self._ways[k]
+        return found.numpy()[way.at], way
 
     def _x(self, x):
         x = np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x, self._like.dtype)
@@ -187,31 +212,32 @@ class _Sparse:
 
     # ---------------------------------------------------------------------------------------------------- recording
     def _swept(self, x, *args):
-        """(results of all sweeps, number of the way): what is recorded.  In Python it runs for each new way, and finds its pattern."""
-        k = self._way_at(x, args)
-        way = self._ways[k]
+        """(results of all sweeps, which way): what is recorded.  In Python it runs for each new way, and finds its pattern."""
+        sweeps = self._sweeps(convert(x), args)
+        way = self._way_of(sweeps)
+        k = self._number(way)
         if not way.colours:
             return zeros((0,), dtype=self._like.dtype.name), k
-        sweep, shape, dtype = self._sweep_at(x, args, way.by)
-        seeds, step = way.seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(way.largest, 1))
-        parts = [seeds[k : k + step].reshape(-1, *shape) for k in range(0, way.colours, step)]
-        swept = [vectorized_map(sweep, convert(part), warn=False) for part in parts]
+        swept, own = [], as_dtype(self._like.dtype)
+        for by, seeds in way.passes:
+            sweep, shape, dtype = sweeps.columns() if by == "columns" else (sweeps.sweep, sweeps.shape, sweeps.dtype)
+            seeds, step = seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(way.largest, 1))
+            for first in range(0, len(seeds), step):
+                part = shaping.reshape(vectorized_map(sweep, convert(seeds[first : first + step].reshape(-1, *shape)), warn=False), (-1,))
+                swept.append(part if part.dtype == own else ops.cast(part, dtype=own.code))
         return swept[0] if len(swept) == 1 else shaping.concat(swept, 0), k
 
-    def _way_at(self, x, args):
-        """The number of the way at x, from a recording of one sweep of its own."""
+    def _way_of(self, sweeps):
+        """The way that f went, from a recording of one sweep."""
+        n = math.prod(sweeps.shape)
         trace = Trace(keeps=True, spelled_out=True)
         with trace:
-            own = trace.input(x)
-            others = [nest.map_structure(lambda a: trace.input(a) if isinstance(a, Tensor) else a, a) for a in args]
-            sweep, shape, dtype = self._sweep_at(own, others, "rows")
-            n = math.prod(shape)
-            seed = trace.input(convert(np.linspace(0.6, 0.9, n).reshape(shape).astype(dtype.as_numpy_dtype)))
-            swept = sweep(seed)
+            seed = trace.input(convert(np.linspace(0.6, 0.9, n).reshape(sweeps.shape).astype(sweeps.dtype.as_numpy_dtype)))
+            swept = sweeps.sweep(seed)
             source, target = trace.slot_of(seed), None if swept is None else trace.slot_of(swept)
         reason = trace.reason or ("assigns a variable" if trace.assigned else None)
         if reason is not None:
-            raise ValueError(f"{self._who}: {_name(self._f)} {reason}: its program, which has the pattern, is not whole")
+            raise ValueError(f"{self._who}: the gradient of {_name(self._f)} {reason}: its program, which has the pattern, is not whole")
         try:
             found = None if target is None else Dependence(trace, source, n).at(target)
         except TooManyEntries:
@@ -219,11 +245,16 @@ class _Sparse:
         if found is None:
             found = np.zeros(self._like.size + 1, np.int64), np.zeros(0, np.int32)
         listing = trace.listing()
-        way = self._way(found, n, any(done.row == "call" for done in listing))
-        way.largest = max(math.prod(done.value.shape) for done in listing if done.value is not None)
+        largest = max(math.prod(done.value.shape) for done in listing if done.value is not None)
+        return self._way(found, n, any(done.row == "call" for done in listing), largest)
+
+    def _number(self, way):
+        """The number of a way, or itself where nothing is recorded, and it is the way of this point alone."""
         for k, known in enumerate(self._ways):
             if known.like(way):
                 return k
+        if may_change(convert(0.0)) is None:
+            return way
         self._ways.append(way)
         return len(self._ways) - 1
 
@@ -260,7 +291,7 @@ class _Sparse:
     @property
     def colors(self):
         """How many sweeps an evaluation takes; they run as one replay.  Of several ways, the most."""
-        return max(way.colours for way in self._ways)
+        return max(way.colours for way in (self._first, *self._ways))
 
     @property
     def pattern(self):
@@ -271,9 +302,10 @@ class _Sparse:
         return type(self), (self._f, self._like, self._args)
 
     def __repr__(self):
-        by = f" by {self._ways[0].by}" if self._ways[0].by in ("rows", "columns") else ""
+        by = " and ".join(by for by, _ in self._first.passes)
+        by = f" by {by}" if by and self._who == "sparse_jacobian" else ""
         return (f"<ad.{self._who} {_name(self._f)}: {self.shape[0]} x {self.shape[1]}, {self.nnz} entries, in {self.colors} sweeps{by}; "
-                f"the pattern is that of the {'way' if len(self._ways) == 1 else f'{len(self._ways)} ways'} recorded>")  # fmt: skip
+                f"the pattern is that of the {'way' if len(self._ways) < 2 else f'{len(self._ways)} ways'} recorded>")  # fmt: skip
 
 
 class SparseJacobian(_Sparse):
@@ -300,25 +332,25 @@ class SparseJacobian(_Sparse):
         """f(x) as a vector: a fresh array of shape (elements of f(x),)."""
         return np.array(self._plain(self._x(x), *args).numpy())
 
-    def _sweep_at(self, x, args, by):
-        """(the sweep, as a function of its seed; the seed's shape and dtype)."""
+    def _sweeps(self, x, args):
         with GradientTape(persistent=True) as tape:
             tape.watch(x)
             y = self._value(x, args)
-        if by == "rows":
-            return lambda u: tape.gradient(y, x, output_gradients=u), tuple(y.shape), y.dtype
-        u = ones_like(y)
-        with GradientTape(persistent=True) as outer:
-            outer.watch(u)
-            g = tape.gradient(y, x, output_gradients=u)
-        return lambda t: outer.gradient(g, u, output_gradients=t), tuple(x.shape), x.dtype
 
-    def _way(self, found, m, by_hand):
+        def columns():
+            u = ones_like(y)
+            with GradientTape(persistent=True) as outer:
+                outer.watch(u)
+                g = tape.gradient(y, x, output_gradients=u)
+            return lambda t: outer.gradient(g, u, output_gradients=t), tuple(x.shape), x.dtype
+
+        return _Sweeps(lambda u: tape.gradient(y, x, output_gradients=u), tuple(y.shape), y.dtype, columns)
+
+    def _way(self, found, m, by_hand, largest):
         n, rows = self._like.size, transposed(found, m)
-        by, colour, count = colouring.sweeps_of(rows, n)
-        if by_hand and by == "columns":  # a gradient that is written by hand has no derivative of its own
-            by, (colour, count) = "rows", colouring.columns_apart(transposed(rows, n), rows)
-        return _Way(rows, (m, n), by, colour, count)
+        shares = colouring.by_rows(rows, n) if by_hand else colouring.shared_out(rows, n)  # a gradient by hand has no derivative of its own
+        passes = [("rows", shares.rows, shares.n_rows), ("columns", shares.columns, shares.n_columns)]
+        return _Way(rows, (m, n), passes, _at_of_shares(shares), largest)
 
 
 class SparseHessian(_Sparse):
@@ -341,11 +373,11 @@ class SparseHessian(_Sparse):
         self._weighted = self._value(convert(self._like), self._args).shape
         return self._args if not self._weighted.rank else (np.ones(tuple(self._weighted)), *self._args)
 
-    def _sweep_at(self, x, args, by):
+    def _sweeps(self, x, args):
         with GradientTape(persistent=True) as outer:
             outer.watch(x)
             g = self._slope(x, args)
-        return lambda s: None if g is None else outer.gradient(g, x, output_gradients=s), tuple(x.shape), x.dtype
+        return _Sweeps(lambda s: None if g is None else outer.gradient(g, x, output_gradients=s), tuple(x.shape), x.dtype, None)
 
     def _slope(self, x, args):
         v, args = (None, args) if not self._weighted.rank else (args[0], args[1:])
@@ -361,10 +393,11 @@ class SparseHessian(_Sparse):
             raise ValueError(f"{self._who}: {_name(self._f)} returns shape {tuple(self._weighted)}: expected weights of it too, H(x, v)")
         return super()._run(x, *args)
 
-    def _way(self, found, n, by_hand):
+    def _way(self, found, n, by_hand, largest):
         both = transposed(found, n)  # what is not symmetric are entries that are 0
         both = transposed(transposed(union([both, transposed(both, n)], n), n), n)
-        return _Way(both, (n, n), "stars", *colouring.stars(both))
+        colour, count = colouring.stars(both)
+        return _Way(both, (n, n), [("rows", colour, count)], _at_of_stars(colour), largest)
 
     @property
     def lower_rows(self):

@@ -72,6 +72,24 @@ def test_columns_of_a_row_have_colours_of_their_own(seed):
         assert_apart(dense, colour_apart(rows, columns, order)[0])
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 3), st.integers(0, 3))
+def test_each_entry_stands_alone_where_it_is_read(seed, full_rows, full_columns):
+    rng = np.random.default_rng(seed)
+    m, n = rng.integers(1, 40, 2)
+    dense = rng.uniform(size=(m, n)) < 2 / n
+    dense[rng.integers(0, m, full_rows)] = True
+    dense[:, rng.integers(0, n, full_columns)] = True
+    pattern = compressed(dense)
+    shares = colouring.shared_out(pattern, n)
+    assert shares.count <= colouring.sweeps_of(pattern, n)[2]
+    for k, (i, j) in enumerate(zip(*np.nonzero(dense))):
+        if shares.by_row[k]:
+            assert shares.rows[i] >= 0 and np.sum(dense[:, j] & (shares.rows == shares.rows[i])) == 1
+        else:
+            assert shares.columns[j] >= 0 and np.sum(dense[i] & (shares.columns == shares.columns[j])) == 1
+
+
 def test_the_orders_are_those_of_their_definitions():
     for seed in range(60):
         dense = random_pattern(seed)
@@ -95,6 +113,14 @@ def test_no_path_of_four_has_two_colours(seed):
     assert n == colour.max(initial=-1) + 1 and np.array_equal(colour < 0, ~dense.any(0))
     for order in orders(pattern, pattern):
         assert_stars(dense, colour_stars(pattern, order)[0])
+
+
+def test_full_rows_and_columns_have_sweeps_of_their_own():
+    arrow = np.eye(50) + np.eye(50)[0] + np.eye(50)[:, :1]
+    assert colouring.shared_out(compressed(arrow), 50).count == 3
+    few = np.kron(np.eye(20), np.ones((2, 3)))
+    few[[5, 9]] = few[:, [1, 30]] = 1
+    assert colouring.sweeps_of(compressed(few), 60)[2] >= 40 and colouring.shared_out(compressed(few), 60).count <= 7
 
 
 def test_stars_of_known_graphs():

@@ -17,14 +17,21 @@ sparse = pytest.importorskip("scipy.sparse")
 RNG = np.random.default_rng(3)
 
 
-def dense(J):
-    return J.toarray() if sparse.issparse(J) else J
+def rows_one_by_one(f, x):
+    """The Jacobian from as many sweeps of a tape as f has results."""
+    x = ad.constant(x)
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = f(x)
+    shape, n = tuple(y.shape), int(np.prod(y.shape))
+    units = np.eye(n).reshape(n, *shape)
+    return np.array([tape.gradient(y, x, output_gradients=u, unconnected_gradients="zero").numpy() for u in units]).reshape(*shape, *x.shape)
 
 
 def check_jacobian(f, x, exact=None, err_msg=""):
     """The sparse Jacobian has the dense one's numbers, its pattern each nonzero; with `exact`, no other entry."""
     J = ad.sparse_jacobian(f, like=x)
-    want = ad.jacobian(f)(ad.constant(x)).numpy().reshape(J.shape)
+    want = rows_one_by_one(f, x).reshape(J.shape)
     got = J(x)
     assert isinstance(got, sparse.csr_array) and got.has_sorted_indices and got.dtype == want.dtype
     np.testing.assert_allclose(got.toarray(), want, rtol=1e-12, atol=1e-14, err_msg=err_msg)
@@ -194,6 +201,9 @@ def test_few_sweeps():
     assert ad.sparse_hessian(grid_energy, like=np.linspace(0, 1, 4900)).colors <= 7
     tall = ad.sparse_jacobian(lambda x: ad.concat([x, x * x, x[::-1]], 0), like=np.ones(50))
     assert tall.colors == 1 and "in 1 sweeps by columns" in repr(tall)
+    x = np.linspace(0.5, 1.5, 200)
+    arrow = check_jacobian(KNOWN["arrow"][0], x, np.eye(200) + (np.arange(200) * np.arange(200)[:, None] == 0) > 0)
+    assert arrow.colors == 3 and "in 3 sweeps by rows and columns" in repr(arrow)
     wide = ad.sparse_jacobian(lambda x: ad.reduce_sum(ad.reshape(x * x, (5, 10)), 1), like=np.ones(50))
     assert wide.colors == 1 and "by rows" in repr(wide)
 
@@ -256,6 +266,39 @@ def test_an_index_that_depends_on_the_point():
         J = ad.sparse_jacobian(f, like=X)
         for x in (X, X[::-1].copy(), np.array([0.5, 0.1, 0.9, 0.2, 0.3])):
             np.testing.assert_array_equal(J(x).toarray(), ad.jacobian(f)(ad.constant(x)).numpy())
+
+
+def test_a_draw_is_made_once():
+    """The pattern is that of the run that was recorded, not of one like it."""
+    rng, drawn = np.random.default_rng(0), []
+
+    def f(x):
+        drawn.append(rng.uniform(size=(2, 5)) < 0.5)
+        return x * drawn[-1][0] + ad.where(drawn[-1][1], x[::-1], 0.0)
+
+    for _ in range(20):
+        drawn.clear()
+        J = ad.sparse_jacobian(f, like=X)
+        assert len(drawn) == 1
+        want = np.diag(drawn[0][0].astype(float)) + np.diag(drawn[0][1].astype(float))[:, ::-1]
+        np.testing.assert_array_equal(J(X).toarray(), want)
+        np.testing.assert_array_equal(J.pattern.toarray(), want != 0)
+
+
+def test_what_cannot_be_recorded_has_a_pattern_at_each_point():
+    with pytest.warns(UserWarning, match="takes the value of a tensor to Python.*, so it runs as written"):
+        J = ad.sparse_jacobian(lambda x: ad.sort(x) * x[0], like=X)
+    assert J.nnz == 9
+    for seed in range(5):
+        x = np.random.default_rng(seed).permutation(X)
+        np.testing.assert_array_equal(J(x).toarray(), rows_one_by_one(lambda x: ad.sort(x) * x[0], x))
+    assert len(J._ways) == 1
+    with pytest.raises(ValueError, match="goes another way"):
+        J.values(X[::-1].copy())
+    with ad.GradientTape():
+        H = ad.sparse_hessian(lambda x: ad.reduce_sum(x**3), like=X)
+        np.testing.assert_array_equal(H(X).toarray(), np.diag(6 * X))
+        assert H.colors == 1 and "in 1 sweeps" in repr(H)
 
 
 def test_further_arguments_and_variables():
@@ -331,10 +374,13 @@ def test_errors_name_the_function():
         ad.sparse_jacobian(lambda x: "no", like=X)
     with pytest.raises(ValueError, match="sparse_jacobian: expected x of shape .5,., got .3,."):
         ad.sparse_jacobian(squares, like=X)(np.ones(3))
-    with pytest.raises(ValueError, match="sparse_jacobian: <lambda> takes the value of a tensor to Python.*: its program, which has the pattern, is not whole"):
-        ad.sparse_jacobian(lambda x: x * x.numpy()[0], like=X)
-    with pytest.raises(ValueError, match="sparse_hessian: <lambda> takes the value"):
-        ad.sparse_hessian(lambda x: ad.sort(x)[0] ** 2, like=X)
+
+    @ad.custom_gradient
+    def by_numpy(x):
+        return x**3, lambda dy: ad.constant(dy.numpy() * 3 * x.numpy() ** 2)
+
+    with pytest.raises(ValueError, match="sparse_jacobian: the gradient of <lambda> takes the value of a tensor to Python.*: its program, which has the pattern, is not whole"):
+        ad.sparse_jacobian(lambda x: by_numpy(x), like=X)
 
 
 def test_what_is_not_sparse_is_said(monkeypatch):
