@@ -108,36 +108,29 @@ class _Way(_Entries):
 
     passes   ("rows" or "columns", colours of these, how many) of the sweeps, in order; a Hessian's rows are its columns
     largest  elements of the largest array of a sweep
+    at       by entry: its place among all results
     """
 
-    def __init__(self, pattern, shape, passes, at, largest):
+    def __init__(self, pattern, shape, passes, largest):
         super().__init__(pattern, shape)
         self.passes = [(by, colour[None, :] == np.arange(n)[:, None]) for by, colour, n in passes if n]
-        self.colours, self.at, self.largest = sum(n for _, _, n in passes), at(self), largest
+        self.colours, self.largest, self.at = sum(n for _, _, n in passes), largest, None
 
 
-def _at_of_shares(shares):
+def _places_of_shares(way, shares):
     """An entry stands alone at its column in the sweep of its row's colour, or at its row in the sweep of its column's."""
-
-    def at(way):
-        m, n = (np.int64(size) for size in way.shape)
-        in_rows, in_columns = shares.rows[way.rows] * n + way.cols, shares.n_rows * n + shares.columns[way.cols] * m + way.rows
-        return np.where(shares.by_row, in_rows, in_columns)
-
-    return at
+    m, n = (np.int64(size) for size in way.shape)
+    in_rows, in_columns = shares.rows[way.rows] * n + way.cols, shares.n_rows * n + shares.columns[way.cols] * m + way.rows
+    return np.where(shares.by_row, in_rows, in_columns)
 
 
-def _at_of_stars(colour):
+def _places_of_stars(way, colour):
     """The entry (i, j) stands alone at i in the sweep of j's colour, or at j in the sweep of i's; both halves are read alike."""
-
-    def at(way):
-        n = np.int64(way.shape[0])
-        _, which, many = np.unique(colour[way.cols] * n + way.rows, return_inverse=True, return_counts=True)
-        i, j = np.maximum(way.rows, way.cols), np.minimum(way.rows, way.cols)
-        alone = (many[which] == 1)[np.searchsorted(way.key, i * n + j)]
-        return np.where(alone, colour[j] * n + i, colour[i] * n + j)
-
-    return at
+    n = np.int64(way.shape[0])
+    _, which, many = np.unique(colour[way.cols] * n + way.rows, return_inverse=True, return_counts=True)
+    i, j = np.maximum(way.rows, way.cols), np.minimum(way.rows, way.cols)
+    alone = (many[which] == 1)[np.searchsorted(way.key, i * n + j)]
+    return np.where(alone, colour[j] * n + i, colour[i] * n + j)
 
 
 class _Sweeps(NamedTuple):
@@ -350,7 +343,9 @@ class SparseJacobian(_Sparse):
         n, rows = self._like.size, transposed(found, m)
         shares = colouring.by_rows(rows, n) if by_hand else colouring.shared_out(rows, n)  # a gradient by hand has no derivative of its own
         passes = [("rows", shares.rows, shares.n_rows), ("columns", shares.columns, shares.n_columns)]
-        return _Way(rows, (m, n), passes, _at_of_shares(shares), largest)
+        way = _Way(rows, (m, n), passes, largest)
+        way.at = _places_of_shares(way, shares)
+        return way
 
 
 class SparseHessian(_Sparse):
@@ -397,7 +392,9 @@ class SparseHessian(_Sparse):
         both = transposed(found, n)  # what is not symmetric are entries that are 0
         both = transposed(transposed(union([both, transposed(both, n)], n), n), n)
         colour, count = colouring.stars(both)
-        return _Way(both, (n, n), [("rows", colour, count)], _at_of_stars(colour), largest)
+        way = _Way(both, (n, n), [("rows", colour, count)], largest)
+        way.at = _places_of_stars(way, colour)
+        return way
 
     @property
     def lower_rows(self):
