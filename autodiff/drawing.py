@@ -97,7 +97,7 @@ def nodes_of_plan(told, names):
         for s in steps:
             reads = [*s["operands"], *(r for r in (s["acc"], s["g"]) if r is not None)]
             outs = [r for r in s.get("outs", [s["out"]]) if r is not None]
-            add(step_name(s), _LOOK.get(s["kind"], "forward"), reads, outs, number if kind == "loop" else None)
+            add(step_name(s), _LOOK.get(s["kind"], "forward"), reads, outs, number if kind == "loop" and len(steps) > 1 else None)
     for k, r in enumerate(told["outputs"]):
         add(f"result {k}" if len(told["outputs"]) > 1 else "result", "result", [r], [])
         nodes[-1].type = type_of(registers[r])
@@ -165,7 +165,7 @@ def _items(nodes, most):
 
 # -------------------------------------------------------------------------------------------------------------------- DOT
 HEAD = """digraph {} {{
-  graph [fontname="Helvetica,Arial,sans-serif" fontsize=10 fontcolor="#555555" nodesep=0.2 ranksep=0.3]
+  graph [{}fontname="Helvetica,Arial,sans-serif" fontsize=10 fontcolor="#555555" nodesep=0.2 ranksep=0.3]
   node [fontname="Helvetica,Arial,sans-serif" fontsize=11 margin="0.1,0.04" height=0.3]
   edge [arrowsize=0.6 color="#666666"]"""
 BEFORE = "#d55e00"  # what a repetition of a block reads of the one before
@@ -198,7 +198,8 @@ def dot(name, nodes, most):
         k = number[thing]
         return f"n{k}", *_label(nodes, thing, numbers[k], names[k], thing in known)
 
-    drawn = [HEAD.format(_quoted(name))]
+    blocks = any(isinstance(item, Block) for item in items)     # which keep their steps together; else all arrows point down
+    drawn = [HEAD.format(_quoted(name), "" if blocks else "newrank=true ")]
     _put(drawn, items, label, nodes, "  ")
     return "\n".join([*drawn, *lines, "}"])
 
