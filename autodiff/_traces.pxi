@@ -134,6 +134,12 @@ cdef class Trace:
             keep_for_back(self)
         lay_plan(self)
 
+    def specs(self):
+        """([dtype and shape of each input], [the same of each result, or what it is at every call])."""
+        cdef const ad_program *p = self.program.p
+        told = [(DTYPES[p.code[<int64_t>k].dtype], shape_at(p, k)) for k in self.inputs]
+        return told, [(<Constant>leaf).value if type(leaf) is Constant else (DTYPES[p.code[<int64_t>leaf].dtype], shape_at(p, leaf)) for leaf in self.leaves]
+
     def drop_first_kept(self):
         kept, self.first_kept = self.first_kept or [], None
         return kept

@@ -11,10 +11,12 @@ import numpy as np
 
 from . import nest
 from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, convert, copied, put_back, tapes_are_plain
+from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
-from .pullback import CREATES, MOST_WAYS, Followed, check_leaves
+from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, unending
 from .shapes import TensorSpec
+from .signatures import ConcreteFunction, described, fitted, spec_of
 from .stored import read, written
 from .variable import Variable
 
@@ -136,7 +138,7 @@ class Function(Replayed):
         if len(self.kinds) >= MOST_KINDS and kind not in self.kinds:
             self._say("is called with ever new numbers or objects: make them tensors")
             return self._as_written(args, kwargs, tensors)
-        trace, result = self._trace(args, kwargs, tensors)
+        trace, result, _ = self._trace(args, kwargs, tensors)
         if trace.reason is None:
             if self._keep(kind, trace) > MOST_WAYS:
                 self.kinds[kind] = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
@@ -160,23 +162,25 @@ class Function(Replayed):
         return self.python_function(*_replace(args, own), **_replace(kwargs, own))
 
     def _trace(self, args, kwargs, tensors):
-        """A recording of one run, and what that returned."""
+        """A recording of one run, what that returned, and what its variables held before."""
         trace = Trace(self.stabilize, self.check)
         with trace:
             own = iter([trace.input(x) for x in tensors])
-            result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
+            with unending(_name(self.python_function)):
+                result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
             leaves = nest.flatten(result)
             check_leaves(trace, leaves)
             trace.finish(result, leaves)
-        return trace, nest.pack_sequence_as(result, [copied(x) if isinstance(x, Tensor) else x for x in leaves])
+            before = trace.variables_before()
+        return trace, nest.pack_sequence_as(result, [copied(x) if isinstance(x, Tensor) else x for x in leaves]), before
 
     def _compare(self, args, kwargs, kind, tensors):
         """The result of a run as written; ReplayError if a replay comes to something else."""
-        now, result = self._trace(args, kwargs, tensors)
+        now, result, before = self._trace(args, kwargs, tensors)
         if now.reason is not None:
             raise ReplayError(f"function: {_name(self.python_function)} {now.reason} now, and did not when it was recorded")
         after = now.variables_after()
-        put_back(now.variables_before())
+        put_back(before)
         try:
             replayed = self._replay(kind, tensors)
         finally:
@@ -209,7 +213,7 @@ class Function(Replayed):
         if len(given) != len(self.input_signature):
             raise TypeError(f"Binding inputs to ad.function failed due to `{len(given)} arguments for {len(self.input_signature)} "
                             f"specs`. Received args: {args} and kwargs: {kwargs} for signature {self.input_signature}.")  # fmt: skip
-        return tuple([_fit(spec, x, self) for spec, x in zip(self.input_signature, given)])
+        return tuple([fitted(spec, x, self.input_signature) for spec, x in zip(self.input_signature, given)])
 
     def program(self, *args, **kwargs):
         """The recorded steps of a call with such arguments, to be printed: what runs in one loop, what was left out, where it
@@ -277,6 +281,67 @@ class Function(Replayed):
     def experimental_get_tracing_count(self):
         """How many times the function has been recorded."""
         return sum(len(known) for known in self.kinds.values() if not isinstance(known, str)) + sum(len(f.traces) for f in self.followed.values())
+
+    def get_concrete_function(self, *args, **kwargs):
+        """The function for arguments of one signature (signatures.ConcreteFunction).
+
+        args, kwargs   as in a call, with TensorSpecs in the places of tensors where those are not known yet; none: input_signature
+
+        It is recorded for that signature if it is not yet, on zeros in the places of specs whose sizes are known, and no variable is
+        assigned.  Raises TypeError where the arguments do not fit input_signature.
+
+        >>> import autodiff as ad
+        >>> double = ad.function(lambda x: 2 * x).get_concrete_function(ad.TensorSpec([2]))
+        >>> double(ad.constant([1.0, 2.0])).numpy(), double.structured_outputs
+        (array([2., 4.], dtype=float32), TensorSpec(shape=(2,), dtype=ad.float32, name=None))
+        """
+        if not args and not kwargs and self.input_signature:
+            args = tuple(self.input_signature)
+        specs = [x for x in nest.flatten((args, kwargs)) if isinstance(x, TensorSpec)]
+        outputs = None
+        if all(s.shape.is_fully_defined() for s in specs):
+            own_args, own_kwargs = nest.map_structure(lambda x: zeros(x.shape, x.dtype) if isinstance(x, TensorSpec) else x, (args, kwargs))
+            outputs = self._outputs(own_args, own_kwargs)
+        return ConcreteFunction(self, args, kwargs, outputs)
+
+    def _outputs(self, args, kwargs):
+        """What such a call returns, with TensorSpecs for tensors: recorded, without assigning variables."""
+        if self.input_signature is not None:
+            args, kwargs = self._conform(args, kwargs), {}
+        tensors = []
+        kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
+        trace, result, before = self._trace(args, kwargs, tensors)
+        put_back(before)
+        known = self.kinds.get(kind)
+        if trace.reason is None and not (isinstance(known, list) and self._listing(kind, tensors)):
+            self._keep(kind, trace)
+        return nest.map_structure(spec_of, result)
+
+    def pretty_printed_concrete_signatures(self, verbose=True):
+        """The signatures for which it is recorded, as text: the arguments, and what it returns.
+
+        >>> import autodiff as ad
+        >>> f = ad.function(lambda x, k: x * k)
+        >>> f(ad.constant([1.0, 2.0]), 3.0).numpy()
+        array([3., 6.], dtype=float32)
+        >>> print(f.pretty_printed_concrete_signatures())
+        <lambda>(x, k)
+          Args:
+            x: float32 Tensor, shape=(2,)
+            k: 3.0
+          Returns:
+            float32 Tensor, shape=(2,)
+        """
+        texts = [described(_name(self.python_function), self._parameters(), kind, trace) for kind, traces in self._traces() for trace in traces[::-1]]
+        return "\n\n".join(dict.fromkeys(text if verbose else text.partition("\n")[0] for text in texts))
+
+    def _parameters(self):
+        """The names of what it takes by position."""
+        try:
+            parameters = inspect.signature(self.python_function).parameters.values()
+        except (TypeError, ValueError):
+            return []
+        return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -362,20 +427,6 @@ def _replace(x, own):
     if isinstance(x, tuple):
         return kind(*[_replace(item, own) for item in x])
     return x
-
-
-def _fit(spec, x, f):
-    if not isinstance(spec, TensorSpec):
-        return nest.map_structure(lambda s, y: _fit(s, y, f), spec, x)
-    try:
-        tensor = convert(x, spec.dtype)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received {shorten(x)} for signature "
-                        f"{f.input_signature}.") from None  # fmt: skip
-    if not spec.shape.is_compatible_with(tensor.shape):
-        raise TypeError(f"Binding inputs to ad.function failed due to `shape {tensor.shape} for {spec}`. Received {shorten(x)} "
-                        f"for signature {f.input_signature}.")  # fmt: skip
-    return tensor
 
 
 def _same(a, b):

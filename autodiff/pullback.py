@@ -5,7 +5,9 @@ operands.  Its gradient is a plan laid over the same recording.  Where a tape fo
 function itself: of the cotangents and the arguments, recorded from the function with a tape around; and so on, to any order.
 """
 
+import contextlib
 import functools
+import sys
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class Followed(Pulled):
         if self.reason is not None:
             return None
         trace = Trace(self.stabilize, followed=True)
-        with holding(held), trace:
+        with holding(held), trace, unending(self.name):
             result = self.run([trace.input(x) for x in xs], expected)
             leaves = nest.flatten(result)
             check_leaves(trace, leaves)
@@ -102,6 +104,16 @@ class holding:
 
     def __exit__(self, kind, value, traceback):
         put_back(self.before)
+
+
+@contextlib.contextmanager
+def unending(name):
+    """Context of a run that is recorded: calls inside are part of it, also those of the function itself."""
+    try:
+        yield
+    except RecursionError:
+        raise RecursionError(f"function: the calls in {name} nest more than {sys.getrecursionlimit()} deep; where it calls itself, an "
+                             "argument must decide when that ends") from None  # fmt: skip
 
 
 def check_leaves(trace, leaves):

@@ -24,7 +24,7 @@ LAYERS = [
     {"precise_replay", "precise_attempts"},
     {"precise"},
     {"config", "variable", "random"},
-    {"shaping", "constants", "segments", "special", "conversion", "module", "stored"},
+    {"shaping", "constants", "segments", "special", "conversion", "module", "stored", "signatures"},
     {"indexing"},
     {"contraction", "math"},
     {"linalg", "custom_gradient", "control_flow", "pullback"},

@@ -1,0 +1,207 @@
+"""What an ad.function takes: signatures, concrete functions, shapes that differ, calls of itself."""
+
+import numpy as np
+import pytest
+from test_function import same
+
+import autodiff as ad
+
+SPEC = "TensorSpec(shape={}, dtype=ad.float32, name=None)"
+
+
+def refusal(f, *args):
+    with pytest.raises(TypeError) as info:
+        f(*args)
+    return str(info.value)
+
+
+def test_a_size_that_is_not_known():
+    runs = []
+
+    @ad.function(input_signature=[ad.TensorSpec([None, 3], ad.float32), ad.TensorSpec([], ad.float32)])
+    def f(x, scale):
+        runs.append(x.shape[0])
+        return ad.reduce_sum(x * scale, axis=0)
+
+    for n in (2, 5, 2, 5, 0, 2):
+        x = np.arange(3 * n, dtype=np.float32).reshape(n, 3)
+        assert f(x, 2.0).numpy().tolist() == (2 * x.sum(axis=0)).tolist()
+    assert runs == [2, 5, 0] and f.experimental_get_tracing_count() == 3
+    signature = f"[{SPEC.format('(None, 3)')}, {SPEC.format('()')}]"
+    head = "Binding inputs to ad.function failed due to `"
+    assert refusal(f, ad.zeros([2, 4]), 1.0) == (
+        f"{head}shape (2, 4) for {SPEC.format('(None, 3)')}`. Received {SPEC.format('(2, 4)')} for signature {signature}.")  # fmt: skip
+    assert refusal(f, ad.zeros([3]), 1.0).endswith(f"Received {SPEC.format('(3,)')} for signature {signature}.")
+    text = refusal(f, ad.zeros([2, 3], ad.float64), 1.0)
+    assert text.startswith(head) and text.endswith(f"Received TensorSpec(shape=(2, 3), dtype=ad.float64, name=None) for signature {signature}.")
+    assert refusal(f, ad.zeros([2, 3])).startswith(head) and refusal(f, ad.zeros([2, 3]), 1.0, 2.0).startswith(head)
+    assert len(runs) == 3
+
+
+def test_a_signature_of_structures_and_under_a_tape():
+    @ad.function(input_signature=[{"w": ad.TensorSpec([None]), "b": ad.TensorSpec([])}])
+    def f(model):
+        return ad.reduce_sum(model["w"] ** 2) * model["b"]
+
+    for n in (2, 3):
+        w = ad.ones([n])
+        with ad.GradientTape() as tape:
+            tape.watch(w)
+            y = f({"w": w, "b": 2.0})
+        assert float(y) == 2 * n and tape.gradient(y, w).numpy().tolist() == [4.0] * n
+        assert float(f({"w": [3.0] * n, "b": 1})) == 9 * n
+    assert "for signature [{'w': " in refusal(f, {"w": [1.0]}) and "for signature [{'w': " in refusal(f, [1.0])
+
+
+def test_each_shape_is_recorded_and_kept():
+    runs = []
+    f = ad.function(lambda x: runs.append(1) or ad.reduce_sum(x**2), reduce_retracing=True)
+    for n in [*range(1, 40), *range(1, 40)]:
+        assert float(f(np.ones(n))) == n
+    assert len(runs) == 39
+
+
+# ------------------------------------------------------------------------------------------------------ concrete functions
+def test_a_concrete_function():
+    runs, v = [], ad.Variable(5.0)
+
+    @ad.function
+    def f(x, power, more):
+        runs.append(1)
+        v.assign_add(1.0)
+        return {"y": x**power, "rest": [more["k"] + 1, 3, None]}
+
+    args = ad.constant([1.0, 2.0]), 2.0, {"k": ad.constant(3)}
+    concrete = f.get_concrete_function(*args)
+    assert float(v) == 5.0 and len(runs) == 1
+    assert concrete.structured_outputs == {"y": ad.TensorSpec([2]), "rest": [ad.TensorSpec([], ad.int32), 3, None]}
+    assert concrete.structured_input_signature == ((ad.TensorSpec([2]), 2.0, {"k": ad.TensorSpec([], ad.int32)}), {})
+    assert concrete.inputs == [ad.TensorSpec([2]), ad.TensorSpec([], ad.int32)]
+    for out in (concrete(*args), concrete(args[0], args[2]["k"]), concrete([1.0, 2.0], 3)):
+        assert out["y"].numpy().tolist() == [1.0, 4.0] and int(out["rest"][0]) == 4
+    assert float(v) == 8.0 and len(runs) == 1
+    assert "Received TensorSpec(shape=(3,)" in refusal(concrete, ad.ones([3]), ad.constant(3))
+    assert "2.5 for 2.0" in refusal(concrete, args[0], 2.5, args[2])
+    assert "1 arguments for 3" in refusal(concrete, args[0])
+
+
+def test_a_concrete_function_of_specs():
+    runs = []
+
+    @ad.function
+    def f(x, bias=1.0):
+        runs.append(1)
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(ad.exp(x)) + bias
+        return tape.gradient(y, x), y
+
+    concrete = f.get_concrete_function(ad.TensorSpec([3], ad.float64), bias=ad.TensorSpec([], ad.float64))
+    assert concrete.structured_outputs == (ad.TensorSpec([3], ad.float64), ad.TensorSpec([], ad.float64)) and len(runs) == 1
+    x, b = ad.constant(np.arange(3.0)), ad.constant(2.0, ad.float64)
+    same(concrete(x, bias=b), f.python_function(x, b))
+    assert len(runs) == 2
+    loose = f.get_concrete_function(ad.TensorSpec([None], ad.float64))
+    assert loose.structured_outputs is None and len(runs) == 2
+    for n in (2, 4, 2):
+        assert loose(np.zeros(n))[0].numpy().tolist() == [1.0] * n
+    assert len(runs) == 4
+    signed = ad.function(lambda x: 2 * x, input_signature=[ad.TensorSpec([2])]).get_concrete_function()
+    assert signed([1.0, 2.0]).numpy().tolist() == [2.0, 4.0] and signed.structured_outputs == ad.TensorSpec([2])
+
+
+def test_signatures_as_text():
+    @ad.function
+    def f(x, scale, *more, name="n", **rest):
+        return {"a": x * scale, "b": (more[0], None, 3)}
+
+    f(ad.ones([2, 3]), 2.0, [ad.constant(1), True], name="m", extra={"k": ad.ones([1])})
+    f(ad.ones([2, 3]), 2.0, [ad.constant(1), True], name="m", extra={"k": ad.ones([1])})
+    f(ad.ones([4]), 2.0, ad.constant(1.0))
+    assert f.pretty_printed_concrete_signatures() == (
+        "f(x, scale, arg2, name, extra)\n  Args:\n    x: float32 Tensor, shape=(2, 3)\n    scale: 2.0\n"
+        "    arg2: [int32 Tensor, shape=(), True]\n    name: 'm'\n    extra: {'k': float32 Tensor, shape=(1,)}\n  Returns:\n"
+        "    {a: float32 Tensor, shape=(2, 3), b: ([int32 Tensor, shape=(), True], None, 3)}\n\n"
+        "f(x, scale, arg2)\n  Args:\n    x: float32 Tensor, shape=(4,)\n    scale: 2.0\n    arg2: float32 Tensor, shape=()\n  Returns:\n"
+        "    {a: float32 Tensor, shape=(4,), b: (float32 Tensor, shape=(), None, 3)}"
+    )
+    assert f.pretty_printed_concrete_signatures(verbose=False) == "f(x, scale, arg2, name, extra)\n\nf(x, scale, arg2)"
+
+
+# --------------------------------------------------------------------------------------------------------------- recursion
+def test_calls_of_itself_that_end():
+    @ad.function
+    def power(x, n):
+        return ad.ones_like(x) if n == 0 else x * power(x, n - 1)
+
+    @ad.function
+    def halved(x):
+        return x if x < 1.0 else halved(x / 2.0) + 1.0
+
+    for value in (0.5, 3.0, 9.0, 3.0):
+        x = ad.constant(value)
+        assert float(power(x, 5)) == pytest.approx(value**5)
+        same(halved(x), halved.python_function(x))
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = power(x, 3)
+        assert float(tape.gradient(y, x)) == pytest.approx(3 * value**2)
+
+
+def test_calls_of_itself_that_do_not():
+    @ad.function
+    def endless(x):
+        return endless(x) + 1.0
+
+    text = r"^function: the calls in endless nest more than \d+ deep; where it calls itself, an argument must decide when that ends$"
+    x = ad.constant(1.0)
+    for _ in range(2):
+        with pytest.raises(RecursionError, match=text):
+            endless(x)
+        with ad.GradientTape() as tape, pytest.raises(RecursionError, match=text):
+            tape.watch(x)
+            endless(x)
+    assert endless.experimental_get_tracing_count() == 0
+    same(ad.function(lambda x: x * 2.0)(x), x * 2.0)
+
+
+# ----------------------------------------------------------------------------------------------------------- loops, copies
+def test_a_loop_over_a_tensor():
+    def f(rows):
+        total = ad.zeros([2])
+        for k, row in enumerate(rows):
+            total = total + row * float(k + 1)
+        return total
+
+    traced = ad.function(f)
+    for value in (1.0, 2.0):
+        x = ad.constant([[value, 2.0], [3.0, value], [0.0, 1.0]])
+        same(traced(x), f(x))
+        results = []
+        for g in (traced, f):
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = g(x)
+            results.append(tape.gradient(y, x))
+        same(*results)
+    assert traced.experimental_get_tracing_count() == 2  # one of them under a tape
+
+
+def test_while_an_error_is_large():
+    def root(a):
+        x = a
+        while ad.abs(x * x - a) > 1e-6 * a:
+            x = 0.5 * (x + a / x)
+        return x
+
+    traced = ad.function(root)
+    for value in (2.0, 9.0, 2.0, 400.0, 9.0):
+        a = ad.constant(value, "float64")
+        same(traced(a), root(a))
+        slopes = []
+        for f in (traced, root):
+            with ad.GradientTape() as tape:
+                tape.watch(a)
+                y = f(a)
+            slopes.append(tape.gradient(y, a))
+        same(*slopes)
