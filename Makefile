@@ -1,5 +1,5 @@
 # make demo      the whole thing on one screen
-# make test      the test suite
+# make test      the test suite; MORE="nutpie torch jax keras" installs what some tests want and is no matter of seconds
 # make build     the core, compiled in place: what changed since the last time
 # make nightly   every elementwise row against its bounds at POINTS points (100000), on every instruction set of this machine: ROWS="exp erf", or all
 # make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
@@ -15,7 +15,8 @@ SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
 PIP = -m pip install -q --disable-pip-version-check
-NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn \
+	tqdm iminuit nlopt emcee
 # Ipopt, for some of the tests: there is no wheel of it for every platform.
 MAY = cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
@@ -34,6 +35,7 @@ demo: build
 	$(IN) examples/demo.py
 
 test: build
+	@test -z "$(MORE)" || $(IN) $(PIP) $(MORE)
 	$(IN) -m pytest -q $(TESTS)
 
 nightly: build

@@ -239,7 +239,7 @@ cdef class Trace:
     cdef int assign_anew(self, Py_ssize_t n) except -1:
         """What the function assigned is in the registers from the n-th on."""
         for v in self.assigned:
-            (<VariableCore>v).tensor = out_of(self.plan, self.registers[n])
+            hold(<VariableCore>v, out_of(self.plan, self.registers[n]))
             n += 1
         return 0
 

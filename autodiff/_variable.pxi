@@ -1,6 +1,12 @@
 # Variables: a tensor that is replaced by assignment, and that tapes watch by themselves when it is read.
 
 cdef int64_t variables_made = 0
+cdef int64_t assignments = 0                    # to variables, ever: who remembers a result may ask whether one has changed
+
+
+def assignments_made():
+    """How many times variables have been assigned: another number where a result that was computed from them may be outdated."""
+    return assignments
 
 
 cdef class VariableCore:
@@ -31,7 +37,7 @@ cdef class VariableCore:
 
     cpdef _replace(self, Tensor value):
         """Assign: the value of the same dtype and shape."""
-        self.tensor = trace_assignment(self, value) if tracing_here() else fresh(value)
+        hold(self, trace_assignment(self, value) if tracing_here() else fresh(value))
 
     cpdef Tensor _peek(self):
         """The value as a new tensor that no tape knows."""
@@ -122,6 +128,14 @@ cdef class VariableCore:
     @staticmethod
     def __ad_apply__(row, operands, attrs):
         return apply(row, operands, attrs)
+
+
+cdef inline int hold(VariableCore v, Tensor value) except -1:
+    """Let the variable have this value from now on."""
+    global assignments
+    assignments += 1
+    v.tensor = value
+    return 0
 
 
 cdef inline int touch(VariableCore v) except -1:

@@ -15,7 +15,6 @@ import warnings
 import numpy as np
 
 from . import config
-from ._core import convert
 from .errors import DistributedError, shorten
 from .optimize import Objective
 
@@ -95,18 +94,20 @@ class DistributedObjective(Objective):
         return sum(group.moves for group in self._groups)
 
     # ---------------------------------------------------------------------------------------------------- evaluation
-    def _functions(self):
-        def both(x):
-            value, gradient = self._sum("both", x.numpy())
-            return convert(np.float64(value)), convert(gradient)
+    def _computed(self, x, args):
+        return self._sum("both", x, *args)
 
-        def hess(x, v):
-            return convert(float(v) * self._sum("hess", x.numpy())[0])
+    def _alone(self, x, args):
+        return self._sum("value", x, *args)[0]
 
-        def hessp(x, v, p):
-            return convert(float(v) * self._sum("hessp", x.numpy(), p.numpy())[0])
+    def _derived(self, which, x, p, v, args, key):
+        return self._sum({"second": "hess", "product": "hessp"}[which], x, *[t.numpy() for t in p], *args)[0]
 
-        return both, (hess, hessp)
+    def jvp(self, x, p, *args):
+        return float(self.grad(x, *args) @ self._vector(p))
+
+    def vjp(self, x, v, *args):
+        return float(v) * self.grad(x, *args)
 
     def _sum(self, what, *arguments):
         """The sum over all shards of what their objectives say, a tuple of numbers and arrays."""
@@ -146,6 +147,9 @@ class DistributedObjective(Objective):
 
     def __reduce__(self):
         raise TypeError("distributed.objective: it belongs to its client's cluster and cannot be pickled; make one where it is needed")
+
+    def __deepcopy__(self, memo):
+        return self.__reduce__()
 
     def __repr__(self):
         return f"<ad.distributed.objective of {len(self.x0)} numbers over {len(self._groups)} groups of shards>"

@@ -20,11 +20,11 @@ class History:
         self._start = None
 
     def note(self, value, gradient, bar=None):
-        """Take down one evaluation."""
+        """Take down one evaluation; gradient None: there was none."""
         now = time.perf_counter()
         self._start = now if self._start is None else self._start
         self.values.append(float(value))
-        self.norms.append(float(np.sqrt(np.dot(gradient, gradient))))
+        self.norms.append(float("nan") if gradient is None else float(np.sqrt(np.dot(gradient, gradient))))
         self.seconds.append(now - self._start)
         if bar is not None:
             bar.update()
@@ -50,7 +50,7 @@ class History:
             try:
                 from matplotlib.figure import Figure
             except ImportError:
-                raise ImportError("History.plot needs matplotlib: pip install 'autodiff[plot]'") from None
+                raise ImportError("History.plot needs matplotlib: pip install 'autodiff-tape[plot]'") from None
             axes = Figure(figsize=(6.4, 4.0), layout="constrained").subplots()
         best = min(self.values)
         axes.semilogy([v - best if v > best else np.nan for v in self.values], ".-", label="value less the best one")

@@ -43,7 +43,7 @@ class IpoptProblem:
         if constraints is not None and not callable(constraints):
             raise TypeError(f"IpoptProblem: expected constraints to be a function, got {shorten(constraints)}")
         with warnings.catch_warnings():  # what f does not use the constraints may
-            warnings.filterwarnings("ignore", "objective: the gradient of .* by number")
+            warnings.filterwarnings("ignore", "objective: the derivative of .* is exactly 0")
             self._objective = objective(f, like)
         self.x0, several = self._objective.x0, isinstance(like, tuple)
 

@@ -1,5 +1,7 @@
-"""ad.objective in every optimiser that is installed, as its users call it."""
+"""ad.objective: what it computes, how often, what it remembers, what it refuses.  test_optimisers.py has who calls it."""
 
+import copy
+import itertools
 import math
 import pickle
 import subprocess
@@ -12,10 +14,8 @@ import pytest
 
 import autodiff as ad
 
-optimize = pytest.importorskip("scipy.optimize")
+optimize = pytest.importorskip("scipy.optimize")  # rosen_hess, and what minimize stands on
 X0 = np.array([-1.2, 1.0, -0.5])
-METHODS = ["CG", "BFGS", "L-BFGS-B", "TNC", "SLSQP", "trust-constr"]
-SECOND = ["Newton-CG", "trust-ncg", "trust-krylov", "trust-constr", "dogleg", "trust-exact"]
 
 
 def rosenbrock(x):
@@ -48,84 +48,6 @@ def test_values_and_gradients_are_float64_and_fresh(trace):
         obj(np.zeros((3, 1)))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_scipy_minimize(method):
-    obj = ad.objective(rosenbrock, like=X0)
-    before, options = obj.evaluations, {"maxfun" if method == "TNC" else "maxiter": 2000}
-    fit = optimize.minimize(obj, X0, jac=True, method=method, options=options)
-    np.testing.assert_allclose(fit.x, 1, atol=1e-3)
-    assert obj.evaluations - before <= fit.nfev
-    before = obj.evaluations
-    apart = optimize.minimize(obj.fun, X0, jac=obj.grad, method=method, options=options)
-    np.testing.assert_array_equal(apart.x, fit.x)
-    assert obj.evaluations - before <= apart.nfev + 1  # one point, one evaluation, whichever is asked first
-
-
-@pytest.mark.parametrize("method", SECOND)
-def test_scipy_minimize_with_second_derivatives(method):
-    obj = ad.objective(rosenbrock, like=X0)
-    start = np.array([0.9, 1.1, 0.95]) if method == "dogleg" else X0
-    fit = optimize.minimize(obj, start, jac=True, hess=obj.hess, method=method, tol=1e-9)
-    np.testing.assert_allclose(fit.x, 1, atol=1e-4)
-    if method in ("Newton-CG", "trust-ncg", "trust-krylov", "trust-constr"):
-        fit = optimize.minimize(obj, start, jac=True, hessp=obj.hessp, method=method, tol=1e-9)
-        np.testing.assert_allclose(fit.x, 1, atol=1e-4)
-    np.testing.assert_allclose(obj.hess(X0), optimize.rosen_hess(X0), rtol=1e-13)
-    np.testing.assert_allclose(obj.hessp(X0, [1.0, 2.0, 3.0]), optimize.rosen_hess_prod(X0, [1.0, 2.0, 3.0]), rtol=1e-13)
-
-
-def test_constraints_in_both_of_scipys_forms():
-    loss = ad.objective(lambda x: x[0] ** 2 + 2 * x[1] ** 2 + 0.5 * x[2] ** 2, like=X0)
-    bound = ad.objective(lambda x: ad.stack([x[0] * x[1] - 1.0, x[1] + x[2] - 3.0]), like=X0)
-    want = None
-    nonlinear = optimize.NonlinearConstraint(bound.fun, 0, np.inf, jac=bound.jac, hess=bound.hess)
-    for method, constraints in (("SLSQP", {"type": "ineq", "fun": bound.fun, "jac": bound.jac}), ("trust-constr", nonlinear), ("SLSQP", nonlinear)):
-        fit = optimize.minimize(loss, np.array([2.0, 2.0, 2.0]), jac=True, method=method, constraints=constraints,
-                                hess=loss.hess if method == "trust-constr" else None)  # fmt: skip
-        want = fit.x if want is None else want
-        np.testing.assert_allclose(fit.x, want, atol=2e-3)
-        assert np.all(bound.fun(fit.x) > -1e-6)
-    v = np.array([2.0, -3.0])
-    np.testing.assert_array_equal(bound.hess(X0, v), [[0, 2, 0], [2, 0, 0], [0, 0, 0]])
-    with pytest.raises(ValueError, match="expected its weights"):
-        bound.hess(X0)
-
-
-T = np.linspace(0, 3, 40)
-DECAY = 2.5 * np.exp(-1.3 * T) + 0.5
-
-
-def residuals(p):
-    return p[0] * ad.exp(-p[1] * T) + p[2] - DECAY
-
-
-def test_least_squares_and_curves():
-    obj = ad.objective(residuals, like=np.ones(3))
-    for method in ("trf", "dogbox", "lm"):
-        fit = optimize.least_squares(obj.fun, np.ones(3), jac=obj.jac, method=method)
-        np.testing.assert_allclose(fit.x, [2.5, 1.3, 0.5], rtol=1e-6)
-    model = ad.objective(lambda p, t: p[0] * ad.exp(-p[1] * t) + p[2], like=np.ones(3), args=(T,))
-    fit, _ = optimize.curve_fit(lambda t, *p: model.fun(p, t), T, DECAY, p0=np.ones(3), jac=lambda t, *p: model.jac(p, t))
-    np.testing.assert_allclose(fit, [2.5, 1.3, 0.5], rtol=1e-6)
-
-
-def test_roots():
-    obj = ad.objective(lambda x: ad.stack([x[0] + 0.5 * (x[0] - x[1]) ** 3 - 1.0, 0.5 * (x[1] - x[0]) ** 3 + x[1]]), like=np.zeros(2))
-    for method in ("hybr", "lm"):
-        fit = optimize.root(obj, np.zeros(2), jac=True, method=method)
-        np.testing.assert_allclose(fit.x, [0.8411639, 0.1588361], rtol=1e-6)
-    line = ad.objective(lambda x: ad.exp(x) - 2.0, like=1.0)
-    assert math.isclose(optimize.root_scalar(line, x0=1.0, fprime=True, method="newton").root, math.log(2))
-
-
-def test_an_ode_that_is_stiff():
-    integrate = pytest.importorskip("scipy.integrate")
-    rhs = ad.objective(lambda y: ad.stack([-0.04 * y[0] + 1e4 * y[1] * y[2], 0.04 * y[0] - 1e4 * y[1] * y[2] - 3e7 * y[1] ** 2, 3e7 * y[1] ** 2]), like=np.ones(3))
-    for method in ("Radau", "BDF"):
-        run = integrate.solve_ivp(lambda t, y: rhs.fun(y), (0, 40), [1.0, 0, 0], method=method, jac=lambda t, y: rhs.jac(y), rtol=1e-6, atol=1e-10)
-        np.testing.assert_allclose(run.y[:, -1], [0.7158, 9.185e-6, 0.2842], rtol=1e-3)  # Hairer & Wanner, Robertson's problem
-
-
 @pytest.mark.parametrize("like", [(1.0, np.zeros(2)), {"a": np.zeros((2, 2)), "b": [0.5]}, [np.zeros(3)], np.zeros((2, 3)), ad.constant([1.0, 2.0]), 2.0])
 def test_parameters_of_any_structure(like):
     def f(*parameters):
@@ -146,13 +68,168 @@ def test_numpy_code_serves_too():
     np.testing.assert_allclose(obj.minimize(method="BFGS").x, np.log(2), rtol=1e-5)
 
 
-def test_threads_have_points_of_their_own():
-    obj, wrong = ad.objective(rosenbrock, like=X0), []
+def counted():
+    """Rosenbrock's function, run as written, and how often it was."""
+    calls = []
+
+    def f(x, *args):
+        calls.append(1)
+        return rosenbrock(x)
+
+    obj = ad.objective(f, like=X0, trace=False)
+    calls.clear()
+    return obj, calls
+
+
+P = np.array([1.0, -2.0, 0.5])
+ASKED = {"value": lambda o, x: o.value(x), "fun": lambda o, x: o.fun(x), "grad": lambda o, x: o.grad(x), "hess": lambda o, x: o.hess(x),
+         "hessp": lambda o, x: o.hessp(x, P), "both": lambda o, x: o(x)[1]}  # fmt: skip
+WANTED = {"value": optimize.rosen, "fun": optimize.rosen, "grad": optimize.rosen_der, "hess": optimize.rosen_hess,
+          "hessp": lambda x: optimize.rosen_hess_prod(x, P), "both": optimize.rosen_der}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["fun", "grad", "hess", "hessp"])) + [("hess", "value", "both", "fun")])
+def test_a_point_is_evaluated_once_in_whatever_order(order):
+    eager, calls = counted()
+    traced = ad.objective(rosenbrock, like=X0)
+    for x in (X0 + 0.25, X0, X0 + 0.25):
+        before, ran = traced.evaluations, len(calls)
+        for name in order + order:
+            np.testing.assert_allclose(ASKED[name](traced, x), WANTED[name](x), rtol=1e-12)
+            np.testing.assert_allclose(ASKED[name](eager, x), WANTED[name](x), rtol=1e-12)
+        assert traced.evaluations == before + 1 and len(calls) == ran + 1
+
+
+def test_second_derivatives_at_one_point_are_computed_once():
+    obj = ad.objective(rosenbrock, like=X0)
+    h = obj.hess(X0)
+    run, obj._recordings["second"] = obj._recordings["second"], None  # a further run would fail
+    again = obj.hess(X0)
+    assert again is not h and np.array_equal(again, h)
+    again[:] = 0
+    np.testing.assert_array_equal(obj.hess(X0), h)
+    obj._recordings["second"] = run
+    assert not np.array_equal(obj.hess(X0 + 1), h)
+
+
+def test_the_value_alone_takes_no_sweep():
+    swept = []
+
+    @ad.custom_gradient
+    def watched(x):
+        return x * 1.0, lambda g: swept.append(1) or g
+
+    obj = ad.objective(lambda x: rosenbrock(watched(x)), like=X0, trace=False)
+    swept.clear()
+    assert obj.value(X0 + 1) == obj.nlopt(X0 + 1, np.zeros(0)) == optimize.rosen(X0 + 1) and not swept
+    assert obj.fun(X0 + 1) == obj.value(X0 + 1) and swept == [1]
+
+
+def test_an_assigned_variable_makes_it_evaluate_again():
+    weight = ad.Variable(np.float64(1.0))
+    for trace in (True, False):
+        weight.assign(1.0)
+        obj = ad.objective(lambda x: weight * ad.reduce_sum(x * x), like=X0, trace=trace)
+        double = ad.function(lambda: weight.assign(2.0 * weight))
+        for factor in (1.0, 2.0, 4.0):
+            assert obj.value(X0) == obj.fun(X0) == factor * (X0 @ X0)
+            np.testing.assert_array_equal(obj.grad(X0), 2 * factor * X0)
+            np.testing.assert_array_equal(obj.hess(X0), 2 * factor * np.eye(3))
+            np.testing.assert_array_equal(obj.hessp(X0, P), 2 * factor * P)
+            double()  # the first time as written, then replayed
+    scale = [1.0]
+    obj = ad.objective(lambda x: scale[0] * ad.reduce_sum(x * x), like=X0, trace=False)
+    scale[0] = 3.0
+    assert obj.fun(X0) == X0 @ X0
+    obj.forget()
+    assert obj.fun(X0) == 3 * (X0 @ X0)
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_further_arguments_belong_to_the_point(trace):
+    calls = []
+
+    def f(x, data, power):
+        calls.append(1)
+        return ad.reduce_sum((x - data) ** power)
+
+    data = np.full(3, 0.25)
+    obj = ad.objective(f, like=X0, trace=trace, args=(data, 2.0))
+    calls.clear()
+    before = obj.evaluations
+    for _ in range(3):
+        assert math.isclose(obj.fun(X0, data, 2.0), np.sum((X0 - 0.25) ** 2), rel_tol=1e-14)
+        np.testing.assert_allclose(obj.grad(X0, data, 2.0), 2 * (X0 - 0.25), rtol=1e-14)
+    assert obj.evaluations == before  # the point that it was made at
+    data[:] = 2.0  # in place: another point
+    np.testing.assert_allclose(obj.grad(X0, data, 2.0), 2 * (X0 - 2), rtol=1e-14)
+    assert obj.evaluations == before + 1
+    np.testing.assert_allclose(obj.grad(np.abs(X0) + 3, data, 3.0), 3 * (np.abs(X0) + 1) ** 2, rtol=1e-13)
+    np.testing.assert_allclose(obj.hess(X0, data, 2.0), 2 * np.eye(3), rtol=1e-13)
+    np.testing.assert_allclose(obj.hessp(X0, P, data, 2.0), 2 * P, rtol=1e-13)
+    np.testing.assert_allclose(obj.jvp(X0, P, data, 2.0), 2 * (X0 - 2) @ P, rtol=1e-13)
+    assert math.isclose(obj.value(X0, data, 2.0), np.sum((X0 - 2) ** 2), rel_tol=1e-14)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for power in np.linspace(1.0, 3.0, 100):  # a float is no reason to record again
+            obj(np.abs(X0) + 3, data, float(power))
+    assert not trace or len(calls) < 10
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_products_with_jacobians(trace):
+    a = np.random.default_rng(0).normal(size=(5, 3))
+    obj = ad.objective(lambda x: ad.sin(ad.linalg.matvec(ad.constant(a), x)), like=X0, trace=trace)
+    jac = np.cos(a @ X0)[:, None] * a
+    np.testing.assert_allclose(obj.jac(X0), jac, rtol=1e-13)
+    np.testing.assert_allclose(obj.jvp(X0, P), jac @ P, rtol=1e-12)
+    v = np.arange(5.0)
+    np.testing.assert_allclose(obj.vjp(X0, v), v @ jac, rtol=1e-12)
+    np.testing.assert_allclose(obj.hess(X0, v), a.T @ (-(v * np.sin(a @ X0))[:, None] * a), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(obj.hessp(X0, P, v), obj.hess(X0, v) @ P, rtol=1e-11)
+    assert not np.allclose(obj.hess(X0, v + 1), obj.hess(X0, v))
+    line = ad.objective(rosenbrock, like=X0, trace=trace)
+    assert type(line.jvp(X0, P)) is float and math.isclose(line.jvp(X0, P), optimize.rosen_der(X0) @ P, rel_tol=1e-13)
+    np.testing.assert_allclose(line.vjp(X0, 2.0), 2 * optimize.rosen_der(X0), rtol=1e-13)
+    constant = ad.objective(lambda x: ad.constant(np.ones(2)), like=X0, trace=trace)
+    np.testing.assert_array_equal(constant.jvp(X0, P), np.zeros(2))
+    np.testing.assert_array_equal(constant.hess(X0, np.ones(2)), np.zeros((3, 3)))
+
+
+def test_derivatives_by_a_number_are_numbers():
+    obj = ad.objective(lambda x: x**3, like=2.0)
+    assert obj(3.0) == (27.0, 27.0) and obj.grad(3.0) == 27.0 and obj.hess(3.0) == 18.0 and type(obj.hess(3)) is float
+    assert obj.grad(np.array([3.0])).shape == (1,) and obj.hess([3.0]).shape == (1, 1)
+    pair = ad.objective(lambda x: [x, x * x], like=2.0)
+    np.testing.assert_array_equal(pair.jac(3.0), [[1.0], [6.0]])
+
+
+def test_values_are_float64_where_f_computes_in_another():
+    obj = ad.objective(lambda x: ad.reduce_sum(ad.cast(x, "float32")), like=X0)
+    assert type(obj.fun(X0)) is float and obj.grad(X0).dtype == np.float64
+    several = ad.objective(lambda x: ad.cast(x, "float32") * 2.0, like=X0)
+    assert several.fun(X0).dtype == several.jac(X0).dtype == np.float64
+
+
+def test_numbers_have_names():
+    def names(like):
+        return ad.objective(lambda *p: sum(ad.reduce_sum(x) for x in ad.nest.flatten(p)), like=like).names
+
+    assert names({"b": [1.0, 2.0], "a": 0.0}) == ["a", "b[0]", "b[1]"]
+    assert names({"g": {"w": np.ones((1, 2))}}) == ["g.w[0,0]", "g.w[0,1]"]
+    assert names(np.ones(2)) == ["x0", "x1"] and names(np.ones((1, 2))) == ["x0_0", "x0_1"] and names(2.0) == ["x"]
+    assert names((1.0, np.ones(2))) == ["x0", "x1[0]", "x1[1]"]
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_threads_have_points_of_their_own(trace):
+    obj, wrong = ad.objective(rosenbrock, like=X0, trace=trace), []
 
     def work(seed):
-        for x in np.random.default_rng(seed).normal(size=(300, 3)):
+        for x in np.random.default_rng(seed).normal(size=(200, 3)):
             value, slope = by_hand(x)
-            if not math.isclose(obj.fun(x), value, rel_tol=1e-13) or not np.allclose(obj.grad(x), slope, rtol=1e-12):
+            good = math.isclose(obj.fun(x), value, rel_tol=1e-13) and np.allclose(obj.grad(x), slope, rtol=1e-12)
+            if not good or not np.allclose(obj.hess(x), optimize.rosen_hess(x), rtol=1e-11):
                 wrong.append(x)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
@@ -161,13 +238,43 @@ def test_threads_have_points_of_their_own():
     assert not wrong
 
 
+def scaled(x, factor):
+    return factor * rosenbrock(x)
+
+
 def test_pickles():
-    for obj in (ad.objective(rosenbrock, like=X0), ad.objective(lambda x: rosenbrock(x) * 2.0, like=X0)):
+    where = np.array([0.5, 0.25, -0.75])
+    by_name, shadowed = ad.objective(rosenbrock, like=X0), ad.objective(lambda x: rosenbrock(x) * 2.0, like=X0)
+    for obj in (by_name, shadowed, ad.objective(rosenbrock, like=X0, trace=False), copy.deepcopy(shadowed)):
         again = pickle.loads(pickle.dumps(obj))
-        value, gradient = again(X0 + 0.25)
-        assert value == obj.fun(X0 + 0.25) and np.array_equal(gradient, obj.grad(X0 + 0.25))
-        np.testing.assert_array_equal(again.hess(X0), obj.hess(X0))
-        np.testing.assert_array_equal(again.hessp(X0, X0), obj.hessp(X0, X0))
+        again = pickle.loads(pickle.dumps(again))
+        value, gradient = again(where)
+        assert value == obj.fun(where) == again.value(where) and np.array_equal(gradient, obj.grad(where))
+        np.testing.assert_array_equal(again.hess(where), obj.hess(where))
+        np.testing.assert_array_equal(again.hessp(where, X0), obj.hessp(where, X0))
+        np.testing.assert_array_equal(again.vjp(where, 2.0), obj.vjp(where, 2.0))
+        assert again.jvp(where, X0) == obj.jvp(where, X0) and repr(again) == repr(obj)
+    given = pickle.loads(pickle.dumps(ad.objective(scaled, like=X0, args=(2.0,))))
+    assert given.fun(where, 3.0) == 3 * optimize.rosen(where)
+    vector = pickle.loads(pickle.dumps(ad.objective(lambda x: x[1:] * x[:-1], like=X0)))
+    np.testing.assert_array_equal(vector.hess(where, np.ones(2)), [[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    with warnings.catch_warnings():  # what it said when it was made it does not say again
+        warnings.simplefilter("error")
+        pickle.loads(pickle.dumps(made_with_a_warning()))
+    assert copy.deepcopy(pickle.loads(pickle.dumps(shadowed))).fun(where) == shadowed.fun(where)
+    assert copy.deepcopy(ad.objective(lambda x: x[0] * x[1] * x[2], like=X0, trace=False)).fun(where) == np.prod(where)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(ad.objective(lambda x: rosenbrock(x), like=X0, trace=False))
+
+
+def first_alone(x):
+    return x[0] ** 2
+
+
+def made_with_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ad.objective(first_alone, like=X0)
 
 
 def test_failures_are_named():
@@ -181,8 +288,15 @@ def test_failures_are_named():
         ad.objective(lambda x: None, like=X0)
     with pytest.warns(UserWarning, match="where most optimisers give up; .*(log of|ad.audit)"):
         ad.objective(lambda x: ad.reduce_sum(ad.math.log(x)), like=np.zeros(2))
-    with pytest.warns(UserWarning, match="by number 1 of the parameters is exactly 0"):
+    with pytest.warns(UserWarning, match="the derivative of <lambda> by x1 is exactly 0: does it use it") as said:
         ad.objective(lambda x: x[0] ** 2 + x[2], like=X0)
+    assert len(said) == 1 and said[0].filename == __file__
+    with pytest.warns(UserWarning, match="by k, w.0. is exactly 0: does it use them"):
+        ad.objective(lambda p: p["a"] ** 2, like={"a": 1.0, "k": 2.0, "w": [1.0]})
+    with pytest.warns(UserWarning, match="the gradient of <lambda> is not finite at `like`"):
+        ad.objective(lambda x: ad.reduce_sum(ad.sqrt(x)), like=np.zeros(3))
+    with pytest.raises(TypeError, match="returns 3 numbers, and minimize wants one"):
+        ad.objective(lambda x: x, like=X0).minimize()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ad.objective(lambda x: ad.reduce_sum(x**2), like=np.zeros(3))  # a stationary point is none
@@ -212,80 +326,3 @@ def test_progress_is_shown(capsys):
 def test_nothing_of_scipy_is_imported_for_it():
     code = "import sys, numpy as np, autodiff as ad; ad.objective(lambda x: ad.reduce_sum(x), like=np.ones(2)); print([m for m in ('scipy', 'tqdm', 'matplotlib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-
-
-# ------------------------------------------------------------------------------------------------- beyond SciPy
-def test_nlopt():
-    nlopt = pytest.importorskip("nlopt")
-    obj = ad.objective(rosenbrock, like=X0)
-    bowl = ad.objective(lambda x: 1.0 + ad.reduce_sum((x - 1.0) ** 2 * np.array([1.0, 4.0, 9.0])), like=X0)
-    for algorithm, f in ((nlopt.LD_LBFGS, obj), (nlopt.LD_SLSQP, obj), (nlopt.LD_MMA, bowl), (nlopt.LN_COBYLA, bowl)):
-        opt = nlopt.opt(algorithm, 3)
-        opt.set_min_objective(f.nlopt)
-        opt.set_ftol_rel(1e-8)
-        opt.set_maxeval(5000)
-        np.testing.assert_allclose(opt.optimize(X0), 1, atol=1e-2)
-    loss = ad.objective(lambda x: ad.reduce_sum(x * x), like=np.ones(2))
-    bound = ad.objective(lambda x: ad.stack([1.0 - x[0] * x[1], 0.5 - x[0]]), like=np.ones(2))
-    opt = nlopt.opt(nlopt.LD_MMA, 2)
-    opt.set_min_objective(loss.nlopt)
-    opt.add_inequality_mconstraint(bound.nlopt_constraint, np.full(2, 1e-10))
-    opt.set_ftol_rel(1e-8)
-    np.testing.assert_allclose(opt.optimize(np.array([2.0, 2.0])), 1, atol=1e-3)
-
-
-def test_iminuit_finds_the_gradient():
-    iminuit = pytest.importorskip("iminuit")
-    obj = ad.objective(rosenbrock, like=X0)
-    fit = iminuit.Minuit(obj, X0)
-    fit.strategy = 0
-    fit.migrad()
-    assert fit.valid and fit.ngrad > 0
-    np.testing.assert_allclose(np.array(fit.values), 1, atol=1e-2)
-
-
-def test_ipopt():
-    cyipopt = pytest.importorskip("cyipopt")
-    obj = ad.objective(rosenbrock, like=X0)
-    for options in ({}, {"hess": obj.hess}):
-        fit = cyipopt.minimize_ipopt(obj, X0, jac=True, **options)
-        np.testing.assert_allclose(fit.x, 1, atol=1e-5)
-    bound = ad.objective(lambda x: ad.stack([x[0] * x[1] - 0.5]), like=X0)
-
-    class Problem:
-        objective, gradient = staticmethod(obj.fun), staticmethod(obj.grad)
-        constraints, jacobian = staticmethod(bound.fun), staticmethod(bound.jac)
-
-        def hessianstructure(self):
-            return np.tril_indices(3)
-
-        def hessian(self, x, lagrange, factor):
-            return (factor * obj.hess(x) + bound.hess(x, lagrange))[np.tril_indices(3)]
-
-    problem = cyipopt.Problem(3, 1, Problem(), cl=np.zeros(1), cu=np.full(1, 2e19))
-    problem.add_option("print_level", 0)
-    x, info = problem.solve(np.array([2.0, 2.0, 2.0]))
-    assert info["status"] == 0
-    np.testing.assert_allclose(x, 1, atol=1e-4)
-
-
-def test_emcee_in_rows():
-    emcee = pytest.importorskip("emcee")
-
-    def log_density(x):
-        return -0.5 * ad.reduce_sum((x - 1.0) ** 2 * np.array([1.0, 4.0]))
-
-    rows = ad.function(lambda x: ad.vectorized_map(log_density, x))
-    sampler = emcee.EnsembleSampler(16, 2, lambda x: rows(x).numpy(), vectorize=True)
-    sampler.run_mcmc(np.random.default_rng(0).normal(size=(16, 2)), 800)
-    np.testing.assert_allclose(sampler.get_chain(discard=200, flat=True).std(0), [1.0, 0.5], rtol=0.15)
-
-
-def test_nutpie_calls_it_from_its_threads():
-    nutpie = pytest.importorskip("nutpie")
-    pytest.importorskip("numba")
-    obj = ad.objective(lambda x: -0.5 * ad.reduce_sum(x * x * np.array([1.0, 4.0])), like=np.ones(2))
-    model = nutpie.compiled_pyfunc.from_pyfunc(ndim=2, make_logp_fn=lambda: obj.value_and_grad, make_expand_fn=lambda *a: lambda x: {"x": x},
-                                               expanded_dtypes=[np.dtype("float64")], expanded_shapes=[(2,)], expanded_names=["x"])  # fmt: skip
-    trace = nutpie.sample(model, draws=400, tune=300, chains=2, progress_bar=False)
-    np.testing.assert_allclose(np.asarray(trace.posterior["x"]).std((0, 1)), [1.0, 0.5], rtol=0.2)
