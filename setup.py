@@ -30,7 +30,7 @@ FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
 CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
-TABLE = ["autodiff/ops.py", "autodiff/_op.py", "csrc/generate.py"]
+TABLE = ["autodiff/ops.py", "autodiff/_op.py", "autodiff/_series.py", "csrc/generate.py"]
 CYTHON = sorted(glob.glob("autodiff/*.px[di]")) + ["autodiff/_core.pyx"]
 C = sorted(glob.glob("csrc/*.c"))
 

@@ -311,9 +311,8 @@ cdef int join(GradientTape tape) except -1:
     tape.bit = left & (~left + 1)
     p.taken |= tape.bit
     tape.start = p.n
-    tape.program = program
+    tape.program, program.precise = program, program.precise or tape.precise
     program.tapes += 1
-    program.precise |= tape.precise
     return 0
 
 
@@ -410,9 +409,7 @@ cdef int watch(GradientTape tape, object x) except -1:
         return warn_of_integers(DTYPES[t.code].name)
     slot = slot_in(t, p)
     if slot < 0:
-        slot = emit(p, AD_LEAF, t, 0, 0, 0, tape.bit)
-        if p.tracing:
-            capture(p, slot, t)
+        emit_watched(p, t, tape.bit)
     elif slot >= tape.start:
         p.code[slot].seen |= tape.bit
     elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one
@@ -431,56 +428,3 @@ cdef int warn_of_integers(str name) except -1:
 
         logging.getLogger("autodiff").warning("The dtype of the watched tensor must be floating (e.g. ad.float32), got ad.%s", name)
     return 0
-
-
-# -------------------------------------------------------------------------------------------------------------- arguments
-cdef bint zeros_wanted(object unconnected) except -1:
-    if unconnected is UNCONNECTED_NONE:
-        return False
-    value = getattr(unconnected, "value", unconnected)
-    if value == "none":
-        return False
-    if value == "zero":
-        return True
-    raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}; expected 'none' or 'zero'")
-
-
-cdef list targets_of(object target):
-    if target is None:
-        raise TypeError("Argument `target` should be a list or nested structure of Tensors or Variables to be differentiated, "
-                        "but received None.")
-    targets = nest_flatten(target)
-    for t in targets:
-        if not is_tensor(t):
-            raise errors.no_tensor_to_differentiate("target", t)
-    return targets
-
-
-cdef list sources_of(object sources):
-    if sources is None:
-        raise TypeError("gradient: sources is None; expected a tensor, a variable or a nested structure of them")
-    flat = nest_flatten(sources)
-    for s in flat:
-        if not is_tensor(s):
-            raise errors.no_tensor_to_differentiate("sources", s)
-    return flat
-
-
-cdef bint nested(list sources) except -1:
-    for s in sources:
-        if not is_tensor(s):
-            return True
-    return False
-
-
-cdef Tensor broadcast_seed(Tensor seed, Tensor target):
-    seed = apply(ops.mul, (seed, filled(target.code, target, 1.0)), {})
-    if shape_tuple(seed) != shape_tuple(target):
-        raise errors.ShapeError(f"gradient: output_gradients of shape {shape_tuple(seed)} for a target of shape "
-                                f"{shape_tuple(target)}: expected that shape, or one that broadcasts to it")
-    return seed
-
-
-cdef Tensor zeros_for(object source):
-    cdef Tensor t = source if type(source) is Tensor else (<VariableCore>source).tensor
-    return filled(t.code, t, 0.0)

@@ -8,19 +8,12 @@ they must be finite and accurate wherever the true ones are.
 from . import errors
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
-
-
-def distance(*parts):
-    """x less a number that is no double, given as parts, the first of which float32 holds exactly: right to the last place also beside that number."""
-    def of(x):
-        for part in parts:
-            x = x - part
-        return x
-    return of
+from ._series import bessel_bend_over_root, bessel_quotient, distance, erfcx_bend
 
 
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
 SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16, -3.907766676128665e-33)      # the root of silu', 1 + r + exp(r) = 0
+
 
 def pow_before(a, b, slope):
     """a**(b - 1) from b * a**(b - 1), for a > 0."""
@@ -36,42 +29,8 @@ def away_hypot(a, b):
     return hypot(a * away(a, b), b * away(a, b))
 
 
-def erfcx_bend(r):
-    """The second derivative of erfcx at 1/r, r <= 1/8, where 2 * (erfcx(x) + x * erfcx'(x)) cancels: its asymptotic series."""
-    terms, c = [], 0.5641895835477563
-    for k in range(17):
-        terms.append(c * (2 * k + 1) * (2 * k + 2))
-        c *= -(k + 0.5)
-    y = terms.pop()
-    while terms:
-        y = terms.pop() + r * r * y
-    return y * r * r * r
-
-
-def bessel_quotient(x, order):
-    """I1(x) / x or I2(x) / x**2 for |x| <= 1.5 by its power series, whose derivatives are right at 0 too."""
-    z, term, terms = 0.25 * x * x, (0.5, 0.125)[order - 1], []
-    for k in range(1, 14):
-        terms.append(term)
-        term /= k * (k + order)
-    y = terms.pop()
-    while terms:
-        y = terms.pop() + z * y
-    return y
-
 def bessel_bend(r, less_quotient):
-    """The derivative of bessel_gap, or of bessel_gap less I1(x)/x, at 1/r, r <= 1/30, where its terms cancel: the asymptotic series (DLMF 10.40.1)."""
-    def coefficients(order):
-        c = [1.0]
-        for k in range(1, 22):
-            c.append(c[-1] * ((2 * k - 1) ** 2 - 4 * order * order) / (8 * k))
-        return c
-    zero, one = coefficients(0), coefficients(1)
-    terms = [one[k - 1] - 2 * (zero[k] - one[k]) + less_quotient * one[k - 2] * (k - 0.5) for k in range(2, 22)]
-    y = terms.pop()
-    while terms:
-        y = terms.pop() + r * y
-    return 0.3989422804014327 * y * r * r * sqrt(r)
+    return bessel_bend_over_root(r, less_quotient) * sqrt(r)
 
 
 # fmt: off

@@ -35,7 +35,7 @@ def load_table():
 def table_hash():
     """Digest of everything the generated text depends on."""
     digest = hashlib.sha256()
-    for path in (os.path.join(PACKAGE, "ops.py"), os.path.join(PACKAGE, "_op.py"), __file__):
+    for path in (os.path.join(PACKAGE, "ops.py"), os.path.join(PACKAGE, "_op.py"), os.path.join(PACKAGE, "_series.py"), __file__):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()[:16]

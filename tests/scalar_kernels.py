@@ -78,7 +78,7 @@ def build(tree):
         raise RuntimeError("no C compiler: install one, or name it by CC")
     shutil.copytree(ROOT / "csrc", tree / "csrc", ignore=shutil.ignore_patterns("generated", "*.o"))
     (tree / "autodiff").mkdir()
-    for name in ("ops.py", "_op.py", "errors.py"):
+    for name in ("ops.py", "_op.py", "_series.py", "errors.py"):
         shutil.copy(ROOT / "autodiff" / name, tree / "autodiff" / name)
     subprocess.run([sys.executable, tree / "csrc" / "generate.py"], check=True)
     jobs = []

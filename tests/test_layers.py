@@ -13,7 +13,7 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
-    {"errors", "_op", "places", "programs", "folding"},
+    {"errors", "_op", "_series", "places", "programs", "folding"},
     {"dtypes", "ops", "tape"},
     {"shapes", "nest"},
     {"_core"},
