@@ -196,3 +196,10 @@ def test_the_truss_is_at_its_limits(printed):
     ).groups()
     assert (int(unknowns), int(constraints)) == (748, 734) and int(jacobian) < 9000 and int(hessian) < 5000
     assert "weight    36.3210 of 46 bars, the load sinks by 16.00\nstresses  from -0.5000 to 0.87" in printed["truss.py"]
+
+
+def test_the_gallery_shows_every_example_and_every_link_leads_somewhere():
+    docs = EXAMPLES.parent / "docs"
+    links = set(re.findall(r"\]\(([^)#]+)\)", (docs / "examples.md").read_text(encoding="utf-8")))
+    assert [link for link in links if not (docs / link).exists()] == []
+    assert {f"../examples/{path.name}" for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} - links <= {"../examples/demo.py"}
