@@ -261,7 +261,7 @@ class Function(Replayed):
         from .summary import summary_of
 
         told, times, runs = self._told(args, kwargs, self._clocked)
-        return summary_of(_name(self.python_function), told, times, runs)
+        return summary_of(_name(self), told, times, runs)
 
     def _told(self, args, kwargs, ask=None):
         given, kinds = args, kwargs

@@ -42,7 +42,7 @@ def visualize(f, *args, most=250, **kwargs):
 
     told = f._told(args, kwargs)
     nodes = nodes_of_plan(told, names_of(f.python_function, args, kwargs, told["arguments"]))
-    return Picture(getattr(f.python_function, "__name__", "function"), nodes, most)
+    return Picture(getattr(f, "__name__", "function"), nodes, most)
 
 
 class Picture:
