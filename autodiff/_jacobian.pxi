@@ -29,3 +29,35 @@ cdef object several_sweeps(GradientTape tape, int which, target, sources, unconn
                 leave(tape)
             tape.used = True
             forget(tape)
+
+
+# ------------------------------------------------------------------------------------------------------ forward accumulation
+@cython.final
+cdef class Surroundings:
+    """The tapes and accumulators that record around a tape when this is made, inside its block; a context in which they do so again,
+    those that are still there: what an accumulator computes later belongs to them, as if it had been computed with the values."""
+    cdef GradientTape tape
+    cdef uint64_t bits, added
+
+    def __init__(self, GradientTape tape not None):
+        self.tape, self.bits = tape, tape.program.p.recording & ~tape.bit
+
+    def __enter__(self):
+        cdef Program program = self.tape.program
+        cdef ad_program *p = program.p
+        cdef bint here = program.thread is <void *>&ad_current
+        self.added = self.bits & p.taken & ~p.recording if here or program.entered == 0 else 0
+        if self.added:
+            if not here or program.entered == 0:
+                link(p)
+                program.thread = <void *>&ad_current
+            program.entered += 1
+            p.recording |= self.added
+
+    def __exit__(self, kind, value, traceback):
+        if self.added:
+            self.tape.program.p.recording &= ~self.added
+            self.tape.program.entered -= 1
+            if self.tape.program.entered == 0:
+                unlink(self.tape.program.p)
+            self.added = 0

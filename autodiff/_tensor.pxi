@@ -288,5 +288,14 @@ cdef class Reference:
     def __eq__(self, other):
         return type(other) is Reference and (<Reference>other).target is self.target
 
+    def __lt__(self, other):
+        """Any order will do for the keys of a nested structure; of variables it is that of their creation."""
+        if type(other) is not Reference:
+            return NotImplemented
+        a, b = self.target, (<Reference>other).target
+        if isinstance(a, VariableCore) and isinstance(b, VariableCore):
+            return a.order < b.order
+        return id(a) < id(b)
+
     def __repr__(self):
         return f"<Reference wrapping {self.target!r}>"

@@ -3,9 +3,9 @@
 import numpy as np
 
 from . import nest
-from ._core import GradientTape, Tensor, convert
+from ._core import GradientTape, Surroundings, Tensor, convert
 from .constants import zeros_like
-from .errors import shorten
+from .errors import TapeError, shorten
 from .jacobians import tangent_of
 from .tape import UnconnectedGradients
 from .variable import Variable
@@ -21,7 +21,8 @@ class ForwardAccumulator:
 
     The operations are recorded, and `jvp` follows them from the primals (jacobians.tangent_of): a product costs two reverse
     sweeps, whatever the number of primals.  Accumulators nest to any order, around tapes and each other: a tape inside gives
-    Hessian-vector products.
+    Hessian-vector products, and tapes and accumulators outside see what `jvp` computes, also when it is asked after they were left.
+    Primals and tangents live as long as the accumulator.
 
     Raises ValueError where the structures differ, or a tensor is given twice.
 
@@ -44,13 +45,13 @@ class ForwardAccumulator:
         self._tangents = [convert(np.asarray(t), x.dtype) if not isinstance(t, (Tensor, Variable)) else convert(t, x.dtype)
                           for x, t in zip(self._primals, nest.flatten(tangents))]  # fmt: skip
         self._tape = GradientTape(persistent=True, watch_accessed_variables=False)
-        self._recording = False
+        self._recording, self._around = False, None
 
     def __enter__(self):
         if self._recording:
             raise ValueError("Accumulator is already recording.")
         self._tape.__enter__()
-        self._recording = True
+        self._recording, self._around = True, Surroundings(self._tape)
         self._tape.watch(self._primals)
         return self
 
@@ -67,7 +68,10 @@ class ForwardAccumulator:
         Raises ValueError for an unknown `unconnected_gradients`.
         """
         zero = UnconnectedGradients(unconnected_gradients) is UnconnectedGradients.ZERO
-        return nest.map_structure(lambda y: self._tangent(y, zero), primals)
+        if self._around is None:
+            raise TapeError("ForwardAccumulator: jvp of what was never recorded; enter the accumulator first: with acc:")
+        with self._around:
+            return nest.map_structure(lambda y: self._tangent(y, zero), primals)
 
     def _tangent(self, y, zero):
         found = None

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import distributed, growth, kernels, measure, peers, precise, report, sparse, worker  # noqa: E402
+from benchmarks import distributed, growth, kernels, measure, objective, peers, precise, report, sparse, worker  # noqa: E402
 from corpus import CASES  # noqa: E402
 
 
@@ -228,6 +228,13 @@ def test_a_cluster_is_measured(capsys):
     distributed.main(["--quick"])
     printed = capsys.readouterr().out
     assert re.findall(r"^\| ([\d,]+) \| [\d.e+-]+ ms \| [\d.e+-]+ ms \|$", printed, re.M) == ["100", "1,000", "10", "1,000"]
+
+
+def test_an_objective_is_measured(capsys):
+    objective.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert re.findall(r"^(.+)\n\| \| min", printed, re.M) == ["value and gradient of 10 variables", "Hessian of 10 variables", "Hessian times a vector, 10 variables"]
+    assert len(re.findall(r"^\| ad.objective[\w, ]* \| [\d.e+]+ \| [\d.e+]+ \| [\d.e+]+ \| [\d.e+-]+ \|$", printed, re.M)) == 6
 
 
 def test_the_page_compares_with_ad_function():

@@ -1,6 +1,7 @@
 """Jacobians, Hessians, products with them, and forward accumulation, against closed forms and differences."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -218,6 +219,155 @@ def test_accumulators_nest():
             y = ad.reduce_sum(v**3) * v[1]
         g = tape.gradient(y, v)
     np.testing.assert_allclose(products.jvp(g).numpy(), [12.0, 3.0])  # d^2/dx^2, d^2/dxdy of (x^3 + y^3) y at (1, 2)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_products_that_are_asked_late_belong_to_the_tapes_around_all_the_same(traced):
+    """An accumulator computes when it is asked; that was lost on tapes and accumulators that had been left by then."""
+    acc, tape = ad.autodiff.ForwardAccumulator, ad.GradientTape
+
+    def second(x):
+        with acc(x, 1.0) as outer:
+            with acc(x, 1.0) as inner:
+                y = x**4
+        first = inner.jvp(y)
+        assert inner.jvp(outer.jvp(y)) is None  # an inner one does not see the outer one's
+        return first, outer.jvp(first)
+
+    def mixed(x):
+        with tape() as around:
+            around.watch(x)
+            with acc(x, 1.0) as inner:
+                y = x**4
+        first = inner.jvp(y)
+        return first, around.gradient(first, x)
+
+    def third(x):
+        with tape() as around, acc(x, 1.0) as outer:
+            around.watch(x)
+            with acc(x, 1.0) as inner:
+                y = x**4
+        return inner.jvp(y), around.gradient(outer.jvp(inner.jvp(y)), x)
+
+    for f, order in ((second, 2), (mixed, 2), (third, 3)):
+        f = ad.function(f) if traced else f
+        for at in (1.3, 0.7):
+            first, last = f(ad.constant(np.float64(at)))
+            assert math.isclose(float(first), 4 * at**3, rel_tol=1e-14)
+            assert math.isclose(float(last), (12 * at**2 if order == 2 else 24 * at), rel_tol=1e-13)
+
+
+def test_what_records_late_is_what_recorded_around_the_accumulator():
+    acc, x = ad.autodiff.ForwardAccumulator, ad.constant(np.float64(1.3))
+    with ad.GradientTape(persistent=True) as around:
+        around.watch(x)
+        with ad.GradientTape(persistent=True) as left:
+            left.watch(x)
+        with acc(x, 1.0) as inner:
+            y = x**3
+            with ad.GradientTape(persistent=True) as inside:
+                inside.watch(x)
+    late = inner.jvp(y)
+    assert math.isclose(float(around.gradient(late, x)), 6 * 1.3) and left.gradient(late, x) is None and inside.gradient(late, x) is None
+    around.gradient(y, x)
+    del around, left
+    assert float(inner.jvp(y)) == float(late)  # its tapes are gone, and it has its own record
+    with pytest.raises(RuntimeError, match="enter the accumulator first"):
+        acc(x, 1.0).jvp(x)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(float(inner.jvp(y))))
+    thread.start()
+    thread.join()
+    assert found == [float(late)]
+
+
+def test_forward_mode_over_functions_and_custom_gradients():
+    """What TensorFlow's own tests of forward accumulation ask, and what it refuses: recompute_grad."""
+    acc = ad.autodiff.ForwardAccumulator
+
+    @ad.custom_gradient
+    def sine(x):
+        return np.sin(x.numpy()), lambda dy: dy * ad.cos(x)
+
+    @ad.recompute_grad
+    def again(x):
+        return ad.sin(x)
+
+    def forward(f, x):
+        with acc(x, np.ones(2)) as a:
+            y = f(x)
+        return a.jvp(y)
+
+    x = np.array([0.5, 2.0])
+    for f in (ad.sin, sine, again, ad.function(ad.sin)):
+        np.testing.assert_allclose(forward(f, ad.constant(x)).numpy(), np.cos(x), rtol=1e-15)
+        np.testing.assert_allclose(forward(lambda t, f=f: forward(f, t), ad.constant(x)).numpy(), -np.sin(x), rtol=1e-15)
+        np.testing.assert_allclose(ad.jacobian(lambda t, f=f: forward(f, t))(ad.constant(x)).numpy(), np.diag(-np.sin(x)), rtol=1e-15)
+
+    @ad.custom_gradient
+    def broken(x):
+        def grad(dy):
+            raise ValueError("told by the rule")
+
+        return 1.0 * x, grad
+
+    with acc(ad.constant(x), np.ones(2)):
+        y = broken(ad.constant(x))
+    with acc(v := ad.constant(x), np.ones(2)) as a:
+        y = broken(v)
+    with pytest.raises(ValueError, match="told by the rule"):
+        a.jvp(y)
+    tangents = [np.eye(2)[k] for k in range(2)]  # many at once
+    columns = ad.vectorized_map(lambda t: ad.jvp(lambda x: ad.sin(x) * x[0], (ad.constant(x),), (t,))[1], np.stack(tangents), fallback_to_while_loop=False)
+    np.testing.assert_allclose(columns.numpy().T, ad.jacobian(lambda x: ad.sin(x) * x[0])(ad.constant(x)).numpy(), rtol=1e-14)
+
+
+def test_pullbacks_and_products_of_many_at_once():
+    x, f = ad.constant(X), lambda x: ad.sin(x) * x[0]
+    whole = ad.jacobian(f)(x).numpy()
+    seeds = np.random.default_rng(1).normal(size=(7, 4))
+    _, pullback = ad.vjp(f, x)
+    rows = ad.vectorized_map(lambda u: pullback(u)[0], seeds, fallback_to_while_loop=False)
+    np.testing.assert_allclose(rows.numpy(), seeds @ whole, rtol=1e-12)
+    product = ad.hvp(quartic)
+    many = ad.vectorized_map(lambda v: product(x, v), seeds, fallback_to_while_loop=False)
+    np.testing.assert_allclose(many.numpy(), seeds @ ad.hessian(quartic)(x).numpy(), rtol=1e-12)
+
+
+def test_hessians_of_networks_by_batches_are_those_by_rows():
+    """An LSTM step: batch_jacobian of batch_jacobian, at once and one sweep each."""
+    rng = np.random.default_rng(3)
+    inputs, w = rng.normal(size=(2, 3, 2)), rng.normal(size=(4, 8))
+    c0 = ad.constant(np.zeros((3, 2)))
+
+    def cell(c):
+        h = ad.zeros((3, 2), dtype="float64")
+        for x in inputs:
+            i, j, f, o = ad.split(ad.matmul(ad.concat([x, h], 1), w), 4, axis=1)
+            c = c * ad.sigmoid(f + 1.0) + ad.sigmoid(i) * ad.tanh(j)
+            h = ad.tanh(c) * ad.sigmoid(o)
+        return c
+
+    with ad.GradientTape(persistent=True) as outer:
+        outer.watch(c0)
+        with ad.GradientTape(persistent=True) as inner:
+            inner.watch(c0)
+            y = cell(c0)
+        first = ad.reshape(inner.batch_jacobian(y, c0), (3, 4))
+    second = outer.batch_jacobian(first, c0).numpy()
+    np.testing.assert_allclose(second, outer.batch_jacobian(first, c0, experimental_use_pfor=False).numpy(), rtol=1e-12)
+    step = 1e-5
+
+    def slopes(c):
+        with ad.GradientTape() as tape:
+            tape.watch(c)
+            y = cell(c)
+        return tape.batch_jacobian(y, c).numpy().reshape(3, 4)
+
+    for k in range(2):
+        e = np.zeros((3, 2))
+        e[:, k] = step
+        np.testing.assert_allclose(second[:, :, k], (slopes(ad.constant(e)) - slopes(ad.constant(-e))) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
 def test_what_an_accumulator_refuses_and_gives_for_nothing():

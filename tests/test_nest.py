@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autodiff as ad
 from autodiff import nest
 from autodiff.shapes import TensorShape
 
@@ -107,3 +108,12 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_references_are_keys_in_the_order_of_creation():
+    a, b = ad.Variable([1.0, 2.0]), ad.Variable(3.0)
+    assert ad.nest.flatten({b.ref(): "b", a.ref(): "a"}) == ["a", "b"]
+    f = ad.recompute_grad(lambda d: {key: 2.0 * x for key, x in d.items()})
+    with ad.GradientTape() as tape:
+        y = f({b.ref(): b, a.ref(): a})[a.ref()]
+    assert tape.gradient(y, a).numpy().tolist() == [2.0, 2.0]
