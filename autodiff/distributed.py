@@ -95,13 +95,13 @@ class DistributedObjective(Objective):
 
     # ---------------------------------------------------------------------------------------------------- evaluation
     def _computed(self, x, args):
-        return self._sum("both", x, *args)
+        return self._sum("both", x, *args), None
 
     def _alone(self, x, args):
         return self._sum("value", x, *args)[0]
 
     def _derived(self, which, x, p, v, args, key):
-        return self._sum({"second": "hess", "product": "hessp"}[which], x, *[t.numpy() for t in p], *args)[0]
+        return self._sum({"second": "hess", "product": "hessp"}[which], x, *[t.numpy() for t in p], *args)[0], None
 
     def jvp(self, x, p, *args):
         return float(self.grad(x, *args) @ self._vector(p))

@@ -27,11 +27,21 @@ ARRAYS = (np.ndarray, np.generic, Tensor, Variable)
 UNCHANGING = {float, int, bool, complex, str, bytes, type(None)}
 
 
-class _Point(threading.local):
-    """What a thread remembers of the last point: its key, how many assignments to variables there had been, value and derivative;
-    of an eager objective the tape that f was run under; gradient on it and second derivatives, with the weights that they are of."""
+class _Mine(threading.local):
+    """What a thread remembers: its last point."""
 
-    key = assigned = both = tape = slope = hessian = None
+    point = None
+
+
+class _Point:
+    """A point: its key, how many assignments to variables there had been, value and derivative; of an eager objective the tape that f was
+    run under; the gradient on it and second derivatives, with the weights that they are of."""
+
+    __slots__ = ("key", "assigned", "both", "tape", "slope", "hessian")
+
+    def __init__(self, key, both, tape=None):
+        self.key, self.assigned, self.both, self.tape = key, assignments_made(), both, tape
+        self.slope = self.hessian = None
 
 
 class Evaluation(tuple):
@@ -50,7 +60,7 @@ class Evaluations:
         self._f, self._form, self._trace, self._args = f, parameters, trace, args
         self.x0, self._size, self._shape, self._plain = parameters.x0, parameters.x0.shape, None, False
         self._spread = isinstance(parameters.like, tuple)
-        self._mine, self._rows, self.evaluations = _Point(), None, 0
+        self._mine, self._rows, self.evaluations = _Mine(), None, 0
         self._recordings = {}
         self._first = self._run("first")
 
@@ -139,45 +149,45 @@ class Evaluations:
     def _arguments(self, args):
         return [convert(np.float64(a)) if type(a) is float else a for a in args] if self._trace else args
 
-    def _knows(self, mine, key):
-        """Is the point the last one of this thread, and has no variable, which f may read, been assigned since?"""
-        return mine.key == key and key is not None and mine.assigned == assignments_made()
+    def _known(self, key):
+        """The last point of this thread if it is this one, and no variable, which f may read, has been assigned since; else None."""
+        point = self._mine.point
+        return point if point is not None and point.key == key and key is not None and point.assigned == assignments_made() else None
 
     def _at(self, x, args=()):
         """(value, derivative) at x, from memory if it was the last point; the caller copies what it gives away."""
-        if type(x) is not np.ndarray or x.dtype != FLOAT64 or x.shape != self._size:
+        if type(x) is not np.ndarray or x.dtype is not FLOAT64 or x.shape != self._size:
             x = self._vector(x)
-        mine, key = self._mine, self._key(x, args)
-        if self._knows(mine, key):
-            return mine.both
-        self.forget()
-        return self._remember(mine, key, *self._computed(x, args))
+        key = x.tobytes() if not args else self._key(x, args)
+        point = self._known(key)
+        if point is None:
+            self._mine.point = None  # and its tape with it, before there is another
+            point = self._remember(key, *self._computed(x, args))
+        return point.both
 
     def _computed(self, x, args):
-        """Value and derivative, as a number (an array) and an array."""
+        """((value, derivative), what to keep for second derivatives or None)."""
         if self._trace:
             y, g = self._first(x, *self._arguments(args)) if args else self._first(x)
-        else:
-            x = convert(x)
-            tape, y = self._followed(x, args)
-            g = (tape.jacobian if y.ndim else tape.gradient)(y, x, unconnected_gradients="zero")
-            self._mine.tape = tape, x, y
-        return self._value(y), g.numpy()
+            return (self._value(y), g.numpy()), None
+        x = convert(x)
+        tape, y = self._followed(x, args)
+        g = (tape.jacobian if y.ndim else tape.gradient)(y, x, unconnected_gradients="zero")
+        return (self._value(y), g.numpy()), (tape, x, y)
 
     def _alone(self, x, args):
         """The value."""
         return self._value(self._run("alone")(convert(x), *self._arguments(args)))
 
-    def _remember(self, mine, key, y, g):
+    def _remember(self, key, both, tape=None):
         self.evaluations += 1
-        mine.key, mine.assigned, mine.both = key, assignments_made(), (y, g)
-        return mine.both
+        point = self._mine.point = _Point(key, both, tape)
+        return point
 
     def forget(self):
         """Let go of the last point, whose value and tape are kept: where f depends on something that has changed and is neither an
         argument nor a variable."""
-        mine = self._mine
-        mine.key = mine.both = mine.tape = mine.slope = mine.hessian = None
+        self._mine.point = None
 
     def _value(self, y):
         y = np.asarray(y.numpy(), np.float64) if y.ndim else float(y)
@@ -212,7 +222,7 @@ class Evaluations:
     def value(self, x, *args):
         """What `fun` gives, without the derivative: for those who never ask for it."""
         x = self._vector(x)
-        if self._knows(self._mine, self._key(x, args)):
+        if self._known(self._key(x, args)) is not None:
             return self.fun(x, *args)
         self.evaluations += 1
         return self._alone(x, args)
@@ -228,37 +238,42 @@ class Evaluations:
 
     def hess(self, x, *args):
         """All second derivatives, float64 of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
-        given, x, mine = x, self._vector(x), self._mine
+        given, x = x, self._vector(x)
         v, args = self._weights(args)
         key, weights = self._key(x, args), [w.numpy().tobytes() for w in v]
-        if not (self._knows(mine, key) and mine.hessian is not None and mine.hessian[0] == weights):
-            h = self._derived("second", x, [], v, args, key)
-            mine.hessian = weights, 0.5 * (h + h.T)
-        return self._given(given, mine.hessian[1])
+        point = self._known(key)
+        if point is None or point.hessian is None or point.hessian[0] != weights:
+            h, point = self._derived("second", x, [], v, args, key)
+            h = 0.5 * (h + h.T)
+            if point is None:
+                return self._given(given, h)
+            point.hessian = weights, h
+        return self._given(given, point.hessian[1])
 
     def hessp(self, x, p, *args):
         """hess(x) @ p, float64 of shape (n,); after p the weights v of a vector f, and further arguments."""
         x, p = self._vector(x), convert(self._vector(p))
         v, args = self._weights(args)
-        return self._derived("product", x, [p], v, args, self._key(x, args))
+        return self._derived("product", x, [p], v, args, self._key(x, args))[0]
 
     def _derived(self, which, x, p, v, args, key):
-        """What a sweep over the gradient gives: of a recording that has both, or of the tape that an eager objective keeps."""
-        mine = self._mine
+        """What a sweep over the gradient gives, of a recording that has both or of the tape that an eager objective keeps; and the point
+        that it was computed at, where it is remembered."""
         if self._trace:
             y, slope, result = self._run(which)(convert(x), *p, *v, *self._arguments(args))
-            if not self._knows(mine, key):
-                self.forget()
-                if not v:
-                    self._remember(mine, key, self._value(y), slope.numpy())
-            return result.numpy()
+            point = self._known(key)
+            if point is None and not v:
+                point = self._remember(key, (self._value(y), slope.numpy()))
+            return result.numpy(), point
         self._at(x, args)
-        tape, x, y = mine.tape
+        point = self._mine.point
+        tape, x, y = point.tape
         weights = [w.numpy().tobytes() for w in v]
-        if mine.slope is None or mine.slope[0] != weights:
-            mine.slope = weights, _recorded_slope(tape, x, y, *(v or [None]))
-        slope = mine.slope[1]
-        return (tape.gradient(slope, x, p[0], "zero") if p else tape.jacobian(slope, x, unconnected_gradients="zero")).numpy()
+        if point.slope is None or point.slope[0] != weights:
+            point.slope = weights, _recorded_slope(tape, x, y, *(v or [None]))
+        slope = point.slope[1]
+        result = tape.gradient(slope, x, p[0], "zero") if p else tape.jacobian(slope, x, unconnected_gradients="zero")
+        return result.numpy(), point if key is not None else None
 
     def jvp(self, x, p, *args):
         """jac(x) @ p: float64 of shape (m,), a float where f returns a scalar."""
