@@ -106,14 +106,14 @@ class _Entries:
 class _Way(_Entries):
     """One way through f: its entries, and where they are read from the results of the sweeps, which stand one after another.
 
-    passes   ("rows" or "columns", colours of these, how many) of the sweeps, in order; a Hessian's rows are its columns
+    passes   of the sweeps, in order: "rows" or "columns", the colours of these, how many; a Hessian's rows are its columns
     largest  elements of the largest array of a sweep
     at       by entry: its place among all results
     """
 
     def __init__(self, pattern, shape, passes, largest):
         super().__init__(pattern, shape)
-        self.passes = [(by, colour[None, :] == np.arange(n)[:, None]) for by, colour, n in passes if n]
+        self.passes = [each for each in passes if each[2]]
         self.colours, self.largest, self.at = sum(n for _, _, n in passes), largest, None
 
 
@@ -212,11 +212,12 @@ class _Sparse:
         if not way.colours:
             return zeros((0,), dtype=self._like.dtype.name), k
         swept, own = [], as_dtype(self._like.dtype)
-        for by, seeds in way.passes:
+        for by, colour, n in way.passes:
             sweep, shape, dtype = sweeps.columns() if by == "columns" else (sweeps.sweep, sweeps.shape, sweeps.dtype)
-            seeds, step = seeds.astype(dtype.as_numpy_dtype), max(1, MOST_ELEMENTS // max(way.largest, 1))
-            for first in range(0, len(seeds), step):
-                part = shaping.reshape(vectorized_map(sweep, convert(seeds[first : first + step].reshape(-1, *shape)), warn=False), (-1,))
+            step = max(1, MOST_ELEMENTS // max(way.largest, 1))
+            for first in range(0, n, step):
+                seeds = (colour == np.arange(first, min(first + step, n))[:, None]).astype(dtype.as_numpy_dtype)
+                part = shaping.reshape(vectorized_map(sweep, convert(seeds.reshape(-1, *shape)), warn=False), (-1,))
                 swept.append(part if part.dtype == own else ops.cast(part, dtype=own.code))
         return swept[0] if len(swept) == 1 else shaping.concat(swept, 0), k
 
@@ -295,7 +296,7 @@ class _Sparse:
         return type(self), (self._f, self._like, self._args)
 
     def __repr__(self):
-        by = " and ".join(by for by, _ in self._first.passes)
+        by = " and ".join(by for by, _, _ in self._first.passes)
         by = f" by {by}" if by and self._who == "sparse_jacobian" else ""
         return (f"<ad.{self._who} {_name(self._f)}: {self.shape[0]} x {self.shape[1]}, {self.nnz} entries, in {self.colors} sweeps{by}; "
                 f"the pattern is that of the {'way' if len(self._ways) < 2 else f'{len(self._ways)} ways'} recorded>")  # fmt: skip

@@ -26,6 +26,7 @@ DRAWN = {
     "lynx.py": ["year", "furs (thousands)", "hares, fitted", "lynxes, bought"],
     "schools.py": ["mu (points)", "log10 of tau (points)", "effect of coaching (points)"],
     "program.py": ["2,500 times", "angle", "length"],
+    "truss.py": ["load"],
 }
 DATA = {"iris.py", "digits.py"}  # of scikit-learn
 
@@ -55,7 +56,8 @@ def printed(pictures):
     """What each prints; those that draw do so where they can."""
     told = {}
     for path in EXAMPLES.glob("*.py"):
-        draws = path.name in DRAWN and (shutil.which("dot") if path.name == "program.py" else has("matplotlib"))
+        needs = {"program.py": shutil.which("dot"), "truss.py": has("cyipopt")}
+        draws = path.name in DRAWN and needs.get(path.name, has("matplotlib"))
         if path.name not in DATA or has("sklearn"):
             told[path.name] = output_of(path.name, *([pictures / f"{path.stem}.svg"] if draws else []))
     return told
