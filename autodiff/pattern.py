@@ -157,11 +157,14 @@ class Dependence:
     def elementwise(self, row, of, operands, done):
         shape, parts = tuple(done.value.shape), []
         for k, s in enumerate(of):
-            if s is not None:
-                ids = np.broadcast_to(_counted(operands[k].value), shape).ravel()
-                gone = self.gone(row, k, operands, shape)
-                parts.append(self.spread(s, ids if gone is None else np.where(gone, np.int32(-1), ids)))
-        return self.join(parts)
+            if s is None:
+                continue
+            gone, own = self.gone(row, k, operands, shape), operands[k].value
+            if gone is not None or tuple(own.shape) != shape:
+                ids = np.broadcast_to(_counted(own), shape).ravel()
+                s = self.spread(s, ids if gone is None else np.where(gone, np.int32(-1), ids))
+            parts.append(s)
+        return parts[0] if len(parts) == 1 else self.join(parts)
 
     def gone(self, row, k, operands, shape):
         """Where the operand k has no share in the result, whatever the inputs; or None."""
@@ -173,7 +176,8 @@ class Dependence:
         if by is None or not self.fixed[by.index]:
             return None
         value = np.asarray(by.value.numpy())
-        return np.broadcast_to(value != 0 if row is ops.where and k == 2 else value == 0, shape).ravel()
+        nothing = value != 0 if row is ops.where and k == 2 else value == 0
+        return np.broadcast_to(nothing, shape).ravel() if np.any(nothing) else None
 
     def moved(self, row, of, operands, done):
         starts = np.cumsum([0, *[_size(x.value) if s is not None else 0 for s, x in zip(of, operands)]])
