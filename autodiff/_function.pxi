@@ -70,9 +70,8 @@ cdef class Replayed:
         self.python_function, self.direct, self.kinds = python_function, direct, {}
 
     def __call__(self, *args, **kwargs):
-        cdef tuple result = None
+        cdef object result = NOTHING, inputs
         cdef list path
-        cdef object inputs
         if functions_as_written or tracing_here():
             return self.python_function(*args, **kwargs)
         if ad_current is not NULL and tapes_record():
@@ -85,11 +84,11 @@ cdef class Replayed:
         if self.direct and not kwargs and self.last is not None:
             inputs = as_tensors(args)
             if inputs is not None and fit_directly(self.last, inputs):
-                path = []
+                path = [] if self.last.guards else None
                 result = self.last.run(inputs, path)
-                if result is None and self.last.outcome == ELSEWHERE:
+                if result is NOTHING and self.last.outcome == ELSEWHERE:
                     result = self.search(self.beside, inputs, path)
-        return self._call(args, kwargs) if result is None else result[0]
+        return self._call(args, kwargs) if result is NOTHING else result
 
     def _remember_followed(self, kind, Pulled followed not None):
         args, kwargs = kind
@@ -100,9 +99,10 @@ cdef class Replayed:
         """(the result,) of a trace that fits, else None."""
         cdef list traces = self.kinds[kind]
         result = self.search(traces, tensors, [])
-        if result is not None:
-            self.remember(kind, traces)
-        return result
+        if result is NOTHING:
+            return None
+        self.remember(kind, traces)
+        return (result,)
 
     def _listing(self, kind, list tensors):
         """What the trace used last for such arguments does (_plan_listing.pxi), or None."""
@@ -146,18 +146,17 @@ cdef class Replayed:
         self.remember(kind, traces)
         return sum([len((<Trace>other).path) > 0 for other in traces])
 
-    cdef tuple search(self, list traces, inputs, list path):
-        """(the result,) of the trace whose guards come out as they must: `path` is how they came out so far.  It is put first."""
+    cdef object search(self, list traces, inputs, list path):
+        """The result of the trace whose guards come out as they must, or NOTHING: `path` is how they came out so far.  It is put first."""
         cdef Trace trace
-        cdef tuple result
         cdef int tries
         for tries in range(MOST_TRIES):
             trace = going(traces, inputs, path)
             if trace is None:
-                return None
+                return NOTHING
             path = []
             result = trace.run(inputs, path)
-            if result is not None:
+            if result is not NOTHING:
                 if traces[0] is not trace:
                     traces.remove(trace)
                     traces.insert(0, trace)
@@ -165,8 +164,8 @@ cdef class Replayed:
                         self.last = trace
                 return result
             if trace.outcome == FAILED:
-                return None
-        return None
+                return NOTHING
+        return NOTHING
 
     cdef int remember(self, kind, list traces) except -1:
         args, kwargs = kind

@@ -5,7 +5,8 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 cdef extern from "plan.h":
     ctypedef struct ad_register:
         uint8_t dtype, is_array, lasting, fixed, needed
-        uint32_t number, born, dies
+        uint32_t number, born, dies, base
+        int64_t offset
         const ad_array *like
     ctypedef struct ad_item:
         uint8_t kind
@@ -44,6 +45,7 @@ cdef dict register_told(Trace trace, uint32_t r):
     return {"dtype": DTYPES[reg.dtype].name, "shape": shape, "constant": bool(reg.fixed), "input": bool(reg.lasting and not reg.fixed),
             "value": out_of(trace.plan, r).numpy().item() if reg.fixed and not reg.is_array else None,
             "number": None if reg.number == AD_NO_SLOT else reg.number,
+            "base": None if reg.base == AD_NO_SLOT else reg.base, "offset": reg.offset,
             "inner": bool(reg.born != AD_NO_SLOT and reg.born == reg.dies and t.items.at[reg.born].kind == AD_LOOP)}
 
 

@@ -192,21 +192,22 @@ cdef class Trace:
         a, b = x.value.array, at.value.array
         return a.ndim == b.ndim and memcmp(a.shape, b.shape, a.ndim * sizeof(int64_t)) == 0
 
-    cdef tuple run(self, inputs, list path):
-        """(what the function returns for these inputs,); else None, with `outcome` saying why.  `path` gets the guards' outcomes."""
+    cdef object run(self, inputs, list path):
+        """What the function returns for these inputs; else NOTHING, with `outcome` saying why.  `path` gets the guards' outcomes: without
+        guards it may be None."""
         cdef Py_ssize_t k, n
         self.outcome = FAILED
         if self.running:
-            return None
+            return NOTHING
         self.running = True
         try:
             n = give_inputs(self, inputs)
             if not run_plan(self, self.plan, path):
-                return None
+                return NOTHING
             k = 0
             result = rebuilt(self, self.structure, &k)
             self.assign_anew(n)
-            return (result,)
+            return result
         finally:
             ad_plan_end(self.plan)
             self.running = False
@@ -261,6 +262,9 @@ cdef inline Py_ssize_t give_inputs(Trace trace, inputs):
         ad_plan_give(trace.plan, trace.registers[n], (<VariableCore>v).tensor.value)
         n += 1
     return n
+
+
+cdef object NOTHING = object()                  # no result, where None may be one
 
 
 cdef enum:

@@ -82,7 +82,7 @@ def nodes_of_plan(told, names):
     def add(name, kind, reads, outs, loop=None):
         node = Node(name, type_of(registers[outs[0]]) if outs else "", kind, loop=loop, at=f"%{outs[0]}" if outs else "")
         for r in reads:
-            r = r if registers[r]["number"] is None else registers[r]["number"]
+            r = next((registers[r][of] for of in ("number", "base") if registers[r][of] is not None), r)
             if registers[r]["value"] is not None:
                 node.numbers.append(registers[r]["value"])
                 continue

@@ -41,6 +41,8 @@ class Program:
         told = self._listing["registers"][r]
         if told["number"] is not None:
             return f"all({self._name(told['number'])})"
+        if told["base"] is not None:  # a run of its elements, or all of them, in another shape
+            return f"%{told['base']}[{told['offset']}:{told['offset'] + math.prod(told['shape'])}]" + (f" as {list(told['shape'])}" if len(told["shape"]) != 1 else "")
         return f"%{r}" if told["value"] is None else repr(told["value"])
 
     def _step(self, s):

@@ -17,6 +17,8 @@ typedef struct {
     uint8_t lasting, fixed;                                 /* input or constant: not to be given up during a run; constant */
     uint8_t needed, keeps;                                  /* keeps: `like` is a reference of its own */
     uint32_t number;                                        /* all elements are the number in that register; or AD_NONE */
+    uint32_t base;                                          /* its numbers are those of that register, from element `offset` on; or AD_NONE */
+    int64_t offset;
     const ad_array *like;                                   /* an array of its shape: first the recorded value */
     uint32_t born, dies;                                    /* items that write it and that read it last; AD_NONE: after all */
     uint32_t stream;                                        /* of the loop at hand, the latest that reads it */
@@ -50,7 +52,8 @@ ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /*
 
 /* Numbers of a fused loop, block by block. */
 typedef struct {
-    uint32_t reg;
+    uint32_t reg, owner;                                    /* whose numbers; for which register, at which element of it (`offset`) */
+    int64_t offset;
     uint8_t item, kind, written, wide, kept, temporary;     /* kept: the block before is read too; temporary: given up after the loop */
     uint32_t block;                                         /* of the scratch memory */
     uint32_t last;                                          /* step that reads it */
@@ -80,7 +83,7 @@ typedef struct {
     uint32_t which;                                         /* of the loop's reads, totals, backs */
 } ad_loop_step;
 
-typedef struct { uint32_t reg; ad_layout l; } ad_loop_read;
+typedef struct { uint32_t reg; int64_t offset; ad_layout l; } ad_loop_read;
 typedef struct { uint32_t out, acc, block; int64_t size; uint8_t is_f32; size_t room; } ad_loop_total;       /* block: where it is gathered */
 typedef struct { ad_back b; uint32_t out, acc; uint16_t whole; uint8_t is_f32; size_t room; } ad_loop_back;  /* whole: summed after the loop */
 typedef struct { uint16_t stream; int64_t offset, size; } ad_loop_source;
@@ -148,7 +151,8 @@ struct ad_plan {
 
 static inline uint32_t ad_home(const struct ad_plan *t, uint32_t r)  /* the register that is read where r is meant */
 {
-    return t->registers.at[r].number != AD_NONE ? t->registers.at[r].number : r;
+    const ad_register *x = &t->registers.at[r];
+    return x->number != AD_NONE ? x->number : x->base != AD_NONE ? x->base : r;
 }
 
 static inline int ad_alike(const ad_array *a, const ad_array *b)
@@ -167,6 +171,8 @@ uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value v
 
 /* The k-th register that a step reads, of n + 3; AD_NONE: it does not read that one. */
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
+uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
+void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_loop_run(const struct ad_plan *t, const ad_loop *l);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */

@@ -35,7 +35,7 @@ ad_layout ad_layout_of_sum(const ad_plan *t, const ad_step *s)
 
 static const ad_array *operand_like(const ad_plan *t, const ad_step *s, uint32_t k) { return t->registers.at[t->words.at[s->in + k]].like; }
 
-/* Neighbours in memory put back where they were? */
+/* Does the view, or its share, concern elements that are neighbours in memory? */
 static int is_run(const ad_plan *t, const ad_step *s)
 {
     const int64_t *attr = ad_attributes(t->program, &t->program->code[s->slot]);
@@ -53,6 +53,50 @@ int64_t ad_place_of(const ad_plan *t, const ad_step *s)
     ad_take_tuple(&attr);
     ad_take_tuple(&attr);
     return *attr;
+}
+
+static int is_alias(const ad_plan *t, const ad_step *s)
+{
+    if (s->kind != AD_FORWARD || (s->op != AD_OP_reshape && s->op != AD_OP_view))
+        return 0;
+    return t->registers.at[s->out].is_array && t->registers.at[t->words.at[s->in]].is_array && t->registers.at[s->out].like->size > 0 &&
+           (s->op == AD_OP_reshape || is_run(t, s));
+}
+
+/* Last step first: what reads an alias otherwise than element by element needs it whole.  The sign is `late`, which is free until the
+ * order is found. */
+void ad_drop_views(ad_plan *t, const uint32_t *outputs, uint32_t n)
+{
+    ad_register *reg = t->registers.at;
+    for (uint32_t i = 0; i < n; i++)
+        reg[outputs[i]].late = 1;
+    for (uint32_t i = t->steps.n; i-- > 0;) {
+        ad_step *s = &t->steps.at[i];
+        if (is_alias(t, s) && !reg[s->out].late) {
+            reg[s->out].base = t->words.at[s->in];
+            continue;
+        }
+        const int by_element = s->blockwise && !(s->kind == AD_VJP && s->op == AD_OP_reduce_sum);
+        for (uint32_t k = 0; k < s->n + 3; k++)
+            if (ad_named_by(t, s, k) != AD_NONE && (!by_element || k == s->n + 2))
+                reg[ad_named_by(t, s, k)].late = 1;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->steps.n; i++) {
+        const ad_step s = t->steps.at[i];
+        if (s.out == AD_NONE || reg[s.out].base == AD_NONE) {
+            t->steps.at[kept++] = s;
+            continue;
+        }
+        ad_register *out = &reg[s.out];
+        const ad_register *from = &reg[out->base];
+        out->offset = (s.op == AD_OP_view ? ad_place_of(t, &s) : 0) + from->offset;
+        if (from->base != AD_NONE)
+            out->base = from->base;
+    }
+    t->steps.n = kept;
+    for (uint32_t r = 0; r < t->registers.n; r++)
+        reg[r].late = 0;
 }
 
 enum ad_part ad_part_of(const ad_plan *t, const ad_step *s)
@@ -128,9 +172,13 @@ static int take_rows(ad_form *form, int64_t size, int64_t rows)
 static int reads_well(const ad_plan *t, const ad_step *s, uint32_t open, const ad_array *whole, ad_form *form)
 {
     for (uint32_t k = 0; k < s->n + 2; k++) {
-        const uint32_t r = ad_read_by(t, s, k);
-        const ad_register *x = r == AD_NONE ? NULL : &t->registers.at[r];
-        if (x == NULL || !x->is_array || x->born != open || x->late || x->like->size == whole->size)
+        const uint32_t named = ad_named_by(t, s, k);
+        const ad_register *x = named == AD_NONE ? NULL : &t->registers.at[named], *home = x ? &t->registers.at[ad_home(t, named)] : NULL;
+        if (x == NULL || !home->is_array || home->born != open || home->late)
+            continue;
+        if (x->like->size != home->like->size)
+            return 0;
+        if (x->like->size == whole->size)
             continue;
         if (!take_rows(form, whole->size, x->like->size) || !ad_lies_in_rows(x->like, whole, *form))
             return 0;

@@ -31,7 +31,7 @@ static uint16_t add_stream(builder *b, ad_stream s)
 
 static uint16_t add_block(builder *b, int item, int wide)
 {
-    return add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
+    return add_stream(b, (ad_stream){.reg = AD_NONE, .owner = AD_NONE, .item = (uint8_t)item, .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
                                      .block = AD_NONE, .next = AD_NONE, .of = AD_NONE});
 }
 
@@ -50,7 +50,7 @@ static uint16_t find_stream(builder *b, uint32_t reg, uint32_t of, const ad_layo
 
 static uint16_t new_stream(builder *b, ad_stream s)
 {
-    ad_register *r = &b->t->registers.at[s.reg];
+    ad_register *r = &b->t->registers.at[s.owner];
     s.next = r->stream;
     const uint16_t made = add_stream(b, s);
     if (b->status == AD_OK)
@@ -58,17 +58,21 @@ static uint16_t new_stream(builder *b, ad_stream s)
     return made;
 }
 
+/* The register as it is: a run of another's elements too. */
 static uint16_t stream_of(builder *b, uint32_t reg)
 {
-    const uint32_t home = ad_home(b->t, reg);
+    const ad_register *named = &b->t->registers.at[reg];
+    const int same = named->base == AD_NONE || (named->offset == 0 && named->like->size == b->t->registers.at[named->base].like->size);
+    const uint32_t home = ad_home(b->t, reg), owner = same ? home : reg;
     const ad_register *r = &b->t->registers.at[home];
     int found;
-    const uint16_t old = find_stream(b, home, AD_NONE, NULL, &found);
+    const uint16_t old = find_stream(b, owner, AD_NONE, NULL, &found);
     if (found)
         return old;
-    const int64_t size = r->is_array ? r->like->size : 0;
+    const int64_t size = !r->is_array ? 0 : same ? r->like->size : named->like->size;
     const int whole = r->is_array && (size == b->l->size || size == b->l->rows), inner = r->born == b->at && r->dies == b->at;
-    return new_stream(b, (ad_stream){.reg = home, .item = (uint8_t)ad_itemsize(r->dtype), .written = r->born == b->at, .wide = size == b->l->size,
+    return new_stream(b, (ad_stream){.reg = home, .owner = owner, .offset = same ? 0 : named->offset, .item = (uint8_t)ad_itemsize(r->dtype),
+                                     .written = r->born == b->at, .wide = size == b->l->size,
                                      .kind = !whole ? AD_NUMBER : inner ? AD_BLOCK : AD_WHOLE, .block = AD_NONE, .of = AD_NONE});
 }
 
@@ -94,8 +98,8 @@ static uint16_t read_in(builder *b, uint32_t reg, const ad_layout *l, int in_row
         return old;
     const uint16_t narrow = in_rows ? stream_of(b, reg) : AD_NO_STREAM;
     if (!in_rows)
-        note(b, AD_PUSH(b->l->reads, (ad_loop_read){reg, *l}));
-    const uint16_t made = new_stream(b, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1,
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){ad_home(b->t, reg), r.base == AD_NONE ? 0 : r.offset, *l}));
+    const uint16_t made = new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1,
                                                     .wide = (uint8_t)wide, .block = AD_NONE, .of = of});
     ad_loop_step *s = add_step(b, in_rows ? AD_SPREAD_ROWS : AD_READ, wide, r.dtype);
     s->item = (uint8_t)ad_itemsize(r.dtype);
@@ -108,10 +112,10 @@ static uint16_t read_in(builder *b, uint32_t reg, const ad_layout *l, int in_row
 /* What an elementwise step reads, as it goes over an array like `whole`. */
 static uint16_t operand_stream(builder *b, const ad_step *s, uint32_t k, const ad_array *whole)
 {
-    const uint32_t r = ad_read_by(b->t, s, k);
+    const uint32_t r = ad_named_by(b->t, s, k);
     if (r == AD_NONE)
         return AD_NO_STREAM;
-    const ad_array *x = b->t->registers.at[r].is_array ? b->t->registers.at[r].like : NULL;
+    const ad_array *x = b->t->registers.at[ad_home(b->t, r)].is_array ? b->t->registers.at[r].like : NULL;
     if (x == NULL || x->size == 1 || x->size == whole->size)
         return stream_of(b, r);
     const ad_layout l = ad_layout_in(x, whole);
@@ -172,7 +176,7 @@ static uint16_t add_temporary(builder *b, int dtype, const ad_array *like)
     ad_array_hold((ad_array *)like);
     b->t->registers.at[reg].keeps = 1;
     b->t->registers.at[reg].born = b->t->registers.at[reg].dies = b->at;
-    return new_stream(b, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1, .temporary = 1,
+    return new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1, .temporary = 1,
                                      .wide = like->size == b->l->size, .block = AD_NONE, .of = AD_NONE});
 }
 
@@ -233,7 +237,7 @@ static void add_spread(builder *b, const ad_step *s)
     step->acc = acc;
     step->which = b->l->reads.n;
     if (!in_rows)
-        note(b, AD_PUSH(b->l->reads, (ad_loop_read){g, layout}));
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){g, 0, layout}));
 }
 
 static void add_copy(builder *b, uint16_t from, uint16_t to, int dtype)
@@ -338,7 +342,7 @@ static void pair_up(builder *b, uint32_t at, const ad_step *source)
         return;
     const int item = (int)ad_itemsize(source->dtype), known = written_before(l, share.g, from);
     const uint16_t derivative = known && share.acc == AD_NO_STREAM ? share.out : add_block(b, item, share.wide);
-    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES,
+    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .owner = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES,
                                                                      .wide = share.wide, .next = AD_NONE, .of = AD_NONE});
     ad_loop_step *value = &l->steps.at[from], *rest = &l->steps.at[at];
     *rest = (ad_loop_step){.in = {AD_NO_STREAM, AD_NO_STREAM, AD_NO_STREAM}, .acc = share.acc, .g = AD_NO_STREAM, .y = AD_NO_STREAM,
@@ -386,8 +390,8 @@ int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
         kernel[i] = l->steps.n - 1;
     }
     for (uint32_t i = 0; i < l->streams.n; i++)
-        if (l->streams.at[i].reg != AD_NONE)
-            t->registers.at[l->streams.at[i].reg].stream = AD_NONE;
+        if (l->streams.at[i].owner != AD_NONE)
+            t->registers.at[l->streams.at[i].owner].stream = AD_NONE;
     for (uint32_t i = 0; i < n && b.status == AD_OK; i++) {
         const ad_step *s = &t->steps.at[t->looped.at[from + i]];
         if (s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE && ad_cpu->kernels[s->op].twin[s->dtype] && l->steps.at[kernel[i]].vjp)

@@ -58,7 +58,7 @@ static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
         r->place[s->out].at = block_at(r, to->block);
     void *out = seek(r, s->out);
     const int64_t at = s->wide ? r->row * r->l->width : r->row;
-    const void *from = ad_read_spread(&read->l, number_at(r->t, read->reg), at, n, s->item, out);
+    const void *from = ad_read_spread(&read->l, (const char *)number_at(r->t, read->reg) + (size_t)read->offset * s->item, at, n, s->item, out);
     if (s->acc != AD_NO_STREAM)
         ad_add(out, seek(r, s->acc), from, n, s->is_f32);
     else if (from != out && to->kind == AD_BLOCK && !to->kept)
@@ -236,7 +236,7 @@ static void open_streams(const runner *r)
     for (uint32_t i = 0; i < l->streams.n; i++) {
         const ad_stream *s = &l->streams.at[i];
         const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
-        r->place[i] = (ad_where){whole ? r->t->value[s->reg].array->data : s->block == AD_NONE ? NULL : block_at(r, s->block),
+        r->place[i] = (ad_where){whole ? (char *)r->t->value[s->reg].array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
                                  whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
         if (s->block != AD_NONE && s->kind == AD_NUMBER)
             ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);

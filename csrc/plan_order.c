@@ -19,19 +19,24 @@ static int reads_g_alone(const ad_step *s)
     return s->kind == AD_VJP && (s->op == AD_OP_reshape || s->op == AD_OP_view || (s->op == AD_OP_reduce_sum && s->blockwise));
 }
 
-uint32_t ad_read_by(const ad_plan *t, const ad_step *s, uint32_t k)
+uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)
 {
     const int elementwise = s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE;
     if (k >= s->n) {
-        const uint32_t r = k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
         const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k] & AD_READS_Y)) || reads_g_alone(s));
-        return r == AD_NONE || unread ? AD_NONE : ad_home(t, r);
+        return unread ? AD_NONE : k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
     }
     /* a single step may look at the shapes of all operands */
     const int picks = elementwise && (s->blockwise || !t->registers.at[s->g].is_array);
     if (reads_g_alone(s) || (picks && !(ad_ops[s->op].reads[s->k] & AD_READS_A << k)))
         return AD_NONE;
-    return ad_home(t, t->words.at[s->in + k]);
+    return t->words.at[s->in + k];
+}
+
+uint32_t ad_read_by(const ad_plan *t, const ad_step *s, uint32_t k)
+{
+    const uint32_t r = ad_named_by(t, s, k);
+    return r == AD_NONE ? AD_NONE : ad_home(t, r);
 }
 
 /* Mark, last step first, what the wanted registers need; drop the other steps. */
@@ -355,6 +360,7 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         t->registers.at[outputs[i]].needed = 1;
     mark(t);
+    ad_drop_views(t, outputs, n);
     int status = sort_into_items(t);
     for (uint32_t i = 0; i < n; i++)
         t->registers.at[outputs[i]].dies = AD_NONE;
