@@ -60,7 +60,13 @@ cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
     row = ROWS[p.code[slot].op]
     followed = [p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 for k in range(n)]
     operands = [tensor_at(p, ad_operand(p, &p.code[slot], k)) for k in range(n)]
-    return shares_of(row, followed, operands, tensor_at(p, slot), attributes_at(p, slot, row), g, ad_partial(p, &p.code[slot], 0) == 1)
+    global in_rule
+    cdef bint before = in_rule
+    in_rule = True
+    try:
+        return shares_of(row, followed, operands, tensor_at(p, slot), attributes_at(p, slot, row), g, ad_partial(p, &p.code[slot], 0) == 1)
+    finally:
+        in_rule = before
 
 
 cdef list shares_of(object row, list followed, list operands, Tensor y, dict attrs, object g, bint given):

@@ -6,8 +6,15 @@
 # the caller's stack to here.
 
 cdef bint stabilise_all = False                 # config.stabilize
-cdef int holders = 1                            # references to a temporary operand on the present way into the core
-cdef bint at_work = False                       # a law is computing: its intermediate values are nobody's
+cdef extern from *:                             # of the thread:
+    """
+    static AD_THREAD int holders = 1;
+    static AD_THREAD int at_work = 0;
+    static AD_THREAD int in_rule = 0;
+    """
+    int holders                                 # references to a temporary operand on the present way into the core
+    bint at_work                                # a law is computing: its intermediate values are nobody's
+    bint in_rule                                # a row's rule is computing: it has its digits as it is written
 cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place, or None
 cdef int is_head[AD_NOPS]                       # which laws begin with the row?
 
@@ -166,7 +173,7 @@ cdef object rewritten(int op, const Operand *x, int n):
     cdef int64_t slot
     cdef int k, before = holders
     cdef bint seen = False
-    if at_work or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or p.next is not NULL:
+    if at_work or in_rule or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or p.next is not NULL:
         return None
     nodes = []
     for k in range(n):

@@ -284,11 +284,23 @@ def exp_of_difference(x, y, quotient):
     return where(equal(y, -INF), 0, where(equal(y, INF), quotient, exp(sub(x, y))))
 
 
+def softmax_over(x, axes):
+    """softmax over several axes together."""
+    if len(axes) == 1:
+        return softmax(x, axis=axes[0])
+    order = (*(i for i in range(x.ndim) if i not in axes), *axes)
+    moved = transpose(x, order)
+    kept = tuple(moved.shape[: x.ndim - len(axes)])
+    rows = softmax(reshape(moved, shape=(*kept, elements(x.shape[i] for i in axes))), axis=len(kept))
+    return transpose(reshape(rows, shape=tuple(moved.shape)), tuple(order.index(i) for i in range(x.ndim)))
+
+
 def logsumexp_rule(g, x, y, axes, keepdims):
-    """Infinite terms share equally."""
-    infinite = infinite_terms(x)
+    """softmax(x), not exp(x - y): beside 10000 float32 has three places after the point.  Infinite terms share equally."""
+    infinite, y = infinite_terms(x), spread(y, x, axes, keepdims)
     quotient = div(infinite, maximum(spread(reduce_sum(infinite, axes=axes, keepdims=1), x, axes, 1), 1))
-    return scale(spread(g, x, axes, keepdims), exp_of_difference(x, spread(y, x, axes, keepdims), quotient))
+    weights = softmax_over(where(is_finite(y), x, 0), axes)
+    return scale(spread(g, x, axes, keepdims), where(equal(y, -INF), 0, where(equal(y, INF), quotient, where(is_nan(y), y, weights))))
 
 
 def softmax_rule(g, x, y, axis):
