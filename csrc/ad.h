@@ -202,16 +202,19 @@ static inline uint32_t ad_operand(const ad_program *p, const ad_instruction *in,
     return k == 0 ? in->a : in->b;
 }
 
+/* Was the number in a slot given, not computed? */
+static inline int ad_was_given(const ad_program *p, uint32_t slot)
+{
+    while (p->code[slot].op == AD_ALIAS)
+        slot = p->code[slot].b;
+    return p->code[slot].op == AD_LEAF;
+}
+
 /* Which derivative of an elementwise row is operand k's share computed with?  A row of one operand may have a second one, for an
- * operand that was given and not computed (`given` in autodiff/_op.py); it takes the place of operand 1. */
+ * operand that was given (`given` in autodiff/_op.py); it takes the place of operand 1. */
 static inline int ad_partial(const ad_program *p, const ad_instruction *in, int k)
 {
-    if (!ad_ops[in->op].given)
-        return k;
-    uint32_t x = ad_operand(p, in, k);
-    while (p->code[x].op == AD_ALIAS)
-        x = p->code[x].b;
-    return p->code[x].op == AD_LEAF ? 1 : k;
+    return ad_ops[in->op].given && ad_was_given(p, ad_operand(p, in, k)) ? 1 : k;
 }
 
 static inline const int64_t *ad_attributes(const ad_program *p, const ad_instruction *in)

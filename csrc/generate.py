@@ -297,7 +297,7 @@ def reverse_case(row, dtype):
         if s.code in reads:
             words.append(f"const {C_TYPE[s.dtype]} {s.code} = VALUE({k}, {row.arity}).{FIELD[s.dtype]};")
     if row.given:
-        words.append(f"const {ctype} share = ad_partial(s->program, in, 0) ? {partial_text(row, 1, dtype).code} : {partials[0].code};")
+        words.append(f"const {ctype} share = ad_was_given(s->program, in->a) ? {partial_text(row, 1, dtype).code} : {partials[0].code};")
         partials = [Text("share", dtype)]
     for k, p in enumerate(partials):
         if p is not None:
