@@ -80,8 +80,8 @@ class Conventions:
         return _operator((len(x), len(x)), product, product)
 
     # ---------------------------------------------------------------------------------------------------- samplers, Minuit
-    def rows(self, points):
-        """The values at many points at once, (m,) of (m, n): `emcee.EnsembleSampler(m, n, obj.rows, vectorize=True)`.
+    def rows(self, points, *args):
+        """The values at many points at once, (m,) of (m, n), in one replay: `emcee.EnsembleSampler(m, n, obj.rows, vectorize=True)`.
 
         >>> import numpy as np
         >>> import autodiff as ad
@@ -93,11 +93,11 @@ class Conventions:
             raise ShapeError(f"rows: expected points of shape (m, {len(self.x0)}), got {points.shape}")
         if not len(points):
             return np.zeros((0, *self._shape))
-        if not self._trace:
-            return np.array([self.value(x) for x in points])
+        if not self._trace or isinstance(self._f, str):  # of a function that is known by its recordings alone
+            return np.array([self.value(x, *args) for x in points])
         if self._rows is None:
-            self._rows = function(lambda points: vectorized_map(lambda x: self._call(x, ()), points))
-        return np.asarray(self._rows(convert(points)).numpy(), np.float64)
+            self._rows = function(lambda points, *args: vectorized_map(lambda x: self._call(x, args), points))
+        return np.asarray(self._rows(convert(points), *self._arguments(args)).numpy(), np.float64)
 
     @property
     def positional(self):

@@ -73,10 +73,10 @@ class Evaluations:
         parameters = self._form.restore(x)
         y = self._f(*parameters, *args) if self._spread else self._f(parameters, *args)
         if isinstance(y, (list, tuple)) and y:
-            y = shaping.stack([convert(part) for part in y])
+            y = shaping.stack([_double(part) for part in y])
         if not isinstance(y, (Tensor, Variable, np.ndarray, np.generic, float)):
             raise TypeError(f"objective: expected {name_of(self._f)} to return a scalar or a vector, got {shorten(y)}")
-        y = convert(y)
+        y = _double(y)
         if y.ndim > 1 or not y.dtype.is_floating:
             raise TypeError(f"objective: expected {name_of(self._f)} to return a scalar or a vector of floats, got {y.dtype.name} of shape "
                             f"{tuple(y.shape)}; ad.reduce_sum makes a scalar, ad.reshape(y, (-1,)) a vector")  # fmt: skip
@@ -283,6 +283,11 @@ class Evaluations:
         """v @ jac(x), float64 of shape (n,)."""
         v = convert(np.asarray(plain(v), np.float64).reshape(self._shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
+
+
+def _double(x):
+    """A number, which would be a float32 tensor, as a float64 one."""
+    return convert(np.float64(x) if type(x) in (float, int) else x)
 
 
 def _recorded_slope(tape, x, y, v=None):

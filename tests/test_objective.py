@@ -211,6 +211,30 @@ def test_values_are_float64_where_f_computes_in_another():
     assert several.fun(X0).dtype == several.jac(X0).dtype == np.float64
 
 
+def test_python_numbers_among_results_keep_their_digits():
+    for trace in (True, False):
+        assert ad.objective(lambda x: [x[0], 0.1, x[1] * 2.0], like=np.ones(2), trace=trace).fun([3.0, 4.0]).tolist() == [3.0, 0.1, 8.0]
+        with pytest.warns(UserWarning, match="by x0, x1, x2 is exactly 0: does it use them"):
+            assert ad.objective(lambda x: 0.1, like=X0, trace=trace).fun(X0) == 0.1
+
+
+def test_rows_of_points():
+    points = np.random.default_rng(1).normal(size=(6, 3))
+    want = [optimize.rosen(x) for x in points]
+    shadowed = ad.objective(lambda x: rosenbrock(x), like=X0)
+    for obj in (shadowed, ad.objective(rosenbrock, like=X0, trace=False), pickle.loads(pickle.dumps(shadowed))):
+        np.testing.assert_allclose(obj.rows(points), want, rtol=1e-13)
+        np.testing.assert_allclose(obj.rows(points[:2]), want[:2], rtol=1e-13)
+    several = ad.objective(lambda x: x * x, like=X0)
+    np.testing.assert_array_equal(several.rows(points), points * points)
+    given = ad.objective(scaled, like=X0, args=(2.0,))
+    np.testing.assert_allclose(given.rows(points, 3.0), 3 * np.array(want), rtol=1e-13)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        branching = ad.objective(lambda x: x[0] if bool(x[0] > 0) else -2.0 * x[0], like=X0 + 2)
+        np.testing.assert_array_equal(branching.rows(points), np.where(points[:, 0] > 0, points[:, 0], -2 * points[:, 0]))
+
+
 def test_numbers_have_names():
     def names(like):
         return ad.objective(lambda *p: sum(ad.reduce_sum(x) for x in ad.nest.flatten(p)), like=like).names
@@ -320,7 +344,8 @@ def test_progress_is_shown(capsys):
     pytest.importorskip("tqdm")
     obj = ad.objective(rosenbrock, like=X0)
     obj.minimize(progress=True)
-    assert "gradient=" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"{len(obj.history)}eval" in shown and "eval/s" in shown and "value=" in shown and "gradient=" in shown
 
 
 def test_nothing_of_scipy_is_imported_for_it():
