@@ -1,11 +1,13 @@
 """ForwardAccumulator: derivatives along a direction, while the function runs."""
 
+import contextlib
+
 import numpy as np
 
 from . import nest
 from ._core import GradientTape, Surroundings, Tensor, convert
 from .constants import zeros_like
-from .errors import TapeError, shorten
+from .errors import shorten
 from .jacobians import tangent_of
 from .tape import UnconnectedGradients
 from .variable import Variable
@@ -68,13 +70,13 @@ class ForwardAccumulator:
         Raises ValueError for an unknown `unconnected_gradients`.
         """
         zero = UnconnectedGradients(unconnected_gradients) is UnconnectedGradients.ZERO
-        if self._around is None:
-            raise TapeError("ForwardAccumulator: jvp of what was never recorded; enter the accumulator first: with acc:")
-        with self._around:
+        with self._around or contextlib.nullcontext():
             return nest.map_structure(lambda y: self._tangent(y, zero), primals)
 
     def _tangent(self, y, zero):
         found = None
-        if isinstance(y, (Tensor, Variable)) and y.dtype.is_floating:
+        if self._around is None:  # never entered: it knows its primals
+            found = next((t for x, t in zip(self._primals, self._tangents) if x is y), None)
+        elif isinstance(y, (Tensor, Variable)) and y.dtype.is_floating:
             found = tangent_of(self._tape, y, self._primals, self._tangents)
         return zeros_like(y) if found is None and zero else found
