@@ -29,7 +29,7 @@ def objective(f, like, trace=True, args=()):
            in functions of this package or of NumPy; more arguments may follow, given as `args=` to the optimiser
     like   what the parameters look like: an array or number, whose shape is all that counts; a tuple of arrays, which f takes as
            several arguments; or a nested dict or list of arrays, which f takes as it is.  f is evaluated there once
-    args   further arguments for the evaluation at `like`, where f takes some
+    args   further arguments for the evaluation at `like`, where f takes some: a tuple, or the only one
     trace  record f once and replay it in C (ad.function); False: run it as written at each point
 
     The result is an `Objective`.  Raises TypeError where f is no function, like holds something else than floats, or f returns no scalar
@@ -79,6 +79,7 @@ class Objective(Conventions, Evaluations):
     def __init__(self, f, like, trace=True, args=()):
         if not callable(f):
             raise TypeError(f"objective: expected a function, got {shorten(f)}")
+        args = args if isinstance(args, tuple) else (args,)
         self._prepare(f, Parameters(like), trace, args)
         self.history = History()
         self._settle(np.shape(self._at(self.x0, args)[0]))

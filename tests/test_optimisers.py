@@ -187,7 +187,7 @@ def test_least_squares_by_matrices_and_by_products(trace):
 
 
 def test_curve_fit():
-    model = made(lambda p, t: p[0] * ad.exp(-p[1] * t) + p[2], like=np.ones(3), args=(T,))
+    model = made(lambda p, t: p[0] * ad.exp(-p[1] * t) + p[2], like=np.ones(3), args=T)
     fit, covariance = optimize.curve_fit(model.curve, T, DECAY, p0=np.ones(3), jac=model.curve_jac)
     np.testing.assert_allclose(fit, RIGHT, rtol=1e-6)
     assert covariance.shape == (3, 3)
