@@ -9,6 +9,7 @@ from ._core import convert
 from .errors import ShapeError
 from .function import function
 from .parameters import plain
+from .sparse import SparseHessian, SparseJacobian
 from .vectorized import vectorized_map
 
 __all__ = ["Conventions"]
@@ -78,6 +79,40 @@ class Conventions:
         v, args = (args[:1], args[1:]) if self._shape else ((), args)
         product = lambda p: self.hessp(x, p, *v, *args)  # noqa: E731
         return _operator((len(x), len(x)), product, product)
+
+    @property
+    def sparse_jac(self):
+        """The derivative as a SparseJacobian, which is made at first use: `least_squares(obj.value, x0, jac=obj.sparse_jac)`.
+
+        >>> import numpy as np
+        >>> import autodiff as ad
+        >>> obj = ad.objective(lambda x: x[1:] * x[:-1], like=np.ones(3))
+        >>> obj.sparse_jac(np.array([1.0, 2.0, 3.0])).toarray()
+        array([[2., 1., 0.],
+               [0., 3., 2.]])
+        """
+        if self._sparse[0] is None:
+            self._sparse[0] = SparseJacobian(self._of_vector(), self.x0, self._args)
+        return self._sparse[0]
+
+    @property
+    def sparse_hess(self):
+        """The second derivatives as a SparseHessian, which is made at first use; of a vector f called with weights, as `hess`:
+        `minimize(obj, x0, jac=True, hess=obj.sparse_hess, method="trust-constr")`."""
+        if self._sparse[1] is None:
+            self._sparse[1] = SparseHessian(self._of_vector(), self.x0, self._args)
+        return self._sparse[1]
+
+    def _of_vector(self):
+        """f as a function of the vector, under its own name."""
+        if isinstance(self._f, str):
+            raise TypeError(f"objective: {self._f} was unpickled as what had been recorded of it, which has no sparse derivatives")
+
+        def f(x, *args):
+            return self._call(x, args)
+
+        f.__name__ = self.__name__
+        return f
 
     # ---------------------------------------------------------------------------------------------------- samplers, Minuit
     def rows(self, points, *args):

@@ -60,7 +60,7 @@ class Evaluations:
         self._f, self._form, self._trace, self._args = f, parameters, trace, args
         self.x0, self._size, self._shape, self._plain = parameters.x0, parameters.x0.shape, None, False
         self._spread = isinstance(parameters.like, tuple)
-        self._mine, self._rows, self.evaluations = _Mine(), None, 0
+        self._mine, self._rows, self._sparse, self.evaluations = _Mine(), None, [None, None], 0
         self._recordings = {}
         self._first = self._run("first")
 

@@ -22,7 +22,7 @@ from .parameters import Parameters
 __all__ = ["Evaluation", "Objective", "objective"]
 
 
-def objective(f, like, trace=True, args=()):
+def objective(f, like, trace=True, args=(), sparse=False):
     """An object that evaluates f, its gradient and its second derivatives at float64 vectors, in the forms that optimisers want.
 
     f      takes the parameters and returns a scalar (or a vector or a list of scalars, for root finding, least squares and constraints),
@@ -31,6 +31,7 @@ def objective(f, like, trace=True, args=()):
            several arguments; or a nested dict or list of arrays, which f takes as it is.  f is evaluated there once
     args   further arguments for the evaluation at `like`, where f takes some: a tuple, or the only one
     trace  record f once and replay it in C (ad.function); False: run it as written at each point
+    sparse  give the Jacobian of a vector f, and second derivatives, as SciPy sparse arrays (ad.sparse_jacobian, ad.sparse_hessian)
 
     The result is an `Objective`.  Raises TypeError where f is no function, like holds something else than floats, or f returns no scalar
     or vector; warns where f is not finite at `like`, or depends on none of the numbers of a parameter.
@@ -45,7 +46,7 @@ def objective(f, like, trace=True, args=()):
     >>> {name: round(float(p), 6) for name, p in obj.restore(fit.x).items()}
     {'slope': 2.0, 'offset': 1.0}
     """
-    return Objective(f, like, trace, args)
+    return (SparseObjective if sparse else Objective)(f, like, trace, args)
 
 
 GRADIENT_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}  # of scipy.optimize.minimize
@@ -64,6 +65,7 @@ class Objective(Conventions, Evaluations):
     jvp, vjp            jac(x) @ p and v @ jac(x) without jac
     flatten, restore    from parameters like `like` to the vector and back;  x0: `like` as a vector;  names: of the numbers in it
     minimize            scipy.optimize.minimize with these, its history kept in `history`
+    sparse_jac, sparse_hess   the same as sparse matrices
     The forms that others want: nlopt, nlopt_constraint, curve, curve_jac, ode, ode_jac, value_grad_hess, jac_operator, hess_operator,
     rows, positional (Conventions).
 
@@ -195,6 +197,30 @@ class Objective(Conventions, Evaluations):
 
     def __repr__(self):
         return f"<ad.objective {name_of(self._f)} of {len(self.x0)} numbers>"
+
+
+class SparseObjective(Objective):
+    """An Objective with `jac` and `hess` as csr_arrays: jac is obj.sparse_jac(x), of a vector f; hess is obj.sparse_hess(x)."""
+
+    def _computed(self, x, args):
+        y = None if self._shape == () else self._alone(x, args)
+        return super()._computed(x, args) if np.ndim(y) == 0 else (y, self.sparse_jac(x, *args))
+
+    def _given(self, x, g):
+        return super()._given(x, g) if isinstance(g, np.ndarray) else g.copy()
+
+    def hess(self, x, *args):
+        """All second derivatives, a csr_array of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
+        return self.sparse_hess(x, *args)
+
+    def _check(self, value, derivative, args):
+        super()._check(value, derivative.data if self._shape else derivative, args)
+
+    def __reduce__(self):
+        return objective, (self._f, self._form.like, self._trace, self._args, True)
+
+    def __deepcopy__(self, memo):
+        return objective(self._f, self._form.like, self._trace, self._args, True)
 
 
 def _unused(derivative):

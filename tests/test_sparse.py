@@ -429,6 +429,37 @@ def test_trust_constr():
     assert fit.constr_violation < 1e-8 and fit.fun == pytest.approx(plain.fun, rel=1e-4)
 
 
+def test_objectives_have_them(monkeypatch):
+    from scipy.optimize import NonlinearConstraint, least_squares, minimize
+
+    start = {"a": np.full(30, -1.0), "b": np.full((5, 6), -1.0)}
+    obj = ad.objective(lambda p: broyden(ad.concat([p["a"], ad.reshape(p["b"], (30,))], 0)), like=start, sparse=True)
+    assert isinstance(obj.jac(obj.x0), sparse.csr_array) and obj.jac(obj.x0).nnz == 178 and obj.sparse_jac.colors == 3
+    first = obj.jac(obj.x0)
+    first.data[:] = 0
+    assert obj.jac(obj.x0).data.all() and obj.evaluations == 1
+    fit = least_squares(obj.fun, obj.x0, jac=obj.jac, tr_solver="lsmr")
+    assert fit.cost < 1e-15 and obj.restore(fit.x)["b"].shape == (5, 6)
+    y, j = obj(fit.x)
+    np.testing.assert_allclose(y, 0, atol=1e-7)
+    x, v = ad.constant(fit.x), np.linspace(0.5, 1.0, 60)
+    np.testing.assert_allclose(j.toarray(), ad.jacobian(broyden)(x).numpy(), rtol=1e-13)
+    np.testing.assert_array_equal(obj.hess(fit.x, v).toarray(), np.diag(-4.0 * v))
+    energy = ad.objective(lambda x: ad.reduce_sum(x**4) + ad.reduce_sum(x[1:] * x[:-1]), like=np.ones(9), sparse=True)
+    plain = ad.objective(lambda x: ad.reduce_sum(x**4) + ad.reduce_sum(x[1:] * x[:-1]), like=np.ones(9))
+    constraint = NonlinearConstraint(energy.fun, 1.0, 1.0, jac=energy.jac, hess=lambda x, v: v[0] * energy.hess(x))
+    assert energy.grad(energy.x0).shape == (9,) and energy.hess(energy.x0).nnz == 25
+    np.testing.assert_allclose(energy.hess(energy.x0).toarray(), plain.hess(plain.x0), rtol=1e-14)
+    np.testing.assert_allclose(plain.sparse_hess(plain.x0).toarray(), plain.hess(plain.x0), rtol=1e-14)
+    square = ad.objective(lambda x: ad.reduce_sum(x**2), like=np.ones(9), sparse=True)
+    fit = minimize(square, energy.x0, jac=True, hess=square.hess, method="trust-constr", constraints=constraint)
+    assert fit.constr_violation < 1e-8
+    again = pickle.loads(pickle.dumps(ad.objective(squares, like=X, sparse=True)))
+    assert again.jac(X).nnz == 8 and "squares" in repr(again.sparse_jac)
+    with pytest.raises(TypeError, match="objective: <lambda> was unpickled as what had been recorded of it, which has no sparse"):
+        pickle.loads(pickle.dumps(plain)).sparse_hess
+
+
 def test_newton_and_stiff_equations():
     from scipy.integrate import solve_ivp
     from scipy.optimize import root
