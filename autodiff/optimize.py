@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from . import nest
+from ._core import convert
 from .audit import audit
 from .conventions import Conventions
 from .errors import shorten
@@ -203,8 +204,15 @@ class SparseObjective(Objective):
     """An Objective with `jac` and `hess` as csr_arrays: jac is obj.sparse_jac(x), of a vector f; hess is obj.sparse_hess(x)."""
 
     def _computed(self, x, args):
-        y = None if self._shape == () else self._alone(x, args)
-        return super()._computed(x, args) if np.ndim(y) == 0 else (y, self.sparse_jac(x, *args))
+        if self._shape == ():
+            return super()._computed(x, args)
+        if self._trace:
+            y, kept = self._alone(x, args), None
+        else:
+            x = convert(x)
+            tape, y = self._followed(x, args)
+            y, kept = self._value(y), (tape, x, y)
+        return ((y, self.sparse_jac(x, *args)), kept) if np.ndim(y) else super()._computed(x, args)
 
     def _given(self, x, g):
         return super()._given(x, g) if isinstance(g, np.ndarray) else g.copy()

@@ -5,7 +5,6 @@ which numbers of the cotangent is the pattern (pattern.py).  Rows or columns tha
 (colouring.py), all sweeps run as one replay, and each entry is read where it stands alone.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from . import colouring, ops, shaping
 from ._core import GradientTape, Tensor, Trace, convert, may_change
 from .constants import ones_like, zeros
 from .dtypes import DType, as_dtype
+from .entries import Entries, Way, places_of_shares, places_of_stars
 from .errors import ShapeError, shorten
 from .function import function
 from .jacobians import MOST_ELEMENTS
@@ -38,9 +38,11 @@ def sparse_jacobian(f, like, args=()):
     of x).  Its entries are those that the recorded program of f can make other than 0, whatever the numbers are; some of them may be 0.
 
     The pattern is that of the way that f went at `like`: where f branches on a value (`if x[0] > 0`), a point at which it goes another
-    way is noticed, and has a pattern of its own.  f must be one that ad.function can record.
+    way is noticed, and has a pattern of its own.  A function that ad.function cannot record runs as written, and has a pattern at each
+    point.
 
-    Raises TypeError where f is no function of floats, ValueError where it cannot be recorded; calling it, ImportError without SciPy.
+    Raises TypeError where f is no function of floats, ValueError where a gradient written by hand cannot be recorded, MemoryError where the
+    derivatives are not sparse at all; calling it, ImportError without SciPy.
 
     >>> import autodiff as ad
     >>> import numpy as np
@@ -78,59 +80,6 @@ def sparse_hessian(f, like, args=()):
     (array([0, 1, 1, 2, 2], dtype=int32), array([0, 0, 1, 1, 2], dtype=int32), array([ 2., -2.,  4., -2.,  2.]))
     """
     return SparseHessian(f, like, args)
-
-
-class _Entries:
-    """Where a matrix may have entries, in row-major order."""
-
-    def __init__(self, pattern, shape):
-        self.start, self.cols = pattern
-        self.rows, self.shape = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(self.start)), shape
-        self.key = self.rows.astype(np.int64) * max(shape[1], 1) + self.cols
-
-    @functools.cached_property
-    def lower(self):
-        """(which entries are on or below the diagonal, their rows, their columns)."""
-        which = np.flatnonzero(self.rows >= self.cols)
-        return which, self.rows[which], self.cols[which]
-
-    def like(self, other):
-        return np.array_equal(self.start, other.start) and np.array_equal(self.cols, other.cols)
-
-    def places_of(self, other):
-        """Where the entries of `other` stand among these, or None where some do not."""
-        at = np.searchsorted(self.key, other.key)
-        return at if np.array_equal(self.key[np.minimum(at, len(self.key) - 1)] if len(self.key) else self.key, other.key) else None
-
-
-class _Way(_Entries):
-    """One way through f: its entries, and where they are read from the results of the sweeps, which stand one after another.
-
-    passes   of the sweeps, in order: "rows" or "columns", the colours of these, how many; a Hessian's rows are its columns
-    largest  elements of the largest array of a sweep
-    at       by entry: its place among all results
-    """
-
-    def __init__(self, pattern, shape, passes, largest):
-        super().__init__(pattern, shape)
-        self.passes = [each for each in passes if each[2]]
-        self.colours, self.largest, self.at = sum(n for _, _, n in passes), largest, None
-
-
-def _places_of_shares(way, shares):
-    """An entry stands alone at its column in the sweep of its row's colour, or at its row in the sweep of its column's."""
-    m, n = (np.int64(size) for size in way.shape)
-    in_rows, in_columns = shares.rows[way.rows] * n + way.cols, shares.n_rows * n + shares.columns[way.cols] * m + way.rows
-    return np.where(shares.by_row, in_rows, in_columns)
-
-
-def _places_of_stars(way, colour):
-    """The entry (i, j) stands alone at i in the sweep of j's colour, or at j in the sweep of i's; both halves are read alike."""
-    n = np.int64(way.shape[0])
-    _, which, many = np.unique(colour[way.cols] * n + way.rows, return_inverse=True, return_counts=True)
-    i, j = np.maximum(way.rows, way.cols), np.minimum(way.rows, way.cols)
-    alone = (many[which] == 1)[np.searchsorted(way.key, i * n + j)]
-    return np.where(alone, colour[j] * n + i, colour[i] * n + j)
 
 
 class _Sweeps(NamedTuple):
@@ -185,13 +134,13 @@ class _Sparse:
         way = self._run(x, *args)[1]
         if self._entries.places_of(way) is None:
             both = union([(e.start, e.cols) for e in (self._entries, way)], self.shape[1])
-            self._entries = _Entries(transposed(transposed(both, self.shape[1]), self.shape[0]), self.shape)
+            self._entries = Entries(transposed(transposed(both, self.shape[1]), self.shape[0]), self.shape)
         return self
 
     def _run(self, x, *args):
         """(values, way)."""
         found, k = self._sweep(self._x(x), *args)
-        way = k if isinstance(k, _Way) else self._ways[k]
+        way = k if isinstance(k, Way) else self._ways[k]
         return found.numpy()[way.at], way
 
     def _x(self, x):
@@ -344,8 +293,8 @@ class SparseJacobian(_Sparse):
         n, rows = self._like.size, transposed(found, m)
         shares = colouring.by_rows(rows, n) if by_hand else colouring.shared_out(rows, n)  # a gradient by hand has no derivative of its own
         passes = [("rows", shares.rows, shares.n_rows), ("columns", shares.columns, shares.n_columns)]
-        way = _Way(rows, (m, n), passes, largest)
-        way.at = _places_of_shares(way, shares)
+        way = Way(rows, (m, n), passes, largest)
+        way.at = places_of_shares(way, shares)
         return way
 
 
@@ -393,8 +342,8 @@ class SparseHessian(_Sparse):
         both = transposed(found, n)  # what is not symmetric are entries that are 0
         both = transposed(transposed(union([both, transposed(both, n)], n), n), n)
         colour, count = colouring.stars(both)
-        way = _Way(both, (n, n), [("rows", colour, count)], largest)
-        way.at = _places_of_stars(way, colour)
+        way = Way(both, (n, n), [("rows", colour, count)], largest)
+        way.at = places_of_stars(way, colour)
         return way
 
     @property

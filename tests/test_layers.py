@@ -17,7 +17,7 @@ LAYERS = [
     {"dtypes", "ops", "tape"},
     {"shapes", "nest"},
     {"_core"},
-    {"pattern"},
+    {"entries", "pattern"},
     {"arguments", "colouring", "stable", "precise_numbers", "ball_functions", "summary"},
     {"stabilise", "drawing"},
     {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},

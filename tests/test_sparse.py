@@ -454,6 +454,9 @@ def test_objectives_have_them(monkeypatch):
     square = ad.objective(lambda x: ad.reduce_sum(x**2), like=np.ones(9), sparse=True)
     fit = minimize(square, energy.x0, jac=True, hess=square.hess, method="trust-constr", constraints=constraint)
     assert fit.constr_violation < 1e-8
+    eager = ad.objective(squares, like=X, trace=False, sparse=True)
+    np.testing.assert_array_equal(eager.jac(X).toarray(), ad.jacobian(squares)(ad.constant(X)).numpy())
+    np.testing.assert_allclose(eager.hessp(X, X, np.ones(4)), eager.hess(X, np.ones(4)) @ X, rtol=1e-13)
     again = pickle.loads(pickle.dumps(ad.objective(squares, like=X, sparse=True)))
     assert again.jac(X).nnz == 8 and "squares" in repr(again.sparse_jac)
     with pytest.raises(TypeError, match="objective: <lambda> was unpickled as what had been recorded of it, which has no sparse"):
