@@ -1,5 +1,45 @@
 # From a trace's recording to its plan (csrc/plan.c).
 
+cdef extern from "plan.h":
+    ctypedef struct ad_law_side:
+        uint16_t op
+        uint8_t n
+        uint8_t *what
+        double number
+    ctypedef struct ad_law:
+        uint32_t index
+        ad_law_side before, nested, after
+    enum: AD_MOST_LAWS
+    int ad_plan_set_laws(const ad_law *laws, int n)
+
+cdef list law_texts = []
+
+
+def set_pass_laws(list rows not None, list texts not None):
+    """What plans apply: the table of autodiff.passes, compiled, and what each law is called."""
+    cdef ad_law laws[AD_MOST_LAWS]
+    cdef int k
+    if len(rows) > AD_MOST_LAWS:
+        raise ValueError(f"set_pass_laws: {len(rows)} laws, the most is {AD_MOST_LAWS}")
+    for k in range(len(rows)):
+        laws[k].index, before, nested, after = rows[k]
+        set_side(&laws[k].before, before)
+        set_side(&laws[k].nested, nested)
+        set_side(&laws[k].after, after)
+    ad_plan_set_laws(laws, len(rows))
+    law_texts[:] = texts
+
+
+cdef int set_side(ad_law_side *side, tuple told) except -1:
+    cdef int k
+    code, what, side.number = told
+    side.n = 0 if code < 0 else len(what)
+    side.op = 0 if code < 0 else code
+    for k in range(len(what)):
+        side.what[k] = what[k]
+    return 0
+
+
 cdef int lay_plan(Trace trace) except -1:
     """Hand the instructions and the sweeps to the plan, in the order in which they were recorded."""
     cdef int k
@@ -78,6 +118,8 @@ cdef int finish_plan(Trace trace, ad_plan *plan, list registers) except -1:
         raise MemoryError("function: no memory for a trace")
     for k in range(n):
         wanted[k] = registers[k]
+    if plan is trace.plan:
+        trace.laid = (<const ad_plan_inside *>plan).steps.n
     status = ad_plan_finish(plan, wanted, n)
     free(wanted)
     return check_plan(trace, status)

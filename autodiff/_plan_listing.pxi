@@ -33,6 +33,8 @@ cdef extern from "plan.h":
         Steps steps
         Loops loops
         Slots looped, dead, scalar_steps
+        uint32_t *law_uses
+        uint32_t n_known
         int64_t at
     int ad_plan_item(ad_plan *t)
 
@@ -82,6 +84,8 @@ cdef dict listing_of(Trace trace):
                 steps.append(step_told(trace, &t.steps.at[t.scalar_steps.at[j]]))
         items.append((("scalars", "loop", "single")[item.kind], steps, [t.dead.at[item.dead + j] for j in range(item.n_dead)]))
     return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
+            "laid": trace.laid, "known": t.n_known,
+            "laws": [(law_texts[i], t.law_uses[i]) for i in range(len(law_texts)) if t.law_uses[i]],
             "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": trace.program.p.n,
             "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs),
             "variables": [v.name for v in trace.variables], "assigned": assigned_told(trace)}

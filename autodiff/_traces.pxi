@@ -18,6 +18,7 @@ cdef class Trace:
     cdef readonly str first_branch              # where the first of them is
     cdef int outcome                            # of the last run
     cdef ad_plan *plan                          # what a replay computes,
+    cdef int64_t laid                           # of how many steps it was made,
     cdef uint32_t *registers                    # and where: the inputs, the variables read, the variables assigned
     cdef list outputs                           # the function's results, flat: registers, or Constants
     cdef readonly list variable_slots, assigned_slots, leaves               # the same as slots

@@ -9,8 +9,8 @@ import weakref
 
 import numpy as np
 
-from . import nest
-from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, convert, copied, put_back, tapes_are_plain
+from . import nest, passes
+from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, convert, copied, put_back, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
@@ -22,6 +22,7 @@ from .variable import Variable
 
 __all__ = ["function", "load_function"]
 
+set_pass_laws(passes.compiled(), [law.text for law in passes.LAWS])
 HOLE = convert(0.0)  # where a tensor is to be
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
@@ -231,6 +232,7 @@ class Function(Replayed):
         >>> slope.program(ad.zeros(3))
         slope: 6 instructions recorded, 2 steps run
           given    %0 float32[3]
+          passes   2 needed by nobody
           one loop over (3,):
             %1 float32[3] = exp(%0)
             %6 float32[3] = %1 + d exp(%0) / d %0 for %0

@@ -28,6 +28,9 @@ class Program:
                  f"  given    {', '.join(given[: told['arguments']]) or 'nothing'}"]  # fmt: skip
         if given[told["arguments"] :]:
             lines.append(f"  reads    {', '.join(given[told['arguments'] :])}")
+        did = [f"{count} {what}" for count, what in self._did()]
+        if did:
+            lines.append(f"  passes   {', '.join(did)}")
         for kind, steps, _ in told["items"]:
             if kind == "loop":
                 shape = next(registers[s["out"]]["shape"] for s in steps if registers[s["out"]]["shape"])
@@ -36,6 +39,12 @@ class Program:
         return "\n".join([*lines, f"  returns  {', '.join(f'%{r}' for r in told['outputs']) or 'constants'}"])
 
     __repr__ = __str__
+
+    def _did(self):
+        """What passes did: pairs of how often and what."""
+        told = self._listing
+        pairs = [(told["laid"] - self.steps, "needed by nobody"), (told["known"], "known already"), *[(n, f"by {law}") for law, n in told["laws"]]]
+        return [(n, what) for n, what in pairs if n > 0]
 
     def _name(self, r):
         told = self._listing["registers"][r]

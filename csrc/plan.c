@@ -63,12 +63,13 @@ int ad_plan_add_register(ad_plan *t, int dtype, const ad_array *like, int lastin
 {
     *reg = t->registers.n;
     return AD_PUSH(t->registers, (ad_register){.dtype = (uint8_t)dtype, .is_array = like != NULL, .lasting = (uint8_t)lasting,
-                                               .number = AD_NONE, .base = AD_NONE, .like = like, .born = AD_NONE, .dies = 0, .stream = AD_NONE});
+                                               .number = AD_NONE, .base = AD_NONE, .like = like, .born = AD_NONE, .dies = 0, .stream = AD_NONE,
+                                               .made = AD_NONE});
 }
 
 static const ad_array *like_of(const ad_instruction *in) { return in->flags & AD_IS_ARRAY ? in->value.array : NULL; }
 
-static int add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value value, uint32_t *reg)
+int ad_plan_add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value value, uint32_t *reg)
 {
     int status;
     *reg = ad_same_constant(t, dtype, like != NULL, value, &status);
@@ -77,6 +78,7 @@ static int add_constant(ad_plan *t, int dtype, const ad_array *like, ad_value va
     status = ad_plan_add_register(t, dtype, like, 1, reg);
     if (status == AD_OK) {
         t->registers.at[*reg].fixed = 1;
+        t->registers.at[*reg].made = t->fixed.n;
         status = AD_PUSH(t->fixed_register, *reg);
     }
     if (status == AD_OK)
@@ -108,7 +110,7 @@ int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg)
     const ad_array *like = like_of(&code[at]);
     if (like && like->uniform && like->size > 1)
         return AD_BAD_DTYPE;                                /* its numbers have been given up */
-    const int status = add_constant(t, code[at].dtype, like, code[at].value, reg);
+    const int status = ad_plan_add_constant(t, code[at].dtype, like, code[at].value, reg);
     t->register_of[at] = *reg;
     return status;
 }
@@ -130,7 +132,7 @@ static int add_one(ad_plan *t, int dtype, uint32_t *reg)
     else
         one.f32 = 1;
     *reg = t->one[dtype];
-    const int status = *reg == AD_NONE ? add_constant(t, dtype, NULL, one, reg) : AD_OK;
+    const int status = *reg == AD_NONE ? ad_plan_add_constant(t, dtype, NULL, one, reg) : AD_OK;
     t->one[dtype] = *reg;
     return status;
 }
@@ -138,13 +140,18 @@ static int add_one(ad_plan *t, int dtype, uint32_t *reg)
 /* ------------------------------------------------------------------------------------------------- steps */
 static int add_step(ad_plan *t, ad_step step, const ad_array *like, uint32_t *out)
 {
-    int status;
+    int status = ad_apply_laws(t, &step, like, out);
+    if (status != AD_OK || *out != AD_NONE)
+        return status;
     const uint32_t same = ad_same_step(t, &step, &status);
     if (status != AD_OK || same != AD_NONE) {
         *out = same;
+        t->n_known++;
         return status;
     }
     status = ad_plan_add_register(t, step.dtype, like, 0, out);
+    if (status == AD_OK)
+        t->registers.at[*out].made = t->steps.n;
     step.out = *out;
     return status == AD_OK ? AD_PUSH(t->steps, step) : status;
 }

@@ -22,6 +22,7 @@ typedef struct {
     const ad_array *like;                                   /* an array of its shape: first the recorded value */
     uint32_t born, dies;                                    /* items that write it and that read it last; AD_NONE: after all */
     uint32_t stream;                                        /* of the loop at hand, the latest that reads it */
+    uint32_t made;                                          /* the step that writes it; of a constant, which one it is; AD_NONE: neither */
     uint8_t late, placed;                                   /* what a loop computes of it is whole after the loop alone; by AD_PLACE */
 } ad_register;
 
@@ -127,6 +128,12 @@ typedef struct {
 /* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
 typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
 
+/* A law of autodiff/passes.py: what a step may be (`before`, one operand of which may be a step `nested`), and what has the same bits.  An
+ * operand is a name, 0 or 1, or one of these. */
+enum { AD_LAW_NUMBER = 8, AD_LAW_POWER, AD_LAW_INVERSE, AD_LAW_NESTED, AD_MOST_LAWS = 64 };
+typedef struct { uint16_t op; uint8_t n, what[2]; double number; } ad_law_side;    /* n == 0: the name what[0] alone */
+typedef struct { uint32_t index; ad_law_side before, nested, after; } ad_law;
+
 struct ad_plan {
     const ad_program *program;
     uint32_t *register_of;                                  /* by slot; AD_NONE: not yet */
@@ -147,6 +154,7 @@ struct ad_plan {
     int64_t at;                                             /* item where the run goes on */
     uint32_t one[2];                                        /* constants 1, float32 and float64; or AD_NONE */
     ad_table known_steps, known_constants;
+    uint32_t law_uses[AD_MOST_LAWS], n_known;               /* how often each law, and how often what is known already, took a step's place */
 };
 
 static inline uint32_t ad_home(const struct ad_plan *t, uint32_t r)  /* the register that is read where r is meant */
@@ -168,6 +176,10 @@ static inline int ad_alike(const ad_array *a, const ad_array *b)
 /* What has the same value already: its register, or AD_NONE.  *noted is AD_NO_MEMORY if the thing could not be noted. */
 uint32_t ad_same_step(struct ad_plan *t, const ad_step *s, int *noted);       /* the step is about to be the next one */
 uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value value, int *noted);    /* so is the constant */
+
+int ad_plan_set_laws(const ad_law *laws, int n);            /* for all plans; those that begin with one operator stand together */
+int ad_apply_laws(struct ad_plan *t, ad_step *s, const ad_array *like, uint32_t *out);    /* *s is another step then, or *out has its value */
+int ad_plan_add_constant(struct ad_plan *t, int dtype, const ad_array *like, ad_value value, uint32_t *reg);
 
 /* The k-th register that a step reads, of n + 3; AD_NONE: it does not read that one. */
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);

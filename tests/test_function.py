@@ -281,6 +281,7 @@ def test_a_program_is_read():
     assert str(slope.program(x, w)) == (
         "slope: 10 instructions recorded, 5 steps run\n"
         "  given    %0 float32[5], %1 float32[5, 3]\n"
+        "  passes   3 needed by nobody, 1 known already\n"
         "  %11 float32[3] = matvec(%1, %0, transpose_a=1)\n"
         "  one loop over (5,):\n"
         "    %2 float32[5] = softplus(%0)\n"

@@ -15,6 +15,7 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 LAYERS = [
     {"errors", "_op", "_series", "places", "programs", "folding"},
     {"dtypes", "ops", "tape"},
+    {"passes"},
     {"shapes", "nest"},
     {"_core"},
     {"entries", "pattern"},
