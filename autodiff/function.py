@@ -31,7 +31,8 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     """Make a function of tensors one that is recorded at its first call and replayed in C afterwards.
 
     func             takes tensors, arrays, variables, numbers, and tuples, lists and dicts of them
-    input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused
+    input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused.  A size of None is any,
+                     each with a recording of its own
     stabilize        record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says
     check            at every call run `func` as written too, and raise ReplayError where a replay would do something else: a number
                      drawn by NumPy, a global that has changed since.  As slow as it sounds

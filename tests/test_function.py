@@ -83,6 +83,32 @@ def test_random_programs(steps, shape):
     assert traced.experimental_get_tracing_count() == 1
 
 
+SMOOTH = [lambda a, b: np.sin(a), lambda a, b: np.exp(-a * a), lambda a, b: np.tanh(a * 2.0), lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - 0.5 * b,
+          lambda a, b: a / (1.5 + b * b), lambda a, b: np.sqrt(1.0 + a * a), lambda a, b: np.log1p(a * a), lambda a, b: np.arctan(a) * np.cos(b),
+          lambda a, b: a + np.sum(b), lambda a, b: a[::-1] * b]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, len(SMOOTH) - 1), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12), st.integers(0, 99))
+def test_random_programs_agree_with_differences_in_higher_precision(steps, seed):
+    def loss(x):
+        values = [x, np.sin(x)]
+        for which, i, j in steps:
+            values.append(np.tanh(SMOOTH[which](values[i % len(values)], values[j % len(values)])))
+        return np.sum(values[-1] * values[-2])
+
+    rng = np.random.default_rng(seed)
+    x, direction, step = rng.normal(size=3), rng.normal(size=3), np.longdouble(1) / 2048
+    points = [loss(x.astype(np.longdouble) + k * step * direction.astype(np.longdouble)) for k in (-3, -2, -1, 1, 2, 3)]
+    expected = float(np.dot([-1, 9, -45, 45, -9, 1], points) / (60 * step))  # of the sixth order
+    traced = ad.function(loss)
+    slopes = [ad.grad(loss)(x), ad.function(ad.grad(loss))(x), ad.grad(traced)(x), ad.grad(traced)(x + 0.0)]
+    replay = ad.function(ad.grad(loss))
+    replay(x * 0.5)
+    for slope in [*slopes, replay(x)]:
+        assert float(np.dot(slope.numpy(), direction)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
 def test_second_derivatives():
     def f(x):
         with ad.GradientTape() as outer:

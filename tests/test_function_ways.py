@@ -224,7 +224,10 @@ def test_what_cannot_be_a_function():
     async def coroutine():
         pass
 
-    for f in (generator, coroutine):
+    async def asyncgen():
+        yield 1
+
+    for f in (generator, coroutine, asyncgen):
         with pytest.raises(TypeError, match=f"function: {f.__name__} is a {f.__name__}, whose steps cannot be replayed"):
             ad.function(f)
     with pytest.raises(TypeError, match="expected a function, got 3"):

@@ -49,6 +49,25 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
             assert bits(traced(*args)) == want
 
 
+def test_so_does_a_gradient_through_it_and_a_map_over_many_rows():
+    traced = ad.function(lambda x, w: ad.reduce_sum(ad.math.softplus(x) * x - w * ad.sin(x)))
+    rows = ad.function(lambda x: ad.vectorized_map(ad.value_and_grad(lambda p: p[0] ** 2 * ad.sin(p[1]) + ad.exp(-p[2])), x))
+    table = ad.constant(np.random.default_rng(0).normal(size=(70_001, 3)))
+
+    def gradient(f, args):
+        with ad.GradientTape() as tape:
+            tape.watch(args)
+            y = f(*args)
+        return y, tape.gradient(y, args)
+
+    args = list(arguments("float64", 1))
+    want, mapped = bits(gradient(traced.python_function, args)), bits(rows.python_function(table))
+    for n in (1, 2, 5, 16):
+        ad.config.set_num_threads(n)
+        for _ in range(3):
+            assert bits(gradient(traced, args)) == want and bits(rows(table)) == mapped
+
+
 def test_python_threads_replay_side_by_side():
     ad.config.set_num_threads(3)
     traced, results = ad.function(loss_and_slopes), {}
