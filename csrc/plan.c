@@ -254,6 +254,17 @@ int ad_takes_number(int op)
            op == AD_OP_reshape || op == AD_OP_sum_to;
 }
 
+/* Is the share one number over and over: computed from a cotangent that is one, and from numbers? */
+static int is_number(const ad_plan *t, const ad_step *s, const ad_op *op)
+{
+    if (!is_uniform(t, s->g) || op->reads[s->k] & AD_READS_Y)
+        return 0;
+    for (uint32_t k = 0; k < s->n; k++)
+        if (op->reads[s->k] & AD_READS_A << k && t->registers.at[t->words.at[s->in + k]].is_array)
+            return 0;
+    return 1;
+}
+
 /* Operand k's share, added to its adjoint: what `pull` in program.c does at once. */
 static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, int k)
 {
@@ -287,6 +298,15 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     step.k = (uint8_t)(elementwise ? ad_partial(p, in, k) : k);
     step.dtype = x->dtype;
     step.acc = *adj;
+    if (elementwise && like && alike && is_number(t, &step, op)) {
+        step.g = ad_home(t, step.g);
+        step.acc = AD_NONE;
+        step.blockwise = 0;
+        int status = add_step(t, step, NULL, &share);
+        if (status == AD_OK)
+            status = add_uniform(t, share, like, &share);
+        return status == AD_OK ? accumulate(t, adj, share) : status;
+    }
     step.blockwise = step.blockwise && (like || in->value.array->size > 1);
     step.blockwise |= in->op == AD_OP_reduce_sum && like && like->size > 0 && in->flags & AD_IS_ARRAY;
     return add_step(t, step, like, adj);

@@ -10,6 +10,14 @@ static uint16_t touched_by(const ad_loop_step *s, int i)
     return streams[i];
 }
 
+static void name_none(const ad_loop *l, ad_loop_step *s)
+{
+    uint16_t *streams[TOUCHED] = {&s->in[0], &s->in[1], &s->in[2], &s->acc, &s->g, &s->y, &s->out, &s->share};
+    for (int i = 0; i < TOUCHED; i++)
+        if (*streams[i] == AD_NO_STREAM)
+            *streams[i] = (uint16_t)l->streams.n;
+}
+
 static void free_blocks(ad_loop *l, uint32_t step, uint32_t *spare, uint32_t *n_spare)
 {
     for (int i = 0; i < TOUCHED; i++) {
@@ -70,10 +78,12 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         free_blocks(l, step, spare, &n_spare);
     }
     free(spare);
+    for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
+        name_none(l, &l->steps.at[step]);
     return AD_OK;
 }
 
-size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * AD_LOOP_BLOCK * 8 + l->streams.n * sizeof(ad_where) + 64; }
+size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * AD_LOOP_BLOCK * 8 + (l->streams.n + 1) * sizeof(ad_where) + 64; }
 
 void ad_loop_free(ad_loop *l)
 {

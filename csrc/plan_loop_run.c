@@ -27,10 +27,9 @@ static const void *number_at(const ad_plan *t, uint32_t reg)
     return t->registers.at[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
 }
 
-static void *seek(const runner *r, uint16_t stream)
+/* (Of no stream: NULL.) */
+static inline void *seek(const runner *r, uint16_t stream)
 {
-    if (stream == AD_NO_STREAM)
-        return NULL;
     return r->place[stream].at + r->place[stream].pace * (size_t)r->row;
 }
 
@@ -59,7 +58,7 @@ static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
     void *out = seek(r, s->out);
     const int64_t at = s->wide ? r->row * r->l->width : r->row;
     const void *from = ad_read_spread(&read->l, (const char *)number_at(r->t, read->reg) + (size_t)read->offset * s->item, at, n, s->item, out);
-    if (s->acc != AD_NO_STREAM)
+    if (seek(r, s->acc))
         ad_add(out, seek(r, s->acc), from, n, s->is_f32);
     else if (from != out && to->kind == AD_BLOCK && !to->kept)
         r->place[s->out].at = (char *)from;
@@ -219,7 +218,7 @@ static void run_places(const runner *r, int64_t rows)
     for (uint32_t i = 0; i < l->places.n && !r->ahead; i++)
         if (!l->places.at[i].inner)
             run_place(r, &l->places.at[i], rows);
-    for (uint32_t i = 0; i < l->streams.n && l->history; i++) {
+    for (uint32_t i = 0; i < l->streams.n && l->history && r->row + rows < l->rows; i++) {
         const ad_stream *s = &l->streams.at[i];
         if (!s->kept)
             continue;
@@ -232,6 +231,7 @@ static void run_places(const runner *r, int64_t rows)
 static void open_streams(const runner *r)
 {
     const ad_loop *l = r->l;
+    r->place[l->streams.n] = (ad_where){NULL, 0};
     const int64_t longest = l->rows < l->block_rows ? l->size : l->block_rows * l->width;
     for (uint32_t i = 0; i < l->streams.n; i++) {
         const ad_stream *s = &l->streams.at[i];
