@@ -63,6 +63,8 @@ class Row:
     ulp       bound on the error of the value in units in the last place; d_ulp of each local derivative
     ulp32     the same of the value in float32, where that is stated apart; as ulp where it is not
     plainly   the value as a formula over rows, for arithmetic that has digits to lose: the precise replay, where it has no function of its own
+    d32       how kernels compute the derivatives in float32 where the rule's steps, each rounded to float32, would lose digits:
+              "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
@@ -72,6 +74,7 @@ class Row:
     given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
               was computed; of one operand
     near      is there a function ad_<name>_near without branches for operands that are not far from 0 (AD_NEAR in csrc/plane_math.h)?
+              The name of a dtype: for that one
     """
 
     def __init__(self, kind, **fields):
@@ -104,8 +107,8 @@ def _each(rule, n):
     return (rule,) * (n or 1)
 
 
-def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, numpy=(), linear=(),
-        selects=False, near=False, twin=False, given=None, doc):  # fmt: skip
+def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, d32=None,
+        numpy=(), linear=(), selects=False, near=False, twin=False, given=None, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -113,7 +116,7 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
         raise TypeError(f"row: {len(d)} derivatives for {arity} operands")
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
-               ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, numpy=_names(numpy), linear=tuple(linear),
+               ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, numpy=_names(numpy), linear=tuple(linear),
                selects=selects, near=near, twin=twin, given=given, doc=doc)  # fmt: skip
 
 

@@ -52,11 +52,11 @@ rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,  
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
 hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
 over_hypot = row(d=(lambda a, b, y: over_hypot(b, a) * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b)),
-                    lambda a, b, y: -y * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b))), ulp=2, d_ulp=5,                   doc="a / hypot(a, b), 0 at (0, 0)")
+                    lambda a, b, y: -y * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b))), ulp=2, d_ulp=5, d32="double",                   doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, pow_slope(a, b)), lambda a, b, y: where(a <= 0, 0, pow_log(a, b))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=1, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
 pow_slope  = row(d=(lambda a, b, y: where(b == 1, 0, where(a == 0, b * pow_slope(a, b - 1), (b - 1) * y / where(a == 0, 1, a))),
-                    lambda a, b, y: where(a <= 0, 0, pow_before(a, b, y) + y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), plainly=lambda a, b: b * pow(a, b - 1), ulp=3, doc="b * a**(b - 1), b - 1 as it is before rounding")
-pow_log    = row(d=(lambda a, b, y: pow_slope(a, b) * log(a) + pow_before(a, b, pow_slope(a, b)), lambda a, b, y: y * log(a)), on=(POSITIVE, REAL), plainly=lambda a, b: pow(a, b) * log(a), ulp=3, d_ulp=8,
+                    lambda a, b, y: where(a <= 0, 0, pow_before(a, b, y) + y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), plainly=lambda a, b: b * pow(a, b - 1), ulp=3, d32="double", doc="b * a**(b - 1), b - 1 as it is before rounding")
+pow_log    = row(d=(lambda a, b, y: pow_slope(a, b) * log(a) + pow_before(a, b, pow_slope(a, b)), lambda a, b, y: y * log(a)), on=(POSITIVE, REAL), plainly=lambda a, b: pow(a, b) * log(a), ulp=3, d_ulp=8, d32="double",
                                                                                                                              doc="a**b * log(a), exact where a**b is too small to be")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
 scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
@@ -70,7 +70,7 @@ xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a,
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, ulp32=0.6, numpy="exp",   doc="e to the power x")
-exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, numpy="exp2",  doc="2 to the power x")
+exp2       = row(d=lambda x, y: y * 0.6931471805599453,     on=REAL,            ulp=1, ulp32=0.6, d32="own", numpy="exp2",  doc="2 to the power x")
 expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            ulp=1, ulp32=0.6, numpy="expm1", doc="exp(x) - 1, exact near 0")       # not y + 1: that is 0 for x < -37
 # An infinite x that was computed has overflowed on its way here: log(1 + exp(x)) at 1000.  A derivative of 0 would stop all that comes
 # before it, and the gradient would be 0 where it is 1; nan says that it is not known.  One that was given is what it is: 1 / inf is 0.
@@ -80,7 +80,7 @@ log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), gi
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), given=lambda x, y: 1 / (1 + x), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
-logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -over_expm1(b, a), lambda a, b, y: -over_expm1(a, b)), ulp=2,      doc="log(exp(a) - exp(b)) for a > b, no overflow")
+logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -over_expm1(b, a), lambda a, b, y: -over_expm1(a, b)), ulp=2, d32="double",      doc="log(exp(a) - exp(b)) for a > b, no overflow")
 over_expm1 = row(d=(lambda a, b, y: y * over_expm1(b, a), lambda a, b, y: -y * over_expm1(b, a)), plainly=lambda a, b: 1 / expm1(a - b), ulp=3,      doc="1 / (exp(a - b) - 1), a - b as it is before rounding")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
@@ -91,7 +91,7 @@ sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=3, d_ulp=6,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
-sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3,   # not sigmoid(b) - a
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3, d32="double",   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
@@ -103,31 +103,31 @@ sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="sin",   doc="sine of x radians")
 cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="cos",   doc="cosine of x radians")
-tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, numpy="tan",   doc="tangent of x radians")
-asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
-acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
-atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
+tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near="float32", numpy="tan",   doc="tangent of x radians")
+asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, ulp32=0.6, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
+acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, ulp32=0.6, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
+atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, ulp32=0.6, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
 atan2      = row(d=(lambda a, b, y: atan2_slope(a, b), lambda a, b, y: -atan2_slope(b, a)), ulp=1, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
 atan2_slope = row(d=(lambda a, b, y: -2 * y * atan2_slope(b, a),
                      lambda a, b, y: divide_no_nan(divide_no_nan((over_hypot(a, b) - over_hypot(b, a)) * (over_hypot(a, b) + over_hypot(b, a)), away_hypot(a, b)) * away(a, b), away_hypot(a, b)) * away(a, b)),
-                     plainly=lambda a, b: divide_no_nan(over_hypot(b, a), hypot(a, b)), ulp=3, d_ulp=10,                    doc="b / (a*a + b*b), 0 at (0, 0)")
+                     plainly=lambda a, b: divide_no_nan(over_hypot(b, a), hypot(a, b)), ulp=3, d_ulp=10, d32="double",                    doc="b / (a*a + b*b), 0 at (0, 0)")
 sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="sinh",  doc="hyperbolic sine")
 cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
-asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
-acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=2, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
-atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
+asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, ulp32=0.6, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
+acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=2, ulp32=0.6, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
+atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=3, ulp32=0.6,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=3, d_ulp=6,                  doc="exp(x*x) * erfc(x), no underflow")
-erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=8, d_ulp=600, doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
-exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=2, ulp32=0.6,                doc="exp(-x*x), the square taken exactly")
+erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=8, d_ulp=600, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
+exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=2, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=3, ulp32=0.6,                doc="distribution function of the normal distribution")
-log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=3, d_ulp=6, doc="log(ndtr(x)), exact in both tails")
-normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=2, ulp32=0.6,                doc="density of the normal distribution")
-ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000,     doc="inverse of ndtr: the quantile of the normal distribution")
-erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600,   doc="inverse of erf")
+log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=3, d_ulp=6, d32="double", doc="log(ndtr(x)), exact in both tails")
+normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=2, ulp32=0.6, d32="own",                doc="density of the normal distribution")
+ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000, d32="double",     doc="inverse of ndtr: the quantile of the normal distribution")
+erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600, d32="double",   doc="inverse of erf")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
 digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")
@@ -136,11 +136,11 @@ bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotie
 bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
 bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i1(x), no overflow")
 bessel_gap = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 0),
-                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=4, d_ulp=400,
+                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=4, d_ulp=400, d32="double",
                                                                                                       doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
 bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 1),
                                         where(abs(x) < 1.5, exp(-abs(x)) * (2 * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1) - abs(x) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 2)) - 2 * bessel_gap(x),
-                                              (bessel_gap(x) - y - y) / maximum(abs(x), 1) - y - bessel_gap(x))), on=REAL, ulp=4, d_ulp=400,
+                                              (bessel_gap(x) - y - y) / maximum(abs(x), 1) - y - bessel_gap(x))), on=REAL, ulp=4, d_ulp=400, d32="double",
                                                                                                       doc="derivative of bessel_i1e, exact for large x and beside its root")
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -149,11 +149,11 @@ relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 
 leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, ulp32=0.6, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, ulp32=0.6, d_ulp=6, doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=3, ulp32=0.6, d_ulp=6, doc="x * ndtr(x)")
-gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
-gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, d_ulp=8, doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
-mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, doc="x * tanh(softplus(x))")
+silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, ulp32=0.6, d_ulp=6, d32="own", doc="x * sigmoid(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=3, ulp32=0.6, d_ulp=6, d32="own", doc="x * ndtr(x)")
+gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, ulp32=0.6, d_ulp=8, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, ulp32=0.6, d32="own", doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.

@@ -56,6 +56,7 @@ AD_INLINE double ad_expm1_short(double x)
 /* Beyond these bounds results are those at them: 0, -1, inf. */
 AD_INLINE float ad_expf(float x) { return (float)ad_exp_short(ad_within_f(x, -150, 90)); }
 AD_INLINE float ad_exp2f(float x) { return (float)ad_exp_short(AD_LN2 * ad_within_f(x, -200, 130)); }
+AD_INLINE float ad_exp2_slopef(float x) { return (float)(AD_LN2 * ad_exp_short(AD_LN2 * ad_within_f(x, -200, 130))); }
 AD_INLINE float ad_expm1f(float x)
 {
     const float y = (float)ad_expm1_short(ad_within_f(x, -40, 90));
@@ -170,22 +171,6 @@ AD_INLINE float ad_softplus_slopef(float x)                             /* 2 ULP
     const float e = (float)ad_exp_minus_abs_short(x);
     return (x < 0 ? e : 1) / (1 + e);
 }
-AD_INLINE float ad_siluf(float x)
-{
-    const double z = x < -200 ? -200 : x;
-    return (float)(z / (1 + ad_exp_short(-ad_within_f(x, -200, 150))));
-}
-AD_INLINE float ad_eluf(float x)
-{
-    const float t = ad_expm1f(x);
-    return x > 0 ? x : t;
-}
-AD_INLINE float ad_seluf(float x)
-{
-    const float z = x > 0 ? 0 : x;
-    const double t = ad_expm1_short(z < -40 ? -40 : z);
-    return x == 0 ? x : (float)(x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * t);
-}
 AD_INLINE float ad_tanhf(float x)
 {
     const float u = fabsf(x);
@@ -245,11 +230,6 @@ AD_INLINE double ad_ndtr_short(double x)
     return x < 0 ? tail : 1 - tail;
 }
 AD_INLINE float ad_ndtrf(float x) { return (float)ad_ndtr_short(ad_within_f(x, -15, 15)); }
-AD_INLINE float ad_geluf(float x)
-{
-    const double y = ad_ndtr_short(ad_within_f(x, -15, 15));
-    return (float)((x < -15 ? -15 : x) * y);
-}
 AD_INLINE float ad_exp_minus_squaref(float x)
 {
     const double u = ad_within_f(x, -12, 12);
@@ -260,11 +240,117 @@ AD_INLINE float ad_normal_pdff(float x)
     const double u = ad_within_f(x, -16, 16);
     return (float)(0x1.9884533d43651p-2 * ad_exp_short(-0.5 * u * u));
 }
+AD_INLINE float ad_exp_minus_square_slopef(float x)
+{
+    const double u = ad_within_f(x, -12, 12);
+    return (float)(-2 * u * ad_exp_short(-u * u));
+}
+AD_INLINE float ad_normal_pdf_slopef(float x)
+{
+    const double u = ad_within_f(x, -16, 16);
+    return (float)(-0x1.9884533d43651p-2 * u * ad_exp_short(-0.5 * u * u));
+}
+
+/* ------------------------------------------------------------------------------------------------- activations */
+/* What is x times a gate near 1 or near 0, and its slope, which has a root below 0: there x less the root, times a minimax polynomial of it.
+ * Elsewhere the slopes' terms have one sign or do not cancel. */
+AD_INLINE float ad_siluf(float x)
+{
+    const double z = x < -200 ? -200 : x;
+    return (float)(z / (1 + ad_exp_short(-ad_within_f(x, -200, 150))));
+}
+AD_INLINE float ad_silu_slopef(float x)                                 /* e (1 + x + e) / (1 + e)^2, e = exp(x) */
+{
+    const double z = ad_within_f(x, -150, 90), e = ad_exp_short(z), d = 1 + e, t = z - -0x1.474973c84120bp+0;
+    double p = AD_FMA(0x1.2ba0aaa6d95b9p-9, t, 0x1.7d8f3997e4a13p-7);
+    p = AD_FMA(p, t, 0x1.7c37c43143ca5p-5);
+    p = AD_FMA(p, t, 0x1.1d2554cdd221dp-3);
+    p = AD_FMA(p, t, 0x1.4749737346f92p+0);
+    const double near = p * t, far = z + d;
+    return (float)(e * ((x > -1.6f) & (x < -1) ? near : far) / (d * d));
+}
+AD_INLINE float ad_mishf(float x)                                       /* x n / (n + 2), n = e (e + 2) */
+{
+    const double z = x < -200 ? -200 : x, e = ad_exp_short(ad_within_f(x, -200, 90)), n = e * (e + 2);
+    return (float)(z * n / (n + 2));
+}
+AD_INLINE float ad_mish_slopef(float x)                                 /* e (4 (x + 1) + e (4x + 6 + e (4 + e))) / (2 + e (2 + e))^2 */
+{
+    const double z = ad_within_f(x, -150, 90), e = ad_exp_short(z), d = 2 + e * (2 + e), t = z - -0x1.31432c0d12d84p+0;
+    double p = AD_FMA(0x1.7ba57269b6e2bp-6, t, 0x1.2a31b1cdc17dcp-4);
+    p = AD_FMA(p, t, 0x1.ab245571fc726p-3);
+    p = AD_FMA(p, t, 0x1.1d93d83c24febp-1);
+    p = AD_FMA(p, t, 0x1.49432c32f670dp+0);
+    p = AD_FMA(p, t, 0x1.21b0cca649943p+1);
+    p = AD_FMA(p, t, 0x1.9a1c15648a86bp+2);
+    const double near = p * t, far = 4 * (z + 1) + e * (4 * z + 6 + e * (4 + e));
+    return (float)(e * ((x > -1.5f) & (x < -0.9f) ? near : far) / (d * d));
+}
+AD_INLINE float ad_eluf(float x)
+{
+    const float t = ad_expm1f(x);
+    return x > 0 ? x : t;
+}
+AD_INLINE float ad_seluf(float x)
+{
+    const float z = x > 0 ? 0 : x;
+    const double t = ad_expm1_short(z < -40 ? -40 : z);
+    return x == 0 ? x : (float)(x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * t);
+}
+AD_INLINE float ad_geluf(float x)
+{
+    const double y = ad_ndtr_short(ad_within_f(x, -15, 15));
+    return (float)((x < -15 ? -15 : x) * y);
+}
+AD_INLINE float ad_gelu_slopef(float x)                                 /* ndtr(x) + x exp(-x*x/2) / sqrt(2 pi), which is 1 + 1e-49 at 15 */
+{
+    const double z = ad_within_f(x, -15, 15), u = fabs(z), e = ad_exp_short(-0.5 * z * z), t = z - -0x1.80ead197f00b4p-1;
+    double p = AD_FMA(0x1.24f09c2a4413ap-8, t, 0x1.3a36407c2d0d9p-6);
+    p = AD_FMA(p, t, -0x1.e4000b9386be3p-7);
+    p = AD_FMA(p, t, -0x1.d2f2515694b07p-4);
+    p = AD_FMA(p, t, -0x1.2a2eddcb23d4cp-6);
+    p = AD_FMA(p, t, 0x1.8d9a9020b114cp-2);
+    p = AD_FMA(p, t, 0x1.b9d98fa2491f6p-2);
+    const double tail = 0.5 * ad_erfcx_short(0x1.6a09e667f3bcdp-1 * u) - 0x1.9884533d43651p-2 * u;      /* of the slope at -u, over e */
+    const double near = p * t, low = tail * e, far = x < 0 ? low : 1 - low;
+    return (float)((x > -1) & (x < -0.5f) ? near : far);
+}
+
+/* exp(2 sqrt(2/pi) (x + 0.044715 x^3)) for |x| <= 12: by gelu as approximated by tanh, 0 at -12. */
+AD_INLINE double ad_gelu_odds_short(double x) { return ad_exp_short(x * AD_FMA(0x1.2444f2a4d8b4bp-4 * x, x, 0x1.9884533d43651p+0)); }
+AD_INLINE double ad_gelu_rate_short(double x) { return AD_FMA(0x1.b6676bf7450f0p-3 * x, x, 0x1.9884533d43651p+0); }
+AD_INLINE float ad_gelu_gatef(float x)
+{
+    const double e = ad_gelu_odds_short(ad_within_f(x, -12, 12));
+    return (float)(e / (1 + e));
+}
+AD_INLINE float ad_gelu_gate_slopef(float x)
+{
+    const double z = ad_within_f(x, -12, 12), e = ad_gelu_odds_short(z), d = 1 + e;
+    return (float)(e * ad_gelu_rate_short(z) / (d * d));
+}
+AD_INLINE float ad_gelu_tanhf(float x)
+{
+    const double e = ad_gelu_odds_short(ad_within_f(x, -12, 12));
+    return (float)((x < -12 ? -12 : x) * e / (1 + e));
+}
+AD_INLINE float ad_gelu_tanh_slopef(float x)                            /* e (1 + e + x v) / (1 + e)^2, v the exponent's slope */
+{
+    const double z = ad_within_f(x, -12, 12), e = ad_gelu_odds_short(z), d = 1 + e, t = z - -0x1.81429f9e97e4dp-1;
+    double p = AD_FMA(0x1.78d8aba4c0c13p-7, t, 0x1.f92e4320904adp-6);
+    p = AD_FMA(p, t, 0x1.37171c51bda7dp-4);
+    p = AD_FMA(p, t, 0x1.9a0cd299c42c7p-2);
+    p = AD_FMA(p, t, -0x1.993cb8a0bed22p-4);
+    p = AD_FMA(p, t, 0x1.3af6cd420ffa1p+1);
+    const double near = p * t, far = AD_FMA(z, ad_gelu_rate_short(z), d);
+    return (float)(e * ((x > -1) & (x < -0.5f) ? near : far) / (d * d));
+}
 
 /* ------------------------------------------------------------------------------------------------- sine and cosine */
-/* sin(x + turns pi/2) for |x| <= 1e6: k times the first part of pi/2 is exact, or its subtraction from x is (FMA).  The kernels are minimax, off
- * by 2^-34 and more. */
-AD_INLINE float ad_sine_f(double x, uint64_t turns)
+/* x = n pi/2 + r for |x| <= 1e6: n times the first part of pi/2 is exact, or its subtraction from x is (FMA).  Sine and cosine of r are minimax,
+ * off by 2^-34 and more.  odd: a mask of all bits if n is, since SSE2 compares no 64-bit numbers. */
+typedef struct { double sine, cosine; uint64_t n, odd; } ad_turned_short;
+AD_INLINE ad_turned_short ad_turn_short(double x, uint64_t turns)
 {
     const double shift = AD_FMA(x, 0x1.45f306dc9c883p-1, AD_MAGIC), k = shift - AD_MAGIC;
     const double r = AD_FMA(-k, 0x1.0b4611a626331p-34, AD_FMA(-k, 0x1.921fb544p+0, x)), z = r * r;
@@ -277,7 +363,21 @@ AD_INLINE float ad_sine_f(double x, uint64_t turns)
     c = AD_FMA(c, z, -0x1.ffffffd065633p-2);
     c = AD_FMA(c, z, 1);
     const uint64_t n = ad_bits(shift) + turns;
-    return (float)ad_from_bits(ad_bits(n & 1 ? c : s) ^ (n & 2) << 62);
+    return (ad_turned_short){s, c, n, 0 - (n & 1)};
+}
+AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
+
+/* sin(x + turns pi/2), tan(x). */
+AD_INLINE float ad_sine_f(double x, uint64_t turns)
+{
+    const ad_turned_short t = ad_turn_short(x, turns);
+    return (float)ad_from_bits(ad_bits(ad_either(t.odd, t.cosine, t.sine)) ^ (t.n & 2) << 62);
+}
+AD_INLINE float ad_tan_nearf(float x)
+{
+    const ad_turned_short t = ad_turn_short(x, 0);
+    const float y = (float)(ad_either(t.odd, -t.cosine, t.sine) / ad_either(t.odd, t.sine, t.cosine));
+    return x == 0 ? x : y;
 }
 AD_INLINE float ad_sin_nearf(float x)
 {
@@ -286,6 +386,74 @@ AD_INLINE float ad_sin_nearf(float x)
 }
 AD_INLINE float ad_cos_nearf(float x) { return ad_sine_f(x, 1); }
 static inline float ad_sinf(float x) { return fabsf(x) <= (float)AD_NEAR ? ad_sin_nearf(x) : (float)sin(x); }
+static inline float ad_tanf(float x) { return fabsf(x) <= (float)AD_NEAR ? ad_tan_nearf(x) : (float)tan(x); }
 static inline float ad_cosf(float x) { return fabsf(x) <= (float)AD_NEAR ? ad_cos_nearf(x) : (float)cos(x); }
+
+/* ------------------------------------------------------------------------------------------------- inverses */
+#define AD_PI_2 0x1.921fb54442d18p+0
+AD_INLINE float ad_atanf(float x)                                       /* minimax on [0, 1], off by 2^-31; beyond 1 that of 1/x */
+{
+    const float a = fabsf(x);
+    const double u = a, w = 1 / u, v = a > 1 ? w : u, z = v * v;
+    double p = AD_FMA(0x1.1e07549f443c6p-10, z, -0x1.d7d1b2a258bd6p-8);
+    p = AD_FMA(p, z, 0x1.6cf168e8c5154p-6);
+    p = AD_FMA(p, z, -0x1.6b605f77e9adcp-5);
+    p = AD_FMA(p, z, 0x1.131776d88c034p-4);
+    p = AD_FMA(p, z, -0x1.6865cae9e49fdp-4);
+    p = AD_FMA(p, z, 0x1.c4cad6db8a144p-4);
+    p = AD_FMA(p, z, -0x1.246feb720d0c2p-3);
+    p = AD_FMA(p, z, 0x1.999786eedafe5p-3);
+    p = AD_FMA(p, z, -0x1.55554f06abb67p-2);
+    p = AD_FMA(p, z, 0x1.fffffffcce8a9p-1);
+    const double y = p * v, far = AD_PI_2 - y;
+    return copysignf((float)(a > 1 ? far : y), x);
+}
+
+/* asin(s) for 0 <= s <= 1/2 and z = s^2: minimax, off by 2^-32.  From 1/2 on asin(u) = pi/2 - 2 asin(sqrt((1 - u)/2)). */
+AD_INLINE double ad_asin_kernel_short(double s, double z)
+{
+    double p = AD_FMA(0x1.365bcbed378a7p-5, z, 0x1.cf52c581f62e6p-7);
+    p = AD_FMA(p, z, 0x1.0554d2e9ebf43p-5);
+    p = AD_FMA(p, z, 0x1.6c91bd3521397p-5);
+    p = AD_FMA(p, z, 0x1.333988cb2b509p-4);
+    p = AD_FMA(p, z, 0x1.555548490a52fp-3);
+    p = AD_FMA(p, z, 0x1.0000000117eb9p+0);
+    return p * s;
+}
+AD_INLINE float ad_asinf(float x)
+{
+    const float a = fabsf(x);
+    const double u = a, low = u * u, high = 0.5 - 0.5 * u, root = sqrt(high);
+    const double y = ad_asin_kernel_short(a > 0.5f ? root : u, a > 0.5f ? high : low), far = AD_PI_2 - 2 * y;
+    return copysignf((float)(a > 0.5f ? far : y), x);
+}
+AD_INLINE float ad_acosf(float x)
+{
+    const float a = fabsf(x);
+    const double u = a, low = u * u, high = 0.5 - 0.5 * u, root = sqrt(high);
+    const double y = ad_asin_kernel_short(a > 0.5f ? root : x, a > 0.5f ? high : low), near = AD_PI_2 - y, right = 2 * y, left = 2 * AD_PI_2 - right;
+    return (float)(a > 0.5f ? (x > 0 ? right : left) : near);
+}
+
+/* Logarithms of 1 + f, where f keeps its digits: asinh(u) = log(1 + u + u^2/(1 + sqrt(1 + u^2))). */
+AD_INLINE float ad_asinhf(float x)
+{
+    const double u = fabsf(x), q = u * u, f = u + q / (1 + sqrt(1 + q));
+    const float y = copysignf((float)ad_log_near_short(1 + f, f), x);
+    return x - x == 0 ? y : x;
+}
+AD_INLINE float ad_acoshf(float x)
+{
+    const double w = (double)x - 1, f = w + sqrt(w * (w + 2));
+    const float y = (float)ad_log_near_short(1 + f, f);
+    return x >= 1 ? (x < INFINITY ? y : x) : NAN;
+}
+AD_INLINE float ad_atanhf(float x)
+{
+    const float a = fabsf(x);
+    const double u = a, f = 2 * u / (1 - u);
+    const float y = (float)(0.5 * ad_log_near_short(1 + f, f));
+    return copysignf(a < 1 ? y : a == 1 ? INFINITY : NAN, x);
+}
 
 #endif

@@ -74,15 +74,26 @@ def number(x, dtype):
 def call(row, operands, dtype):
     """A row applied to C text: its formula, or its function in scalar_math.h."""
     operands = [number(x, dtype) for x in operands]
+    if row.d32 == "double" and row.value is not None and dtype == "float32":
+        return rounded(call(row, [widened(x) for x in operands], "float64"))
     if row.value is not None:
         return row.value(*operands)
     takes = "bool" if row.takes == ("bool",) else dtype
     arguments, suffix = ", ".join(x.code for x in operands), SUFFIX[takes]
     code = f"ad_{row.name}{suffix}({arguments})"
     near = frozenset().union(*(x.near for x in operands))
-    if row.near and arguments in OPERANDS:
+    if row.near in (True, dtype) and arguments in OPERANDS:
         near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", arguments)}
     return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype, near=near)
+
+
+def widened(x):
+    """A float32 number as float64, and back."""
+    return Text(f"(double){x.code}", "float64", x.reads)
+
+
+def rounded(x):
+    return Text(f"(float){x.code}", "float32", x.reads)
 
 
 def add_operators(table):
@@ -134,12 +145,21 @@ def partial_text(row, k, dtype):
     derivative = derivatives(row)[k]
     if derivative is None:
         return None
-    d = number(derivative(*symbols(row, dtype), Text("y", dtype, {"y"})), dtype)
-    g = Text("g", dtype, {"g"})
+    operands, y, g = symbols(row, dtype), Text("y", dtype, {"y"}), Text("g", dtype, {"g"})
+    if row.d32 == "double" and dtype == "float32":      # y anew: float32's has lost the digits that the derivative is made of
+        operands, g = [widened(x) for x in operands], widened(g)
+        return rounded(share_text(row, number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64"))
+    if row.d32 == "own" and dtype == "float32":
+        return share_text(row, Text(f"ad_{row.name}_slopef(a)", dtype, {"a"}), g, dtype)
+    return share_text(row, number(derivative(*operands, y), dtype), g, dtype)
+
+
+def share_text(row, d, g, dtype):
+    """g times the derivative d."""
     if d.constant and float(d.code.strip("()f")) == 0:
         return d            # whatever g is: not inf * 0
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
-        return Text(f"(g * {d.code})", dtype, {"g"})
+        return Text(f"({g.code} * {d.code})", dtype, {"g"})
     product = "select" if row.selects else "scale"
     return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"}, near=d.near)
 

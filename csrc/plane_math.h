@@ -147,9 +147,9 @@ AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
 AD_THROUGH_DOUBLE_2(over_hypot)
 AD_THROUGH_DOUBLE_2(atan2)
-AD_LIBM(tan)
-AD_LIBM(asin)
-AD_LIBM(acos)
-AD_LIBM(atan)
+AD_LIBM_DOUBLE(tan)
+AD_LIBM_DOUBLE(asin)
+AD_LIBM_DOUBLE(acos)
+AD_LIBM_DOUBLE(atan)
 
 #endif

@@ -154,7 +154,7 @@ def worst(row, k, dtype, count, kernels):
     xs = [np.ascontiguousarray(x[keep]) for x in xs]
     numbers = [exact(row, k, points[i]) for i in keep]
     parts, term, out = as_parts(numbers, dtype), term_of(row, k, dtype), {}
-    bound = (row.ulp32 if dtype == "float32" else row.ulp) if k is None else row.d_ulp
+    bound = suite.bound_of(row, k, dtype)
     for isa, table in kernels.items():
         got = table.value(row, xs) if k is None else table.partial(row, k, xs)
         off = errors(got, parts, dtype)

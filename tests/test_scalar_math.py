@@ -138,11 +138,20 @@ def smooth(row, point, dtype):
 
 def term_of_partial(row, k, dtype):
     """What the error of a derivative is measured by, if not by the derivative."""
+    if dtype == "float32":      # by way of float64, which is far from its least numbers where float32 ends
+        return None
     base = TERM_OF_PARTIAL.get((row.name, k))
     if row.name not in SUBNORMAL_FACTOR:
         return base
     tiny = float(np.finfo(dtype).tiny)
     return lambda x: max(base(x) if base and abs(x) < 5 else 0, abs(x) ** 3 * tiny)
+
+
+def bound_of(row, k, dtype):
+    """ULP of the value (k None), or of the derivative by operand k."""
+    if k is None:
+        return row.ulp32 if dtype == "float32" else row.ulp
+    return 4 if dtype == "float32" else row.d_ulp
 
 
 def worst_error(got, exact, xs, dtype, term):
@@ -169,8 +178,7 @@ def test_values_are_as_accurate_as_their_row_says(row, dtype, kernels):
     exact = [exact_value(row, p) if usable(row, p) else None for p in zip(*xs)]
     for isa, table in kernels.items():
         worst, at = worst_error(table.value(row, xs), exact, xs, dtype, TERM_OF_VALUE.get(row.name))
-        bound = row.ulp32 if dtype == "float32" else row.ulp
-        assert worst <= bound, f"{row.name} on {isa}: {worst:.3g} ULP {at}"
+        assert worst <= bound_of(row, None, dtype), f"{row.name} on {isa}: {worst:.3g} ULP {at}"
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -193,7 +201,59 @@ def test_derivatives_are_as_accurate_as_their_row_says(row, k, dtype, kernels):
     for isa, table in kernels.items():
         term = term_of_partial(row, k, dtype)
         worst, at = worst_error(table.partial(row, k, xs), exact, xs, dtype, term)
-        assert worst <= row.d_ulp, f"{row.name} by operand {k} on {isa}: {worst:.3g} ULP {at}"
+        assert worst <= bound_of(row, k, dtype), f"{row.name} by operand {k} on {isa}: {worst:.3g} ULP {at}"
+
+
+# ------------------------------------------------------------------------------------------------------- float32, by thousands
+# There are 2**32 of them: every so many-th is asked for, and the kernels in float64, which the tests above hold, are the reference.
+# AUTODIFF_EVERY=17 takes a minute a row, AUTODIFF_EVERY=1 asks for all.
+EVERY = int(os.environ.get("AUTODIFF_EVERY", 65521))
+ALONE = [r for r in VALUED if r.arity == 1 and r.takes[0] == "float32"]
+
+
+def every_float32(interval, step, block=1 << 20):
+    """Arrays of the finite numbers of a domain."""
+    for start in range(0, 1 << 32, block * step):
+        x = np.arange(start, min(start + block * step, 1 << 32), step, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        x = x[(x > max(interval.lo, -LIMITS["float32"][1])) & (x < min(interval.hi, LIMITS["float32"][1]))]
+        if x.size:
+            yield x
+
+
+def float32_errors(got, exact):
+    """`ulps` of arrays; of numbers too large half an ULP beyond the largest."""
+    with np.errstate(all="ignore"):
+        unit = np.ldexp(1.0, np.maximum(np.frexp(exact)[1], -125) - 24)
+        large = np.abs(exact) > LIMITS["float32"][1] * (1 + 2.0**-25)
+        right = np.where(large, got == np.copysign(np.inf, exact), np.isfinite(got))
+        return np.where(right, np.where(large, 0, np.abs(got - exact) / unit), np.inf)
+
+
+def worst_of_every(row, table, k=None):
+    """{instruction set: (error in ULP, at, is, should be)} of the value or a derivative."""
+    ask = (lambda isa, x: isa.value(row, [x])) if k is None else (lambda isa, x: isa.partial(row, k, [x]))
+    worst = {isa: (0.0,) for isa in table}
+    for x in every_float32(row.on[0], EVERY):
+        exact = ask(table[ISAS[-1]], x.astype(np.float64))
+        keep = ~np.isnan(exact)                         # at poles
+        for isa, kernels in table.items():
+            got = ask(kernels, x)
+            off = np.where(keep, float32_errors(got.astype(np.float64), exact), 0)
+            i = int(off.argmax())
+            worst[isa] = max(worst[isa], (float(off[i]), float(x[i]), float(got[i]), float(exact[i])))
+    return worst
+
+
+@pytest.mark.parametrize("row", ALONE, ids=ids)
+def test_float32_values_over_the_whole_format(row, kernels):
+    for isa, worst in worst_of_every(row, kernels).items():
+        assert worst[0] <= row.ulp32, f"{row.name} on {isa}: {worst}"
+
+
+@pytest.mark.parametrize("row", [r for r in ALONE if r.d and r.d[0] and r.name not in KINKS], ids=ids)
+def test_float32_derivatives_over_the_whole_format(row, kernels):
+    for isa, worst in worst_of_every(row, kernels, 0).items():
+        assert worst[0] <= 4, f"derivative of {row.name} on {isa}: {worst}"
 
 
 # --------------------------------------------------------------------------------------------------------- special values
