@@ -1,8 +1,9 @@
 """python -m benchmarks.kernels [--quick] [row ...]: nanoseconds an element of the kernels, for each instruction set, beside others'.
 
 Every instruction set has a process of its own (AUTODIFF_CPU), in which the engine, NumPy, scipy.special, PyTorch and jax.jit, where
-they are installed, take turns on one thread over 10,000 numbers of the row's ordinary domain.  Results are compared before the clock
-starts.  Printed are medians of the rounds, with the least and the greatest in brackets.
+they are installed, take turns on one thread over 10,000 numbers of the row's ordinary domain.  NumPy is held to the same instruction
+set, the others take what there is.  Results are compared before the clock starts.  Printed are medians of the rounds, with the least and
+the greatest in brackets.
 """
 
 import json
@@ -34,7 +35,7 @@ ROWS = {
     "erfc": (ANY, "", "erfc", "erfc", "scipy.special.erfc"), "lgamma": (POSITIVE, "", "gammaln", "lgamma", "scipy.special.gammaln"),
     "digamma": (POSITIVE, "", "psi", "digamma", "scipy.special.digamma"),
 }  # fmt: skip
-PEERS = ("numpy", "scipy", "torch", "jax")
+OTHERS = ("scipy", "torch", "jax")
 AGREE = {"float32": 2e-5, "float64": 1e-12}
 
 
@@ -121,9 +122,18 @@ def measure(names, rounds):
     return taken
 
 
+def beyond(isa):
+    """What NumPy is to leave alone under an instruction set, as NPY_DISABLE_CPU_FEATURES has it."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_dispatch__ as features
+    except ImportError:         # NumPy 1
+        from numpy.core._multiarray_umath import __cpu_dispatch__ as features
+    return " ".join(f for f in features if isa == "baseline" or isa == "avx2" and f.startswith(("AVX512", "X86_V4")))
+
+
 def in_process(isa, names, rounds):
     """`measure` under one instruction set; None where this machine has it not."""
-    env = {**os.environ, **ONE_THREAD, "AUTODIFF_CPU": isa, "JAX_PLATFORMS": "cpu"}
+    env = {**os.environ, **ONE_THREAD, "AUTODIFF_CPU": isa, "JAX_PLATFORMS": "cpu", "NPY_DISABLE_CPU_FEATURES": beyond(isa)}
     command = [sys.executable, "-m", "benchmarks.kernels", "--child", str(rounds), *names]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode and "AUTODIFF_CPU" in done.stderr:
@@ -138,14 +148,17 @@ def text(times):
 
 
 def table(by_isa, names):
-    """A line for every row and dtype, in Markdown: ours by instruction set, then the others beside the best of them."""
+    """A line for every row and dtype, in Markdown: ours and NumPy's by instruction set, then the others beside the best of them."""
     sets = list(by_isa)
-    lines = ["| row | " + " | ".join([*sets, "and derivative", *PEERS]) + " |", "|---|" + "---:|" * (len(sets) + 1 + len(PEERS))]
+    heads = [*sets, "and derivative", *(f"numpy {isa}" for isa in sets), *OTHERS]
+    lines = ["| row | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     for name in names:
         for dtype in ("float32", "float64"):
             best = by_isa[sets[-1]]
             cells = [text(by_isa[isa].get(f"{name} {dtype} autodiff")) for isa in sets]
-            cells += [text(best.get(f"{name} {dtype} {who}")) for who in ("and derivative", *PEERS)]
+            cells.append(text(best.get(f"{name} {dtype} and derivative")))
+            cells += [text(by_isa[isa].get(f"{name} {dtype} numpy")) for isa in sets]
+            cells += [text(best.get(f"{name} {dtype} {who}")) for who in OTHERS]
             lines.append(f"| {name} {dtype} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
