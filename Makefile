@@ -71,8 +71,9 @@ check:
 
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
 # tested with the ordinary core only: its tests run pip and compilers, not ours.  Pytest must leave the sanitizers what they
-# need to speak: the file descriptor (--capture=sys), the signal of a bad access (no faulthandler).  They keep freed memory back
-# to catch its use, so what a loop takes of it can only be measured without them.
+# need to speak: the file descriptor (--capture=sys), the signal of a bad access (no faulthandler); and C++'s library comes with
+# them, or the first exception of a solver that is written in it ends all.  They keep freed memory back to catch its use, so what
+# a loop takes of it can only be measured without them.
 COPY = build/sanitize
 COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml README.md LICENSE
 sanitize: $(VENV)/ready
@@ -83,7 +84,7 @@ sanitize: $(VENV)/ready
 	  for each in $(COPIED); do test ! -e ../../$$each || cp -pR ../../$$each .; done; \
 	  rm -f autodiff/*.so; \
 	  AUTODIFF_SANITIZE=1 ../../$(IN) setup.py -q build_ext --inplace'
-	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so`" ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=. \
+	cd $(COPY) && LD_PRELOAD="`cc -print-file-name=libasan.so` `cc -print-file-name=libstdc++.so.6`" ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=. \
 	  ../../$(IN) -m pytest -q --capture=sys -p no:faulthandler --ignore=tests/test_packaging.py -k "not grows_no_memory" $(TESTS)
 
 # The peers get an environment of their own; one that this interpreter has no wheel of is left out.
