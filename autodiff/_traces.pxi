@@ -1,6 +1,7 @@
 # What a trace holds, and its replay.
 
 @cython.final
+@cython.no_gc_clear                             # __dealloc__ goes through events; the ring that it may stand in breaks elsewhere
 cdef class Trace:
     """One recording of a function: for inputs of these dtypes and shapes, with these variables."""
     cdef Program program

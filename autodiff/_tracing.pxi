@@ -191,6 +191,7 @@ cdef Tensor trace_assignment(VariableCore v, Tensor value):
 
 # ------------------------------------------------------------------------------------------------------------- gradients
 @cython.final
+@cython.no_gc_clear                             # its tape is for the trace to take away (Trace.disown)
 cdef class Sweep:
     """One call of `gradient` in a trace: what to sweep again, and the leaves that take the results."""
     cdef GradientTape tape                      # one of its own, with the bit of the tape that was asked

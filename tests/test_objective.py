@@ -351,3 +351,10 @@ def test_progress_is_shown(capsys):
 def test_nothing_of_scipy_is_imported_for_it():
     code = "import sys, numpy as np, autodiff as ad; ad.objective(lambda x: ad.reduce_sum(x), like=np.ones(2)); print([m for m in ('scipy', 'tqdm', 'matplotlib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_objectives_that_are_thrown_away_take_their_recordings_along():
+    """An objective and its recordings hold each other; the collector, which lets their parts go in any order, crashed on it."""
+    code = ("import gc, numpy as np, autodiff as ad\nfor k in range(60):\n    obj = ad.objective(lambda x: ad.reduce_sum(x * x), like=np.ones(1 + k % 7))\n"
+            "    obj.hess(obj.x0), obj.hessp(obj.x0, obj.x0)\n    gc.collect()\nprint('alive')")  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "alive"
