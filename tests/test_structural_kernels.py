@@ -17,12 +17,17 @@ CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 FILES = "memory view move index update sum reduce arg scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
-# the choice of instruction set stands in table.c, with all the rest of the table
+# the choice of instruction set stands in table.c, with all the rest of the table; threads.c is not plain C11
 STUB = """
 #include "ad.h"
 static ad_isa isa = {.name = "baseline"};
 const ad_isa *ad_cpu = &isa;
 void choose(const char *name) { isa.name = name; }
+void ad_share_out(void (*work)(void *arg, int64_t from, int64_t to), void *arg, int64_t n, int64_t grain, int64_t cost)
+{
+    (void)grain, (void)cost;
+    work(arg, 0, n);
+}
 """
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
