@@ -52,7 +52,7 @@ rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,  
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
 hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot(b, a)), ulp=2, numpy="hypot",                doc="sqrt(a*a + b*b), no overflow; derivative 0 at (0, 0)")
 over_hypot = row(d=(lambda a, b, y: over_hypot(b, a) * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b)),
-                    lambda a, b, y: -y * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b))), ulp=2, d_ulp=5, d32="double",                   doc="a / hypot(a, b), 0 at (0, 0)")
+                    lambda a, b, y: -away(a, b) * where(abs(a) < abs(b), over_hypot(b, a) * atan2_slope(b * away(a, b), a * away(a, b)), y * atan2_slope(a * away(a, b), b * away(a, b)))), ulp=2, d_ulp=5, d32="double",                   doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, pow_slope(a, b)), lambda a, b, y: where(a <= 0, 0, pow_log(a, b))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=1, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0")
 pow_slope  = row(d=(lambda a, b, y: where(b == 1, 0, where(a == 0, b * pow_slope(a, b - 1), (b - 1) * y / where(a == 0, 1, a))),
                     lambda a, b, y: where(a <= 0, 0, pow_before(a, b, y) + y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), plainly=lambda a, b: b * pow(a, b - 1), ulp=3, d32="double", doc="b * a**(b - 1), b - 1 as it is before rounding")
@@ -88,17 +88,17 @@ entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
 sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
-sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=3, d_ulp=6,
+sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=1,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
-logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=3,                doc="log(x / (1 - x)), the inverse of sigmoid")
-sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=3, d32="double",   # not sigmoid(b) - a
+logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=2, d32="double",   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
 softplus_slope = row(d=lambda x, y: y * softplus_slope(-x),   on=REAL,            ulp=2, ulp32=2.1,        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=0.6, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
-sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=4, ulp32=0.6, d_ulp=8,                doc="1 / cosh(x)**2, no overflow")
+sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=1, ulp32=0.6,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="sin",   doc="sine of x radians")
@@ -118,25 +118,27 @@ acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       
 atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
-erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=2, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
-erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=3, ulp32=0.6,            doc="1 - erf(x), exact for large x")
-erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=3, d_ulp=6,                  doc="exp(x*x) * erfc(x), no underflow")
-erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=8, d_ulp=600, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
-exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=2, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
-ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=3, ulp32=0.6,                doc="distribution function of the normal distribution")
-log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=3, d_ulp=6, d32="double", doc="log(ndtr(x)), exact in both tails")
-normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=2, ulp32=0.6, d32="own",                doc="density of the normal distribution")
-ndtri      = row(d=lambda x, y: 1 / normal_pdf(y),          on=OPEN_UNIT,       ulp=8, d_ulp=4000, d32="double",     doc="inverse of ndtr: the quantile of the normal distribution")
-erfinv     = row(d=lambda x, y: 0.886226925452758 / exp_minus_square(y), on=UNIT, ulp=8, d_ulp=600, d32="double",   doc="inverse of erf")
-lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=5,             doc="log|gamma(x)|")
-digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=5, d_ulp=16,             doc="derivative of lgamma")
-polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=16, d_ulp=16,    doc="derivative of order a, a whole number, of digamma at b")
-bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            ulp=2,                doc="modified Bessel function of the first kind I0")
-bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 800)) / (clip_by_value(abs(x), 1, 800) * bessel_i0e(clip_by_value(x, -800, 800))))), on=REAL, ulp=2, doc="modified Bessel function of the first kind I1")
-bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
-bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=2,                doc="exp(-|x|) * bessel_i1(x), no overflow")
+erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
+erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1, ulp32=0.6,            doc="1 - erf(x), exact for large x")
+erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2,                  doc="exp(x*x) * erfc(x), no underflow")
+erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=4, d_ulp=600, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
+exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
+ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6,                doc="distribution function of the normal distribution")
+log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=2, d32="double", doc="log(ndtr(x)), exact in both tails")
+normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
+ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1,                doc="inverse of ndtr: the quantile of the normal distribution")
+ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
+erfinv     = row(d=lambda x, y: erfinv_slope(x),            on=UNIT,            ulp=1,                doc="inverse of erf")
+erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=4, d_ulp=10, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
+lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=2,             doc="log|gamma(x)|")
+digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=2,             doc="derivative of lgamma")
+polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=2,    doc="derivative of order a, a whole number, of digamma at b")
+bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            ulp=1,                doc="modified Bessel function of the first kind I0")
+bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 800)) / (clip_by_value(abs(x), 1, 800) * bessel_i0e(clip_by_value(x, -800, 800))))), on=REAL, ulp=1, doc="modified Bessel function of the first kind I1")
+bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
+bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i1(x), no overflow")
 bessel_gap = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 0),
-                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=4, d_ulp=400, d32="double",
+                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=3, d_ulp=400, d32="double",
                                                                                                       doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
 bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 1),
                                         where(abs(x) < 1.5, exp(-abs(x)) * (2 * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1) - abs(x) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 2)) - 2 * bessel_gap(x),
@@ -147,13 +149,13 @@ bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
 relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        selects=True, doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
 leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
-elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=2, ulp32=0.6, doc="x where positive, else exp(x) - 1")
-selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=3, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > 0, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=3, ulp32=0.6, d_ulp=6, d32="own", doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=3, ulp32=0.6, d_ulp=6, d32="own", doc="x * ndtr(x)")
-gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=6, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
-gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=6, ulp32=0.6, d_ulp=8, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
-mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=4, ulp32=0.6, d32="own", doc="x * tanh(softplus(x))")
+elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=1, ulp32=0.6, doc="x where positive, else exp(x) - 1")
+selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
+silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", doc="x * sigmoid(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=2, ulp32=0.6, d32="own", doc="x * ndtr(x)")
+gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=1, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=1, ulp32=0.6, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=1, ulp32=0.6, d32="own", doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.

@@ -35,12 +35,14 @@ static inline ad_pair ad_bessel_far(double x, const double *c, int n, double low
     const ad_pair q = ad_two_sum(c[0], y * s);
     return (ad_pair){q.high, q.low + low};
 }
+/* q / sqrt(x); a square beside the end of the format would overflow. */
 static inline ad_pair ad_bessel_over_root(ad_pair q, double x)
 {
-    const double root = sqrt(x), h = q.high / root;
+    const int far = x > 0x1p900;
+    const double y = far ? x * 0x1p-200 : x, s = far ? 0x1p-100 : 1, root = sqrt(y), h = q.high / root;
     const ad_pair square = ad_two_product(root, root), back = ad_two_product(h, root);
-    const double rest = (q.high - back.high) - back.low + q.low - 0.5 * h * (x - square.high - square.low) / root;
-    return (ad_pair){h, rest / root};
+    const double rest = (q.high - back.high) - back.low + q.low - 0.5 * h * (y - square.high - square.low) / root;
+    return (ad_pair){h * s, rest / root * s};
 }
 
 /* I0(x) and I1(x) 2/x for 0 <= x <= 8, sqrt(x) exp(-x) I(x) beyond. */
@@ -87,22 +89,23 @@ static inline ad_pair ad_bessel_part_1(double x)
 static inline ad_pair ad_bessel_0(double x)
 {
     const ad_pair s = ad_bessel_part_0(x);
-    return x <= AD_BESSEL_FAR ? s : ad_bessel_over_root(s, x < 1e300 ? x : 1e300);
+    return x <= AD_BESSEL_FAR ? s : ad_bessel_over_root(s, x);
 }
 static inline ad_pair ad_bessel_1(double x)
 {
     const ad_pair s = ad_bessel_part_1(x), p = ad_two_product(0.5 * x, s.high);
-    return x > AD_BESSEL_FAR ? ad_bessel_over_root(s, x < 1e300 ? x : 1e300) : (ad_pair){p.high, x < 1e-290 ? 0 : p.low + 0.5 * x * s.low};
+    return x > AD_BESSEL_FAR ? ad_bessel_over_root(s, x) : (ad_pair){p.high, x < 1e-290 ? 0 : p.low + 0.5 * x * s.low};
 }
 
 /* y exp(x) for |x| <= 720.  The product may be larger than its factor exp(x) can be: hence 2^512 apart. */
 static inline double ad_pair_times_exp(ad_pair y, double x)
 {
     const ad_reduced a = ad_reduce(x);
-    const double t = a.r + ad_exp_tail(a.r);
+    const double near = AD_FMA(-a.k, AD_LN2_HI, x), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r)), t = near + tail, low = (near - t) + tail;
     const int large = x > 0;
     const double scale = ad_from_bits((ad_bits(a.shift) + 1023 + (large ? -512 : 512)) << 52);
-    return (y.high + AD_FMA(y.high, t, y.low)) * scale * (large ? 0x1p512 : 0x1p-512);
+    const ad_pair p = ad_two_product(y.high, t), s = ad_two_sum(y.high, p.high);
+    return (s.high + (s.low + (p.low + AD_FMA(y.high, low, AD_FMA(y.low, t, y.low))))) * scale * (large ? 0x1p512 : 0x1p-512);
 }
 
 /* All 2 ULP.  I0 and I1 leave the format at 714. */
@@ -162,7 +165,7 @@ static inline double ad_bessel_gap(double x)
         return x != x ? x : 0;
     if (u <= AD_BESSEL_FAR) {
         const ad_pair a = ad_bessel_0(u), b = ad_bessel_1(u), d = ad_two_sum(a.high, -b.high);
-        return ad_pair_times_exp((ad_pair){d.high, d.low + (a.low - b.low)}, -u);
+        return ad_pair_times_exp(ad_two_sum(d.high, d.low + (a.low - b.low)), -u);
     }
     return ad_bessel_far_gap(u) / u / sqrt(u);
 }

@@ -82,6 +82,16 @@ AD_INLINE ad_pair ad_exp_pair(double x)
     return (ad_pair){p * s, low * s};
 }
 
+/* exp(x) for x <= 0 as 2^-512 (high + low) scale: nothing is subnormal yet, so that what follows rounds once. */
+typedef struct { double high, low, scale; } ad_scaled;
+AD_INLINE ad_scaled ad_exp_scaled(double x)
+{
+    const double z = x < -820 ? -820 : x;
+    const ad_reduced a = ad_reduce(z);
+    const double near = AD_FMA(-a.k, AD_LN2_HI, z), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r)), t = near + tail, p = 1 + t;
+    return (ad_scaled){p, ((near - t) + tail) + (t - (p - 1)), ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52)};
+}
+
 /* m exp(x) for x <= 0 and |m| < 2^60, rounded once even where the result is subnormal: x exp(x) has digits where exp(x) has
  * lost them. */
 AD_INLINE double ad_exp_times(double x, double m)
@@ -135,6 +145,19 @@ AD_INLINE double ad_log_parts(double f, double k, double c)
     return k * AD_LN2_HI - ((half - (s * (half + (t1 + t2)) + (k * AD_LN2_LO + c))) - f);
 }
 
+/* log(x) of a normal or subnormal number as a pair, good to 2^-57: the same sum, its large parts exactly. */
+AD_INLINE ad_pair ad_log_pair(double x)
+{
+    const ad_parts a = ad_split(x);
+    const double f = a.m - 1, s = f / (2 + f), z = s * s, w = z * z;
+    const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
+    const double t2 = z * AD_FMA(w, AD_FMA(w, AD_FMA(w, 1.479819860511658591e-01, 1.818357216161805012e-01),
+                                           2.857142874366239149e-01), 6.666666666666735130e-01);
+    const ad_pair half = ad_two_product(0.5 * f, f), u = ad_two_sum(a.k * AD_LN2_HI, f), v = ad_two_sum(u.high, -half.high);
+    const double tail = AD_FMA(s, half.high + (t1 + t2), a.k * AD_LN2_LO) - half.low;
+    return ad_two_sum(v.high, v.low + (u.low + tail));
+}
+
 /* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
 AD_INLINE double ad_log(double x)
 {
@@ -178,9 +201,10 @@ AD_INLINE double ad_add_log1p(double m, ad_pair e)
  * computing log(1 - exp(-|a|))" (2012), eq. 7.  Both as one logarithm of u, plus what u lost by rounding. */
 AD_INLINE double ad_log1mexp(double x)
 {
-    const double e = ad_exp(x), w = -ad_expm1(x);
+    const ad_pair p = ad_exp_pair(x < 0 ? x : 0);
+    const double e = p.high, w = -ad_expm1(x);
     const int near = x > -0.6931471805599453, tiny = e < 0.29289321881345254;           /* tiny: nothing to reduce */
-    const double u = near ? w : 1 - e, lost = near | tiny ? 0 : (1 - u) - e;
+    const double u = near ? w : 1 - e, lost = near ? 0 : (tiny ? 0 : (1 - u) - e) - p.low;
     const ad_parts a = ad_split(u);
     const double y = ad_log_parts(tiny ? -e : a.m - 1, tiny ? 0 : a.k, lost / u);
     return x < 0 ? y : x == 0 ? -AD_INF : AD_NAN;
@@ -204,31 +228,56 @@ AD_INLINE double ad_softplus_slope(double x)
     return (x < 0 ? e : 1) / (1 + e);
 }
 
-/* 1 / (1 + e), or e / (1 + e) below 0, with e = exp(-|x|), 1 ULP: a quotient of what is rounded, and a step towards that of the rest. */
+/* (n.high + n.low) / (d.high + d.low), 1 ULP: a quotient of the high parts, and a step towards that of all. */
+AD_INLINE double ad_pair_quotient(ad_pair n, ad_pair d)
+{
+    const double r = 1 / d.high, q = n.high * r;
+#ifdef AD_TARGET_FMA
+    const double rest = AD_FMA(-q, d.high, n.high);
+#else
+    const ad_pair p = ad_two_product(q, d.high);
+    const double rest = (n.high - p.high) - p.low;
+#endif
+    return AD_FMA(AD_FMA(-q, d.low, rest + n.low), r, q);
+}
+
+/* 1 + e for e in [0, 1]. */
+AD_INLINE ad_pair ad_one_plus(ad_pair e)
+{
+    const double d = 1 + e.high;
+    return (ad_pair){d, ((1 - d) + e.high) + e.low};
+}
+
+/* 1 / (1 + e), or e / (1 + e) below 0, with e = exp(-|x|), 1 ULP. */
+AD_INLINE double ad_logistic(ad_pair e, int below)
+{
+    return ad_pair_quotient((ad_pair){below ? e.high : 1, below ? e.low : 0}, ad_one_plus(e));
+}
 AD_INLINE double ad_sigmoid(double x)
 {
-    const ad_pair e = ad_exp_pair(-fabs(x));
-    const double d = 1 + e.high, r = 1 / d, n = x < 0 ? e.high : 1, q = n * r;
-#ifdef AD_TARGET_FMA
-    const double rest = AD_FMA(-q, d, n);
-#else
-    const ad_pair p = ad_two_product(q, d);
-    const double rest = (n - p.high) - p.low;
-#endif
-    const double lost = ((1 - d) + e.high) + e.low, y = AD_FMA(AD_FMA(-q, lost, rest + (x < 0 ? e.low : 0)), r, q);
+    const double y = ad_logistic(ad_exp_pair(-fabs(x)), x < 0);
     return x != x ? x : y;
 }
 
-/* sigmoid(a - b), and the same with what the difference lost by rounding: an ULP of 700 is 700 ULP of exp(700). */
-AD_INLINE double ad_sigmoid_of_difference(double a, double b)
+/* a - b as a pair with high >= 0, and exp of its opposite: an ULP of 700 is 700 ULP of exp(700).  No NaN of two infinities. */
+typedef struct { ad_pair e; double far; int below; } ad_apart;
+AD_INLINE ad_apart ad_exp_apart(double a, double b)
 {
     const ad_pair d = ad_two_sum(a, -b);
     const double h = a == b ? 0 : d.high, m = fabs(h), l = m > 0 && m < 1e3 ? (h < 0 ? -d.low : d.low) : 0;
-    const double e = ad_exp(-m) * (1 - l);
-    return (h < 0 ? e : 1) / (1 + e);
+    const ad_pair e = ad_exp_pair(-m);
+    return (ad_apart){{e.high, AD_FMA(-l, e.high, e.low)}, m, h < 0};
 }
 
-/* 1 / (exp(a - b) - 1), the difference likewise: exp(-d) / (1 - exp(-d)) for d > 0, -1 / (1 - exp(d)) below. */
+/* sigmoid(a - b), 1 ULP. */
+AD_INLINE double ad_sigmoid_of_difference(double a, double b)
+{
+    const ad_apart t = ad_exp_apart(a, b);
+    const double y = ad_logistic(t.e, t.below);
+    return t.far != t.far ? t.far : y;
+}
+
+/* 1 / (exp(a - b) - 1), 2 ULP: exp(-d) / (1 - exp(-d)) for d > 0, -1 / (1 - exp(d)) below. */
 AD_INLINE double ad_over_expm1(double a, double b)
 {
     const ad_pair d = ad_two_sum(a, -b);
@@ -244,15 +293,18 @@ AD_INLINE double ad_logaddexp(double a, double b)
     return fabs(m) == AD_INF ? m : y;
 }
 
-/* log(p / q), q = 1 - p, for the smaller of x and 1 - x, 3 ULP.  Near 1/2, log1p((p - q) / q), whose p - q = 2p - 1 is exact (Sterbenz
- * 1974); log(x) - log(1 - x) cancels there. */
+/* log(p / q), q = 1 - p, for the smaller of x and 1 - x, 2 ULP.  Near 1/2, log1p((p - q) / q), whose p - q = 2p - 1 is exact (Sterbenz
+ * 1974); log(x) - log(1 - x) cancels there.  What quotient and q lose is added over p / q. */
 AD_INLINE double ad_logit(double x)
 {
     const int upper = x > 0.5;
     const double p = upper ? 1 - x : x, q = upper ? x : 1 - x, d = upper ? 1 - 2 * x : 2 * x - 1;
-    const ad_parts a = ad_split(p / q);
     const int near = p > 0.4143;
-    const double y = ad_log_parts(near ? d / q : a.m - 1, near ? 0 : a.k, 0);
+    const double n = near ? d : p, w = n / q, lost = upper ? 0 : (1 - q) - x;
+    const ad_pair back = ad_two_product(w, q);
+    const double rest = ((n - back.high) - back.low - w * lost) / p;
+    const ad_parts a = ad_split(w);
+    const double y = ad_log_parts(near ? w : a.m - 1, near ? 0 : a.k, p < 0x1p-900 ? 0 : rest);
     const double z = p > 0 ? y : p == 0 ? -AD_INF : AD_NAN;
     return upper ? -z : z;
 }
@@ -276,11 +328,14 @@ AD_INLINE double ad_tanh(double x)
     return z < 0x1p-28 ? x : x != x ? x : copysign(y, x);
 }
 
-/* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|). */
+/* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|), 1 ULP. */
 AD_INLINE double ad_sech2(double x)
 {
-    const double e4 = ad_exp_times(-2 * fabs(x), 4), d = 1 + 0.25 * e4;
-    return e4 / (d * d);
+    const ad_scaled e = ad_exp_scaled(-2 * fabs(x));
+    const double s = e.scale * 0x1p-512;
+    const ad_pair d = ad_one_plus((ad_pair){e.high * s, e.low * s}), square = ad_two_product(d.high, d.high);
+    const double y = ad_pair_quotient((ad_pair){e.high, e.low}, (ad_pair){square.high, AD_FMA(2 * d.high, d.low, square.low)});
+    return y * (4 * e.scale) * 0x1p-512;
 }
 
 AD_INLINE double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }
@@ -295,22 +350,42 @@ AD_INLINE double ad_elu(double x)
 }
 AD_INLINE double ad_selu(double x)
 {
-    const double t = ad_expm1(x);
-    return (x > 0 ? 1.0507009873554805 : 1.7580993408473766) * (x > 0 ? x : t);
+    const double t = x > 0 ? x : ad_expm1(x);
+    return AD_FMA(x > 0 ? 0x1.0cfabd6a91132p+0 : 0x1.c212cc640f031p+0, t, t * (x > 0 ? 0x1.6fc7d272f2695p-55 : 0x1.05161b045a1fep-56));
 }
 
-/* x sigmoid(x), 3 ULP, -0 at -inf. */
+/* z / (1 + e), or z e / (1 + e) below 0, where e is known as a scaled pair; |z| < 2^60. */
+AD_INLINE double ad_logistic_times(double z, ad_scaled e, int below)
+{
+    const double s = e.scale * 0x1p-512;
+    const ad_pair n = ad_two_product(z, e.high);
+    const double y = ad_pair_quotient((ad_pair){below ? n.high : z, below ? AD_FMA(z, e.low, n.low) : 0}, ad_one_plus((ad_pair){e.high * s, e.low * s}));
+    return below ? y * e.scale * 0x1p-512 : y;
+}
+
+/* x sigmoid(x), 2 ULP, -0 at -inf. */
 AD_INLINE double ad_silu(double x)
 {
-    const double z = x < -900 ? -900 : x;
-    return (x < 0 ? ad_exp_times(z, z) : x) / (1 + ad_exp(-fabs(x)));
+    const double z = x < -900 ? -900 : x > 40 ? 40 : x, y = ad_logistic_times(z, ad_exp_scaled(-fabs(z)), x < 0);
+    return x > 40 ? x : x == 0 ? x : y;
 }
 
-/* x tanh(softplus(x)) = x n/(n + 2) with n = e (e + 2), e = exp(x); above 0 in powers of exp(-x). */
+/* x tanh(softplus(x)) = x n/(n + 2) with n = e (e + 2), e = exp(x); above 0 in powers of exp(-x): x (1 + 2 e)/(1 + 2 e + 2 e^2).  2 ULP. */
 AD_INLINE double ad_mish(double x)
 {
-    const double z = x < -900 ? -900 : x, e = ad_exp(-fabs(x)), e2 = e * e;
-    return x < 0 ? ad_exp_times(z, z * (e + 2)) / (2 + 2 * e + e2) : x * (1 + 2 * e) / (1 + 2 * e + 2 * e2);
+    const double z = x < -900 ? -900 : x > 40 ? 40 : x;
+    const ad_scaled e = ad_exp_scaled(-fabs(z));
+    const double s = e.scale * 0x1p-512, h = e.high * s, l = e.low * s;
+    const int below = x < 0;
+    const ad_pair a = ad_two_sum(below ? 2 : 1, below ? h : 2 * h);
+    const double a_low = a.low + (below ? l : 2 * l);
+    const ad_pair t = ad_two_product(h, below ? a.high : 2 * h), d = ad_two_sum(below ? 2 : a.high, t.high);
+    const double t_low = t.low + (below ? AD_FMA(h, a_low, l * a.high) : 4 * h * l), d_low = d.low + (t_low + (below ? 0 : a_low));
+    const ad_pair m = ad_two_product(e.high, a.high);
+    const double f = below ? m.high : a.high, f_low = below ? m.low + AD_FMA(e.high, a_low, e.low * a.high) : a_low;
+    const ad_pair n = ad_two_product(z, f);
+    const double y = ad_pair_quotient((ad_pair){n.high, AD_FMA(z, f_low, n.low)}, (ad_pair){d.high, d_low});
+    return x > 40 ? x : x == 0 ? x : below ? y * e.scale * 0x1p-512 : y;
 }
 
 /* 2 sqrt(2/pi) (x + 0.044715 x^3) as a pair, for |x| <= 64: the argument of a sigmoid, where an error of one ULP in 700 would be
@@ -323,19 +398,22 @@ AD_INLINE ad_pair ad_gelu_argument(double x)
     return (ad_pair){v.high, v.low + x * (u.low + (c + -0x1.cbc0d30ebfd15p-54))};
 }
 
-/* sigmoid of that, and x times it: gelu as approximated by tanh. */
-AD_INLINE double ad_gelu_gate(double x)
+/* sigmoid of that, and x times it: gelu as approximated by tanh.  2 ULP. */
+AD_INLINE ad_scaled ad_gelu_exp(double x)
 {
     const ad_pair v = ad_gelu_argument(x < -64 ? -64 : x > 64 ? 64 : x);
-    const double e = ad_exp_times(-fabs(v.high), x < 0 ? 1 + v.low : 1 - v.low);
-    return (x < 0 ? e : 1) / (1 + e);
+    const ad_scaled e = ad_exp_scaled(-fabs(v.high));
+    return (ad_scaled){e.high, AD_FMA(e.high, x < 0 ? v.low : -v.low, e.low), e.scale};
+}
+AD_INLINE double ad_gelu_gate(double x)
+{
+    const double y = ad_logistic_times(1, ad_gelu_exp(x), x < 0);
+    return x != x ? x : y;
 }
 AD_INLINE double ad_gelu_tanh(double x)
 {
-    const double z = x < -64 ? -64 : x > 64 ? 64 : x;
-    const ad_pair v = ad_gelu_argument(z);
-    const double l = x < 0 ? v.low : -v.low, e = ad_exp_times(-fabs(v.high), 1 + l);
-    return (x < 0 ? ad_exp_times(-fabs(v.high), z + z * l) : x) / (1 + e);
+    const double z = x < -64 ? -64 : x > 64 ? 64 : x, y = ad_logistic_times(z, ad_gelu_exp(x), x < 0);
+    return x > 64 ? x : x == 0 ? x : y;
 }
 
 AD_LIBM_DOUBLE(exp2)

@@ -16,28 +16,44 @@ AD_INLINE double ad_erf_factor(double x)
     return p;
 }
 
-/* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: minimax in t = (x - 3)/(x + 3), off by 2^-57.  The change of variable is that of
+/* y t + c in pairs. */
+AD_INLINE ad_pair ad_horner(ad_pair y, double t, double t_low, double c, double c_low)
+{
+    const ad_pair p = ad_two_product(y.high, t), s = ad_two_sum(c, p.high);
+    return (ad_pair){s.high, s.low + (p.low + AD_FMA(y.high, t_low, AD_FMA(y.low, t, c_low)))};
+}
+
+/* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: a polynomial in t = (x - 3)/(x + 3), off by 2^-56.  The change of variable is that of
  * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
- * still to multiply it; t is 1 - 6/(x + 3), whose reciprocal is known to more than a double. */
+ * still to multiply it: t and the last three steps are taken in pairs. */
+typedef struct { double d, d_low, t, t_low; } ad_erfcx_variable;        /* 1/(x + 3) and t */
+AD_INLINE ad_erfcx_variable ad_erfcx_change(double x, double x_low)
+{
+    const ad_pair s = ad_two_sum(x, 3), n = ad_two_sum(x, -3);
+    const double d = 1 / s.high, t = n.high * d;
+    const ad_pair one = ad_two_product(d, s.high), back = ad_two_product(t, s.high);
+    return (ad_erfcx_variable){d, ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t,
+                               (((n.high - back.high) - back.low) + (n.low + x_low) - t * (s.low + x_low)) * d};
+}
 AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
-    const ad_pair s = ad_two_sum(x, 3);
-    const double d = 1 / s.high;
-    const ad_pair one = ad_two_product(d, s.high);
-    const double d_low = ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t = (1 - 6 * d) - 6 * d_low, t2 = t * t;
-    double q = AD_FMA(-0x1.7e5028bdee325p-28, t, -0x1.c9c7c9b3f1bdcp-29);
-    q = AD_FMA(q, t2, AD_FMA(0x1.8b6a1f70ae2c9p-25, t, 0x1.a624bb170c549p-25));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.ec1b265db7e01p-23, t, -0x1.b8b64f1068f43p-22));
-    q = AD_FMA(q, t2, AD_FMA(0x1.0b6c8c4b83d1ep-20, t, 0x1.7356b5e316260p-19));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.3ea4c5615e8e5p-18, t, -0x1.251d7766c2114p-16));
-    q = AD_FMA(q, t2, AD_FMA(0x1.fdfde98cb6000p-16, t, 0x1.c32561a94016ap-14));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.2238f97f9cc51p-12, t, -0x1.1f78e21b99cdep-11));
-    q = AD_FMA(q, t2, AD_FMA(0x1.8dae3a1883a1fp-9, t, -0x1.3dd3e706e8435p-10));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.b78993d697dcdp-6, t, 0x1.e995f11b155ddp-4));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.3deb21415dd63p-2, t, 0x1.2e326945de2c5p-1));
-    const ad_pair first = ad_two_product(-0x1.c44c471baa375p-1, t), rest = ad_two_sum(first.high, q * t2);
-    const ad_pair y = ad_two_sum(0x1.12f21ddd9f5e2p+0, rest.high), p = ad_two_product(y.high, d);
-    return (ad_pair){p.high, p.low + ((y.low + (rest.low + first.low)) * d + y.high * d_low)};
+    const ad_erfcx_variable v = ad_erfcx_change(x, x_low);
+    const double d = v.d, t = v.t, t_low = v.t_low, t2 = t * t;
+    double q = AD_FMA(-0x1.813e465a720edp-28, t, -0x1.d335b791cf127p-29);
+    q = AD_FMA(q, t2, AD_FMA(0x1.8c892d7a595fep-25, t, 0x1.a816c443a5463p-25));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.ec777855a77e7p-23, t, -0x1.b90dbea01e077p-22));
+    q = AD_FMA(q, t2, AD_FMA(0x1.0b74a4921f018p-20, t, 0x1.735f37ea8767bp-19));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.3ea59c4c666edp-18, t, -0x1.251df79d9c3e6p-16));
+    q = AD_FMA(q, t2, AD_FMA(0x1.fdfdf6e595a83p-16, t, 0x1.c3256b0394bc7p-14));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.2238f99e1e971p-12, t, -0x1.1f78e250d254fp-11));
+    q = AD_FMA(q, t2, AD_FMA(0x1.8dae3a18ca962p-9, t, -0x1.3dd3e7042fcb5p-10));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.b78993d698142p-6, t, 0x1.e995f11b14cd1p-4));
+    q = AD_FMA(q, t, -0x1.3deb21415dd64p-2);
+    ad_pair y = ad_horner((ad_pair){q, 0}, t, t_low, 0x1.2e326945de2cbp-1, -0x1.f6bee4f3b19fcp-58);
+    y = ad_horner(y, t, t_low, -0x1.c44c471baa375p-1, -0x1.9cdbc4c4502f3p-55);
+    y = ad_horner(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.b2aee66d44b80p-54);
+    const ad_pair p = ad_two_product(y.high, d);
+    return (ad_pair){p.high, p.low + AD_FMA(y.low, d, y.high * v.d_low)};
 }
 AD_INLINE double ad_erfcx_mid(double x)
 {
@@ -45,29 +61,37 @@ AD_INLINE double ad_erfcx_mid(double x)
     return p.high + p.low;
 }
 
-/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60: the square as a pair, since an error of one ULP in 700 is one of 700 in the result.
- * One rounding more than m has, and one where the result is subnormal. */
-AD_INLINE double ad_gauss_pair(double x, double s, ad_pair m)
+/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60, as a scaled pair: the square exactly, since an error of one ULP in 700 is one of 700
+ * in the result.  Rounded once, and once more where the result is subnormal. */
+AD_INLINE ad_scaled ad_gauss_scaled(double x, double s, ad_pair m)
 {
     const double z = x < -64 ? -64 : x > 64 ? 64 : x;
     const ad_pair h = ad_two_product(z, z);
-    const ad_reduced a = ad_reduce(-s * h.high < -820 ? -820 : -s * h.high);
-    const double r = a.r - s * h.low, t = r + ad_exp_tail(r);
-    return (m.high + AD_FMA(m.high, t, m.low)) * ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-512;
+    const double q = -s * h.high < -820 ? -820 : -s * h.high, d = s * h.low;
+    const ad_reduced a = ad_reduce(q);
+    const double near = AD_FMA(-a.k, AD_LN2_HI, q), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r - d)) - d, t = near + tail, low = (near - t) + tail;
+    const ad_pair p = ad_two_product(m.high, t);
+    const double y = m.high + p.high;
+    return (ad_scaled){y, ((m.high - y) + p.high) + (p.low + AD_FMA(m.high, low, AD_FMA(m.low, t, m.low))), ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52)};
+}
+AD_INLINE double ad_gauss_pair(double x, double s, ad_pair m)
+{
+    const ad_scaled y = ad_gauss_scaled(x, s, m);
+    return (y.high + y.low) * y.scale * 0x1p-512;
 }
 AD_INLINE double ad_gauss(double x, double s, double m) { return ad_gauss_pair(x, s, (ad_pair){m, 0}); }
 AD_INLINE double ad_exp_minus_square(double x) { return ad_gauss(x, 1, 1); }
 AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56}); }
 
-/* 2 ULP: 1 - erfc from 1 on. */
+/* 1 ULP: 1 - erfc from 0.83 on. */
 AD_INLINE double ad_erf(double x)
 {
     const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double far = 1 - ad_gauss(z, 1, ad_erfcx_mid(z)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
-    return u > 1 ? copysign(far, x) : near;
+    const double far = 1 - ad_gauss_pair(z, 1, ad_erfcx_mid_pair(z, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    return u > 0.83 ? copysign(far, x) : near;
 }
 
-/* 3 ULP, also where the result is subnormal. */
+/* 2 ULP, also where the result is subnormal. */
 AD_INLINE double ad_erfc(double x)
 {
     const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
@@ -85,64 +109,85 @@ AD_INLINE ad_pair ad_mills(double x)
     return (ad_pair){0.5 * m.high, 0.5 * m.low};
 }
 
-/* The distribution function of the normal distribution, 3 ULP: 1/2 + erf(x/sqrt(2))/2 in the middle. */
+/* The distribution function of the normal distribution as a pair for |x| <= 1, 1/2 + erf(x/sqrt(2))/2. */
+AD_INLINE ad_pair ad_ndtr_near(double x)
+{
+    const ad_pair t = ad_two_product(0x1.6a09e667f3bcdp-2, x);
+    const ad_pair s = ad_two_sum(0.5, t.high), y = ad_two_sum(s.high, t.high * ad_erf_factor(2 * t.high));
+    return (ad_pair){y.high, y.low + (s.low + AD_FMA(-0x1.bdd3413b26456p-56, x, t.low))};
+}
+/* The same anywhere, 2 ULP. */
 AD_INLINE double ad_ndtr(double x)
 {
-    const double u = fabs(x), tail = ad_gauss_pair(x, 0.5, ad_mills(x)), t = 0.7071067811865476 * (u > 1 ? 1 : x);
-    const double near = 0.5 + 0.5 * AD_FMA(t, ad_erf_factor(t), t);
-    return x < -0.5 ? tail : x > 1 ? 1 - tail : near;
+    const double u = fabs(x), tail = ad_gauss_pair(x, 0.5, ad_mills(x));
+    const ad_pair near = ad_ndtr_near(u > 1 ? 1 : x);
+    return x < -0.5 ? tail : x > 1 ? 1 - tail : near.high + near.low;
 }
 
-/* exp(x*x) erfc(x), 3 ULP.  Beyond 28 the asymptotic series (DLMF 7.12.1). */
+/* exp(x*x) erfc(x), 2 ULP.  Beyond 28 the asymptotic series (DLMF 7.12.1). */
 AD_INLINE double ad_erfcx(double x)
 {
     const double u = fabs(x), m = u < 0.25 ? 0.25 : u > 28 ? 28 : u, r = 1 / (u > 28 ? u : 28), w = r * r;
-    const double mid = ad_erfcx_mid(m);
-    const double far = 0.5641895835477563 * r * (1 - w * (0.5 - w * (0.75 - w * (1.875 - w * (6.5625 - w * (29.53125 - w * 162.421875))))));
+    const double mid = ad_erfcx_mid(m), lead = 0x1.20dd750429b6dp-1 / (u > 28 ? u : 28);
+    const double far = AD_FMA(lead, 0x1.f56b81eed3p-57 - w * (0.5 - w * (0.75 - w * (1.875 - w * (6.5625 - w * (29.53125 - w * 162.421875))))), lead);
+    /* exp(z*z) = p 2^k, and p as a pair */
     const double z = x < -27 ? -27 : x > 1 ? 1 : x;
     const ad_pair h = ad_two_product(z, z);
-    const double e = ad_exp(h.high), g = e * (1 + h.low);      /* not e + e * h.low: inf * 0 */
-    const double near = g * (1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x));
-    return x != x ? x : x > 28 ? far : x > 0.3 ? mid : x < -1 ? 2 * g - (u > 28 ? 0 : mid) : near;
+    const ad_reduced a = ad_reduce(h.high < 710 ? h.high : 710);
+    const double near = AD_FMA(-a.k, AD_LN2_HI, h.high), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r + h.low)) + h.low, t = near + tail, p = 1 + t;
+    const double p_low = ((near - t) + tail) + (t - (p - 1)), scale = ad_from_bits((ad_bits(a.shift) + 1023) << 52);
+    const ad_pair one = ad_two_sum(1, -x), c = ad_two_sum(one.high, -x * ad_erf_factor(u > 1 ? 1 : u)), y = ad_two_product(p, c.high);
+    const double middle = (y.high + (y.low + AD_FMA(p, c.low + one.low, p_low * c.high))) * scale;
+    const double left = 2 * ((p - (u > 28 ? 0 : mid / (2 * scale))) + p_low) * scale;
+    return x != x ? x : x > 28 ? far : x > 0.3 ? mid : x < -26.7 ? AD_INF : x < -1 ? left : middle;
 }
 
-/* The derivative of erfcx, 2x erfcx(x) - 2/sqrt(pi), whose terms cancel above 0: there a minimax polynomial in t = (x - 3)/(x + 3),
- * off by 2^-53, and beyond 28 the derivative of the series. */
+/* The derivative of erfcx, 2x erfcx(x) - 2/sqrt(pi), whose terms cancel above 0: there a polynomial in t = (x - 3)/(x + 3), off by
+ * 2^-55, and beyond 28 the derivative of the series.  3 ULP. */
 static inline double ad_erfcx_slope(double x)
 {
     static const double c[] = {
-        0x1.f518416b7479dp+0, -0x1.793f5830c4315p+1, 0x1.59ddfb6ce9ca6p+1, -0x1.b8509d8823a16p+0, 0x1.76ab35ca7c91ep-1, -0x1.3ac1400c26636p-3,
-        -0x1.e705280043c5cp-6, 0x1.d58c726674a3cp-6, -0x1.404fda85236ebp-9, -0x1.f7c2d7c1ee149p-9, 0x1.bd03044ab5144p-11, 0x1.2d2925969bce8p-11,
-        -0x1.5ac8e5762b9d0p-13, -0x1.b92acf0b33b66p-14, 0x1.bbbbd680cc5b9p-16, 0x1.78c98495eea62p-16, -0x1.82ca736feaf98p-19, -0x1.4c6174142403dp-18,
-        -0x1.6b3459248d5eep-23, 0x1.fe6380e64d302p-21, 0x1.9eebb898997f8p-23, -0x1.e253538ea2176p-24, -0x1.5a5bef9ff78e7p-25};
+        0x1.f518416b7479dp+0, -0x1.793f5830c4317p+1, 0x1.59ddfb6ce9cc0p+1, -0x1.b8509d8823899p+0, 0x1.76ab35ca7af5cp-1, -0x1.3ac1400c43c40p-3,
+        -0x1.e70527fb6eb9dp-6, 0x1.d58c727735917p-6, -0x1.404fdc60e51fbp-9, -0x1.f7c2dd12536abp-9, 0x1.bd0339a13b7ecp-11, 0x1.2d29a98b69ed2p-11,
+        -0x1.5acc9f469f66bp-13, -0x1.b93b4430eb058p-14, 0x1.bc115f1769177p-16, 0x1.7975ea6dd47e5p-16, -0x1.87b74215419e2p-19, -0x1.50fc0a7cea5b1p-18,
+        -0x1.1115368a6e027p-23, 0x1.12f9a614bc997p-20, 0x1.64b1dae4fec1fp-23, -0x1.5222da9b60113p-23, -0x1.19660d90e82c1p-25, 0x1.9db9067ba4da7p-27};
+    static const double low[] = {-0x1.2b5810917189ap-54, 0x1.8287f05830974p-53, 0x1.7f69093fbbb98p-53, 0x1.3218b98f63756p-57, 0x1.988444c335b8dp-56};
     if (x < 0.25)
         return 2 * x * ad_erfcx(x) - 1.1283791670955126;
     if (x > 28) {
         const double r = 1 / x, w = r * r;
         return -0.5641895835477563 * r * r * (1 - w * (1.5 - w * (3.75 - w * (13.125 - w * (59.0625 - w * (324.84375 - w * 2111.484375))))));
     }
-    const double d = 1 / (x + 3), t = (x - 3) * d;
+    const ad_erfcx_variable v = ad_erfcx_change(x, 0);
     double p = 0;
-    for (int i = (int)(sizeof c / sizeof *c) - 1; i >= 0; i--)
-        p = AD_FMA(p, t, c[i]);
-    return -p * d * d;
+    for (int i = (int)(sizeof c / sizeof *c) - 1; i > 4; i--)
+        p = AD_FMA(p, v.t, c[i]);
+    ad_pair y = {p, 0};
+    for (int i = 4; i >= 0; i--)
+        y = ad_horner(y, v.t, v.t_low, c[i], low[i]);
+    const ad_pair q = ad_two_product(y.high, v.d);
+    return -(q.high * v.d + (q.low + (y.low * v.d + 2 * y.high * v.d_low)) * v.d);
 }
 
-/* log(ndtr(x)), 3 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
+/* log(ndtr(x)), 2 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
 static inline double ad_log_ndtr(double x)
 {
     if (x < -1)
         return ad_log(0.5 * ad_erfcx(-0.7071067811865476 * x)) - 0.5 * x * x;
-    return x > 0 ? ad_log1p(-ad_ndtr(-x)) : ad_log(ad_ndtr(x));
+    if (x > 1)
+        return ad_log1p(-ad_ndtr(-x));
+    const ad_pair n = ad_ndtr_near(x);
+    const ad_parts a = ad_split(n.high);
+    return x != x ? x : ad_log_parts(a.m - 1, a.k, n.low / n.high);
 }
 
-/* x ndtr(x), 3 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
+/* x ndtr(x), 2 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
 AD_INLINE double ad_gelu(double x)
 {
     const double z = x < -64 ? -64 : x, y = x * ad_ndtr(x);
-    const ad_pair m = ad_mills(x), p = ad_two_product(z, m.high);
-    const double tail = ad_gauss_pair(x, 0.5, (ad_pair){p.high, p.low + z * m.low});
-    return x < -0.5 ? tail : y;
+    const ad_pair m = ad_mills(x), p = ad_two_product(z, m.high), n = ad_ndtr_near(fabs(x) > 1 ? 1 : x);
+    const double tail = ad_gauss_pair(x, 0.5, (ad_pair){p.high, p.low + z * m.low}), near = AD_FMA(x, n.high, x * n.low);
+    return x < -0.5 ? tail : x < 1 ? near : y;
 }
 
 /* The quantile of the normal distribution for p = 1/2 + q, where p is the smaller of both tails: rational approximations of Wichura,
@@ -173,120 +218,55 @@ static inline double ad_normal_quantile(double q, double p)
     }
     return middle ? q * (y / z) : p == 0 ? copysign(AD_INF, q) : copysign(y / z, q);
 }
+/* The same with one step of Newton's method, as a number and what it lacks: half the central distribution function near 0, or a tail as
+ * a scaled pair, is what q or p is compared with.  `over`: 1 over the density there, whose logarithm changes by the quantile times that lack. */
+typedef struct { double y, low, over; } ad_quantile;
+static inline ad_quantile ad_quantile_of(double q, double p)
+{
+    const double y = ad_normal_quantile(q, p);
+    if (!(fabs(y) < AD_INF))
+        return (ad_quantile){y, 0, y != y ? y : AD_INF};
+    const ad_scaled f = ad_gauss_scaled(y, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56});
+    const double density = f.high + f.low;
+    double low;
+    if (fabs(q) <= 0.25) {
+        const ad_pair t = ad_two_product(0x1.6a09e667f3bcdp-2, y);
+        const ad_pair n = ad_two_sum(t.high, t.high * ad_erf_factor(2 * t.high));
+        low = ((q - n.high) - (n.low + AD_FMA(-0x1.bdd3413b26456p-56, y, t.low))) / (density * (f.scale * 0x1p-512));
+    } else {
+        const ad_scaled n = ad_gauss_scaled(y, 0.5, ad_mills(y));
+        const double off = ((p * 0x1p512 / f.scale - n.high) - n.low) / density;
+        low = q < 0 ? off : -off;
+    }
+    return (ad_quantile){y, low, (1 + y * low) / density * 0x1p512 / f.scale};
+}
+
+/* 1 ULP, and their derivatives, 3 ULP: not of the rounded quantile, whose last place counts 38 times itself. */
+static inline ad_quantile ad_ndtri_pair(double x) { return ad_quantile_of(x - 0.5, x < 0.5 ? x : 1 - x); }
 static inline double ad_ndtri(double x)
 {
-    return x >= 0 && x <= 1 ? ad_normal_quantile(x - 0.5, x < 0.5 ? x : 1 - x) : AD_NAN;
+    const ad_quantile z = ad_ndtri_pair(x);
+    return x >= 0 && x <= 1 ? z.y + z.low : AD_NAN;
 }
+static inline double ad_ndtri_slope(double x) { return x >= 0 && x <= 1 ? ad_ndtri_pair(x).over : AD_NAN; }
+static inline ad_quantile ad_erfinv_pair(double x) { return ad_quantile_of(0.5 * x, 0.5 * (1 - fabs(x))); }
 static inline double ad_erfinv(double x)
 {
-    return fabs(x) <= 1 ? 0.7071067811865476 * ad_normal_quantile(0.5 * x, 0.5 * (1 - fabs(x))) : AD_NAN;
+    const double u = fabs(x);
+    if (u < 0x1p-30)
+        return AD_FMA(0x1.c5bf891b4ef6bp-1, x, -0x1.618f13eb7ca89p-55 * x);        /* sqrt(pi)/2 x */
+    const ad_quantile z = ad_erfinv_pair(x);
+    const ad_pair y = ad_two_product(0x1.6a09e667f3bcdp-1, z.y);
+    return !(u <= 1) ? AD_NAN : u == 1 ? copysign(AD_INF, x) : y.high + (y.low + (-0x1.bdd3413b26456p-55 * z.y + 0x1.6a09e667f3bcdp-1 * z.low));
 }
+static inline double ad_erfinv_slope(double x) { return fabs(x) <= 1 ? 0x1.6a09e667f3bcdp-2 * ad_erfinv_pair(x).over : AD_NAN; }
 
-/* ------------------------------------------------------------------------------------------------- gamma */
-/* digamma(x) / (x - x0), x0 its root, for x in [1, 2]: minimax in x - 3/2, off by 2^-56. */
-static inline double ad_digamma_near_root(double x)
-{
-    static const double c[] = {
-        0x1.e6f0cbb873617p-1, -0x1.b1cb63005ee98p-2, 0x1.eca189b8e6d98p-3, -0x1.2feeeb98a7a38p-3, 0x1.8512e5905db98p-4,
-        -0x1.fb44202a06d32p-5, 0x1.4de9aa05925b3p-5, -0x1.b9f8b124b8e15p-6, 0x1.256475f2e7afcp-6, -0x1.86356277caa83p-7,
-        0x1.03c0067553d34p-7, -0x1.5a06ccc4622d2p-8, 0x1.cd3e7b473d83bp-9, -0x1.336b3f5dd9f95p-9, 0x1.980d4cef027d5p-10,
-        -0x1.0fcd6c72cf51bp-10, 0x1.7b4c3574f6860p-11, -0x1.fc4582459d586p-12, 0x1.dc0aff2e9d6e1p-13, -0x1.343fb0c69a8e1p-13,
-        0x1.107fda0c6a8aap-12, -0x1.724570309af6dp-13};
-    const double u = x - 1.5;
-    double p = 0;
-    for (int i = (int)(sizeof c / sizeof *c) - 1; i >= 0; i--)
-        p = AD_FMA(p, u, c[i]);
-    return p;
-}
-
-/* cot(pi x), x no whole number. */
-static inline double ad_cotpi(double x)
-{
-    const double pi = 3.141592653589793, r = x - rint(x);
-    return fabs(r) <= 0.25 ? 1 / tan(pi * r) : copysign(tan(pi * (0.5 - fabs(r))), r);
-}
-
-/* digamma.  Above 12 the asymptotic series (DLMF 5.11.2); below, the recurrence down to [1, 2], where the root is divided out;
- * below 0, reflection (5.5.4).  nan at the poles.  4 ULP above 0; below, 4 ULP of the larger of the two terms. */
-static inline double ad_digamma(double x)
-{
-    double y = 0;
-    if (x <= 0) {
-        if (x == floor(x))
-            return AD_NAN;
-        const ad_pair t = ad_two_sum(1, -x);                    /* and digamma'(t) = 1/t + 1/(2 t^2) + 1/(6 t^3) ... */
-        y = t.low * (1 + (0.5 + 0.16 / t.high) / t.high) / t.high - 3.141592653589793 * ad_cotpi(x);
-        x = t.high;
-    }
-    if (x >= 12) {
-        const double z = 1 / (x * x);
-        const double series = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 -
-                              z * (691.0 / 32760 - z * (1.0 / 12)))))));
-        return y + (log(x) - (0.5 / x + series));
-    }
-    for (; x > 2; y += 1 / x)
-        x -= 1;
-    if (x < 1) {
-        y -= 1 / x;
-        x += 1;
-    }
-    return y + ((x - 0x1.762d86356be3fp+0) - 0x1.b86a722197829p-54) * ad_digamma_near_root(x);
-}
-
-/* n-th derivative of pi cot(pi x) over pi^(n+1): a polynomial in c = cot(pi x), by d/dx c = -pi (1 + c^2).  Its coefficients are of
- * one sign, so that nothing cancels. */
-static inline double ad_cotpi_derivative(int n, double c)
-{
-    double p[32] = {0, 1};                                  /* p[k]: of c^k; n <= 30 */
-    for (int j = 0; j < n; j++) {
-        double d[32] = {0};
-        for (int k = 1; k <= j + 1; k++) {
-            d[k - 1] -= k * p[k];
-            d[k + 1] -= k * p[k];
-        }
-        for (int k = 0; k < 32; k++)
-            p[k] = d[k];
-    }
-    double y = p[n + 1];
-    for (int k = n; k >= 0; k--)                            /* not from y = 0: c may be infinite */
-        y = y * c + p[k];
-    return y;
-}
-
-/* n-th derivative of digamma: (-1)^(n+1) n! times the Hurwitz zeta function of n + 1 (DLMF 25.11.12), by Euler and Maclaurin's
- * formula from 15 + n on; reflection below 0, up to n = 30.  At the poles inf or nan. */
-static inline double ad_polygamma(double n, double x)
-{
-    static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};
-    if (!(n >= 0) || n != floor(n) || n > 160 || x != x)
-        return AD_NAN;
-    if (n == 0)
-        return ad_digamma(x);
-    const int odd = fmod(n, 2) == 1;
-    if (x <= 0) {
-        if (x == floor(x) || n > 30)
-            return odd && n <= 30 ? AD_INF : AD_NAN;
-        const double reflected = ad_polygamma(n, 1 - x);
-        return (odd ? -reflected : reflected) - pow(3.141592653589793, n + 1) * ad_cotpi_derivative((int)n, ad_cotpi(x));
-    }
-    double head = 0;
-    for (; x < 15 + n; x += 1)
-        head += pow(x, -n - 1);
-    double tail = pow(x, -n) / n + 0.5 * pow(x, -n - 1), term = 0.5 * (n + 1) * pow(x, -n - 2);
-    for (int k = 0; k < 8; k++) {
-        tail += bernoulli[k] * term;
-        term *= (n + 2 * k + 2) * (n + 2 * k + 3) / ((2 * k + 3.0) * (2 * k + 4.0)) / (x * x);
-    }
-    return (odd ? 1 : -1) * tgamma(n + 1) * (head + tail);
-}
-
-AD_LIBM(lgamma)
 AD_THROUGH_DOUBLE(erfcx)
 AD_THROUGH_DOUBLE(erfcx_slope)
 AD_THROUGH_DOUBLE(log_ndtr)
 AD_THROUGH_DOUBLE(ndtri)
 AD_THROUGH_DOUBLE(erfinv)
-AD_THROUGH_DOUBLE(digamma)
-AD_THROUGH_DOUBLE_2(polygamma)
+AD_THROUGH_DOUBLE(ndtri_slope)
+AD_THROUGH_DOUBLE(erfinv_slope)
 
 #endif

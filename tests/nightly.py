@@ -29,6 +29,7 @@ PRECISIONS = (160, 400, 1000, 2500, 6000)
 FURTHER = {      # rows that the precise replay has no ball of: it takes them apart
     "logsubexp": lambda a, b: a + (-(b - a).exp()).log1p(),
     "over_expm1": lambda a, b: 1 / (a - b).expm1(), "atan2_slope": lambda a, b: b / (a * a + b * b),
+    "erfinv_slope": lambda x: (arb.pi().sqrt() / 2) * (x.erfinv() ** 2).exp(), "ndtri_slope": lambda x: (2 * arb.pi()).sqrt() * ((2 * x).erfcinv() ** 2).exp(),
     "pow_slope": lambda a, b: b * a ** (b - 1), "pow_log": lambda a, b: a**b * a.log(),
     "divide_no_nan": lambda a, b: a / b if b != 0 else balls.ZERO, "xdivy": lambda a, b: a / b if a != 0 else balls.ZERO,
     "reciprocal_no_nan": lambda x: 1 / x if x != 0 else balls.ZERO,
@@ -54,8 +55,9 @@ DERIVATIVES = {
     ("pow", 0): lambda a, b: b * a ** (b - 1), ("pow", 1): lambda a, b: a**b * a.log(), ("pow_slope", 0): lambda a, b: b * (b - 1) * a ** (b - 2),
     ("pow_slope", 1): lambda a, b: a ** (b - 1) * (1 + b * a.log()), ("pow_log", 0): lambda a, b: a ** (b - 1) * (1 + b * a.log()),
     ("pow_log", 1): lambda a, b: a**b * a.log() ** 2, ("atan2_slope", 1): lambda a, b: (a - b) * (a + b) / (a * a + b * b) ** 2,
-    ("erfinv", 0): lambda x: (arb.pi().sqrt() / 2) * (x.erfinv() ** 2).exp(),
-    ("ndtri", 0): lambda x: (2 * arb.pi()).sqrt() * ((2 * x).erfcinv() ** 2).exp(),
+    ("erfinv", 0): FURTHER["erfinv_slope"], ("ndtri", 0): FURTHER["ndtri_slope"],
+    ("erfinv_slope", 0): lambda x: arb.pi() / 2 * x.erfinv() * (2 * x.erfinv() ** 2).exp(),
+    ("ndtri_slope", 0): lambda x: -2 * arb.pi() * arb(2).sqrt() * (2 * x).erfcinv() * (2 * (2 * x).erfcinv() ** 2).exp(),
 }  # fmt: skip
 
 

@@ -114,6 +114,7 @@ REFERENCE = {
     "erf": mp.erf, "erfc": _erfc, "erfcx": _erfcx, "erfcx_slope": _erfcx_slope, "log_ndtr": _log_ndtr,
     "exp_minus_square": lambda x: mp.exp(-x * x),
     "ndtr": lambda x: _erfc(-x / mp.sqrt(2)) / 2, "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "erfinv_slope": lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(mp.erfinv(x) ** 2), "ndtri_slope": lambda x: mp.sqrt(2 * mp.pi) * mp.exp(mp.erfinv(2 * x - 1) ** 2),
     "erfinv": mp.erfinv, "ndtri": lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1),
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
     "bessel_i0": lambda x: _bessel(0, x), "bessel_i1": lambda x: _bessel(1, x), "bessel_i0e": lambda x: _bessel_scaled(0, x),
@@ -180,6 +181,8 @@ def ulps(got, exact, dtype):
 
 # Sums that have a root where no operand has one are accurate to ulps of their largest term, not of themselves.
 TERM_OF_VALUE = {"logaddexp": lambda a, b: max(abs(a), abs(b), mp.ln2), "logsubexp": lambda a, b: abs(a) + 1}
+TERM_OF_VALUE["lgamma"] = lambda x: mp.mpf(0 if x > 0 else 0.25)
+TERM_OF_VALUE["polygamma"] = lambda n, x: mp.mpf(0) if x > 0 else abs(mp.psi(int(n), 1 - x))
 TERM_OF_VALUE["digamma"] = lambda x: mp.mpf(0) if x > 0 else max(abs(mp.pi * mp.cot(mp.pi * x)), abs(mp.digamma(1 - x)))
 
 

@@ -85,6 +85,7 @@ PARTIALS = [(r, k) for r in VALUED if r.d for k in range(r.arity) if r.d[k]]
 TERM_OF_PARTIAL = {
     ("lgamma", 0): TERM_OF_VALUE["digamma"], ("gelu", 0): lambda x: mp.mpf(0.2), ("gelu_tanh", 0): lambda x: mp.mpf(0.2),
     ("mish", 0): lambda x: mp.mpf(0.3),
+    ("bessel_i1e_slope", 0): lambda x: mp.mpf(0.01 if abs(x) < 5 else 0),
     ("atan2_slope", 1): lambda a, b: 1 / (a * a + b * b),
     ("pow_slope", 1): lambda a, b: max(mp.power(a, b - 1), abs(mp.log(a)) * mp.mpf(2) ** -1022),
     ("pow_log", 0): lambda a, b: max(mp.power(a, b - 1), abs(mp.log(a)) * mp.mpf(2) ** -1022), ("pow_log", 1): lambda a, b: abs(mp.log(a)) * mp.mpf(2) ** -1022,
