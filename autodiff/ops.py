@@ -81,14 +81,14 @@ log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), given=lambda 
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
 logsubexp  = row(value=lambda a, b: a + log1mexp(b - a), d=(lambda a, b, y: -over_expm1(b, a), lambda a, b, y: -over_expm1(a, b)), ulp=2, d32="double",      doc="log(exp(a) - exp(b)) for a > b, no overflow")
-over_expm1 = row(d=(lambda a, b, y: y * over_expm1(b, a), lambda a, b, y: -y * over_expm1(b, a)), plainly=lambda a, b: 1 / expm1(a - b), ulp=3,      doc="1 / (exp(a - b) - 1), a - b as it is before rounding")
+over_expm1 = row(d=(lambda a, b, y: y * over_expm1(b, a), lambda a, b, y: -y * over_expm1(b, a)), plainly=lambda a, b: 1 / expm1(a - b), ulp=3, d_ulp=5,      doc="1 / (exp(a - b) - 1), a - b as it is before rounding")
 xlogy      = row(d=(lambda a, b, y: log(b), lambda a, b, y: xdivy(a, b)),          on=(REAL, POSITIVE),        ulp=2, linear=(0,), doc="a * log(b); 0 where a is 0")
 xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)),    on=(REAL, ABOVE_MINUS_ONE), ulp=2, linear=(0,), doc="a * log(1 + b); 0 where a is 0")
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
 sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
-sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=1,
+sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=2,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
 sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=2, d32="double",   # not sigmoid(b) - a
@@ -124,7 +124,7 @@ erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2,     
 erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=4, d_ulp=600, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6,                doc="distribution function of the normal distribution")
-log_ndtr   = row(d=lambda x, y: where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1))), on=REAL, ulp=2, d32="double", doc="log(ndtr(x)), exact in both tails")
+log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1)))), on=REAL, ulp=2, d32="double", doc="log(ndtr(x)), exact in both tails")
 normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1,                doc="inverse of ndtr: the quantile of the normal distribution")
 ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")

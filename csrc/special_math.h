@@ -253,8 +253,10 @@ static inline ad_quantile ad_erfinv_pair(double x) { return ad_quantile_of(0.5 *
 static inline double ad_erfinv(double x)
 {
     const double u = fabs(x);
-    if (u < 0x1p-30)
-        return AD_FMA(0x1.c5bf891b4ef6bp-1, x, -0x1.618f13eb7ca89p-55 * x);        /* sqrt(pi)/2 x */
+    if (u < 0x1p-30) {                                      /* sqrt(pi)/2 x */
+        const ad_pair y = ad_two_product(0x1.c5bf891b4ef6bp-1, x * 0x1p200);
+        return (y.high + (y.low + -0x1.618f13eb7ca89p-55 * (x * 0x1p200))) * 0x1p-200;
+    }
     const ad_quantile z = ad_erfinv_pair(x);
     const ad_pair y = ad_two_product(0x1.6a09e667f3bcdp-1, z.y);
     return !(u <= 1) ? AD_NAN : u == 1 ? copysign(AD_INF, x) : y.high + (y.low + (-0x1.bdd3413b26456p-55 * z.y + 0x1.6a09e667f3bcdp-1 * z.low));

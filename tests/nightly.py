@@ -152,7 +152,7 @@ def worst(row, k, dtype, count, kernels):
     while xs is None or (xs[0].size < count and n < 8 * count):
         xs, n = suite.operands(row, dtype, n), 2 * n
     points = [tuple(map(float, p)) for p in zip(*xs)]
-    keep = [i for i, p in enumerate(points) if usable(row, p) and (k is None or suite.smooth(row, p, dtype))][:count]
+    keep = [i for i, p in enumerate(points) if usable(row, p) and (k is None or p[k] and suite.smooth(row, p, dtype))][:count]
     xs = [np.ascontiguousarray(x[keep]) for x in xs]
     numbers = [exact(row, k, points[i]) for i in keep]
     parts, term, out = as_parts(numbers, dtype), term_of(row, k, dtype), {}

@@ -86,7 +86,7 @@ TERM_OF_PARTIAL = {
     ("lgamma", 0): TERM_OF_VALUE["digamma"], ("gelu", 0): lambda x: mp.mpf(0.2), ("gelu_tanh", 0): lambda x: mp.mpf(0.2),
     ("mish", 0): lambda x: mp.mpf(0.3),
     ("bessel_i1e_slope", 0): lambda x: mp.mpf(0.01 if abs(x) < 5 else 0),
-    ("atan2_slope", 1): lambda a, b: 1 / (a * a + b * b),
+    ("atan2_slope", 0): lambda a, b: mp.mpf(2) ** -1022 / mp.hypot(a, b), ("atan2_slope", 1): lambda a, b: 1 / (a * a + b * b),
     ("pow_slope", 1): lambda a, b: max(mp.power(a, b - 1), abs(mp.log(a)) * mp.mpf(2) ** -1022),
     ("pow_log", 0): lambda a, b: max(mp.power(a, b - 1), abs(mp.log(a)) * mp.mpf(2) ** -1022), ("pow_log", 1): lambda a, b: abs(mp.log(a)) * mp.mpf(2) ** -1022,
     ("sigmoid_cross_entropy", 1): lambda a, b: max(a / (1 + mp.exp(b)), (1 - a) / (1 + mp.exp(-b))),
@@ -128,6 +128,9 @@ def exact_partial(row, k, point):
 def smooth(row, point, dtype):
     """False at a kink, and where a value that the rule starts from has over- or underflowed: the quotient, the hypotenuse."""
     point, info = [float(x) for x in point], np.finfo(dtype)
+    if row.name == "bessel_i1":
+        u = abs(point[0])                                       # bessel_i0 overflows just before
+        return u - 0.5 * math.log(2 * math.pi * max(u, 1)) < math.log(info.max) - 0.001
     if row.name in ("pow_slope", "pow_log"):
         return abs(point[1]) >= info.tiny * 2**60 and all(abs(b * math.log(point[0])) < math.log(info.max) - 20 for b in (1, point[1], point[1] - 1))
     if row.name in ("div", "xdivy", "divide_no_nan"):
