@@ -148,7 +148,7 @@ def term_of(row, k, dtype):
 
 def worst(row, k, dtype, count, kernels):
     """How many points, and {instruction set: (error in ULP, operands, result)}."""
-    n, xs = count // 4 + 1, None
+    n, xs = count // 4 + 1, None        # of domains that few points fall into twice as many
     while xs is None or (xs[0].size < count and n < 8 * count):
         xs, n = suite.operands(row, dtype, n), 2 * n
     points = [tuple(map(float, p)) for p in zip(*xs)]

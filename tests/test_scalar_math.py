@@ -208,6 +208,18 @@ def test_derivatives_are_as_accurate_as_their_row_says(row, k, dtype, kernels):
         assert worst <= bound_of(row, k, dtype), f"{row.name} by operand {k} on {isa}: {worst:.3g} ULP {at}"
 
 
+@pytest.mark.parametrize("row", [r for r in VALUED if r.takes[0] == "float32"], ids=ids)
+def test_a_thousand_points_of_value_and_derivatives(row, kernels):
+    """A hundredth of `make nightly`, by python-flint's balls, which are so much faster than mpmath."""
+    import nightly
+
+    for k in (None, *(k for r, k in PARTIALS if r is row)):
+        points, bound, found = nightly.worst(row, k, "float64", 1000, kernels)
+        assert points > 500
+        for isa, (off, *at) in found.items():
+            assert off <= bound, f"{row.name}, {'value' if k is None else f'derivative by operand {k}'} on {isa}: {off:.3g} ULP at {at}"
+
+
 # ------------------------------------------------------------------------------------------------------- float32, by thousands
 # There are 2**32 of them: every so many-th is asked for, and the kernels in float64, which the tests above hold, are the reference.
 # AUTODIFF_EVERY=17 takes a minute a row, AUTODIFF_EVERY=1 asks for all.
