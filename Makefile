@@ -15,10 +15,11 @@ SHELL = /bin/sh
 VENV = .venv
 IN = $(VENV)/bin/python
 PIP = -m pip install -q --disable-pip-version-check
-NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn \
-	tqdm iminuit nlopt emcee
-# Ipopt, for some of the tests: there is no wheel of it for every platform.
-MAY = cyipopt-wheels
+# What the core and the demo need; what only tests do; and of that what has no wheel for every platform: what is missing is said, its
+# tests are skipped.
+NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy
+TESTED = pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn tqdm emcee
+MAY = iminuit nlopt cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
 BENCH = .venv-bench
 # One build at a time, where the system can say so.
@@ -34,11 +35,11 @@ endif
 demo: build
 	$(IN) examples/demo.py
 
-test: build
+test: build $(VENV)/tested
 	@test -z "$(MORE)" || $(IN) $(PIP) $(MORE)
 	$(IN) -m pytest -q $(TESTS)
 
-nightly: build
+nightly: build $(VENV)/tested
 	PYTHONPATH=. $(IN) tests/nightly.py --points $(POINTS) $(ROWS)
 
 # Byte code too: where Python may not write it (PYTHONDONTWRITEBYTECODE), an import would compile every module again, 40 ms.
@@ -50,8 +51,12 @@ $(VENV)/ready: Makefile $(if $(wildcard $(VENV)/ready),,check)
 	@$(LOCKED) sh -ec '\
 	  $(IN) -c "" 2> /dev/null || $(PYTHON) -m venv $(VENV); \
 	  $(IN) $(PIP) $(NEEDS); \
-	  $(IN) $(PIP) --only-binary :all: $(MAY) || echo "autodiff: without $(MAY)" >&2; \
 	  cd $(VENV)/lib/python*/site-packages; echo ../../../.. > autodiff-tree.pth'
+	@touch $@
+
+$(VENV)/tested: $(VENV)/ready
+	@$(LOCKED) $(IN) $(PIP) $(TESTED)
+	@for each in $(MAY); do $(IN) $(PIP) --only-binary :all: $$each || echo "autodiff: without $$each" >&2; done
 	@touch $@
 
 # Each of these on one line, before anything is downloaded.
@@ -76,7 +81,7 @@ check:
 # a loop takes of it can only be measured without them.
 COPY = build/sanitize
 COPIED = autodiff csrc tests examples benchmarks docs setup.py pyproject.toml README.md LICENSE
-sanitize: $(VENV)/ready
+sanitize: $(VENV)/tested
 	@test -f "`cc -print-file-name=libasan.so`" || \
 	  { echo "autodiff: no libasan. Debian, Ubuntu: apt install gcc; Fedora: dnf install libasan libubsan" >&2; exit 1; }
 	@$(LOCKED) sh -ec '\

@@ -67,7 +67,7 @@ cdef extern from "ad.h" nogil:
 
     ctypedef struct ad_program:
         ad_instruction *code
-        uint32_t n, capacity, generation, arrays
+        uint32_t n, capacity, words_capacity, generation, arrays
         uint64_t recording, accessed, taken, spent, tracing, stabilising
         int laws
         int64_t largest

@@ -55,8 +55,23 @@ cdef class Program:
         drop_variables(self)
         free(self.variables)
         if self.p is not NULL:
-            ad_program_reset(self.p)            # the struct itself stays: places may still point to it
-            self.p.host = NULL
+            ad_program_reset(self.p)
+            abandon_program(self.p, self.entered == 0)
+
+
+cdef ad_program *spare = NULL                   # for new Programs, linked by `next`
+
+
+cdef void abandon_program(ad_program *p, bint unlinked) noexcept:
+    """The collector has taken the Program, out of a cycle that its tapes stood in.  The struct itself stays, as places may still point
+    to it, whose generation is over; no thread's list has it unless its block was never left."""
+    global spare
+    free(p.code)
+    free(p.words)
+    p.code, p.words, p.capacity, p.words_capacity, p.host = NULL, NULL, 0, 0, NULL
+    if unlinked:
+        p.next = spare
+        spare = p
 
 
 cdef PyObject *pool[POOL]                       # Programs, owned
@@ -64,7 +79,7 @@ cdef int pooled = 0
 
 
 cdef Program new_program():
-    global pooled
+    global pooled, spare
     cdef Program program
     if pooled:
         pooled -= 1
@@ -72,7 +87,11 @@ cdef Program new_program():
         Py_DECREF(program)
         return program
     program = Program.__new__(Program)
-    program.p = <ad_program *>calloc(1, sizeof(ad_program))
+    program.p = spare
+    if spare is NULL:
+        program.p = <ad_program *>calloc(1, sizeof(ad_program))
+    else:
+        spare, program.p.next = spare.next, NULL
     if program.p is NULL:
         raise MemoryError("GradientTape: no memory for a program")
     program.p.host = <void *>program            # borrowed: cleared when the Program goes

@@ -1,6 +1,5 @@
 """ad.audit: for one evaluation, which digits of a value and its gradient are right, where the others were lost, and what would help."""
 
-import html
 import math
 import re
 
@@ -108,6 +107,8 @@ class Report:
             yield f"gradient {k}" if len(self.gradients) > 1 else "gradient", _text(got), _text(exact)
 
     def _repr_html_(self):
+        import html
+
         def table(head, rows):
             cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
             return "<table><tr>" + "".join(f"<th>{c}</th>" for c in head) + f"</tr>{cells}</table>"

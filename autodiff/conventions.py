@@ -9,7 +9,6 @@ from ._core import convert
 from .errors import ShapeError
 from .function import function
 from .parameters import plain
-from .sparse import SparseHessian, SparseJacobian
 from .vectorized import vectorized_map
 
 __all__ = ["Conventions"]
@@ -91,6 +90,8 @@ class Conventions:
         array([[2., 1., 0.],
                [0., 3., 2.]])
         """
+        from .sparse import SparseJacobian
+
         if self._sparse[0] is None:
             self._sparse[0] = SparseJacobian(self._of_vector(), self.x0, self._args)
         return self._sparse[0]
@@ -99,6 +100,8 @@ class Conventions:
     def sparse_hess(self):
         """The second derivatives as a SparseHessian, which is made at first use; of a vector f called with weights, as `hess`:
         `minimize(obj, x0, jac=True, hess=obj.sparse_hess, method="trust-constr")`."""
+        from .sparse import SparseHessian
+
         if self._sparse[1] is None:
             self._sparse[1] = SparseHessian(self._of_vector(), self.x0, self._args)
         return self._sparse[1]

@@ -5,14 +5,10 @@ and one gradient a group back.  Groups are made once and added up pairwise in th
 takes no digit with it.  docs/distributed.md says what a step costs.
 """
 
-import asyncio
 import os
 import pickle
 import threading
-import traceback
 import warnings
-
-import numpy as np
 
 from . import config
 from .errors import DistributedError, shorten
@@ -237,10 +233,12 @@ def _workers(client):
 
 def _waited(future, is_gone):
     """A future's result; _Lost where it has none yet and `is_gone` says that none will come."""
+    from asyncio import TimeoutError as AsyncTimeoutError  # loaded by Dask long since; to `import autodiff` it would be 25 ms
+
     while True:
         try:
             return future.result(timeout=LOOK)
-        except (TimeoutError, asyncio.TimeoutError):  # one class from Python 3.11 on
+        except (TimeoutError, AsyncTimeoutError):  # one class from Python 3.11 on
             if is_gone():
                 raise _Lost from None
 
@@ -254,8 +252,15 @@ def _result(future, groups=()):
     if done:
         return result
     number, error, text = result
-    error = pickle.loads(error) if isinstance(error, bytes) else DistributedError(error)
-    raise error from _Remote(f"\n\nshard {number}, on a worker:\n{text}")
+    raise _revived(error, text) from _Remote(f"\n\nshard {number}, on a worker:\n{text}")
+
+
+def _revived(error, text):
+    """The exception from its bytes; where it cannot be made here, as its class is the worker's alone, one that says what it said."""
+    try:
+        return pickle.loads(error) if isinstance(error, bytes) else DistributedError(error)
+    except Exception:
+        return DistributedError(text.strip().rsplit("\n", 1)[-1])
 
 
 class _Remote(Exception):
@@ -322,6 +327,8 @@ def _guarded(method):
         try:
             return True, method(self, *arguments)
         except Exception as error:
+            import traceback
+
             text = traceback.format_exc()
             try:
                 data = pickle.dumps(error)
@@ -377,7 +384,6 @@ class _Group:
     def give(self):
         given, self.sum = self.sum, None
         return given
-
 
 
 def _of(f, data, several):

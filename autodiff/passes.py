@@ -9,12 +9,13 @@ What looks right and is wrong for floats stands in REFUSED; each has a counter-e
 
 import inspect
 
-from .ops import abs, add, div, maximum, minimum, mul, neg, reshape, square, sub
+from .arithmetic import Arithmetic
+from .ops import abs, add, div, maximum, minimum, mul, reshape, square
 
 __all__ = ["LAWS", "REFUSED", "compiled"]
 
 
-class Term:
+class Term(Arithmetic):
     """A row on terms, numbers and names."""
 
     def __init__(self, row, operands):
@@ -23,17 +24,6 @@ class Term:
     @staticmethod
     def __ad_apply__(row, operands, attrs):
         return Term(row, operands)
-
-    def __neg__(self): return Term(neg, (self,))
-    def __abs__(self): return Term(abs, (self,))
-    def __add__(self, other): return Term(add, (self, other))
-    def __radd__(self, other): return Term(add, (other, self))
-    def __sub__(self, other): return Term(sub, (self, other))
-    def __rsub__(self, other): return Term(sub, (other, self))
-    def __mul__(self, other): return Term(mul, (self, other))
-    def __rmul__(self, other): return Term(mul, (other, self))
-    def __truediv__(self, other): return Term(div, (self, other))
-    def __rtruediv__(self, other): return Term(div, (other, self))
 
 
 class law:

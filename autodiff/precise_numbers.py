@@ -13,6 +13,7 @@ import numpy as np
 from . import ops
 from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
 from ._op import RULE
+from .arithmetic import Arithmetic
 
 MATRICES = {"inv", "det", "logabsdet", "solve", "cholesky"}    # rules whose value is LAPACK's
 FLOATING = 2  # dtypes below this code are floating
@@ -58,23 +59,14 @@ def _plain(row, values, attrs):
     return kind.exact(array, y.dtype) if y.dtype.code < FLOATING else Plain(array, kind)
 
 
-class Operand:
-    """Arithmetic by the rows of the table."""
+class Operand(Arithmetic):
+    """A number or mask of the precise replay."""
 
     __slots__ = ()
     __ad_apply__ = staticmethod(apply)
     __hash__ = None
     __array_ufunc__ = None
 
-    def __neg__(self): return ops.neg(self)
-    def __add__(self, other): return ops.add(self, other)
-    def __radd__(self, other): return ops.add(other, self)
-    def __sub__(self, other): return ops.sub(self, other)
-    def __rsub__(self, other): return ops.sub(other, self)
-    def __mul__(self, other): return ops.mul(self, other)
-    def __rmul__(self, other): return ops.mul(other, self)
-    def __truediv__(self, other): return ops.div(self, other)
-    def __rtruediv__(self, other): return ops.div(other, self)
     def __and__(self, other): return ops.logical_and(self, other)
     def __or__(self, other): return ops.logical_or(self, other)
     def __lt__(self, other): return ops.less(self, other)

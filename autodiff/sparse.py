@@ -365,7 +365,7 @@ def _csr_array(who):
     try:
         from scipy.sparse import csr_array
     except ImportError:
-        raise ImportError(f"{who}: a sparse array needs SciPy: pip install 'autodiff[optimize]'; rows, cols and values(x) do without") from None
+        raise ImportError(f"{who}: a sparse array needs SciPy: pip install 'autodiff-tape[optimize]'; rows, cols and values(x) do without") from None
     return csr_array
 
 

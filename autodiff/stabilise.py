@@ -17,12 +17,13 @@ import numpy as np
 
 from . import ops, stable
 from ._core import set_stabilise_hook
+from .arithmetic import Arithmetic
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, neg, pow, reciprocal,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, sub, tanh)  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------------------- patterns
-class Pattern:
+class Pattern(Arithmetic):
     """A row on patterns.  A name stands for any tensor, one of `numbers` for a number."""
 
     def __init__(self, row, operands):
@@ -32,16 +33,7 @@ class Pattern:
     def __ad_apply__(row, operands, attrs):
         return Pattern(row, operands)
 
-    def __add__(self, other): return Pattern(add, (self, other))
-    def __radd__(self, other): return Pattern(add, (other, self))
-    def __sub__(self, other): return Pattern(sub, (self, other))
-    def __rsub__(self, other): return Pattern(sub, (other, self))
-    def __mul__(self, other): return Pattern(mul, (self, other))
-    def __rmul__(self, other): return Pattern(mul, (other, self))
-    def __truediv__(self, other): return Pattern(div, (self, other))
-    def __rtruediv__(self, other): return Pattern(div, (other, self))
     def __pow__(self, other): return Pattern(square, (self,)) if isinstance(other, int) and other == 2 else Pattern(pow, (self, other))
-    def __neg__(self): return Pattern(neg, (self,))
 
 
 class Name(Pattern):

@@ -11,6 +11,7 @@ import numpy as np
 
 import autodiff as ad
 
+from .precise import shortest
 from .report import duration
 
 
@@ -117,15 +118,6 @@ def dense(n, entries, values):
     return {(int(i), int(j)): v for i, j, v in zip(*entries, values) if v != 0}
 
 
-def shortest(run, times=30):
-    taken = []
-    for _ in range(times):
-        start = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
-
-
 def main(words):
     """Print a line for each case and engine."""
     for case in cases("--quick" in words):
@@ -142,7 +134,7 @@ def main(words):
         best = dict.fromkeys(found, np.inf)
         for _ in range(3):  # in turn, so that a busy moment hits both
             for name, (_, run, _, _) in found.items():
-                best[name] = min(best[name], shortest(run))
+                best[name] = min(best[name], shortest(run, 30))
         for name, (first, _, entries, how) in found.items():
             print(f"  {name:9} {len(entries[0]):7} entries, {how:22} first {duration(first):>9}, then {duration(best[name]):>9}")
 

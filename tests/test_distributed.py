@@ -158,6 +158,12 @@ def test_an_exception_comes_back_with_the_workers_traceback(client):
         ad.distributed.objective(lambda w, shard: w * shard, [1.0], client, like=AT)
 
 
+def test_an_exception_of_a_class_that_is_the_workers_alone_says_what_it_said():
+    error = ad.distributed._revived(b"cno_such_module\nNoSuchError\n.", "Traceback:\n  a line\nNoSuchError: out of luck\n")
+    assert isinstance(error, RuntimeError) and str(error) == "NoSuchError: out of luck"
+    assert str(ad.distributed._revived(pickle.dumps(KeyError("x")), "")) == "'x'"
+
+
 def test_shards_may_be_on_the_cluster_or_loaded_there(client, here):
     two_workers(client)
     futures = [client.submit(lambda shard: shard, shard, pure=False) for shard in SHARDS]

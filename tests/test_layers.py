@@ -14,7 +14,7 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
     {"errors", "_op", "_series", "places", "programs", "folding"},
-    {"dtypes", "ops", "tape"},
+    {"dtypes", "ops", "tape", "arithmetic"},
     {"passes"},
     {"shapes", "nest"},
     {"_core"},
@@ -92,9 +92,17 @@ def test_the_table_is_read_without_the_core_or_numpy():
 
 
 def test_nothing_optional_is_imported_with_the_package():
-    code = "import sys, autodiff; print([m for m in ('scipy', 'matplotlib', 'dask', 'hypothesis', 'logging') if m in sys.modules])"
+    heavy = ("scipy", "matplotlib", "dask", "distributed", "hypothesis", "asyncio", "html", "autodiff.distributed", "autodiff.sparse", "logging")
+    code = f"import sys, autodiff; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() in ("[]", "['logging']")
+
+
+def test_what_is_loaded_later_is_there_all_the_same():
+    code = ("import autodiff as ad; assert {'distributed', 'sparse_jacobian', 'IpoptProblem'} <= set(dir(ad)); "
+            "print(ad.distributed.__name__, ad.sparse_jacobian.__name__, ad.IpoptProblem.__name__, hasattr(ad, 'nonsense'))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["autodiff.distributed", "sparse_jacobian", "IpoptProblem", "False"]
 
 
 def test_files_stay_readable():

@@ -490,5 +490,5 @@ def test_without_scipy_there_are_entries_and_values(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.sparse", None)
     assert len(J.rows) == len(J.cols) == len(J.values(X)) == J.nnz and J.fun(X).shape == (4,)
     for ask in (lambda: J(X), lambda: J.pattern):
-        with pytest.raises(ImportError, match=r"sparse_jacobian: a sparse array needs SciPy: pip install 'autodiff\[optimize\]'; rows, cols and values"):
+        with pytest.raises(ImportError, match=r"sparse_jacobian: a sparse array needs SciPy: pip install 'autodiff-tape\[optimize\]'; rows, cols and values"):
             ask()

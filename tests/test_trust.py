@@ -295,3 +295,54 @@ def test_a_loop_grows_no_memory(name):
         step(x, v)
     gc.collect()
     assert resident() - before < 1_000_000
+
+
+def _tape_in_a_cycle(v):
+    box = [ad.GradientTape(persistent=True)]
+    with box[0]:
+        ad.reduce_sum(v * v)
+    box.append(box)
+
+
+def _function_under_a_tape(v):
+    f = ad.function(lambda x: ad.reduce_sum(ad.exp(x) * x))
+    with ad.GradientTape() as tape:
+        y = f(v)
+    tape.gradient(y, v)
+
+
+CYCLES = {"a tape": _tape_in_a_cycle, "a function under a tape": _function_under_a_tape}
+
+
+@linux
+@pytest.mark.parametrize("name", CYCLES)
+def test_what_the_collector_takes_out_of_cycles_grows_no_memory(name):
+    step, v = CYCLES[name], ad.Variable(np.ones(50))
+    for _ in range(2_000):
+        step(v)
+    gc.collect()
+    before = resident()
+    for _ in range(2_000):
+        step(v)
+    gc.collect()
+    assert resident() - before < 1_000_000
+
+
+def test_a_tape_may_use_again_what_the_collector_took():
+    x = ad.Variable(3.0)
+    with ad.GradientTape() as old:
+        left = x * x
+    for _ in range(50):
+        _tape_in_a_cycle(ad.Variable(np.ones(3)))
+    gc.collect()
+    box = [ad.GradientTape(), None]
+    box[1] = box
+    box[0].__enter__()                          # its block is never left
+    kept = x * 2
+    del box
+    gc.collect()
+    for _ in range(50):
+        with ad.GradientTape(persistent=True) as tape:
+            y = kept * x + left * x
+        assert float(tape.gradient(y, x)) == 15.0 and tape.gradient(y, left) is None
+    assert float(old.gradient(left, x)) == 6.0
