@@ -166,10 +166,15 @@ AD_INLINE float ad_sigmoidf(float x)
     const double e = ad_exp_minus_abs_short(x);
     return (float)((x < 0 ? e : 1) / (1 + e));
 }
-AD_INLINE float ad_softplus_slopef(float x)                             /* 2 ULP: a float's division is twice as fast */
+AD_INLINE float ad_softplus_slopef(float x)                             /* 2.4 ULP: a float's division is twice as fast */
 {
     const float e = (float)ad_exp_minus_abs_short(x);
     return (x < 0 ? e : 1) / (1 + e);
+}
+AD_INLINE float ad_softplus_slope_slopef(float x)
+{
+    const double e = ad_exp_minus_abs_short(x), d = 1 + e;
+    return (float)(e / (d * d));
 }
 AD_INLINE float ad_tanhf(float x)
 {
