@@ -69,6 +69,7 @@ cdef extern from "ad.h" nogil:
         ad_instruction *code
         uint32_t n, capacity, words_capacity, generation, arrays
         uint64_t recording, accessed, taken, spent, tracing, stabilising
+        uint64_t pulled
         int laws
         int64_t largest
         int64_t *words

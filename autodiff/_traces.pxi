@@ -71,6 +71,7 @@ cdef class Trace:
             join(self.pull)
             enter(self.pull)
             self.pull_bit = self.pull.bit
+            self.program.p.pulled = self.pull_bit
         if self.captured is not None or self.pull is not None:                  # what does not depend on the inputs, tapes outside go on recording
             self.program.p.next = self.outer
         return self

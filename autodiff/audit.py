@@ -194,15 +194,21 @@ def _suggestion(place, fired, alias):
     if not here:
         return f"{alias}.GradientTape(precise=True)"
     _, equals, side = here[-1].rpartition(" = ")
-    return _code(side, alias) if equals else f"{alias}.GradientTape(stabilize=True)"
+    return equals and _code(side, alias) or f"{alias}.GradientTape(stabilize=True)"
 
 
 _NAMES = {"logsumexp": "reduce_logsumexp", "norm": "norm", "sum": "reduce_sum"}
 
 
 def _code(text, alias):
-    """The formula of a law with the names of the public functions."""
+    """The formula of a law as code, with the names of the public functions; "" where it is none."""
+    import ast
+
     from . import linalg, math as names, nn
+
+    text = re.split(r", (?=nan|[a-z](?:, [a-z])* >)", text)[0]          # the law's condition
+    text = re.sub(r"\|(\w+)\|", r"abs(\1)", text)
+    text = re.sub(r"(?<=[\w)]) (?=[\w(])|(?<=\))(?=\()", " * ", text)     # 2 sigmoid(x), (1 - x)(1 + x)
 
     def public(found):
         name = _NAMES.get(found[1], found[1])
@@ -211,7 +217,13 @@ def _code(text, alias):
                 return f"{alias}.{spelled}.{name}("
         return found[0]
 
-    return re.sub(r"([a-z_0-9]+)\(", public, text)
+    code = re.sub(r"([a-z_0-9]+)\(", public, text)
+    try:
+        tree = ast.parse(code, mode="eval")
+    except SyntaxError:
+        return ""
+    known = all(len(node.id) == 1 or node.id == alias for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return code if known and not isinstance(tree.body, (ast.Tuple, ast.Constant)) else ""
 
 
 class _Laws:

@@ -266,6 +266,23 @@ def cosine(a, b, axes, keepdims):
     return ops.reduce_sum(a * b, axes=axes, keepdims=keepdims) / (norms[0] * norms[1])
 
 
+def angle_between(a, b, axes, keepdims):
+    """The angle between two vectors in radians, in [0, pi]: 2 atan2(|u - v|, |u + v|) of their directions (Kahan, "How futile are mindless
+    assessments of roundoff", 2006, section 12); acos of a cosine has half the digits beside 0."""
+    u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
+    near, far = (ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) for x in (u - v, u + v))
+    return 2 * ops.atan2(near, far)
+
+
+def root_less(b, e):
+    """sqrt(b*b - e) - b, no overflow, and no cancellation for b > 0."""
+    large = ops.greater(ops.abs(b), 1e15 if b.dtype.name == "float32" else 1e150)
+    c, d = ops.where(large, b, 1), ops.where(large, 0, b)
+    root = ops.where(large, ops.abs(c) * ops.sqrt(1 - e / c / c), ops.sqrt(ops.square(d) - ops.where(large, 0, e)))
+    up = ops.logical_and(ops.greater(b, 0), ops.greater(root, 0))
+    return ops.where(up, -(e / ops.where(up, root + b, 1)), ops.where(up, 1, root) - ops.where(up, 0, b))
+
+
 def hypot1_minus_x(x):
     """sqrt(1 + x*x) - x."""
     up = ops.greater(x, 0)
@@ -274,37 +291,19 @@ def hypot1_minus_x(x):
 
 
 # --------------------------------------------------------------------------------------------- error function, softmax, sigmoid
-FAR = 3.0
-
-
-def _erfcx_far(x):
-    """exp(x*x) erfc(x) from 3 on: Laplace's continued fraction (DLMF 7.9.1)."""
-    y = x
-    for k in range(60, 0, -1):
-        y = x + (0.5 * k) / y
-    return 0.5641895835477563 / y
-
-
-def erfcx(x):
-    """exp(x*x) erfc(x)."""
-    far = ops.greater(x, FAR)
-    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
-    return ops.where(far, _erfcx_far(t), ops.exp(ops.square(u)) * ops.erfc(u))
-
-
 def one_over_erfcx(x):
-    """exp(-x*x)/erfc(x): left of 3 as it stands, where erfcx itself may overflow."""
-    far = ops.greater(x, FAR)
-    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
-    return ops.where(far, 1 / _erfcx_far(t), ops.exp(-ops.square(u)) / ops.erfc(u))
+    """exp(-x*x)/erfc(x): left of 0 as it stands, where erfcx may overflow."""
+    up = ops.greater(x, 0)
+    t, u = ops.where(up, x, 1), ops.where(up, 0, x)
+    return ops.where(up, 1 / ops.erfcx(t), ops.exp(-ops.square(u)) / ops.erfc(u))
 
 
 def log_erfc(x):
     """log(erfc(x)), no underflow; by erf beside 0."""
-    far, near = ops.greater(x, FAR), ops.less(ops.abs(x), 0.25)
-    t, u = ops.where(far, x, FAR), ops.where(far, 0, x)
+    far, near = ops.greater(x, 3), ops.less(ops.abs(x), 0.25)
+    t, u = ops.where(far, x, 3), ops.where(far, 0, x)
     small = ops.where(near, x, 0)
-    return ops.where(far, ops.log(_erfcx_far(t)) - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
+    return ops.where(far, ops.log(ops.erfcx(t)) - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
 
 
 def log_half_erfc(x):

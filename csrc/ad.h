@@ -152,6 +152,7 @@ typedef struct ad_program {
     uint64_t spent;                                         /* bits of dead tapes that instructions may still carry */
     uint64_t tracing;                                       /* the bit of a trace, which follows integers and masks too; or 0 */
     uint64_t stabilising;                                   /* bits of the recording tapes that want naive formulas rewritten */
+    uint64_t pulled;                                        /* of a trace: the bit of gradients by its inputs, which may have been computed */
     int laws;                                               /* which ones operations are shown to: AD_EVERY_LAW, AD_RANGE_LAWS */
     int64_t largest;                                        /* elements of the largest array */
     int64_t *words;

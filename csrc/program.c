@@ -66,6 +66,7 @@ void ad_program_reset(ad_program *p)
     p->n = p->n_words = p->arrays = 0;
     p->recording = p->accessed = p->taken = p->spent = p->tracing = p->stabilising = 0;
     p->laws = 0;
+    p->pulled = 0;
     p->largest = 0;
     p->generation++;
 }

@@ -97,3 +97,27 @@ def test_the_command_line_says_how_it_is_used():
     root = os.path.dirname(os.path.dirname(ad.__file__))
     done = subprocess.run([sys.executable, "-m", "autodiff", "nonsense"], capture_output=True, text=True, cwd=root)
     assert done.returncode == 1 and "usage: python -m autodiff" in done.stderr
+
+
+def test_every_suggestion_is_code():
+    from autodiff.stabilise import LAWS
+
+    module = sys.modules["autodiff.audit"]
+
+    told = {law.text: module._suggestion("here", [("here", law.text)], "ad") for law in LAWS}
+    values = {name: ad.constant([0.5, 0.25]) for name in "abcdknpuvxyz"}
+    for text, code in told.items():
+        if code != "ad.GradientTape(stabilize=True)":
+            assert eval(code, {"ad": ad, **values}).dtype.is_floating, (text, code)
+    assert told["log(1 + exp(x)) = softplus(x)"] == "ad.math.softplus(x)"
+    assert told["1 - tanh(x) = 2 sigmoid(-2 x)"] == "2 * ad.math.sigmoid(-2 * x)"
+    assert told["log(1 / x) = -log(x)"] == "-ad.math.log(x)"
+    assert told["x log(x) = 0 at 0"] == "ad.GradientTape(stabilize=True)"
+    assert sum(code != "ad.GradientTape(stabilize=True)" for code in told.values()) > 60
+
+
+def test_the_audit_of_what_others_call_by_another_name():
+    names = {"tensors": ad}
+    exec("def f(x):\n    return tensors.math.log(1 + tensors.exp(x))", names)
+    report = ad.audit(names["f"], 100.0)
+    assert report.losses[0].name == "exp" and report.losses[0].suggestion == "tensors.math.softplus(x)"

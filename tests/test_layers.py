@@ -19,7 +19,7 @@ LAYERS = [
     {"shapes", "nest"},
     {"_core"},
     {"entries", "pattern"},
-    {"arguments", "colouring", "stable", "precise_numbers", "ball_functions", "summary"},
+    {"arguments", "colouring", "laws", "stable", "precise_numbers", "ball_functions", "summary"},
     {"stabilise", "drawing"},
     {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},
     {"precise_replay", "precise_attempts"},

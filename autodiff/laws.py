@@ -1,0 +1,184 @@
+"""Patterns of formulas, and laws: what the table of stabilisation (stabilise.py) is written in.
+
+A pattern is a lambda over rows, called once, on symbols.  It is compared with an operation and with what its operands were computed
+from, as the core's nodes show them (_stabilise.pxi).
+"""
+
+import inspect
+import math
+
+import numpy as np
+
+from . import ops
+from .arithmetic import Arithmetic
+from .ops import add, div, mul, neg, pow, reciprocal, reduce_sum, sqrt, square, sub
+
+
+# --------------------------------------------------------------------------------------------------------------- patterns
+class Pattern(Arithmetic):
+    """A row on patterns.  A name stands for any tensor, one of `numbers` for a number."""
+
+    def __init__(self, row, operands):
+        self.row, self.operands = row, operands
+
+    @staticmethod
+    def __ad_apply__(row, operands, attrs):
+        return Pattern(row, operands)
+
+    def __pow__(self, other): return Pattern(square, (self,)) if isinstance(other, int) and other == 2 else Pattern(pow, (self, other))
+
+
+class Name(Pattern):
+    def __init__(self, name):
+        self.name, self.row = name, None
+
+
+NUMBERS = {"n", "c", "d"}
+COMMUTATIVE = {add, mul, ops.maximum}
+
+
+def total(x):
+    """The sum along any axes; they are bound as `axes` and `keepdims`."""
+    return Pattern(reduce_sum, (x,))
+
+
+class Mean:
+    """In the place of a row: what reduce_mean records."""
+
+
+def average(x):
+    """The mean along any axes, bound as for `total`; `count` is the number of elements that go into one."""
+    return Pattern(Mean, (x,))
+
+
+class View:
+    """In the place of a row: one or more of VIEWS, which only pick and order elements."""
+
+
+VIEWS = {ops.view, ops.reshape}
+
+
+def view_of(x):
+    """Elements of x, picked or in another order; how is bound as `view`."""
+    return Pattern(View, (x,))
+
+
+def seen_through(view, y):
+    for row, attrs in reversed(view):
+        y = row(y, **attrs)
+    return y
+
+
+def spellings(row, pattern):
+    """Every way in which the operands of a pattern may stand beside a row: pairs of the row and the operands there."""
+    p = pattern.operands
+    yield pattern.row, p
+    if pattern.row in COMMUTATIVE:
+        yield pattern.row, p[::-1]
+    if pattern.row is neg:
+        yield from [(mul, (-1, p[0])), (mul, (p[0], -1)), (sub, (0, p[0])), (div, (p[0], -1))]
+    elif pattern.row is square:
+        yield from [(mul, (p[0], p[0])), (pow, (p[0], 2))]
+    elif pattern.row is sqrt:
+        yield pow, (p[0], 0.5)
+    elif pattern.row is sub and isinstance(p[1], (int, float)):
+        yield from [(add, (p[0], -p[1])), (add, (-p[1], p[0]))]
+    elif pattern.row is sub:
+        minus = Pattern(neg, (p[1],))
+        yield from [(add, (p[0], minus)), (add, (minus, p[0]))]
+    elif pattern.row is div and p[0] == 1:
+        yield from [(reciprocal, (p[1],)), (pow, (p[1], -1))]
+    elif pattern.row is div and p[1] == 2:
+        yield from [(mul, (p[0], 0.5)), (mul, (0.5, p[0]))]
+    elif pattern.row is mul and p[0] == 0.5:
+        yield div, (p[1], 2)
+
+
+def same(a, b, depth=8):
+    """Are both one value, or the same operations on the same values?"""
+    if a.same(b):
+        return True
+    if depth == 0 or a.row is None or a.row is not b.row or a.attrs != b.attrs:
+        return False
+    return len(a.operands) == len(b.operands) and all(same(u, v, depth - 1) for u, v in zip(a.operands, b.operands))
+
+
+def matches(pattern, node, found, law):
+    """The bindings `found`, with those that make the pattern the node, or None."""
+    if isinstance(pattern, Name):
+        if pattern.name in found:
+            return found if same(found[pattern.name], node) else None
+        return None if pattern.name in NUMBERS and node.number is None else {**found, pattern.name: node}
+    if not isinstance(pattern, Pattern):
+        number = node.number
+        return found if number is not None and number in (pattern, float(np.float32(pattern))) else None
+    if node.row is None or not (node.temporary or law.shared):
+        return None
+    if pattern.row is View:
+        view = []
+        while node.row in VIEWS and len(node.operands) == 1 and (node.temporary or law.shared):
+            view.append((node.row, node.attrs))
+            node = node.operands[0]
+        return matches(pattern.operands[0], node, {**found, "view": view}, law) if view else None
+    return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, law)
+
+
+def matches_row(pattern, row, operands, attrs, found, law):
+    if pattern.row is Mean:
+        return matches_mean(pattern, row, operands, found, law)
+    for spelled, parts in spellings(row, pattern):
+        if spelled is row and len(parts) == len(operands):
+            inner = {**found, **attrs()} if row.attrs else found
+            for part, operand in zip(parts, operands):
+                inner = matches(part, operand, inner, law)
+                if inner is None:
+                    break
+            else:
+                return inner
+    return None
+
+
+def matches_mean(pattern, row, operands, found, law):
+    """A sum over a count; or the choice between that and the sum of quotients, which reduce_mean takes where the sum overflows."""
+    if row is ops.where and operands[1].row is div:
+        return matches_mean(pattern, div, operands[1].operands, found, law)
+    if row is not div or operands[1].number is None or operands[0].row is not reduce_sum:
+        return None
+    inner = matches(Pattern(reduce_sum, pattern.operands), operands[0], found, law)
+    if inner is None or math.prod(operands[0].operands[0].value.shape) != operands[1].number * math.prod(operands[0].value.shape):
+        return None
+    return {**inner, "count": operands[1].number}
+
+
+# ------------------------------------------------------------------------------------------------------------------- laws
+class Law:
+    """text, pattern, replacement; `when`: a condition on the values; `shared`: why its parts may be held by others too; `of_range`: why
+    it holds for tapes that do not stabilise too."""
+
+    def __init__(self, text, pattern, replacement, when=None, shared=None, of_range=None):
+        self.text, self.replacement, self.when, self.shared, self.of_range = text, replacement, when, shared, of_range
+        self.pattern_names = list(inspect.signature(pattern).parameters)
+        self.pattern = pattern(*[Name(p) for p in self.pattern_names])
+        self.wants = list(inspect.signature(replacement).parameters)
+
+    def heads(self):
+        if self.pattern.row is Mean:
+            return {div}
+        return {row for row, _ in spellings(None, self.pattern)}
+
+    def apply(self, row, nodes):
+        """What takes the place of a row on these nodes, or None."""
+        found = matches_row(self.pattern, row, nodes, dict, {}, self)
+        if found is None:
+            return None
+        values = {name: value_of(name, x) for name, x in found.items()}
+        if self.when is not None and not self.when(*[values[p] for p in inspect.signature(self.when).parameters]):
+            return None
+        y = self.replacement(*[values[p] for p in self.wants])
+        return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
+
+
+def value_of(name, x):
+    if name in ("axes", "keepdims", "axis", "exclusive", "reverse", "shape", "count", "view"):
+        return x
+    return x.number if name in NUMBERS else x.value
