@@ -108,6 +108,8 @@ LAWS = [
     Law("logit(sigmoid(x)) = x", lambda x: logit(sigmoid(x)), lambda x: ops.identity(x)),
     Law("log(sigmoid(a) - sigmoid(b)) = log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b)", lambda a, b: log(sigmoid(a) - sigmoid(b)), lambda a, b: ops.log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("log(1 - tanh(x)**2)", lambda x: log(Pattern(sech2, (x,))), lambda x: -2 * stable.log_cosh(x)),
+    Law("log1p(-tanh(x)**2)", lambda x: log1p(-square(tanh(x))), lambda x: -2 * stable.log_cosh(x)),
+    Law("log(ndtr(x)) = log_ndtr(x)", lambda x: log(ops.ndtr(x)), lambda x: ops.log_ndtr(x), shared="the logarithm keeps digits that ndtr has not"),
     Law("log(cosh(x))", lambda x: log(cosh(x)), lambda x: stable.log_cosh(x)),
     Law("log(sinh(x))", lambda x: log(sinh(x)), lambda x: stable.log_sinh(x)),
     # ---- inverse functions spelled out
@@ -154,6 +156,7 @@ LAWS = [
     Law("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)", lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: tanh(x), shared=HELD),
     Law("(exp(x) - 1) / (exp(x) + 1) = tanh(x/2)", lambda x: expm1(x) / (exp(x) + 1), lambda x: tanh(0.5 * x)),
     Law("(1 - exp(x)) / (1 + exp(x)) = -tanh(x/2)", lambda x: -expm1(x) / (1 + exp(x)), lambda x: -tanh(0.5 * x)),
+    Law("sinh(x) / cosh(x) = tanh(x)", lambda x: sinh(x) / cosh(x), lambda x: tanh(x)),
     Law("(exp(x) - exp(-x)) / 2 = sinh(x)", lambda x: (exp(x) - exp(-x)) / 2, lambda x: sinh(x)),
     Law("(exp(x) + exp(-x)) / 2 = cosh(x)", lambda x: (exp(x) + exp(-x)) / 2, lambda x: cosh(x)),
     Law("sigmoid(x) / sigmoid(-x) = exp(x)", lambda x: sigmoid(x) / sigmoid(-x), lambda x: exp(x)),
