@@ -32,7 +32,6 @@ cdef class Trace:
     cdef list first_kept                        # what stood there in the recording
     cdef list outside                           # tensors from outside that were used
     cdef dict plans_back                        # by which of the pulled leaves have a cotangent: Backs, or None
-    cdef readonly dict backs                    # the same as functions to be recorded (pullback.py)
     cdef int64_t end                            # a leaf that takes results of sweeps
 
     def __dealloc__(self):
@@ -50,7 +49,7 @@ cdef class Trace:
         self.tape.accessed = True
         if followed:
             self.pull = GradientTape(True, True, False, False)
-        self.plans_back, self.backs, self.kept, self.kept_registers = {}, {}, [], []
+        self.plans_back, self.kept, self.kept_registers = {}, [], []
 
     def __enter__(self):
         global ad_current

@@ -129,10 +129,11 @@ class Function(Replayed):
     def _runner(self, args, kwargs):
         """The function of the tensors among such arguments."""
         args, kwargs = _replace(args, itertools.repeat(HOLE)), _replace(kwargs, itertools.repeat(HOLE))
+        function = self.python_function
 
         def run(own, expected):
             own = iter(own)
-            return self.python_function(*_replace(args, own), **_replace(kwargs, own))
+            return function(*_replace(args, own), **_replace(kwargs, own))
 
         return run
 

@@ -33,7 +33,7 @@ class Followed(Pulled):
 
     def __init__(self, run, name, stabilize, first=True):
         self.run, self.name, self.stabilize, self.first = run, name, stabilize, first
-        self.traces, self.reason, self.creates = [], None, False
+        self.traces, self.backs, self.reason, self.creates = [], {}, None, False
 
     def _record(self, xs, held, expected):
         """(a new recording, its results, what its variables held before), or None: see `reason`."""
@@ -64,29 +64,30 @@ class Followed(Pulled):
 
     def _gradient(self, trace, mask):
         """The gradient of one way through it, as such a function: of the cotangents that `mask` says, and the arguments."""
-        further = trace.backs.get(mask)
-        if further is None:
-            run = functools.partial(_slopes, self, trace, mask)
-            further = trace.backs[mask] = Followed(run, self.name, self.stabilize, False)
+        further = self.backs.get((id(trace), mask))
+        if further is None:  # (it knows of the trace and of `run`, and not of self: a cycle would outlive its last user)
+            run = functools.partial(_slopes, self.run, self.first and self.name, trace, mask)
+            further = self.backs[id(trace), mask] = Followed(run, self.name, self.stabilize, False)
         return further
 
     def _as_written(self, back, mask, seeds, xs):
         own = [ops.identity(x) if x.dtype.is_floating else x for x in xs]
         with holding(back.held()):
-            return _slopes(self, back.trace, mask, [*seeds, *own], back.expected)
+            return _slopes(self.run, self.first and self.name, back.trace, mask, [*seeds, *own], back.expected)
 
 
-def _slopes(owner, trace, mask, own, expected):
-    """The gradients of one way through a function by its arguments and variables, given the cotangents before the arguments."""
+def _slopes(run, name, trace, mask, own, expected):
+    """The gradients of one way through a function by its arguments and variables, given the cotangents before the arguments.  `name` is
+    that of a function as it was written, whose results must be the expected ones."""
     n = sum(mask)
     seeds, xs = own[:n], own[n:]
     sources = [*xs, *trace.variables]
     followed = [x for x in sources if x.dtype.is_floating]
     with GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(followed)
-        leaves = nest.flatten(owner.run(xs, expected))
-    if owner.first and not alike(leaves, expected):
-        raise otherwise(owner.name)
+        leaves = nest.flatten(run(xs, expected))
+    if name and not alike(leaves, expected):
+        raise otherwise(name)
     targets = [leaves[k] for k, given in zip(trace.pulled, mask) if given]
     slopes = iter(tape.gradient(targets, followed, output_gradients=seeds))
     return [next(slopes) if x.dtype.is_floating else None for x in sources]

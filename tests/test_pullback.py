@@ -1,7 +1,9 @@
 """ad.function under a tape: a replay, and one instruction whose gradient is a replay too."""
 
+import gc
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -406,6 +408,25 @@ def test_variables_made_at_the_first_call():
         careless(x)
         with pytest.raises(ValueError, match="only supports singleton ad.Variables created on the first call"):
             careless(x)
+
+
+def test_a_function_goes_with_its_last_user():
+    v = ad.Variable(2.0)
+
+    def use():
+        f = ad.function(lambda x: ad.sin(x) * v)
+        with ad.GradientTape() as outer:
+            g = under_a_tape(f, [v])[1][0]
+            under_a_tape(f, [ad.constant(1.0)])
+        outer.gradient(g, v)
+        return weakref.ref(f)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert use()() is None
+    finally:
+        gc.enable()
 
 
 def test_threads():
