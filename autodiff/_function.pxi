@@ -52,12 +52,28 @@ def get_num_threads():
     return ad_thread_count()
 
 
+cdef extern from *:
+    """
+    /* Calls go to what stands at `offset` of an instance, without a tuple and a dict made for them (PEP 590). */
+    static void ad_call_directly(PyTypeObject *type, Py_ssize_t offset)
+    {
+        type->tp_vectorcall_offset = offset;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    }
+    """
+    void ad_call_directly(PyTypeObject *type, Py_ssize_t offset)
+    Py_ssize_t PyVectorcall_NARGS(size_t n)
+
+ctypedef PyObject *(*direct_call)(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL
+
+
 cdef class Replayed:
     """What autodiff.function.Function is made of: the way from a call to its trace.
 
     kinds   by what a replay cannot change about the arguments (`argument_kind`): a list of traces, the one used last first; or
             why there are none
     """
+    cdef direct_call at                         # where a call goes (call_directly)
     cdef readonly object python_function
     cdef public dict kinds
     cdef bint direct                            # may a call go straight to a trace, as no signature wants a word?
@@ -66,10 +82,16 @@ cdef class Replayed:
     cdef Pulled followed_last                   # what such calls under tapes come to,
     cdef Py_ssize_t followed_count              # and how many tensors they have
 
+    def __cinit__(self):
+        self.at = replayed_call
+
     def __init__(self, python_function, bint direct):
         self.python_function, self.direct, self.kinds = python_function, direct, {}
 
     def __call__(self, *args, **kwargs):
+        return self.called(args, kwargs)
+
+    cdef object called(self, tuple args, dict kwargs):
         cdef object result = NOTHING, inputs
         cdef list path
         if functions_as_written or tracing_here():
@@ -172,6 +194,33 @@ cdef class Replayed:
         if kwargs is None and all([part is Tensor for part in args[1:]]):
             self.last, self.beside = traces[0], traces
         return 0
+
+
+cdef dict NO_NAMES = {}                         # (nobody writes to it: **kwargs is a copy)
+
+
+cdef tuple tuple_of(PyObject *const *items, Py_ssize_t n):
+    cdef tuple made = PyTuple_New(n)
+    cdef Py_ssize_t k
+    for k in range(n):
+        Py_INCREF(<object>items[k])
+        PyTuple_SET_ITEM(made, k, <object>items[k])
+    return made
+
+
+cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL:
+    cdef Py_ssize_t k, count = PyVectorcall_NARGS(n)
+    cdef tuple given = tuple_of(args, count)
+    cdef dict named = NO_NAMES if names is NULL else {name: <object>args[count + k] for k, name in enumerate(<tuple>names)}
+    result = (<Replayed>callee).called(given, named)
+    Py_INCREF(result)
+    return <PyObject *>result
+
+
+def call_directly(type kind not None):
+    """Let calls of this kind of Replayed, whose __call__ is Replayed's, go the shorter way."""
+    cdef Replayed one = kind.__new__(kind)
+    ad_call_directly(<PyTypeObject *>kind, <char *>&one.at - <char *><PyObject *>one)
 
 
 cdef enum:

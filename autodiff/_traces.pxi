@@ -284,13 +284,26 @@ cdef class Constant:
 
 cdef object rebuilt(Trace trace, object structure, Py_ssize_t *k):
     """What the function returned, with the leaves of now."""
-    if type(structure) is tuple:
-        return tuple([rebuilt(trace, part, k) for part in <tuple>structure])
-    if type(structure) is list:
-        return [rebuilt(trace, part, k) for part in <list>structure]
-    if type(structure) is Tensor or structure is None:
+    cdef Py_ssize_t i, n
+    cdef tuple sequence
+    cdef list items
+    if structure is None or type(structure) is Tensor:
         k[0] += 1
         return leaf_of(trace, k[0] - 1)
+    if type(structure) is tuple:
+        sequence = PyTuple_New(len(<tuple>structure))
+        for i in range(len(sequence)):
+            part = rebuilt(trace, (<tuple>structure)[i], k)
+            Py_INCREF(part)
+            PyTuple_SET_ITEM(sequence, i, part)
+        return sequence
+    if type(structure) is list:
+        items = PyList_New(len(<list>structure))
+        for i in range(len(items)):
+            part = rebuilt(trace, (<list>structure)[i], k)
+            Py_INCREF(part)
+            PyList_SET_ITEM(items, i, part)
+        return items
     n = len(nest_flatten(structure))
     leaves = [leaf_of(trace, k[0] + i) for i in range(n)]
     k[0] += n

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import nest, passes
-from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, convert, copied, put_back, set_pass_laws, tapes_are_plain
+from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
@@ -385,6 +385,9 @@ class Function(Replayed):
 
     def __repr__(self):
         return f"<ad.function {_name(self.python_function)}>"
+
+
+call_directly(Function)
 
 
 def load_function(data):

@@ -282,19 +282,25 @@ PLAIN = frozenset("add sub mul div neg square squared_difference sqrt reciprocal
 
 
 def scalar_run(rows):
-    """The switches of a plan's scalar steps (csrc/elementwise.inc): values, then shares of gradients.  Plain arithmetic has a
-    switch of its own, which calls no function."""
-    plain, others = ["#define AD_SCALAR_PLAIN_CASES"], ["#define AD_SCALAR_OTHER_CASES"]
+    """A plan's scalar steps (csrc/elementwise.inc): values, then shares of gradients.  Plain arithmetic, which calls no function, has
+    labels; the others are cases of a switch."""
+    plain, others = ["#define AD_SCALAR_PLAIN(LABEL)"], ["#define AD_SCALAR_OTHER_CASES"]
+
+    def add(row, code, what, text):
+        if row.name in PLAIN:
+            plain.append(f"    LABEL({code}, {row.name}_{what}, {{ {text} }})")
+        else:
+            others.append(f"    case {code}: {{ {text} break; }}")
+
     for row in rows:
         if row.kind != "elementwise":
             continue
-        lines = plain if row.name in PLAIN else others
         for dtype in row.takes:
             operands = [f"const {C_TYPE[s.dtype]} {s.code} = READ_{FIELD[s.dtype]}({k});" for k, s in enumerate(symbols(row, dtype))]
-            lines.append(f"    case AD_VALUE_CODE(AD_OP_{row.name}, {DTYPE[dtype]}): {{ {' '.join(operands)} "
-                         f"WRITE_{FIELD[gives(row, dtype)]}({forward_text(row, dtype).code}); break; }}")  # fmt: skip
+            add(row, f"AD_VALUE_CODE(AD_OP_{row.name}, {DTYPE[dtype]})", FIELD[dtype],
+                f"{' '.join(operands)} WRITE_{FIELD[gives(row, dtype)]}({forward_text(row, dtype).code});")  # fmt: skip
         for k, dtype in ((k, t) for k, d in enumerate(derivatives(row)) if d for t in FLOATS):
-            lines.append(f"    case AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]}): {{ {share_case(row, k, dtype)} break; }}")
+            add(row, f"AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]})", f"vjp{k}_{FIELD[dtype]}", share_case(row, k, dtype))
     return "".join(" \\\n".join(lines) + "\n" for lines in (plain, others))
 
 

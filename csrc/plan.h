@@ -55,7 +55,7 @@ ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /*
 typedef struct {
     uint32_t reg, owner;                                    /* whose numbers; for which register, at which element of it (`offset`) */
     int64_t offset;
-    uint8_t item, kind, written, wide, kept, temporary;     /* kept: the block before is read too; temporary: given up after the loop */
+    uint8_t item, kind, written, wide, kept;                /* kept: the block before is read too */
     uint32_t block;                                         /* of the scratch memory */
     uint32_t last;                                          /* step that reads it */
     uint32_t of;                                            /* AD_NONE: the register as it is; a read; AD_ROWS_OF: a number for each row */
@@ -107,7 +107,13 @@ typedef struct {
     AD_LIST(ad_loop_back) backs;
     AD_LIST(ad_loop_place) places;
     AD_LIST(ad_loop_source) sources;
+    AD_LIST(uint32_t) makes, drops;                         /* registers: arrays that it begins with, and that it alone has read */
+    AD_LIST(uint32_t) ends;                                 /* steps that are finished after the last block, in order */
+    AD_LIST(uint16_t) moving;                               /* streams that stand elsewhere, or hold another number, at each run */
     uint32_t n_blocks, n_looped;                            /* of the plan's steps */
+    size_t block_bytes;
+    char *own;                                              /* scratch memory that nobody else writes to; NULL: the plan's.  Where streams */
+    uint8_t ready;                                          /* are, and constants, stay there from one run to the next */
     int64_t history;                                        /* elements of the block before that places read */
     size_t room;                                            /* bytes for sums */
     uint32_t first_step;                                    /* where its steps are listed among plan->looped */
@@ -116,6 +122,7 @@ typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's 
 int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
 void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
+static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_rows; }                         /* one block is all of it */
 
 enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
 typedef struct {
@@ -186,7 +193,7 @@ uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
 void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
-int ad_loop_run(const struct ad_plan *t, const ad_loop *l);
+int ad_loop_run(const struct ad_plan *t, ad_loop *l);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);

@@ -51,6 +51,39 @@ static void finish_places(const ad_plan *t, ad_loop *l, uint32_t at)
     }
 }
 
+static int list_array(const ad_plan *t, ad_loop *l, uint32_t reg, uint32_t at)
+{
+    const ad_register *r = &t->registers.at[reg];
+    int status = r->is_array ? AD_PUSH(l->makes, reg) : AD_OK;
+    if (status == AD_OK && r->is_array && r->born == at && r->dies == at)
+        status = AD_PUSH(l->drops, reg);
+    return status;
+}
+
+/* What a run has to do before the first block and after the last. */
+static int list_arrays(const ad_plan *t, ad_loop *l, uint32_t at)
+{
+    int status = AD_OK;
+    for (uint32_t i = 0; i < l->streams.n && status == AD_OK; i++) {
+        const ad_stream *s = &l->streams.at[i];
+        if (s->kind == AD_WHOLE || (s->kind == AD_NUMBER && !t->registers.at[s->reg].fixed))
+            status = AD_PUSH(l->moving, (uint16_t)i);
+        if (status == AD_OK && s->kind == AD_WHOLE && s->written)
+            status = list_array(t, l, s->reg, at);
+    }
+    for (uint32_t i = 0; i < l->totals.n && status == AD_OK; i++)
+        status = list_array(t, l, l->totals.at[i].out, at);
+    for (uint32_t i = 0; i < l->backs.n && status == AD_OK; i++)
+        status = list_array(t, l, l->backs.at[i].out, at);
+    for (uint32_t i = 0; i < l->places.n && status == AD_OK; i++)
+        if (!l->places.at[i].inner)
+            status = list_array(t, l, l->places.at[i].out, at);
+    for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++)
+        if (l->steps.at[i].kind == AD_SUM_ALL || l->steps.at[i].kind == AD_SUM_BACK)
+            status = AD_PUSH(l->ends, i);
+    return status;
+}
+
 /* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
@@ -80,14 +113,16 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     free(spare);
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);
-    return AD_OK;
+    l->block_bytes = ad_is_short(l) ? ((size_t)l->size * 8 + 63) / 64 * 64 : AD_LOOP_BLOCK * 8;
+    return list_arrays(t, l, at);
 }
 
-size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * AD_LOOP_BLOCK * 8 + (l->streams.n + 1) * sizeof(ad_where) + 64; }
+size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * l->block_bytes + (l->streams.n + 1) * sizeof(ad_where) + 64; }
 
 void ad_loop_free(ad_loop *l)
 {
-    void *parts[] = {l->steps.at, l->streams.at, l->reads.at, l->totals.at, l->backs.at, l->places.at, l->sources.at};
+    void *parts[] = {l->steps.at, l->streams.at, l->reads.at, l->totals.at, l->backs.at, l->places.at, l->sources.at,
+                     l->makes.at, l->drops.at, l->ends.at, l->moving.at, l->own};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         free(parts[i]);
 }

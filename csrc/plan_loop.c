@@ -163,7 +163,7 @@ static void add_total(builder *b, const ad_step *s, uint16_t in, int wide)
     to->which = l->totals.n;
     note(b, AD_PUSH(l->totals, (ad_loop_total){.out = s->out, .acc = s->acc, .size = size, .is_f32 = s->dtype == AD_F32,
                                                .room = take_room(l, blocks * sizeof(double)),
-                                               .block = l->block_rows == AD_LOOP_BLOCK && l->width == 1 ? AD_NONE : l->n_blocks++}));
+                                               .block = ad_is_short(l) || (l->block_rows == AD_LOOP_BLOCK && l->width == 1) ? AD_NONE : l->n_blocks++}));
 }
 
 /* A whole array that is given up after the loop. */
@@ -176,7 +176,7 @@ static uint16_t add_temporary(builder *b, int dtype, const ad_array *like)
     ad_array_hold((ad_array *)like);
     b->t->registers.at[reg].keeps = 1;
     b->t->registers.at[reg].born = b->t->registers.at[reg].dies = b->at;
-    return new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1, .temporary = 1,
+    return new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1,
                                      .wide = like->size == b->l->size, .block = AD_NONE, .of = AD_NONE});
 }
 

@@ -17,7 +17,7 @@ typedef struct {
     int ahead;                                              /* before the part: to know the end of the block before */
 } runner;
 
-static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * AD_LOOP_BLOCK * 8; }
+static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * r->l->block_bytes; }
 
 /* The first line of the cache in memory that has 63 bytes to spare: a vector that lies in two takes 6 % longer. */
 static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); }
@@ -33,17 +33,23 @@ static inline void *seek(const runner *r, uint16_t stream)
     return r->place[stream].at + r->place[stream].pace * (size_t)r->row;
 }
 
-/* ------------------------------------------------------------------------------------------------- steps */
-static void run_kernel(const runner *r, const ad_loop_step *s, int64_t n)
+/* The same where the loop may be known to be short: then its rows begin at 0. */
+static inline void *seek_in(const runner *r, uint16_t stream, int is_short)
 {
-    void *out = seek(r, s->out);
-    const void *a = seek(r, s->in[0]), *b = seek(r, s->in[1]), *c = seek(r, s->in[2]), *g = seek(r, s->g), *acc = seek(r, s->acc);
-    if (s->twin)
-        s->twin(g, a, out, seek(r, s->share), (size_t)n);
-    else if (s->forward)
-        s->forward(a, b, c, out, (size_t)n);
+    return is_short ? r->place[stream].at : seek(r, stream);
+}
+
+/* ------------------------------------------------------------------------------------------------- steps */
+static inline void run_kernel(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
+{
+    void *out = seek_in(r, s->out, is_short), *g = seek_in(r, s->g, is_short);
+    const void *acc = seek_in(r, s->acc, is_short), *a = seek_in(r, s->in[0], is_short);
+    if (s->forward)
+        s->forward(a, seek_in(r, s->in[1], is_short), seek_in(r, s->in[2], is_short), out, (size_t)n);
     else if (s->vjp)
-        s->vjp(g, a, b, c, seek(r, s->y), out, (size_t)n);
+        s->vjp(g, a, seek_in(r, s->in[1], is_short), seek_in(r, s->in[2], is_short), seek_in(r, s->y, is_short), out, (size_t)n);
+    else if (s->twin)
+        s->twin(g, a, out, seek_in(r, s->share, is_short), (size_t)n);
     if (acc)
         ad_add(out, acc, s->vjp || s->forward ? out : g, n, s->is_f32);
 }
@@ -121,14 +127,14 @@ static void run_sum_back(const runner *r, const ad_loop_step *s, int64_t n)
         ad_back_add(&back->b, s->is_f32, seek(r, s->in[0]), s->wide ? r->row * r->l->width : r->row, n, r->t->room + back->room);
 }
 
-static void run_steps(const runner *r, int64_t rows)
+static inline void run_steps(const runner *r, int64_t rows, int is_short)
 {
     const ad_loop *l = r->l;
-    for (uint32_t i = 0; i < l->steps.n; i++) {
-        const ad_loop_step *s = &l->steps.at[i];
-        const int64_t n = s->wide ? rows * l->width : rows;
+    const int64_t wide = rows * l->width;
+    for (const ad_loop_step *s = l->steps.at, *end = s + l->steps.n; s < end; s++) {
+        const int64_t n = s->wide ? wide : rows;
         switch (s->kind) {
-        case AD_KERNEL: run_kernel(r, s, n); break;
+        case AD_KERNEL: run_kernel(r, s, n, is_short); break;
         case AD_READ: run_read(r, s, n); break;
         case AD_SPREAD_ROWS: run_spread(r, s, n); break;
         case AD_SUM_ROWS: run_sum_rows(r, s, n); break;
@@ -215,9 +221,13 @@ static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
 static void run_places(const runner *r, int64_t rows)
 {
     const ad_loop *l = r->l;
-    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++)
-        if (!l->places.at[i].inner)
-            run_place(r, &l->places.at[i], rows);
+    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
+        const ad_loop_place *p = &l->places.at[i];
+        if (!p->inner && ad_is_short(l))
+            place_edge(r, p, 0, 0, r->t->registers.at[p->out].like->size);
+        else if (!p->inner)
+            run_place(r, p, rows);
+    }
     for (uint32_t i = 0; i < l->streams.n && l->history && r->row + rows < l->rows; i++) {
         const ad_stream *s = &l->streams.at[i];
         if (!s->kept)
@@ -228,21 +238,26 @@ static void run_places(const runner *r, int64_t rows)
 }
 
 /* ------------------------------------------------------------------------------------------------- rows */
+static void open_stream(const runner *r, uint32_t i)
+{
+    const ad_loop *l = r->l;
+    const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
+    const ad_stream *s = &l->streams.at[i];
+    const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
+    r->place[i] = (ad_where){whole ? (char *)r->t->value[s->reg].array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
+                             whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
+    if (s->block != AD_NONE && s->kind == AD_NUMBER)
+        ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);
+    else if (s->kind == AD_ONES)
+        ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
+}
+
 static void open_streams(const runner *r)
 {
     const ad_loop *l = r->l;
     r->place[l->streams.n] = (ad_where){NULL, 0};
-    const int64_t longest = l->rows < l->block_rows ? l->size : l->block_rows * l->width;
-    for (uint32_t i = 0; i < l->streams.n; i++) {
-        const ad_stream *s = &l->streams.at[i];
-        const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
-        r->place[i] = (ad_where){whole ? (char *)r->t->value[s->reg].array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
-                                 whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
-        if (s->block != AD_NONE && s->kind == AD_NUMBER)
-            ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);
-        else if (s->kind == AD_ONES)
-            ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
-    }
+    for (uint32_t i = 0; i < l->streams.n; i++)
+        open_stream(r, i);
 }
 
 static void run_rows(runner *r, int64_t from, int64_t to)
@@ -250,16 +265,32 @@ static void run_rows(runner *r, int64_t from, int64_t to)
     open_streams(r);
     for (r->row = from; r->row < to; r->row += r->l->block_rows) {
         const int64_t rows = to - r->row < r->l->block_rows ? to - r->row : r->l->block_rows;
-        run_steps(r, rows);
+        run_steps(r, rows, 0);
         if (r->l->places.n)
             run_places(r, rows);
     }
 }
 
+/* A short loop in memory of its own: most of it stands there from the last run. */
+static void run_own(const ad_plan *t, ad_loop *l)
+{
+    runner r = {.t = t, .l = l, .scratch = on_line(l->own)};
+    r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
+    if (!l->ready)
+        open_streams(&r);
+    else
+        for (uint32_t i = 0; i < l->moving.n; i++)
+            open_stream(&r, l->moving.at[i]);
+    l->ready = 1;
+    run_steps(&r, l->rows, 1);
+    if (l->places.n)
+        run_places(&r, l->rows);
+}
+
 static void run_part(const ad_plan *t, const ad_loop *l, char *memory, int64_t from, int64_t to)
 {
     runner r = {.t = t, .l = l, .scratch = on_line(memory)};
-    r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * AD_LOOP_BLOCK * 8);
+    r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     r.ahead = from > 0 && l->history > 0;
     if (r.ahead)
         run_rows(&r, from - (l->history < from ? l->history : from), from);
@@ -291,8 +322,12 @@ static void run_shared_part(void *arg, int part)
 
 int64_t ad_loop_work(const ad_loop *l) { return l->size * l->steps.n; }
 
-static int run_all(const ad_plan *t, const ad_loop *l)
+static int run_all(const ad_plan *t, ad_loop *l)
 {
+    if (l->own) {
+        run_own(t, l);
+        return AD_OK;
+    }
     shared s = {.t = t, .l = l, .grains = l->grain ? (l->rows + l->grain - 1) / l->grain : 1};
     const int64_t wish = (int64_t)ad_thread_count() * PARTS_A_THREAD;
     s.parts = (int)(wish < s.grains ? wish : s.grains);
@@ -342,17 +377,17 @@ static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *b
     return AD_OK;
 }
 
-int ad_loop_run(const ad_plan *t, const ad_loop *l)
+int ad_loop_run(const ad_plan *t, ad_loop *l)
 {
     for (uint32_t i = 0; i < l->backs.n; i++)
         if (l->backs.at[i].whole == AD_NO_STREAM)
             memset(t->room + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
     int status = run_all(t, l);
-    for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++) {
-        const ad_loop_step *s = &l->steps.at[i];
+    for (uint32_t i = 0; i < l->ends.n && status == AD_OK; i++) {
+        const ad_loop_step *s = &l->steps.at[l->ends.at[i]];
         if (s->kind == AD_SUM_ALL)
             finish_total(t, &l->totals.at[s->which]);
-        else if (s->kind == AD_SUM_BACK)
+        else
             status = finish_back(t, l, &l->backs.at[s->which]);
     }
     return status;

@@ -315,6 +315,22 @@ static int list_dead(ad_plan *t)
     return AD_OK;
 }
 
+/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache. */
+enum { MOST_OWN = 16 * 1024 };                              /* bytes */
+static int own_scratch(ad_plan *t)
+{
+    size_t all = 0;
+    for (uint32_t i = 0; i < t->loops.n; i++)
+        all += ad_loop_scratch(&t->loops.at[i]);
+    for (uint32_t i = 0; i < t->loops.n && all <= MOST_OWN; i++) {
+        ad_loop *l = &t->loops.at[i];
+        l->own = ad_is_short(l) ? malloc(ad_loop_scratch(l)) : NULL;
+        if (ad_is_short(l) && l->own == NULL)
+            return AD_NO_MEMORY;
+    }
+    return AD_OK;
+}
+
 static int build_loops(ad_plan *t)
 {
     size_t scratch = 0, room = 0;
@@ -337,7 +353,7 @@ static int build_loops(ad_plan *t)
     }
     t->scratch = malloc(scratch + 64);
     t->room = malloc(room + 64);
-    return t->scratch && t->room ? AD_OK : AD_NO_MEMORY;
+    return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
 }
 
 /* Registers keep shapes of their own: what the program holds is then free to go. */

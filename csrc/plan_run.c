@@ -200,53 +200,22 @@ static int single(ad_plan *t, const ad_step *s)
 static int new_array(ad_plan *t, uint32_t reg)
 {
     const ad_register *r = &t->registers.at[reg];
-    if (!r->is_array)
-        return AD_OK;
     t->value[reg].array = ad_array_new(r->dtype, r->like->ndim, r->like->shape);
     return t->value[reg].array ? AD_OK : AD_NO_MEMORY;
 }
 
-static int open_loop(ad_plan *t, const ad_loop *l)
+static int loop(ad_plan *t, ad_loop *l)
 {
     int status = AD_OK;
-    for (uint32_t i = 0; i < l->streams.n && status == AD_OK; i++)
-        if (l->streams.at[i].kind == AD_WHOLE && l->streams.at[i].written)
-            status = new_array(t, l->streams.at[i].reg);
-    for (uint32_t i = 0; i < l->totals.n && status == AD_OK; i++)
-        status = new_array(t, l->totals.at[i].out);
-    for (uint32_t i = 0; i < l->backs.n && status == AD_OK; i++)
-        status = new_array(t, l->backs.at[i].out);
-    for (uint32_t i = 0; i < l->places.n && status == AD_OK; i++)
-        if (!l->places.at[i].inner)
-            status = new_array(t, l->places.at[i].out);
-    return status;
-}
-
-/* What only the loop itself has read. */
-static void drop_inner(ad_plan *t, uint32_t reg)
-{
-    const ad_register *r = &t->registers.at[reg];
-    if (r->is_array && r->born == t->at && r->dies == t->at)
-        drop(t, reg);
-}
-
-static int loop(ad_plan *t, const ad_loop *l)
-{
-    int status = open_loop(t, l);
+    for (uint32_t i = 0; i < l->makes.n && status == AD_OK; i++)
+        status = new_array(t, l->makes.at[i]);
     if (status != AD_OK)
         return status;
     void *left = leave(ad_loop_work(l));
     status = ad_loop_run(t, l);
     enter(left);
-    for (uint32_t i = 0; i < l->streams.n; i++)
-        if (l->streams.at[i].temporary)
-            drop(t, l->streams.at[i].reg);
-    for (uint32_t i = 0; i < l->totals.n; i++)
-        drop_inner(t, l->totals.at[i].out);
-    for (uint32_t i = 0; i < l->backs.n; i++)
-        drop_inner(t, l->backs.at[i].out);
-    for (uint32_t i = 0; i < l->places.n; i++)
-        drop_inner(t, l->places.at[i].out);
+    for (uint32_t i = 0; i < l->drops.n; i++)
+        drop(t, l->drops.at[i]);
     return status;
 }
 

@@ -385,3 +385,29 @@ def test_what_cannot_be_replayed_is_given_tensors_for_arrays_at_every_call():
     with pytest.warns(UserWarning, match="takes the value of a tensor to Python"):
         obj = ad.objective(lambda x: ad.reduce_sum(x**2) + 0.0 * float(x.numpy()[0]), like=np.ones(2))
     assert obj(np.array([1.0, 3.0]))[0] == 10.0
+
+
+def test_ways_to_call():
+    f = ad.function(lambda x, y=2.0, *more, z=ad.constant(1.0), **named: (x - y * z, [more, named]))
+    x, y = ad.constant(5.0), ad.constant(3.0)
+    for _ in range(2):
+        assert [float(f(*a, **k)[0]) for a, k in [((x,), {}), ((x, y), {}), ((x,), dict(y=y)), ((), dict(x=x, z=y)), ((x, y), dict(z=x))]] == [
+            3.0, 2.0, 2.0, -1.0, -10.0]  # fmt: skip
+        assert [float(t) for t in f(x, y, x, y, a=x)[1][0]] == [5.0, 3.0] and float(f(x, y, x, a=y)[1][1]["a"]) == 3.0
+    for wrong in (lambda: f(), lambda: f(x, x=x), lambda: f(y=x)):
+        with pytest.raises(TypeError, match="argument"):
+            wrong()
+    assert list(map(float, map(ad.function(lambda x: x * x), [x, y]))) == [25.0, 9.0]
+    assert type(f).__call__(f, x)[0] == 3.0
+
+
+def test_a_function_that_calls_otherwise():
+    class Counted(type(ad.function(abs))):
+        calls = 0
+
+        def __call__(self, *args):
+            self.calls += 1
+            return super().__call__(*args)
+
+    f = Counted(lambda x: x + 1)
+    assert float(f(ad.constant(1.0))) == float(f(ad.constant(1.0))) == 2.0 and f.calls == 2

@@ -236,3 +236,17 @@ def test_results_are_not_the_arguments():
     traced(x * 3, w * 5)
     assert [t.tobytes() for t in kept] == [t.numpy().tobytes() for t in ad.nest.flatten(first)]
     assert np.array_equal(x.numpy(), np.ones(600))
+
+
+@pytest.mark.parametrize("n", [1, 3, 64, 512, 513])
+def test_what_a_short_loop_keeps_from_one_run_to_the_next(n):
+    """Constants stay in its memory; numbers and arrays that are given do not."""
+    f = with_gradient(lambda x, s: ad.reduce_sum(2.5 * ad.sigmoid(s * x) - s / (1.5 + x * x)))
+    traced = ad.function(f)
+    for k in range(4):
+        x, s = ad.constant(np.random.default_rng(k).normal(size=n)), ad.constant(0.5 + k, dtype="float64")
+        same(traced(x, s), f(x, s))
+    first = traced(x, s)
+    kept = [t.numpy().copy() for t in (first[0], *first[1])]
+    traced(x + 1.0, s)
+    assert all(np.array_equal(t.numpy(), was) for t, was in zip((first[0], *first[1]), kept))
