@@ -96,16 +96,21 @@ def _those(pattern, rows, keep, n_columns):
 
 def stars(pattern):
     """(a colour for each row of a symmetric pattern, how many): no two neighbours, and no path of four, have fewer than they need."""
-    n = len(pattern[0]) - 1
-    edges = _without_diagonal(pattern)
-    work, best = int(np.sum(np.diff(pattern[0]).astype(np.float64) ** 2)), None
+    sizes = np.diff(pattern[0])
+    used, entries = np.flatnonzero(sizes), len(pattern[1])
+    work = entries * entries // max(len(used), 1)  # each entry meets about as many colours as a row has entries
+    if entries == len(used) ** 2 or work > MOST_WORK << 3:
+        colour = np.full(len(sizes), -1, np.int32)
+        colour[used] = np.arange(len(used))
+        return colour, len(used)
+    edges, best = _without_diagonal(pattern), None
     least = 2 if len(edges[1]) else 1
-    for order in _orders(edges, edges, work):
+    for order in _orders(edges, edges, max(8 * work, int(np.sum(sizes.astype(np.float64) ** 2)))):
         found = colour_stars(pattern, order)
         best = found if best is None or found[1] < best[1] else best
         if best[1] <= least:
             break
-    return best if n else (np.zeros(0, np.int32), 0)
+    return best
 
 
 def _orders(rows, columns, work):
