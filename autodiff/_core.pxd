@@ -98,6 +98,18 @@ cdef extern from "ad.h" nogil:
         int n_keep
         int status
 
+    ctypedef struct ad_push:
+        ad_program *program
+        ad_value *tangent
+        uint32_t *last
+        int64_t at, base, top, lanes
+        uint64_t bit
+        int status
+    void ad_push_plan(ad_push *s)
+    int ad_push_forward(ad_push *s)
+    void ad_push_done(ad_push *s, int64_t slot)
+    int ad_push_add(ad_push *s, int64_t slot, ad_array *share)
+
     ctypedef struct ad_plan:
         pass
     ad_plan *ad_plan_new(const ad_program *p)

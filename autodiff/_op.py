@@ -66,7 +66,7 @@ class Row:
     d32       how kernels compute the derivatives in float32 where the rule's steps, each rounded to float32, would lose digits:
               "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h
     numpy     names of the NumPy functions that are this operator
-    linear    operands in which the operator is linear
+    linear    operands in which the operator is linear, each by itself: its own tangent there
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
               has the gradient 0 at -1, not inf * 0
     twin      do the value and the derivative share most of their work (one exponential)?  Then a traced loop that needs both has them from

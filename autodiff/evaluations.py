@@ -14,7 +14,7 @@ from ._core import GradientTape, Tensor, assignments_made, convert
 from .constants import zeros_like
 from .errors import ShapeError, shorten
 from .function import function
-from .jacobians import tangent_of
+from .jacobians import tangents_of
 from .parameters import plain
 from .variable import Variable
 
@@ -122,7 +122,7 @@ class Evaluations:
 
     def _step_forward(self, x, p, *args):
         tape, y = self._followed(x, args)
-        found = tangent_of(tape, y, [x], [p])
+        (found,) = tangents_of(tape, [y], [x], [p])
         return zeros_like(y) if found is None else found
 
     def _step_backward(self, x, v, *args):

@@ -8,7 +8,7 @@ from . import nest
 from ._core import GradientTape, Surroundings, Tensor, convert
 from .constants import zeros_like
 from .errors import shorten
-from .jacobians import tangent_of
+from .jacobians import tangents_of
 from .tape import UnconnectedGradients
 from .variable import Variable
 
@@ -21,8 +21,8 @@ class ForwardAccumulator:
     primals    tensors or variables to differentiate by, or a structure of them
     tangents   the direction: a structure of the same form, converted to the primals' dtypes
 
-    The operations are recorded, and `jvp` follows them from the primals (jacobians.tangent_of): a product costs two reverse
-    sweeps, whatever the number of primals.  Accumulators nest to any order, around tapes and each other: a tape inside gives
+    The operations are recorded, and `jvp` follows them from the primals (jacobians.tangents_of), in one sweep
+    forward, whatever the number of primals.  Accumulators nest to any order, around tapes and each other: a tape inside gives
     Hessian-vector products, and tapes and accumulators outside see what `jvp` computes, also when it is asked after they were left.
     Primals and tangents live as long as the accumulator.
 
@@ -78,5 +78,5 @@ class ForwardAccumulator:
         if self._around is None:  # never entered: it knows its primals
             found = next((t for x, t in zip(self._primals, self._tangents) if x is y), None)
         elif isinstance(y, (Tensor, Variable)) and y.dtype.is_floating:
-            found = tangent_of(self._tape, y, self._primals, self._tangents)
+            found = tangents_of(self._tape, [y], self._primals, self._tangents, aside=True)[0]
         return zeros_like(y) if found is None and zero else found

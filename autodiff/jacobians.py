@@ -1,15 +1,14 @@
 """Whole Jacobians of a tape: GradientTape.jacobian and batch_jacobian.
 
 A row of the Jacobian is the gradient under a cotangent that is 1 at one element of the target and 0 elsewhere; all of them are
-one vectorized_map of the sweep, so that the way forward runs once.  Where sources have fewer elements than the target, columns
-take their place: the gradient is linear in its cotangent u, and the derivative of that by u, under a tangent, is the tangent of the
-target (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+one vectorized_map of the sweep, so that the way forward runs once.  A column is the tangent along a direction with a single 1; all of
+them are one sweep forward, in C.  The fewer of both are computed.
 """
 
 import math
 
-from . import errors, nest, ops, shaping
-from ._core import GradientTape, Tensor, convert, set_jacobian_hooks
+from . import errors, nest, ops, shaping, tangents  # noqa: F401  (the core asks it for what it does not know)
+from ._core import GradientTape, Tensor, convert, push_tangents, set_jacobian_hooks
 from .constants import ones_like, zeros, zeros_like
 from .linalg import eye
 from .variable import Variable
@@ -20,8 +19,19 @@ __all__ = []
 MOST_ELEMENTS = 1 << 22  # of the largest array that a sweep over many cotangents at once may have
 
 
-def tangent_of(tape, target, sources, tangents):
-    """The derivative of `target` along `tangents`, one for each source; None where the target depends on no source."""
+def tangents_of(tape, targets, sources, tangents, aside=False):
+    """The derivative of each target along `tangents`, one for each source: one sweep forward; None where it depends on no source.
+
+    aside  does the tape itself not record what this computes?
+    """
+    found = push_tangents(tape, targets, sources, tangents, 1, aside)
+    if found is not NotImplemented:
+        return found
+    return [_by_gradients(tape, y, sources, tangents) for y in targets]
+
+
+def _by_gradients(tape, target, sources, tangents):
+    """The same of a tape whose gradients are not those of its record (a precise one)."""
     u = ones_like(target)
     with GradientTape() as outer:
         outer.watch(u)
@@ -62,31 +72,35 @@ def rows_of(tape, target, sources):
 
 
 def columns_of(tape, target, sources):
-    """The same by columns, or None: what a custom gradient does cannot be followed backwards."""
-    shape = tuple(target.shape)
-    u = ones_like(target)
-    with GradientTape(persistent=True) as outer:
-        outer.watch(u)
-        slopes = tape.gradient(target, sources, output_gradients=u)
-    result = []
-    for g, s in zip(slopes, sources):
-        columns = None
-        if g is not None:
-            own = tuple(s.shape)
-            (columns,) = _mapped(lambda t, g=g: [outer.gradient(g, u, output_gradients=t)], own, g.dtype, math.prod(shape))
-            if columns is None:
-                return None
-            turned = shaping.transpose(ops.reshape(columns, shape=(math.prod(own), math.prod(shape))))
+    """The same by columns."""
+    shape, result = tuple(target.shape), []
+    for s in sources:
+        own, n = tuple(s.shape), math.prod(s.shape)
+        blocks = [_pushed(tape, target, s, units) for units in _unit_vectors(own, s.dtype, math.prod(shape))]
+        columns = None if blocks[0] is None else blocks[0] if len(blocks) == 1 else shaping.concat(blocks, 0)
+        if columns is not None:
+            turned = shaping.transpose(ops.reshape(columns, shape=(n, math.prod(shape))))
             columns = ops.reshape(turned, shape=(*shape, *own))
         result.append(columns)
     return result
 
 
+def _pushed(tape, target, source, units):
+    """The target's tangents along directions of one source, stacked as these are."""
+    if len(units) == 1:
+        (t,) = push_tangents(tape, [target], [source], [units[0]])
+        return t if t is None else ops.reshape(t, shape=(1, *target.shape))
+    found = push_tangents(tape, [target], [source], [units], len(units))
+    if found is NotImplemented:  # recorded, of one direction, and done for all
+        return vectorized_map(lambda t: push_tangents(tape, [target], [source], [t]), units, warn=False)[0]
+    return found[0]
+
+
 def jacobians_of(tape, target, sources):
-    """By rows or by columns, whichever are fewer by far: a column costs a sweep more."""
+    """By rows or by columns, whichever are fewer: a column costs a little more than a row, a row sets out for all sources at once."""
     rows, columns = math.prod(target.shape), sum(math.prod(s.shape) for s in sources)
-    found = columns_of(tape, target, sources) if 0 < 2 * columns < rows else None
-    return rows_of(tape, target, sources) if found is None else found
+    by_columns = 0 < columns < rows and not tape.precise and all(s.dtype.is_floating for s in sources)
+    return (columns_of if by_columns else rows_of)(tape, target, sources)
 
 
 # ------------------------------------------------------------------------------------------------------- methods of tapes

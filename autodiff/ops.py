@@ -433,7 +433,7 @@ gather_nd  = structural(vjp=(lambda g, x, indices, y, batch_dims: scatter_nd(ind
 scatter_nd = structural(vjp=(None, lambda g, indices, updates, y, shape, batch_dims: gather_nd(g, indices, batch_dims=batch_dims)),
                         arity=2, attrs="shape batch_dims", takes=NUMBERS, linear=(1,), doc="zeros, and updates added at index vectors")
 tensor_scatter_nd_update = structural(vjp=(lambda g, x, indices, updates, y: tensor_scatter_nd_update(g, indices, zeros_like(updates)), None, update_rule),
-                                      arity=3, linear=(0, 2), doc="x with updates at index vectors; the last of equal ones wins")
+                                      arity=3, doc="x with updates at index vectors; the last of equal ones wins")
 last_of    = structural(attrs="shape", gives="bool", doc="is this index vector the last of its equals?")
 nonzero    = structural(takes=BOOL, gives="int64", doc="index vectors of what is true, in row-major order")
 # fmt: on

@@ -8,7 +8,7 @@ from . import nest
 from ._core import GradientTape, Tensor, convert
 from .constants import zeros, zeros_like
 from .errors import ShapeError, shorten
-from .jacobians import jacobians_of, tangent_of
+from .jacobians import jacobians_of, tangents_of
 from .variable import Variable
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -83,7 +83,7 @@ def jvp(f, primals, tangents):
 
     primals, tangents   tuples of as many entries: tensors or structures of them, of the same shapes
 
-    It costs two reverse sweeps, whatever the number of primals (jacobians.py).  Raises TypeError for primals that are no floats,
+    One sweep forward over what f computed, whatever the number of primals.  Raises TypeError for primals that are no floats,
     ValueError where tangents are unlike primals.
 
     >>> import autodiff as ad
@@ -102,14 +102,11 @@ def jvp(f, primals, tangents):
     with GradientTape(persistent=True) as tape:
         tape.watch(chosen)
         value = f(*args)
-    sources = nest.flatten(chosen)
-
-    def tangent(y):
-        y = _tensor("jvp", y)
-        found = tangent_of(tape, y, sources, directions) if y.dtype.is_floating else None
-        return zeros_like(y) if found is None else found
-
-    return value, nest.map_structure(tangent, value)
+    leaves = [_tensor("jvp", y) for y in nest.flatten(value)]
+    floating = [y for y in leaves if y.dtype.is_floating]
+    found = iter(tangents_of(tape, floating, nest.flatten(chosen), directions))
+    moved = [next(found) if y.dtype.is_floating else None for y in leaves]
+    return value, nest.pack_sequence_as(value, [zeros_like(y) if t is None else t for y, t in zip(leaves, moved)])
 
 
 def jacobian(f, argnums=0):

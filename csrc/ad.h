@@ -108,6 +108,8 @@ typedef struct {
     uint8_t reads[AD_MAX_OPERANDS];                         /* what a share is computed from: AD_READS_A << k for operand k, ... */
     uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
     uint8_t given;                                          /* has it a second derivative, for an operand that was given? */
+    uint8_t selects;                                        /* is a derivative of 0 the choice of another branch? */
+    uint8_t linear;                                         /* 1 << k: structural, and its own tangent in operand k */
     ad_structural structural;
 } ad_op;
 
@@ -244,6 +246,23 @@ void ad_drop_adjoint(ad_sweep *s, int64_t slot);            /* passed on and no 
 
 /* Takes the elementwise instructions on large arrays of one shape from slot `at` down; *done: how many slots were dealt with. */
 int ad_reverse_stretch(ad_sweep *s, int64_t *done);
+
+/* Tangent sweep (tangent.c): visits slots `at` up to `top`; `tangent[i - base]` is the derivative of slot i along each of `lanes`
+ * directions, AD_EMPTY where that is 0: a bare number for a scalar under one direction, else an array of the slot's shape, under
+ * several with the directions as its first dimension.  `last[i - base]` is the last slot that reads slot i on the way to a target, of
+ * a target itself AD_NO_SLOT, and 0 of what leads to none.  AD_SWEEP_PYTHON: as in ad_sweep, but `at` steps up. */
+typedef struct {
+    ad_program *program;
+    ad_value *tangent;
+    uint32_t *last;
+    int64_t at, base, top, lanes;
+    uint64_t bit;
+    int status;
+} ad_push;
+void ad_push_plan(ad_push *s);                              /* writes `last`, where targets are marked and all else is 0 */
+enum ad_sweep_end ad_push_forward(ad_push *s);
+void ad_push_done(ad_push *s, int64_t slot);                /* drop what slot `slot` was the last to read */
+int ad_push_add(ad_push *s, int64_t slot, ad_array *share); /* to a tangent that is an array; takes over share */
 
 /* ------------------------------------------------------------------------------------------------- plans */
 /* A traced program made ready to be run with other values in its leaves: its instructions, and its sweeps as they went, as steps

@@ -359,7 +359,8 @@ def table_header(rows):
         passes = ", ".join("1" if passes_through(row, k) else "0" for k in range(3))
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
-                     f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, {kernel}}},")  # fmt: skip
+                     f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, "
+                     f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {kernel}}},")  # fmt: skip
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
 
 
@@ -372,6 +373,11 @@ def reads(row, k):
     names = partial_text(row, k, "float32").reads | partial_text(row, k, "float64").reads
     assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"
     return sum(ORDER[v] for v in names)
+
+
+def own_tangent(row):
+    """In which operands, as bits, is a structural row its own tangent?"""
+    return sum(1 << k for k in row.linear) if row.kind == "structural" else 0
 
 
 def passes_through(row, k):

@@ -30,7 +30,7 @@ LAYERS = [
     {"contraction", "math"},
     {"linalg", "custom_gradient", "control_flow", "pullback"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
-    {"jacobians", "visualize"},
+    {"tangents", "jacobians", "visualize"},
     {"forward", "sparse", "transforms"},
     {"autodiff"},
     {"audit"},

@@ -1,0 +1,247 @@
+# The tangent sweep: in C (push_fast), or by the table's rules on tensors where a tape follows the result (push_recorded).
+
+cdef object tangent_rule = None                 # of autodiff.tangents: (row, ts, operands, y, attrs, pull) -> tangent
+cdef object transposed = None                   # the same: (pull, ys, ts) -> tangents
+
+
+def set_tangent_hooks(rule, transpose):
+    """Called by autodiff.tangents, which knows the tangents of rows that C does not."""
+    global tangent_rule, transposed
+    tangent_rule, transposed = rule, transpose
+
+
+def push_tangents(GradientTape tape not None, list targets, list sources, list tangents, int64_t lanes=1, bint aside=False):
+    """The derivative of each target along `tangents`, one for each source, in one sweep forward; None where it depends on none of them.
+
+    lanes   as many directions at once: then tangents and results have them as their first dimension
+    aside   does the tape itself not record what this computes?
+
+    NotImplemented for several directions where a tape follows the result, or the tape is a precise one.
+    """
+    cdef Ends ends
+    cdef uint64_t own
+    cdef ad_program *p
+    cdef int total = len(targets) + len(sources), k
+    cdef list slots, results
+    if tape.program is None:
+        raise errors.TapeError(errors.TAPE_USED_UP if tape.used else errors.TAPE_NEVER_ENTERED)
+    if tape.precise:
+        return NotImplemented
+    p = tape.program.p
+    own = p.recording & tape.bit if aside else 0
+    ends.n_targets, ends.n_sources = len(targets), len(sources)
+    ends.targets = <int64_t *>malloc((total + 1) * sizeof(int64_t))
+    ends.keep = <uint32_t *>malloc((ends.n_sources + 1) * sizeof(uint32_t))
+    p.recording &= ~own
+    try:
+        if ends.targets is NULL or ends.keep is NULL:
+            raise MemoryError("jvp: no memory for the slots of sources")
+        ends.sources = ends.targets + ends.n_targets
+        find_ends(tape, targets, None, sources, &ends)
+        if ends.top < 0 or ends.lowest > ends.top:
+            results = [None] * ends.n_targets
+        elif checking or p.tracing or is_followed(tape, &ends, tangents):
+            if lanes > 1:
+                return NotImplemented
+            results = push_sweep(tape, &ends, tangents, 1, True)
+        else:
+            results = push_sweep(tape, &ends, tangents, lanes, False)
+        for k in range(ends.n_targets):         # a target that is itself a source counts as 1, also where the tape never saw it
+            if ends.targets[k] < 0:
+                for source, t in zip(sources, tangents):
+                    if source is targets[k]:
+                        results[k] = t if results[k] is None else apply(ops.add, (results[k], t), {})
+        return results
+    finally:
+        p.recording |= own
+        free(ends.targets)
+        free(ends.keep)
+
+
+cdef list push_sweep(GradientTape tape, const Ends *ends, list tangents, int64_t lanes, bint recorded):
+    cdef Program program = tape.program         # held: a callback may drop the tape's
+    cdef ad_push s
+    cdef int64_t n = ends.top - ends.lowest + 1
+    cdef int k
+    s.program, s.base, s.at, s.top, s.bit, s.lanes, s.status = program.p, ends.lowest, ends.lowest, ends.top, tape.bit, lanes, AD_OK
+    s.last = <uint32_t *>calloc(n, sizeof(uint32_t))
+    if s.last is NULL:
+        raise MemoryError("jvp: no memory for the tangents")
+    program.swept += 1
+    try:
+        for k in range(ends.n_targets):
+            if ends.targets[k] >= s.base:
+                s.last[ends.targets[k] - s.base] = AD_NO_SLOT
+        ad_push_plan(&s)
+        return push_recorded(program, &s, ends, tangents) if recorded else push_fast(program, &s, ends, tangents)
+    finally:
+        free(s.last)
+        program.swept -= 1
+        give_back(program)
+
+
+# -------------------------------------------------------------------------------------------------------------------- in C
+cdef list push_fast(Program program, ad_push *s, const Ends *ends, list tangents):
+    cdef ad_program *p = s.program
+    cdef int64_t n = s.top - s.base + 1, i
+    cdef int k, end
+    s.tangent = take_adjoints(n)
+    try:
+        for k in range(ends.n_sources):
+            if s.base <= ends.sources[k] <= s.top and tangents[k] is not None:
+                add_tangent(s, ends.sources[k], <Tensor>tangents[k])
+        while True:
+            if p.largest * s.lanes < NOGIL_SIZE or (program.entered and program.thread is not <void *>&ad_current):
+                end = ad_push_forward(s)
+            else:
+                program.unlocked += 1
+                with nogil:
+                    end = ad_push_forward(s)
+                program.unlocked -= 1
+            if end == AD_SWEEP_DONE:
+                break
+            if end == AD_SWEEP_FAILED:
+                raise MemoryError("jvp: no memory for the tangents") if s.status == AD_NO_MEMORY else SystemError(
+                    f"jvp: status {s.status} in the tangent of {op_name(p.code[s.at].op)}")
+            push_in_python(program, s)
+            ad_push_done(s, s.at)
+            s.at += 1
+        return [tangent_tensor(s, ends.targets[k]) for k in range(ends.n_targets)]
+    finally:
+        if p.arrays or s.lanes > 1:
+            for i in range(n):
+                if s.tangent[i].bits != AD_EMPTY and (s.lanes > 1 or p.code[s.base + i].flags & AD_IS_ARRAY):
+                    ad_array_release(s.tangent[i].array)
+        give_adjoints(s.tangent)
+
+
+cdef int add_tangent(ad_push *s, int64_t slot, Tensor t) except -1:
+    """Add to the tangent of a slot, which gets an array of its own: the sweep may run without the GIL."""
+    cdef ad_array *a = ad_array_new(t.code, t.value.array.ndim if t.is_array else 0, t.value.array.shape if t.is_array else NULL)
+    if a is NULL:
+        raise MemoryError("jvp: no memory for a tangent")
+    memcpy(a.data, t.value.array.data if t.is_array else <void *>&t.value, ad_array_bytes(a))
+    if ad_push_add(s, slot, a) != AD_OK:
+        raise MemoryError("jvp: no memory for a tangent")
+    return 0
+
+
+cdef object tangent_tensor(ad_push *s, int64_t slot):
+    """The tangent of a slot, all lanes of it, as a tensor or None."""
+    cdef ad_value *t
+    if slot < s.base or s.tangent[slot - s.base].bits == AD_EMPTY:
+        return None
+    t = &s.tangent[slot - s.base]
+    if s.lanes == 1 and not s.program.code[slot].flags & AD_IS_ARRAY:
+        return scalar(s.program.code[slot].dtype, t[0])
+    return wrap(ad_array_hold(t.array))
+
+
+cdef int push_in_python(Program program, ad_push *s) except -1:
+    """The instruction at s.at has a tangent that C does not know: its rule on tensors, direction by direction."""
+    cdef ad_program *p = s.program
+    cdef int64_t i = s.at, lane
+    cdef int k
+    cdef list ts = [tangent_tensor(s, ad_operand(p, &p.code[i], k)) for k in range(ad_operand_count(p, &p.code[i]))]
+    slots = result_slots(p, i) if p.code[i].op == AD_CALL else [i]
+    if s.lanes == 1:
+        found = tangents_by_rule(program, i, ts)
+    else:
+        each = [tangents_by_rule(program, i, [None if t is None else apply_lane(t, lane) for t in ts]) for lane in range(s.lanes)]
+        found = [None if each[0][k] is None else stack_lanes([row[k] for row in each]) for k in range(len(slots))]
+    for k in range(len(slots)):
+        if found[k] is not None and slots[k] <= s.top:
+            add_tangent(s, slots[k], <Tensor>found[k])
+    return 0
+
+
+cdef object apply_lane(object block, int64_t lane):
+    """One direction's part of a block of tangents."""
+    shape = shape_tuple(<Tensor>block)[1:]
+    strides = tuple(ops.steps(shape))
+    return apply(ops.view, (block,), {"shape": shape, "strides": strides, "offset": lane * ops.elements(shape)})
+
+
+cdef object stack_lanes(list ts):
+    shape = (1,) + shape_tuple(<Tensor>ts[0])
+    return apply(ops.concat, tuple([apply(ops.reshape, (t,), {"shape": shape}) for t in ts]), {"axis": 0})
+
+
+# ----------------------------------------------------------------------------------------------------------------- by rules
+cdef list tangents_by_rule(Program program, int64_t i, list ts):
+    """The tangent of each result of the instruction, of a row one, or None."""
+    cdef ad_program *p = program.p
+    cdef int n = ad_operand_count(p, &p.code[i]), k
+    cdef bint before
+    global in_rule
+    if p.code[i].op == AD_CALL:
+        return transposed(lambda dys: called_back(program, i, dys, ts), [tensor_at(p, r) for r in result_slots(p, i)], ts)
+    row = ROWS[p.code[i].op]
+    operands = [tensor_at(p, ad_operand(p, &p.code[i], k)) for k in range(n)]
+    y, attrs, given = tensor_at(p, i), attributes_at(p, i, row), ad_partial(p, &p.code[i], 0) == 1
+    before = in_rule
+    in_rule = True
+    try:
+        if row.d is not None:
+            return [elementwise_tangent(row, ts, operands, y, given)]
+        followed = [t is not None for t in ts]
+        return [tangent_rule(row, ts, operands, y, attrs, lambda u: shares_of(row, followed, operands, y, attrs, u[0], given))]
+    finally:
+        in_rule = before
+
+
+cdef list called_back(Program program, int64_t i, list dys, list ts):
+    """What a custom gradient gives for operands that move, in their dtypes and shapes."""
+    shares = call_back(program, i, dys)
+    return [None if g is None or t is None else fit(program.p, ad_operand(program.p, &program.p.code[i], k), <Tensor>g, i)
+            for k, (g, t) in enumerate(zip(shares, ts))]
+
+
+cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bint given):
+    """The sum of tangents times local derivatives, 0 where a tangent is 0."""
+    product = ops.select if row.selects else ops.scale
+    total = None
+    for k in range(len(ts)):
+        derivative = row.given if given else row.d[k]
+        if ts[k] is None or derivative is None:
+            continue
+        d, share = derivative(*operands, y), ts[k]
+        if isinstance(d, (int, float)):
+            share = share if d == 1 else -share if d == -1 else share * float(d)
+        else:
+            if (<Tensor>d).code != (<Tensor>share).code:
+                d = apply(ops.cast, (d,), {"dtype": (<Tensor>share).code})
+            share = product(share, d)
+        if shape_tuple(<Tensor>share) != shape_tuple(y):
+            share = ops.broadcast_to(share, shape_tuple(y))
+        total = share if total is None else apply(ops.add, (total, share), {})
+    return total
+
+
+cdef list push_recorded(Program program, ad_push *s, const Ends *ends, list tangents):
+    """The sweep as operations on tensors, which the tapes that follow its result record."""
+    cdef ad_program *p = s.program
+    cdef int64_t i
+    cdef int k
+    cdef dict tan = {}
+    for k in range(ends.n_sources):
+        if s.base <= ends.sources[k] <= s.top and tangents[k] is not None:
+            add_to(tan, ends.sources[k], tangents[k])
+    for i in range(s.base, s.top + 1):
+        if not s.last[i - s.base] or not p.code[i].seen & s.bit or p.code[i].op == AD_LEAF or p.code[i].op == AD_RESULT:
+            continue
+        operands = [<int64_t>ad_operand(p, &p.code[i], k) for k in range(ad_operand_count(p, &p.code[i]))]
+        ts = [tan.get(j) for j in operands]
+        if p.code[i].dtype > AD_F64 or all([t is None for t in ts]):
+            continue
+        if p.code[i].op == AD_ALIAS:
+            add_to(tan, i, ts[0])
+            continue
+        slots = result_slots(p, i) if p.code[i].op == AD_CALL else [i]
+        for r, t in zip(slots, tangents_by_rule(program, i, ts)):
+            if t is not None:
+                add_to(tan, r, t)
+        for j in operands:
+            if j >= s.base and s.last[j - s.base] == i:
+                tan.pop(j, None)
+    return [tan.get(ends.targets[k]) for k in range(ends.n_targets)]

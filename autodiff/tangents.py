@@ -1,0 +1,131 @@
+"""Tangents of the rows that C does not push them through, and of custom gradients."""
+
+import math
+
+from . import ops, shaping
+from ._core import GradientTape, set_tangent_hooks
+from .constants import ones_like, zeros, zeros_like
+from .linalg import eye
+from .math import add_n, reduce_sum
+
+__all__ = []
+
+
+def tangent_of_row(row, ts, operands, y, attrs, pull):
+    """The tangent of y from those of the operands, None for one that stays: by its formula here, by the row itself where that is linear,
+    or from its gradients, `pull([cotangent])`."""
+    if row in FOLDED:
+        return _folded(row, ts, operands, y, attrs)
+    if row in FORMULAS:
+        return FORMULAS[row](ts, *operands, y, **attrs)
+    moving = [k for k, t in enumerate(ts) if t is not None]
+    if not set(moving) <= set(row.linear):
+        return transposed(pull, [y], ts)[0]
+    return _sum([row(*operands[:k], ts[k], *operands[k + 1 :], **attrs) for k in moving])
+
+
+def _sum(terms):
+    total = None
+    for t in terms:
+        if t is not None:
+            total = t if total is None else total + t
+    return total
+
+
+# ------------------------------------------------------------------------------------------- formulas shorter than the transpose
+# Each element of the result depends on numbers of its own.
+FOLDED = {ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_logsumexp, ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm,
+          ops.softmax_cross_entropy, ops.det, ops.logabsdet}  # fmt: skip
+
+
+def _folded(row, ts, operands, y, attrs):
+    """The sum of tangents times weights, which are what the rules give under a cotangent of ones."""
+    ones, parts = ones_like(y), []
+    for t, rule in zip(ts, row.vjp):
+        if t is not None:
+            axes = attrs.get("axes", (attrs["axis"],) if "axis" in attrs else (t.ndim - 2, t.ndim - 1))
+            weighted = ops.scale(t, rule(ones, *operands, y, **attrs))
+            parts.append(ops.reduce_sum(weighted, axes=axes, keepdims=attrs.get("keepdims", 0)))
+    return _sum(parts)
+
+
+def _or_zeros(ts, *operands):
+    return [zeros_like(x) if t is None else t for t, x in zip(ts, operands)]
+
+
+def _concat(ts, *operands, axis):
+    return ops.concat(*_or_zeros(ts, *operands[:-1]), axis=axis)
+
+
+def _update(ts, x, indices, updates, y):
+    t, new = _or_zeros([ts[0], ts[2]], x, updates)
+    return ops.tensor_scatter_nd_update(t, indices, new)
+
+
+def _softmax(ts, x, y, axis):
+    """Its Jacobian is symmetric."""
+    return ops.softmax.vjp[0](ts[0], x, y, axis=axis)
+
+
+def _log_softmax(ts, x, y, axis):
+    return ts[0] - ops.reduce_sum(ops.scale(ts[0], ops.exp(y)), axes=(axis,), keepdims=1)
+
+
+def _cumprod(ts, x, y, axis, exclusive, reverse):
+    """y[i] = x[i] * y[i-1]: the tangent runs by the same recurrence."""
+    before = ops.cumprod(x, axis=axis, exclusive=1, reverse=reverse)
+    t = ops.recurrence(x, ops.scale(ts[0], before), axis=axis, own=1, reverse=reverse)
+    return ops.shift(t, axis, reverse) if exclusive else t
+
+
+def _recurrence(ts, a, b, y, axis, own, reverse):
+    """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1]: likewise, and a's tangent meets the y that a met."""
+    met = None
+    if ts[0] is not None:
+        met = ops.scale(ts[0], ops.shift(y, axis, reverse)) if own else ops.shift(ops.scale(ts[0], y), axis, reverse)
+    return ops.recurrence(a, _sum([ts[1], met]), axis=axis, own=own, reverse=reverse)
+
+
+def _solve(ts, a, b, y, adjoint):
+    moved = None if ts[0] is None else -ops.matmul(ts[0], y, transpose_a=adjoint, transpose_b=0)
+    return ops.solve(a, _sum([ts[1], moved]), adjoint=adjoint)
+
+
+def _inv(ts, x, y):
+    return -ops.matmul(ops.matmul(y, ts[0], transpose_a=0, transpose_b=0), y, transpose_a=0, transpose_b=0)
+
+
+FORMULAS = {ops.concat: _concat, ops.tensor_scatter_nd_update: _update, ops.softmax: _softmax, ops.log_softmax: _log_softmax,
+            ops.cumprod: _cumprod, ops.recurrence: _recurrence, ops.solve: _solve, ops.inv: _inv}  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------- from the gradients
+def transposed(pull, ys, ts):
+    """The tangent of each y: gradients are linear in their cotangents u, and the derivative of their product with the tangents by u is
+    the tangent of what u belongs to (J. Townsend, "A new trick for calculating Jacobian vector products", 2017)."""
+    us = [ones_like(y) for y in ys]
+    with GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(us)
+        shares = pull(us)
+    known = [(g, t) for g, t in zip(shares, ts) if g is not None and t is not None]
+    if not known:
+        return [None] * len(ys)
+    found = tape.gradient([g for g, _ in known], us, output_gradients=[t for _, t in known])
+    if all(t is None for t in found):
+        return [_element_by_element(pull, ys, k, ts) for k in range(len(ys))]
+    return found
+
+
+def _element_by_element(pull, ys, k, ts):
+    """The tangent of ys[k] where gradients cannot be followed back to their cotangents, as NumPy computes them: one gradient for each
+    of its elements."""
+    rest = [zeros_like(y) for y in ys]
+    parts = []
+    for unit in eye(math.prod(ys[k].shape), dtype=ys[k].dtype):
+        shares = pull([*rest[:k], ops.reshape(unit, shape=tuple(ys[k].shape)), *rest[k + 1 :]])
+        sums = [reduce_sum(ops.scale(t, g)) for g, t in zip(shares, ts) if g is not None and t is not None]
+        parts.append(add_n(sums) if sums else zeros((), dtype=ys[k].dtype))
+    return ops.reshape(shaping.stack(parts), shape=tuple(ys[k].shape)) if parts else None
+
+
+set_tangent_hooks(tangent_of_row, transposed)
