@@ -76,7 +76,7 @@ expm1      = row(d=lambda x, y: exp(x),                     on=REAL,            
 # before it, and the gradient would be 0 where it is 1; nan says that it is not known.  One that was given is what it is: 1 / inf is 0.
 log        = row(d=lambda x, y: where(x == INF, NAN, 1 / x), given=lambda x, y: 1 / x, on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log",   doc="natural logarithm")
 log2       = row(d=lambda x, y: where(x == INF, NAN, 1.4426950408889634 / x), given=lambda x, y: 1.4426950408889634 / x, on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log2",  doc="logarithm to base 2")
-log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), given=lambda x, y: 0.4342944819032518 / x, on=POSITIVE,        ulp=2, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
+log10      = row(d=lambda x, y: where(x == INF, NAN, 0.4342944819032518 / x), given=lambda x, y: 0.4342944819032518 / x, on=POSITIVE,        ulp=1, ulp32=0.6, numpy="log10", doc="logarithm to base 10")
 log1p      = row(d=lambda x, y: where(x == INF, NAN, 1 / (1 + x)), given=lambda x, y: 1 / (1 + x), on=ABOVE_MINUS_ONE, ulp=1, ulp32=0.6, numpy="log1p", doc="log(1 + x), exact near 0")
 log1mexp   = row(d=lambda x, y: exp(x) / expm1(x),          on=NEGATIVE,        ulp=2, ulp32=0.6,                doc="log(1 - exp(x)) of a negative number")
 logaddexp  = row(d=(lambda a, b, y: sigmoid_of_difference(a, b), lambda a, b, y: sigmoid_of_difference(b, a)), ulp=2, numpy="logaddexp", doc="log(exp(a) + exp(b)), no overflow")
@@ -103,7 +103,7 @@ sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="sin",   doc="sine of x radians")
 cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="cos",   doc="cosine of x radians")
-tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near="float32", numpy="tan",   doc="tangent of x radians")
+tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="tan",   doc="tangent of x radians")
 asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, ulp32=0.6, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, ulp32=0.6, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, ulp32=0.6, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
@@ -111,11 +111,11 @@ atan2      = row(d=(lambda a, b, y: atan2_slope(a, b), lambda a, b, y: -atan2_sl
 atan2_slope = row(d=(lambda a, b, y: -2 * y * atan2_slope(b, a),
                      lambda a, b, y: divide_no_nan(divide_no_nan((over_hypot(a, b) - over_hypot(b, a)) * (over_hypot(a, b) + over_hypot(b, a)), away_hypot(a, b)) * away(a, b), away_hypot(a, b)) * away(a, b)),
                      plainly=lambda a, b: divide_no_nan(over_hypot(b, a), hypot(a, b)), ulp=3, d_ulp=10, d32="double",                    doc="b / (a*a + b*b), 0 at (0, 0)")
-sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="sinh",  doc="hyperbolic sine")
-cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=2, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
-asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=2, ulp32=0.6, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
-acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=2, ulp32=0.6, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
-atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=2, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
+sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            ulp=1, ulp32=0.6, numpy="sinh",  doc="hyperbolic sine")
+cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=1, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
+asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=1, ulp32=0.6, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
+acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=1, ulp32=0.6, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
+atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=1, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")

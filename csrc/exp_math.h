@@ -6,6 +6,9 @@
 AD_INLINE uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
 AD_INLINE double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
 
+/* a where the mask has its bits set, b where it has none: SSE2 compares no 64-bit numbers. */
+AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
+
 #define AD_INF ((double)INFINITY)
 #define AD_NAN ((double)NAN)
 #define AD_MAGIC 0x1.8p52                                   /* x + MAGIC - MAGIC rounds |x| < 2^51 to a whole number */
@@ -53,14 +56,18 @@ AD_INLINE double ad_exp_tail(double r)
     return AD_FMA(r * q, r2, 0.5 * r2);
 }
 
-/* exp of what neither overflows nor is NaN, 1 ULP.  A power of two is multiplied by adding to the exponent; where the result is
- * subnormal, 128 more is added and taken off again by a multiplication, which rounds. */
+/* p times the power of two that `shift` holds, by adding to the exponent.  If `tiny`, the result may be subnormal: 128 more is added and
+ * taken off again by a multiplication, which rounds. */
+AD_INLINE double ad_times_power(double p, double shift, int tiny)
+{
+    return ad_from_bits(ad_bits(p) + (ad_bits(shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+}
+
+/* exp of what neither overflows nor is NaN, 1 ULP. */
 AD_INLINE double ad_exp_finite(double x)
 {
     const ad_reduced a = ad_reduce(x < -746 ? -746 : x);
-    const double p = 1 + (a.r + ad_exp_tail(a.r));
-    const int tiny = x < -700;
-    return ad_from_bits(ad_bits(p) + (ad_bits(a.shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+    return ad_times_power(1 + (a.r + ad_exp_tail(a.r)), a.shift, x < -700);
 }
 
 /* exp on all of R. */
@@ -145,10 +152,9 @@ AD_INLINE double ad_log_parts(double f, double k, double c)
     return k * AD_LN2_HI - ((half - (s * (half + (t1 + t2)) + (k * AD_LN2_LO + c))) - f);
 }
 
-/* log(x) of a normal or subnormal number as a pair, good to 2^-57: the same sum, its large parts exactly. */
-AD_INLINE ad_pair ad_log_pair(double x)
+/* log(2^k m) as a pair, good to 2^-57: the same sum, its large parts exactly. */
+AD_INLINE ad_pair ad_log_parts_pair(ad_parts a)
 {
-    const ad_parts a = ad_split(x);
     const double f = a.m - 1, s = f / (2 + f), z = s * s, w = z * z;
     const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
     const double t2 = z * AD_FMA(w, AD_FMA(w, AD_FMA(w, 1.479819860511658591e-01, 1.818357216161805012e-01),
@@ -157,6 +163,7 @@ AD_INLINE ad_pair ad_log_pair(double x)
     const double tail = AD_FMA(s, half.high + (t1 + t2), a.k * AD_LN2_LO) - half.low;
     return ad_two_sum(v.high, v.low + (u.low + tail));
 }
+AD_INLINE ad_pair ad_log_pair(double x) { return ad_log_parts_pair(ad_split(x)); }
 
 /* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
 AD_INLINE double ad_log(double x)
@@ -228,8 +235,9 @@ AD_INLINE double ad_softplus_slope(double x)
     return (x < 0 ? e : 1) / (1 + e);
 }
 
-/* (n.high + n.low) / (d.high + d.low), 1 ULP: a quotient of the high parts, and a step towards that of all. */
-AD_INLINE double ad_pair_quotient(ad_pair n, ad_pair d)
+/* (n.high + n.low) / (d.high + d.low) as a quotient of the high parts, and a step towards that of all: q + rest * r. */
+typedef struct { double q, rest, r; } ad_quotient;
+AD_INLINE ad_quotient ad_pair_divided(ad_pair n, ad_pair d)
 {
     const double r = 1 / d.high, q = n.high * r;
 #ifdef AD_TARGET_FMA
@@ -238,7 +246,17 @@ AD_INLINE double ad_pair_quotient(ad_pair n, ad_pair d)
     const ad_pair p = ad_two_product(q, d.high);
     const double rest = (n.high - p.high) - p.low;
 #endif
-    return AD_FMA(AD_FMA(-q, d.low, rest + n.low), r, q);
+    return (ad_quotient){q, AD_FMA(-q, d.low, rest + n.low), r};
+}
+AD_INLINE double ad_pair_quotient(ad_pair n, ad_pair d)     /* 1 ULP */
+{
+    const ad_quotient a = ad_pair_divided(n, d);
+    return AD_FMA(a.rest, a.r, a.q);
+}
+AD_INLINE ad_pair ad_pair_over(ad_pair n, ad_pair d)
+{
+    const ad_quotient a = ad_pair_divided(n, d);
+    return (ad_pair){a.q, a.rest * a.r};
 }
 
 /* 1 + e for e in [0, 1]. */
@@ -416,26 +434,6 @@ AD_INLINE double ad_gelu_tanh(double x)
     return x > 64 ? x : x == 0 ? x : y;
 }
 
-AD_LIBM_DOUBLE(exp2)
-AD_LIBM_DOUBLE(log2)
-AD_LIBM_DOUBLE(log10)
-AD_LIBM_DOUBLE(sinh)
-AD_LIBM_DOUBLE(cosh)
-/* acosh, 2 ULP: the C library's, but below 2, where it has more, log1p(t + sqrt(t (t + 2))) with t = x - 1, what is rounded kept. */
-static inline double ad_acosh(double x)
-{
-    if (!(x >= 1 && x < 2))
-        return acosh(x);
-    const double t = x - 1;
-    const ad_pair two = ad_two_sum(2, t), square = ad_two_product(t, two.high);
-    const double root = sqrt(square.high);
-    const ad_pair back = ad_two_product(root, root), u = ad_two_sum(root, t);
-    const double low = t > 0 ? u.low + 0.5 * ((square.high - back.high) - back.low + square.low + t * two.low) / root : 0;
-    return ad_log1p(u.high) + low / (1 + u.high);
-}
-
-AD_LIBM_DOUBLE(asinh)
-AD_LIBM_DOUBLE(atanh)
 AD_THROUGH_DOUBLE(logit)
 AD_THROUGH_DOUBLE(entr)
 AD_THROUGH_DOUBLE_2(sigmoid_of_difference)

@@ -353,7 +353,7 @@ AD_INLINE float ad_gelu_tanh_slopef(float x)                            /* e (1 
 
 /* ------------------------------------------------------------------------------------------------- sine and cosine */
 /* x = n pi/2 + r for |x| <= 1e6: n times the first part of pi/2 is exact, or its subtraction from x is (FMA).  Sine and cosine of r are minimax,
- * off by 2^-34 and more.  odd: a mask of all bits if n is, since SSE2 compares no 64-bit numbers. */
+ * off by 2^-34 and more.  odd: a mask of all bits if n is. */
 typedef struct { double sine, cosine; uint64_t n, odd; } ad_turned_short;
 AD_INLINE ad_turned_short ad_turn_short(double x, uint64_t turns)
 {
@@ -370,7 +370,6 @@ AD_INLINE ad_turned_short ad_turn_short(double x, uint64_t turns)
     const uint64_t n = ad_bits(shift) + turns;
     return (ad_turned_short){s, c, n, 0 - (n & 1)};
 }
-AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
 
 /* sin(x + turns pi/2), tan(x). */
 AD_INLINE float ad_sine_f(double x, uint64_t turns)

@@ -35,13 +35,6 @@ static inline ad_on_circle ad_sincospi(double x)
     return u <= 0.25 ? (ad_on_circle){s, c} : (ad_on_circle){c, s};
 }
 
-/* n / d as a pair. */
-static inline ad_pair ad_pair_over(ad_pair n, ad_pair d)
-{
-    const double q = n.high / d.high;
-    const ad_pair p = ad_two_product(q, d.high);
-    return (ad_pair){q, (((n.high - p.high) - p.low) + n.low - q * d.low) / d.high};
-}
 static inline ad_pair ad_pair_times(ad_pair a, ad_pair b)
 {
     const ad_pair p = ad_two_product(a.high, b.high);

@@ -92,29 +92,42 @@ AD_INLINE ad_quadrant ad_quarter_turns(double x)
 #endif
 }
 
-/* sin and cos of t + e, |t| <= pi/4: fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems, 1993). */
-AD_INLINE double ad_sin_kernel(double t, double e)
+/* sin and cos of t + e, |t| <= pi/4, as sums of a large part and the rest: fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems, 1993). */
+AD_INLINE ad_pair ad_sin_kernel(double t, double e)
 {
     const double z = t * t, v = z * t, w = z * z;
     const double r = AD_FMA(z, AD_FMA(z, 2.75573137070700676789e-06, -1.98412698298579493134e-04), 8.33333333332248946124e-03) +
                      z * w * AD_FMA(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08);
-    return t - ((z * (0.5 * e - v * r) - e) - v * -1.66666666666666324348e-01);
+    return (ad_pair){t, v * -1.66666666666666324348e-01 - (z * (0.5 * e - v * r) - e)};
 }
-AD_INLINE double ad_cos_kernel(double t, double e)
+AD_INLINE ad_pair ad_cos_kernel(double t, double e)
 {
     const double z = t * t, w = z * z, h = 0.5 * z, u = 1 - h;
     const double r = z * AD_FMA(z, AD_FMA(z, 2.48015872894767294178e-05, -1.38888888888741095749e-03), 4.16666666666666019037e-02) +
                      w * w * AD_FMA(z, AD_FMA(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09), -2.75573143513906633035e-07);
-    return u + (((1 - u) - h) + (z * r - t * e));
+    return (ad_pair){u, ((1 - u) - h) + (z * r - t * e)};
 }
 
 /* sin(x + turns pi/2). */
 AD_INLINE double ad_sine(double x, uint64_t turns)
 {
     const ad_quadrant q = ad_quarter_turns(x);
-    const double s = ad_sin_kernel(q.t, q.e), c = ad_cos_kernel(q.t, q.e);
+    const ad_pair s = ad_sin_kernel(q.t, q.e), c = ad_cos_kernel(q.t, q.e);
     const uint64_t k = q.k + turns;
-    return ad_from_bits(ad_bits(k & 1 ? c : s) ^ (k & 2) << 62);
+    return ad_from_bits(ad_bits(k & 1 ? c.high + c.low : s.high + s.low) ^ (k & 2) << 62);
+}
+
+/* tan(x), 1 ULP: their quotient, or its opposite of the inverse; what the square of t has lost counts, as cos is not much larger. */
+AD_INLINE double ad_tan_near(double x)
+{
+    const ad_quadrant q = ad_quarter_turns(x);
+    const ad_pair s = ad_sin_kernel(q.t, q.e), c = ad_cos_kernel(q.t, q.e);
+    const double sine = s.high + s.low, cosine = c.high + c.low, s_low = (s.high - sine) + s.low, c_low = (c.high - cosine) + c.low;
+    const double c_all = c_low - 0.5 * ad_two_product(q.t, q.t).low;
+    const uint64_t odd = 0 - (q.k & 1);
+    const double y = ad_pair_quotient((ad_pair){ad_either(odd, -cosine, sine), ad_either(odd, -c_all, s_low)},
+                                      (ad_pair){ad_either(odd, sine, cosine), ad_either(odd, s_low, c_all)});
+    return x == 0 ? x : y;
 }
 
 /* 1 ULP.  Vectors take what is branch-free and holds up to AD_NEAR (csrc/generate.py); beyond, libm has all of 2/pi. */
@@ -123,6 +136,7 @@ AD_INLINE double ad_sin_near(double x) { return x == 0 ? x : ad_sine(x, 0); }
 AD_INLINE double ad_cos_near(double x) { return ad_sine(x, 1); }
 static inline double ad_sin(double x) { return fabs(x) <= AD_NEAR ? ad_sin_near(x) : sin(x); }
 static inline double ad_cos(double x) { return fabs(x) <= AD_NEAR ? ad_cos_near(x) : cos(x); }
+static inline double ad_tan(double x) { return fabs(x) <= AD_NEAR ? ad_tan_near(x) : tan(x); }
 
 #define AD_ALL_NEAR(T, name)                                                                                      \
     static inline int name(const T *x, size_t n)                                                                  \
@@ -136,7 +150,75 @@ AD_ALL_NEAR(double, ad_all_near)
 AD_ALL_NEAR(float, ad_all_nearf)
 
 /* ------------------------------------------------------------------------------------------------- angles */
-static inline double ad_atan2(double a, double b) { return atan2(a, b); }
+/* h + x + low, |h| >= |x| or h = 0. */
+AD_INLINE double ad_sum_of(double h, double x, double low)
+{
+    const double y = h + x;
+    return y + (((h - y) + x) + low);
+}
+
+/* The angle of the point (v, u), 0 <= u, v, not both 0, the larger between 2^-600 and 2^950, as a number of halves of right angles and the arc
+ * tangent of a quotient of at most tan(pi/8): that of u and v, u - v and u + v, or -v and u.  1 ULP.  `far`: pi less that. */
+AD_INLINE double ad_angle(double u, double v, int far)
+{
+    const ad_pair less = ad_two_sum(u, -v), more = ad_two_sum(u, v);
+    const uint64_t low = 0 - (uint64_t)(u <= 0x1.a827999fcef32p-2 * v), high = 0 - (uint64_t)(0x1.a827999fcef32p-2 * u >= v);
+    const ad_pair n = {ad_either(low, u, ad_either(high, -v, less.high)), ad_either(low | high, 0, less.low)};
+    const ad_pair d = {ad_either(low, v, ad_either(high, u, more.high)), ad_either(low | high, 0, more.low)};
+    const ad_pair q = ad_pair_over(n, d);
+    const double s = q.high, z = s * s, w = z * z;
+    const double p0 = AD_FMA(0x1.99999999958ffp-3, z, -0x1.555555555553dp-2), p1 = AD_FMA(0x1.c71c70e7ccd42p-4, z, -0x1.24924922b1929p-3);
+    const double p2 = AD_FMA(0x1.3b111cb397954p-4, z, -0x1.745cf90fb69e5p-4), p3 = AD_FMA(0x1.df11967074622p-5, z, -0x1.10ebe0fd99cafp-4);
+    const double p4 = AD_FMA(AD_FMA(-0x1.25a13c33a065dp-6, z, 0x1.37ef26fe4ba70p-5), z, -0x1.9cdcf073216b6p-5);
+    const double p = AD_FMA(AD_FMA(AD_FMA(AD_FMA(p4, w, p3), w, p2), w, p1), w, p0);
+    const double tail = AD_FMA(s * z, p, AD_FMA(-q.low, z, q.low)), m = ad_either(low, 0, ad_either(high, 2, 1)), t = far ? 4 - m : m, sign = far ? -1 : 1;
+    const ad_pair base = ad_two_product(0x1.921fb54442d18p-1, t);
+    return ad_sum_of(base.high, sign * s, AD_FMA(t, 0x1.1a62633145c07p-55, base.low + sign * tail));
+}
+AD_INLINE double ad_atan(double x)
+{
+    const double u = fabs(x);
+    return copysign(ad_angle(u > 0x1p60 ? 0x1p60 : u, 1, 0), x);
+}
+AD_INLINE double ad_atan2(double a, double b)
+{
+    const double u = fabs(a), v = fabs(b), m = u > v ? u : v, s = m < 0x1p400 ? 0x1p500 : 0x1p-100;
+    const int end = (m == AD_INF) | (m == 0);
+    const double y = ad_angle(end ? u == AD_INF : u * s, end ? (v == AD_INF) | (v == u) : v * s, ad_bits(b) >> 63);
+    return a == a && b == b ? copysign(y, a) : AD_NAN;
+}
+
+/* asin(s) - s for 0 <= s <= 1/2 and z = s^2: minimax, off by 2^-58 of s.  From 1/2 on asin(u) = pi/2 - 2 asin(sqrt((1 - u)/2)); the root
+ * is taken as w + c, w its leading half, whose square is exact, as in fdlibm's e_asin.c (Sun Microsystems, 1993). */
+typedef struct { double w, c, tail; } ad_arc;
+AD_INLINE ad_arc ad_arc_of(double x, double u, int large)
+{
+    const double z = large ? 0.5 - 0.5 * u : x * x, z2 = z * z, root = sqrt(large ? z : 1), s = large ? root : x;
+    const double p0 = AD_FMA(0x1.333333332df7fp-4, z, 0x1.5555555555578p-3), p1 = AD_FMA(0x1.f1c71a8dc05f6p-6, z, 0x1.6db6db7226106p-5);
+    const double p2 = AD_FMA(0x1.1c49e2b44049dp-6, z, 0x1.6e8bdfa6cecd2p-6), p3 = AD_FMA(0x1.757b749b131b6p-7, z, 0x1.ca20cebd46bb8p-7);
+    const double p4 = AD_FMA(0x1.e2bcf0c25d91bp-9, z, 0x1.617410dc068a5p-7), p5 = AD_FMA(-0x1.59551b1a78a3ap-6, z, 0x1.649323be4e6ecp-6);
+    const double p6 = AD_FMA(0x1.0bb08f05489ccp-5, z2, p5);
+    const double p = AD_FMA(AD_FMA(AD_FMA(AD_FMA(AD_FMA(p6, z2, p4), z2, p3), z2, p2), z2, p1), z2, p0);
+    const double w = ad_from_bits(ad_bits(root) & ~UINT64_C(0x7ffffff)), c = (z - w * w) / (root + w + 0x1p-1000);
+    return (ad_arc){large ? w : x, large ? c : 0, s * z * p};
+}
+AD_INLINE double ad_asin(double x)
+{
+    const double u = fabs(x);
+    const int large = u > 0.5;
+    const ad_arc a = ad_arc_of(u, u, large);
+    const double y = ad_sum_of(large ? 0x1.921fb54442d18p+0 : 0, large ? -2 * a.w : a.w, large ? AD_FMA(-2, a.c + a.tail, 0x1.1a62633145c07p-54) : a.tail);
+    return copysign(y, x);
+}
+AD_INLINE double ad_acos(double x)
+{
+    const double u = fabs(x);
+    const int large = u > 0.5, right = x > 0.5;
+    const ad_arc a = ad_arc_of(x, u, large);
+    const double m = right ? 2 : large ? -2 : -1;
+    return ad_sum_of(right ? 0 : large ? 0x1.921fb54442d18p+1 : 0x1.921fb54442d18p+0, m * a.w,
+                     AD_FMA(m, a.c + a.tail, right ? 0 : large ? 0x1.1a62633145c07p-53 : 0x1.1a62633145c07p-54));
+}
 
 AD_THROUGH_DOUBLE(rsqrt)
 AD_THROUGH_DOUBLE(cbrt)
@@ -147,9 +229,5 @@ AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
 AD_THROUGH_DOUBLE_2(over_hypot)
 AD_THROUGH_DOUBLE_2(atan2)
-AD_LIBM_DOUBLE(tan)
-AD_LIBM_DOUBLE(asin)
-AD_LIBM_DOUBLE(acos)
-AD_LIBM_DOUBLE(atan)
 
 #endif

@@ -27,10 +27,6 @@
 
 #define AD_THROUGH_DOUBLE(name) static inline float ad_##name##f(float x) { return (float)ad_##name((double)x); }
 #define AD_THROUGH_DOUBLE_2(name) static inline float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
-#define AD_LIBM_DOUBLE(name) static inline double ad_##name(double x) { return name(x); }
-#define AD_LIBM(name)                                                  \
-    AD_LIBM_DOUBLE(name)                                               \
-    AD_THROUGH_DOUBLE(name)
 
 /* ------------------------------------------------------------------------------------------------- arithmetic */
 /* d + d, not d, is compared with 0: GCC would follow the condition back into the branches that d was selected by, and there are no
@@ -161,6 +157,7 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 
 /* ------------------------------------------------------------------------------------------------- the rest, by family */
 #include "exp_math.h"
+#include "hyperbolic_math.h"
 #include "plane_math.h"
 #include "special_math.h"
 #include "gamma_math.h"
