@@ -47,6 +47,7 @@ sign       = row(d=lambda x, y: 0,                                takes=NUMBERS,
 square     = row(d=lambda x, y: 2 * x,                            takes=NUMBERS,                numpy="square",               doc="x * x")
 squared_difference = row(d=(lambda a, b, y: 2 * (a - b), lambda a, b, y: 2 * (b - a)), takes=NUMBERS, ulp=2, doc="(a - b) squared")
 reciprocal = row(d=lambda x, y: -y * y,                                                         numpy="reciprocal",           doc="1 / x")
+one_minus_square = row(value=lambda x: (1 - x) * (1 + x), d=lambda x, y: -2 * x,          ulp=2,                              doc="1 - x*x, exact beside -1 and 1")
 sqrt       = row(d=lambda x, y: 0.5 / y,                          on=NON_NEGATIVE,              numpy="sqrt",                 doc="square root")
 rsqrt      = row(d=lambda x, y: -0.5 * y / x,                     on=POSITIVE,        ulp=2,                                         doc="1 / sqrt(x)")
 cbrt       = row(d=lambda x, y: 1 / (3 * y * y),                                                numpy="cbrt",                 doc="cube root, also of a negative number")
@@ -87,7 +88,7 @@ xlog1py    = row(d=(lambda a, b, y: log1p(b), lambda a, b, y: xdivy(a, 1 + b)), 
 entr       = row(d=lambda x, y: where(abs(x - 0.375) < 0.125, -log1p(2.718281828459045 * ENTR_ROOT(x)), -1 - log(x)), on=NON_NEGATIVE, ulp=2, ulp32=0.6, doc="-x * log(x); 0 at 0")
 
 # ------------------------------------------------------------------------------------------- logistic and its relations
-sigmoid     = row(d=lambda x, y: y * softplus_slope(-x),    on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
+sigmoid     = row(d=lambda x, y: sigmoid_slope(x),          on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="1 / (1 + exp(-x))")              # not y * (1 - y): cancels for x > 0
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=2,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
@@ -95,7 +96,8 @@ sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sig
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
-softplus_slope = row(d=lambda x, y: y * softplus_slope(-x),   on=REAL,            ulp=2, ulp32=2.4, d32="own",        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
+softplus_slope = row(d=lambda x, y: sigmoid_slope(x),         on=REAL,            ulp=2, ulp32=2.4, d32="own",        doc="sigmoid to 2 ULP: what the derivative of softplus needs")
+sigmoid_slope = row(value=lambda x: softplus_slope(-abs(x)) * (1 - softplus_slope(-abs(x))), d=lambda x, y: -y * tanh(0.5 * x), on=REAL, ulp=4, doc="derivative of sigmoid: sigmoid(x) * sigmoid(-x)")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=0.6, numpy="tanh",  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=1, ulp32=0.6,                doc="1 / cosh(x)**2, no overflow")
@@ -104,8 +106,8 @@ sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            
 sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="sin",   doc="sine of x radians")
 cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="cos",   doc="cosine of x radians")
 tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near=True, numpy="tan",   doc="tangent of x radians")
-asin       = row(d=lambda x, y: rsqrt((1 - x) * (1 + x)),   on=UNIT,            ulp=1, ulp32=0.6, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
-acos       = row(d=lambda x, y: -rsqrt((1 - x) * (1 + x)),  on=UNIT,            ulp=1, ulp32=0.6, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
+asin       = row(d=lambda x, y: rsqrt(one_minus_square(x)), on=UNIT,            ulp=1, ulp32=0.6, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
+acos       = row(d=lambda x, y: -rsqrt(one_minus_square(x)),on=UNIT,            ulp=1, ulp32=0.6, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, ulp32=0.6, numpy="arctan atan", doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
 atan2      = row(d=(lambda a, b, y: atan2_slope(a, b), lambda a, b, y: -atan2_slope(b, a)), ulp=1, numpy="arctan2 atan2", doc="angle of the point (b, a) in radians, in [-pi, pi]; derivative 0 at (0, 0)")
 atan2_slope = row(d=(lambda a, b, y: -2 * y * atan2_slope(b, a),
@@ -115,7 +117,7 @@ sinh       = row(d=lambda x, y: cosh(x),                    on=REAL,            
 cosh       = row(d=lambda x, y: sinh(x),                    on=REAL,            ulp=1, ulp32=0.6, numpy="cosh",  doc="hyperbolic cosine")
 asinh      = row(d=lambda x, y: 1 / hypot(1, x),            on=REAL,            ulp=1, ulp32=0.6, numpy="arcsinh asinh", doc="number whose hyperbolic sine is x")
 acosh      = row(d=lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), on=FROM_ONE,       ulp=1, ulp32=0.6, numpy="arccosh acosh", doc="number, not negative, whose hyperbolic cosine is x")
-atanh      = row(d=lambda x, y: 1 / ((1 - x) * (1 + x)),    on=UNIT,            ulp=1, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
+atanh      = row(d=lambda x, y: 1 / one_minus_square(x),    on=UNIT,            ulp=1, ulp32=0.6, numpy="arctanh atanh", doc="number whose hyperbolic tangent is x")
 
 # --------------------------------------------------------------------------------------------------- special functions
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
@@ -124,7 +126,7 @@ erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2,     
 erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=4, d_ulp=600, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6,                doc="distribution function of the normal distribution")
-log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(maximum(x, -1)))), on=REAL, ulp=2, d32="double", doc="log(ndtr(x)), exact in both tails")
+log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / ndtr(where(x < -1, -1, x)))), on=REAL, ulp=2, d32="double", doc="log(ndtr(x)), exact in both tails")
 normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1,                doc="inverse of ndtr: the quantile of the normal distribution")
 ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")

@@ -1,0 +1,42 @@
+"""Second and third derivatives of library functions beside mpmath, at the points where one of two terms of a rule cancels the other."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import autodiff as ad
+
+AROUND_ZERO = [1e-20, 1e-8, -1e-8, 1e-5, -0.3, 0.7]
+CASES = {  # name: function, the same of mpmath, order, points
+    "sigmoid": (ad.sigmoid, lambda x: 1 / (1 + mp.exp(-x)), 2, [*AROUND_ZERO, -20.0, 20.0, -80.0, 80.0]),
+    "softplus": (ad.math.softplus, lambda x: mp.log1p(mp.exp(x)), 3, [*AROUND_ZERO, -20.0, 20.0, -80.0]),
+    "log_sigmoid": (ad.math.log_sigmoid, lambda x: -mp.log1p(mp.exp(-x)), 3, [*AROUND_ZERO, -20.0, 20.0, 80.0]),
+    "tanh": (ad.tanh, mp.tanh, 2, [*AROUND_ZERO, 8.0, -20.0]),
+    "asin": (ad.math.asin, mp.asin, 2, [*AROUND_ZERO, 0.999, -0.999999]),
+    "acos": (ad.math.acos, mp.acos, 2, [*AROUND_ZERO, 0.999, -0.999999]),
+    "atanh": (ad.math.atanh, mp.atanh, 2, [*AROUND_ZERO, 0.999, -0.999999]),
+    "erfcx": (ad.math.erfcx, lambda x: mp.exp(x * x) * mp.erfc(x), 2, [-1.0, 0.3, 8.0, 12.0, 1e4]),
+    "log_ndtr": (ad.math.log_ndtr, lambda x: mp.log(mp.ncdf(x)), 2, [-1.0, -0.999, -1.001, 0.3, -8.0, 8.0]),
+    "i0e": (ad.math.bessel_i0e, lambda x: mp.besseli(0, x) * mp.exp(-abs(x)), 2, [0.3, 8.0, 40.0, 300.0]),
+    "i1e": (ad.math.bessel_i1e, lambda x: mp.besseli(1, x) * mp.exp(-abs(x)), 2, [0.3, 8.0, 40.0, 300.0]),
+}
+
+
+def derivative(f, x, order):
+    if order == 0:
+        return f(x)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = derivative(f, x, order - 1)
+    return tape.gradient(y, x)
+
+
+@pytest.mark.parametrize("dtype, rtol", [("float32", 3e-6), ("float64", 1e-13)])
+@pytest.mark.parametrize("name", CASES)
+def test_higher_derivatives_keep_their_digits(name, dtype, rtol):
+    f, exact, order, points = CASES[name]
+    xs = np.array(points, dtype)
+    got = derivative(f, ad.constant(xs), order).numpy()
+    with mp.workdps(120):
+        want = [float(mp.diff(exact, mp.mpf(float(x)), order, h=mp.mpf(10) ** -25 * abs(float(x)))) for x in xs]
+    np.testing.assert_allclose(got, np.array(want, dtype), rtol=rtol, atol=np.finfo(dtype).tiny)
