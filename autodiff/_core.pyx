@@ -10,6 +10,7 @@ somebody does (_rules.pxi).
 """
 
 import warnings
+from copy import deepcopy
 
 import numpy as np
 

@@ -217,10 +217,53 @@ cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, 
     return <PyObject *>result
 
 
+@cython.final
+cdef class Method:
+    """A function of an instance, which it keeps as long as it lives itself; the function does not."""
+    cdef direct_call at
+    cdef readonly Replayed __func__
+    cdef readonly object __self__
+    cdef readonly str __name__
+    cdef object __weakref__
+
+    def __cinit__(self, Replayed function=None, instance=None, str name=None):
+        self.at, self.__func__, self.__self__, self.__name__ = method_call, function, instance, name
+
+    def __call__(self, *args, **kwargs):
+        return self.__func__(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.__func__, name)
+
+    def __setattr__(self, name, value):
+        setattr(self.__func__, name, value)
+
+    def __eq__(self, other):
+        return type(other) is Method and (<Method>other).__func__ is self.__func__ and (<Method>other).__self__ is self.__self__
+
+    def __hash__(self):
+        return hash(self.__func__)
+
+    def __reduce__(self):
+        return getattr, (self.__self__, self.__name__)
+
+    def __deepcopy__(self, memo):
+        return getattr(deepcopy(self.__self__, memo), self.__name__)
+
+    def __repr__(self):
+        return repr(self.__func__)
+
+
+cdef PyObject *method_call(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL:
+    cdef Method method = <Method>callee         # (which lives through the call)
+    return replayed_call(<PyObject *>method.__func__, args, n, names)
+
+
 def call_directly(type kind not None):
-    """Let calls of this kind of Replayed, whose __call__ is Replayed's, go the shorter way."""
-    cdef Replayed one = kind.__new__(kind)
-    ad_call_directly(<PyTypeObject *>kind, <char *>&one.at - <char *><PyObject *>one)
+    """Let calls of this type, a Replayed whose __call__ is Replayed's or a Method, go the shorter way."""
+    one = kind.__new__(kind)
+    cdef char *at = <char *>&(<Method>one).at if kind is Method else <char *>&(<Replayed>one).at
+    ad_call_directly(<PyTypeObject *>kind, at - <char *><PyObject *>one)
 
 
 cdef enum:

@@ -10,13 +10,14 @@ import weakref
 import numpy as np
 
 from . import nest, passes
-from ._core import LEANS, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back, set_pass_laws, tapes_are_plain
+from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
+from ._core import set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, unending
 from .shapes import TensorSpec
-from .signatures import ConcreteFunction, described, fitted, spec_of
+from .signatures import ConcreteFunction, described, fitted, spec_of, unbound
 from .stored import read, written
 from .variable import Variable
 
@@ -24,6 +25,8 @@ __all__ = ["function", "load_function"]
 
 set_pass_laws(passes.compiled(), [law.text for law in passes.LAWS])
 HOLE = convert(0.0)  # where a tensor is to be
+UNFIT = {"a generator": inspect.isgeneratorfunction, "a coroutine": inspect.iscoroutinefunction,
+         "an asynchronous generator": inspect.isasyncgenfunction}  # fmt: skip
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
@@ -74,10 +77,9 @@ class Function(Replayed):
     """What `ad.function` makes of a function."""
 
     def __init__(self, func, input_signature=None, stabilize=None, check=False):
-        for kind in ("generatorfunction", "coroutinefunction", "asyncgenfunction"):
-            if getattr(inspect, "is" + kind)(func):
-                raise TypeError(f"function: {_name(func)} is a {kind.replace('function', '')}, whose steps cannot be replayed; "
-                                "call a plain function from it")  # fmt: skip
+        for kind, is_one in UNFIT.items():
+            if is_one(func) or is_one(getattr(type(func), "__call__", None)):
+                raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
         super().__init__(func, input_signature is None and not check)
@@ -209,13 +211,11 @@ class Function(Replayed):
         try:
             bound = inspect.signature(self.python_function).bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received args: {args} and kwargs: {kwargs} "
-                            f"for signature {self.input_signature}.") from None  # fmt: skip
+            raise unbound(error, args, kwargs, self.input_signature) from None
         bound.apply_defaults()
         given = bound.args
         if len(given) != len(self.input_signature):
-            raise TypeError(f"Binding inputs to ad.function failed due to `{len(given)} arguments for {len(self.input_signature)} "
-                            f"specs`. Received args: {args} and kwargs: {kwargs} for signature {self.input_signature}.")  # fmt: skip
+            raise unbound(f"{len(given)} arguments for {len(self.input_signature)} specs", args, kwargs, self.input_signature)
         return tuple([fitted(spec, x, self.input_signature) for spec, x in zip(self.input_signature, given)])
 
     def program(self, *args, **kwargs):
@@ -359,7 +359,7 @@ class Function(Replayed):
                 self._bound[instance] = bound
         except TypeError:  # not hashable, or no weak references: recorded anew at every access
             bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
-        return bound
+        return Method(bound, instance, self.__name__)
 
     def to_bytes(self):
         """What has been recorded so far, with the values of the variables it reads, as bytes for load_function.
@@ -388,6 +388,7 @@ class Function(Replayed):
 
 
 call_directly(Function)
+call_directly(Method)
 
 
 def load_function(data):

@@ -5,7 +5,7 @@ from ._core import Tensor, convert
 from .errors import shorten
 from .shapes import TensorSpec
 
-__all__ = ["ConcreteFunction", "described", "fitted", "spec_of"]
+__all__ = ["ConcreteFunction", "described", "fitted", "spec_of", "unbound"]
 
 
 def spec_of(x):
@@ -36,6 +36,12 @@ def fitted(spec, x, signature):
     if x is not spec and x != spec:
         raise _misfit(f"{x!r} for {spec!r}", x, signature)
     return x
+
+
+def unbound(error, args, kwargs, signature):
+    """What a call says whose arguments are not those of the signature."""
+    args, kwargs = nest.map_structure(spec_of, (args, kwargs))
+    return TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received args: {args} and kwargs: {kwargs} for signature {signature}.")
 
 
 def _misfit(error, x, signature):

@@ -118,9 +118,19 @@ class Variable(VariableCore):
 
     def _assign_at(self, key, value):
         """v[key].assign(value): the part that the key names, which may broadcast."""
-        whole = np.array(self._peek().numpy())
-        whole[key] = convert(value, self.dtype, name="assign").numpy()
-        return self._set(tensor_from_numpy(whole))
+        whole, value = self._peek(), convert(value, self.dtype, name="assign")
+        shape = tuple(self.shape)
+        places = np.arange(self.shape.num_elements()).reshape(shape)[key]
+        if np.shape(places) != tuple(value.shape):
+            try:
+                spread = np.broadcast_to(np.arange(value.shape.num_elements()).reshape(tuple(value.shape)), np.shape(places))
+            except ValueError:
+                raise errors.ShapeError(f"Cannot assign value to a part of variable ' {self.name}': its shape {np.shape(places)} and the "
+                                        f"assigned value shape {value.shape} are incompatible.") from None  # fmt: skip
+            value = ops.gather(ops.reshape(value, shape=(value.shape.num_elements(),)), tensor_from_numpy(spread.ravel()), axis=0, batch_dims=0)
+        flat = ops.tensor_scatter_nd_update(ops.reshape(whole, shape=(self.shape.num_elements(),)), tensor_from_numpy(np.reshape(places, (-1, 1))),
+                                            ops.reshape(value, shape=(np.size(places),)))  # fmt: skip
+        return self._set(ops.reshape(flat, shape=shape))
 
     # ---- reading parts
     def sparse_read(self, indices, name=None):

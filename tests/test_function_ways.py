@@ -227,8 +227,8 @@ def test_what_cannot_be_a_function():
     async def asyncgen():
         yield 1
 
-    for f in (generator, coroutine, asyncgen):
-        with pytest.raises(TypeError, match=f"function: {f.__name__} is a {f.__name__}, whose steps cannot be replayed"):
+    for f, what in ((generator, "a generator"), (coroutine, "a coroutine"), (asyncgen, "an asynchronous generator")):
+        with pytest.raises(TypeError, match=f"function: {f.__name__} is {what}, whose steps cannot be replayed"):
             ad.function(f)
     with pytest.raises(TypeError, match="expected a function, got 3"):
         ad.function(3)
@@ -357,3 +357,78 @@ def test_what_a_function_returns_or_assigns_is_not_left_behind():
         z = ad.reduce_sum(v * x * y["y"])
     assert float(z) == 2 * (4 + 16) and tape.gradient(z, v).numpy().tolist() == [4, 8]
     assert ad.add_n([x, x]).numpy() == 4 and v.numpy().tolist() == [2, 4]
+
+
+class Model:
+    def __init__(self, k):
+        self.k, self.w = k, ad.Variable(k)
+
+    @ad.function
+    def __call__(self, x):
+        return self.w * x + self.k
+
+
+class Doubled(Model):
+    @ad.function
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+class Slotted:
+    __slots__ = ("k", "__weakref__")
+
+    def __init__(self):
+        self.k = 3.0
+
+    @ad.function
+    def times(self, x):
+        return self.k * x
+
+
+def test_a_method_keeps_its_instance_and_the_function_does_not():
+    x = ad.constant(1.0)
+    assert float(Model(2.0)(x)) == 4.0 and float(Doubled(2.0)(x)) == 8.0
+    assert float(Slotted().times(x)) == 3.0
+    held = Slotted().times
+    assert float(held(x)) == float(held(x=x)) == 3.0 and held == held.__self__.times and held.experimental_get_tracing_count() == 2
+    one = Slotted()
+    gone = weakref.ref(one)
+    one.times(x)
+    del one
+    gc.collect()
+    assert gone() is None
+    copies = [pickle.loads(pickle.dumps(held)), copy.deepcopy(held), copy.copy(held)]
+    assert [float(c(x)) for c in copies] == [3.0] * 3 and [c.__self__ is held.__self__ for c in copies] == [False, False, True]
+
+
+def test_callables_that_generate():
+    class Generator:
+        def __call__(self, x):
+            yield x
+
+    class Coroutine:
+        async def __call__(self, x):
+            return x
+
+    for one, what in ((Generator(), "a generator"), (Coroutine(), "a coroutine")):
+        with pytest.raises(TypeError, match=f"function: {type(one).__name__} is {what}, whose steps cannot be replayed"):
+            ad.function(one)
+
+
+def test_parts_of_a_variable_assigned():
+    def step(v, x, k):
+        v[1].assign(x)
+        v[:, k].assign(0.5)
+        v[0, 0].assign(x[0] * v[0, 1])
+        v[..., 1:].assign(-x[:1])
+        return v * 2.0
+
+    f, (a, b) = ad.function(step), (ad.Variable(np.arange(6.0).reshape(3, 2)) for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for k, x in enumerate(np.random.default_rng(0).normal(size=(4, 2))):
+            same(f(a, ad.constant(x), k % 2), step(b, ad.constant(x), k % 2))
+            assert np.array_equal(a.numpy(), b.numpy())
+    assert f.experimental_get_tracing_count() == 2
+    with pytest.raises(errors.ShapeError, match=r"a part of variable ' Variable:0': its shape \(2,\) and the assigned value shape \(3,\) are"):
+        a[0].assign([1.0, 2.0, 3.0])
