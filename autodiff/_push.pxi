@@ -58,6 +58,17 @@ def push_tangents(GradientTape tape not None, list targets, list sources, list t
         free(ends.keep)
 
 
+def is_swept_in_c(GradientTape tape not None, target):
+    """Would a sweep from this target run in C, with nobody to follow it and no precise tape to run it again?"""
+    cdef int64_t slot
+    cdef Tensor t
+    if tape.program is None or tape.precise or checking or tape.program.p.tracing:
+        return False
+    t = target if type(target) is Tensor else (<VariableCore>target).root
+    slot = -1 if t is None else slot_in(t, tape.program.p)
+    return slot < 0 or not tape.program.p.code[slot].seen & tape.program.p.recording
+
+
 cdef list push_sweep(GradientTape tape, const Ends *ends, list tangents, int64_t lanes, bint recorded):
     cdef Program program = tape.program         # held: a callback may drop the tape's
     cdef ad_push s

@@ -118,12 +118,11 @@ class Evaluations:
         v, args = self._seeds(rest)
         tape, y = self._followed(x, args)
         slope = _recorded_slope(tape, x, y, v)
-        return y, slope, tape.gradient(slope, x, p, "zero")
+        return y, slope, _along(tape, slope, x, p)
 
     def _step_forward(self, x, p, *args):
         tape, y = self._followed(x, args)
-        (found,) = tangents_of(tape, [y], [x], [p])
-        return zeros_like(y) if found is None else found
+        return _along(tape, y, x, p)
 
     def _step_backward(self, x, v, *args):
         tape, y = self._followed(x, args)
@@ -272,7 +271,7 @@ class Evaluations:
         if point.slope is None or point.slope[0] != weights:
             point.slope = weights, _recorded_slope(tape, x, y, *(v or [None]))
         slope = point.slope[1]
-        result = tape.gradient(slope, x, p[0], "zero") if p else tape.jacobian(slope, x, unconnected_gradients="zero")
+        result = _along(tape, slope, x, p[0]) if p else tape.jacobian(slope, x, unconnected_gradients="zero")
         return result.numpy(), point if key is not None else None
 
     def jvp(self, x, p, *args):
@@ -288,6 +287,12 @@ class Evaluations:
 def _double(x):
     """A number, which would be a float32 tensor, as a float64 one."""
     return convert(np.float64(x) if type(x) in (float, int) else x)
+
+
+def _along(tape, y, x, p):
+    """The derivative of y by x along p."""
+    (found,) = tangents_of(tape, [y], [x], [p])
+    return zeros_like(y) if found is None else found
 
 
 def _recorded_slope(tape, x, y, v=None):

@@ -8,7 +8,7 @@ them are one sweep forward, in C.  The fewer of both are computed.
 import math
 
 from . import errors, nest, ops, shaping, tangents  # noqa: F401  (the core asks it for what it does not know)
-from ._core import GradientTape, Tensor, convert, push_tangents, set_jacobian_hooks
+from ._core import GradientTape, Tensor, convert, is_swept_in_c, push_tangents, set_jacobian_hooks
 from .constants import ones_like, zeros, zeros_like
 from .linalg import eye
 from .variable import Variable
@@ -17,6 +17,8 @@ from .vectorized import vectorized_map
 __all__ = []
 
 MOST_ELEMENTS = 1 << 22  # of the largest array that a sweep over many cotangents at once may have
+IN_CACHE = 1 << 14  # the same of a sweep over many tangents, whose arrays are not fused
+FEW_ROWS = 12  # that are swept one by one where that takes less than to record a sweep and map it
 
 
 def tangents_of(tape, targets, sources, tangents, aside=False):
@@ -43,10 +45,10 @@ def _by_gradients(tape, target, sources, tangents):
     return zeros_like(target) if result is None else result
 
 
-def _unit_vectors(shape, dtype, count):
+def _unit_vectors(shape, dtype, count, most):
     """Blocks of (some of the arrays of that shape with a single 1), each with them along a first dimension."""
     n = math.prod(shape)
-    step = max(1, MOST_ELEMENTS // max(n, count, 1))
+    step = max(1, most // max(n, count, 1))
     rows = eye(n, dtype=dtype)
     for start in range(0, n, step):
         stop = min(start + step, n)
@@ -55,7 +57,7 @@ def _unit_vectors(shape, dtype, count):
 
 def _mapped(function, shape, dtype, count):
     """The results of `function`, a list, on all unit vectors of a shape, stacked."""
-    blocks = [vectorized_map(function, units, warn=False) for units in _unit_vectors(shape, dtype, count)]
+    blocks = [vectorized_map(function, units, warn=False) for units in _unit_vectors(shape, dtype, count, MOST_ELEMENTS)]
     if len(blocks) == 1:
         return blocks[0]
     return [None if parts[0] is None else shaping.concat(parts, 0) for parts in zip(*blocks)]
@@ -64,10 +66,19 @@ def _mapped(function, shape, dtype, count):
 def rows_of(tape, target, sources):
     """d target / d source for each source, by rows; None where the target does not depend on it."""
     shape, count = tuple(target.shape), sum(math.prod(s.shape) for s in sources)
-    if not math.prod(shape):
+    n = math.prod(shape)
+    if not n:
         slopes = tape.gradient(target, sources, output_gradients=target)
         return [None if g is None else zeros((*shape, *s.shape), dtype=s.dtype) for g, s in zip(slopes, sources)]
-    rows = _mapped(lambda u: tape.gradient(target, sources, output_gradients=u), shape, target.dtype, count)
+
+    def of_row(u):
+        return tape.gradient(target, sources, output_gradients=u)
+
+    if n <= FEW_ROWS and is_swept_in_c(tape, target):
+        each = [of_row(ops.reshape(u, shape=shape)) for u in eye(n, dtype=target.dtype)]
+        rows = [None if parts[0] is None else shaping.stack(parts) for parts in zip(*each)]
+    else:
+        rows = _mapped(of_row, shape, target.dtype, count)
     return [None if g is None else ops.reshape(g, shape=(*shape, *s.shape)) for g, s in zip(rows, sources)]
 
 
@@ -76,7 +87,7 @@ def columns_of(tape, target, sources):
     shape, result = tuple(target.shape), []
     for s in sources:
         own, n = tuple(s.shape), math.prod(s.shape)
-        blocks = [_pushed(tape, target, s, units) for units in _unit_vectors(own, s.dtype, math.prod(shape))]
+        blocks = [_pushed(tape, target, s, units) for units in _unit_vectors(own, s.dtype, math.prod(shape), IN_CACHE)]
         columns = None if blocks[0] is None else blocks[0] if len(blocks) == 1 else shaping.concat(blocks, 0)
         if columns is not None:
             turned = shaping.transpose(ops.reshape(columns, shape=(n, math.prod(shape))))
@@ -97,10 +108,11 @@ def _pushed(tape, target, source, units):
 
 
 def jacobians_of(tape, target, sources):
-    """By rows or by columns, whichever are fewer: a column costs a little more than a row, a row sets out for all sources at once."""
+    """By rows or by columns, whichever are fewer; as many columns in C are cheaper than rows."""
     rows, columns = math.prod(target.shape), sum(math.prod(s.shape) for s in sources)
-    by_columns = 0 < columns < rows and not tape.precise and all(s.dtype.is_floating for s in sources)
-    return (columns_of if by_columns else rows_of)(tape, target, sources)
+    forward = 0 < columns < rows or (1 < columns == rows and is_swept_in_c(tape, target))
+    forward &= not tape.precise and all(s.dtype.is_floating for s in sources)
+    return (columns_of if forward else rows_of)(tape, target, sources)
 
 
 # ------------------------------------------------------------------------------------------------------- methods of tapes

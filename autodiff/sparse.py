@@ -13,12 +13,12 @@ import numpy as np
 
 from . import colouring, ops, shaping
 from ._core import GradientTape, Tensor, Trace, convert, may_change
-from .constants import ones_like, zeros
+from .constants import zeros
 from .dtypes import DType, as_dtype
 from .entries import Entries, Way, places_of_shares, places_of_stars
 from .errors import ShapeError, shorten
 from .function import function
-from .jacobians import MOST_ELEMENTS
+from .jacobians import MOST_ELEMENTS, tangents_of
 from .pattern import Dependence, TooManyEntries, transposed, union
 from .variable import Variable
 from .vectorized import vectorized_map
@@ -281,11 +281,7 @@ class SparseJacobian(_Sparse):
             y = self._value(x, args)
 
         def columns():
-            u = ones_like(y)
-            with GradientTape(persistent=True) as outer:
-                outer.watch(u)
-                g = tape.gradient(y, x, output_gradients=u)
-            return lambda t: outer.gradient(g, u, output_gradients=t), tuple(x.shape), x.dtype
+            return lambda t: tangents_of(tape, [y], [x], [t])[0], tuple(x.shape), x.dtype
 
         return _Sweeps(lambda u: tape.gradient(y, x, output_gradients=u), tuple(y.shape), y.dtype, columns)
 

@@ -168,7 +168,7 @@ def hvp(f, argnums=0):
     f        takes tensors or structures of them, returns a scalar
     argnums  the argument to differentiate by; the vector has its structure and shapes, and so has the result
 
-    Two reverse sweeps: the gradient, and the gradient of its product with the vector, as a Hessian is symmetric.
+    Forward over reverse: the gradient, and one sweep forward over what f and its gradient computed.
 
     >>> import autodiff as ad
     >>> ad.hvp(lambda x: x[0] ** 3 * x[1])(ad.constant([1.0, 2.0]), ad.constant([1.0, 0.0])).numpy().tolist()
@@ -188,8 +188,8 @@ def hvp(f, argnums=0):
         with GradientTape() as tape:
             tape.watch(x)
             slopes = slope(*args, **kwargs)
-        found = tape.gradient(nest.flatten(slopes), nest.flatten(x), output_gradients=seeds, unconnected_gradients="zero")
-        return nest.pack_sequence_as(x, found)
+        found = tangents_of(tape, nest.flatten(slopes), nest.flatten(x), seeds)
+        return nest.pack_sequence_as(x, [zeros_like(a) if t is None else t for a, t in zip(nest.flatten(x), found)])
 
     return transformed
 
