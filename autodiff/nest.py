@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from . import errors
 from .shapes import TensorShape
 
+_LEAVES = frozenset((float, int, bool, type(None), str))
 _ATOMS = (str, bytes, bytearray, memoryview, range, TensorShape)
 
 
@@ -16,6 +17,8 @@ def is_nested(seq):
     kind = type(seq)
     if kind is list or kind is tuple or kind is dict:
         return True
+    if kind in _LEAVES or hasattr(kind, "__ad_apply__"):  # a tensor: to ask Sequence and Mapping takes a microsecond
+        return False
     return isinstance(seq, (Sequence, Mapping)) and not isinstance(seq, _ATOMS)
 
 

@@ -103,10 +103,9 @@ def jvp(f, primals, tangents):
         tape.watch(chosen)
         value = f(*args)
     leaves = [_tensor("jvp", y) for y in nest.flatten(value)]
-    floating = [y for y in leaves if y.dtype.is_floating]
-    found = iter(tangents_of(tape, floating, nest.flatten(chosen), directions))
-    moved = [next(found) if y.dtype.is_floating else None for y in leaves]
-    return value, nest.pack_sequence_as(value, [zeros_like(y) if t is None else t for y, t in zip(leaves, moved)])
+    found = tangents_of(tape, leaves, nest.flatten(chosen), directions)
+    found = [zeros_like(y) if t is None else t for y, t in zip(leaves, found)]
+    return value, nest.pack_sequence_as(value, found) if nest.is_nested(value) else found[0]
 
 
 def jacobian(f, argnums=0):
@@ -204,9 +203,12 @@ def _directions(name, x, t):
     """The leaves of t, a tangent of x, as tensors."""
     if nest.is_nested(x):
         nest.assert_same_structure(x, t)
-    leaves = [convert(b, a.dtype) for a, b in zip(nest.flatten(x), nest.flatten(t) if nest.is_nested(x) else [t])]
-    for a, b in zip(nest.flatten(x), leaves):
-        if tuple(a.shape) != tuple(b.shape):
+        primals, tangents = nest.flatten(x), nest.flatten(t)
+    else:
+        primals, tangents = [x], [t]
+    leaves = [convert(b, a.dtype) for a, b in zip(primals, tangents)]
+    for a, b in zip(primals, leaves):
+        if a.shape != b.shape:
             raise ShapeError(f"{name}: expected a direction of shape {tuple(a.shape)}, that of its argument, got {tuple(b.shape)}")
     return leaves
 
@@ -243,7 +245,8 @@ def _chosen(name, numbers, args):
             raise ValueError(f"{name}: argnums {k} of a call with {len(args)} positional arguments; it differentiates by those")
     args = list(args)
     for k in numbers:
-        args[k] = nest.map_structure(functools.partial(_followed, name), args[k])
+        x = args[k]
+        args[k] = nest.map_structure(functools.partial(_followed, name), x) if nest.is_nested(x) else _followed(name, x)
     return args, [args[k] for k in numbers]
 
 
