@@ -146,7 +146,7 @@ class Evaluations:
         return None if any(a is self for a in kept) else (x.tobytes(), *kept)
 
     def _arguments(self, args):
-        return [convert(np.float64(a)) if type(a) is float else a for a in args] if self._trace else args
+        return [_argument(a) for a in args] if self._trace else args
 
     def _known(self, key):
         """The last point of this thread if it is this one, and no variable, which f may read, has been assigned since; else None."""
@@ -226,6 +226,17 @@ class Evaluations:
         self.evaluations += 1
         return self._alone(x, args)
 
+    def summary(self, *args):
+        """A table of what an evaluation runs, value and derivative, to be printed: as summary of an ad.function; at the first argument,
+        a vector, or where `like` is."""
+        first, args = self._looked_at(args)
+        return first.summary(*args)
+
+    def _looked_at(self, args):
+        """The function that an evaluation is, and its arguments at a point."""
+        x, args = (self._vector(args[0]), args[1:]) if args else (self.x0, self._args)
+        return self._first if self._trace else function(self._step_first), (convert(x), *map(_argument, args))
+
     # ---------------------------------------------------------------------------------------------------- second derivatives
     def _weights(self, args):
         """([v], or [] of a scalar f; the further arguments)."""
@@ -282,6 +293,11 @@ class Evaluations:
         """v @ jac(x), float64 of shape (n,)."""
         v = convert(np.asarray(plain(v), np.float64).reshape(self._shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
+
+
+def _argument(a):
+    """A further argument as a recording takes it: a number is a value, not a part of the program."""
+    return convert(np.float64(a)) if type(a) is float else a
 
 
 def _double(x):

@@ -67,6 +67,7 @@ class Objective(Conventions, Evaluations):
     flatten, restore    from parameters like `like` to the vector and back;  x0: `like` as a vector;  names: of the numbers in it
     minimize            scipy.optimize.minimize with these, its history kept in `history`
     sparse_jac, sparse_hess   the same as sparse matrices
+    summary             a table of what an evaluation runs; ad.visualize(obj) draws it
     The forms that others want: nlopt, nlopt_constraint, curve, curve_jac, ode, ode_jac, value_grad_hess, jac_operator, hess_operator,
     rows, positional (Conventions).
 
@@ -175,7 +176,7 @@ class Objective(Conventions, Evaluations):
                 if not self._trace:
                     raise
             self._record_all()
-        return _revived, (self._form.like, self._shape, self.__name__, self._recordings)
+        return _revived, (self._form.like, self._shape, self.__name__, self._recordings, True, self._args)
 
     def __deepcopy__(self, memo):
         known = self._recordings if isinstance(self._f, str) else None

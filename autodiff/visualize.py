@@ -12,7 +12,8 @@ __all__ = ["Picture", "visualize"]
 def visualize(f, *args, most=250, **kwargs):
     """The program of a function or a tape as a picture; in a notebook it shows itself.
 
-    f       an ad.function, or a function that can be one, to be called with the arguments; or a GradientTape that holds its record
+    f       an ad.function, or a function that can be one, to be called with the arguments; an ad.objective (its value and derivative,
+            at `like` where no point is given); or a GradientTape that holds its record
     args, kwargs    of the function: tensors, arrays, variables, numbers
     most    how many nodes may be drawn; of a longer program what repeats is drawn once, with a count, and what is left is drawn in slices
 
@@ -37,12 +38,15 @@ def visualize(f, *args, most=250, **kwargs):
         return Picture("GradientTape", nodes_of_tape(f), most)
     if not callable(f):
         raise TypeError(f"visualize: expected an ad.function, a function or a GradientTape, got {errors.shorten(f)}")
+    name = getattr(f, "__name__", "function")
+    if hasattr(f, "_looked_at"):
+        f, args = f._looked_at(args)
     f = f if isinstance(f, Function) else function(f)
     from .drawing import names_of, nodes_of_plan
 
     told = f._told(args, kwargs)
     nodes = nodes_of_plan(told, names_of(f.python_function, args, kwargs, told["arguments"]))
-    return Picture(getattr(f, "__name__", "function"), nodes, most)
+    return Picture(name, nodes, most)
 
 
 class Picture:

@@ -1,5 +1,6 @@
 """A picture has a node for every step and an edge for every value that is read; long programs are folded; Graphviz takes the text."""
 
+import pickle
 import re
 import shutil
 
@@ -148,3 +149,13 @@ def test_without_graphviz_there_is_the_text_and_a_word_what_to_install(monkeypat
 def test_what_is_no_program_is_refused():
     with pytest.raises(TypeError, match="expected an ad.function, a function or a GradientTape, got 3"):
         ad.visualize(3)
+
+
+@pytest.mark.parametrize("trace", (True, False))
+def test_an_objective_is_drawn_as_it_is_evaluated(trace):
+    obj = ad.objective(lambda x, k: ad.reduce_sum(k * ad.exp(x)), np.zeros(3), trace=trace, args=(2.0,))
+    for picture in (ad.visualize(obj), ad.visualize(obj, [1.0, 2.0, 3.0], 3.0), ad.visualize(pickle.loads(pickle.dumps(obj)) if trace else obj)):
+        told = [label for label, _ in nodes(str(picture)).values()]
+        assert "exp float64[3]" in told and sum(label.startswith("result") for label in told) == 2, told
+        assert picture.dot.startswith('digraph "<lambda>"')
+    assert "exp" in str(obj.summary()) and "exp" in str(obj.summary(np.ones(3), 2.0))
