@@ -3,14 +3,15 @@
  * Instruction by instruction, every adjoint on the way is an array that goes out to memory and comes back.  Here each block of
  * elements passes through the whole stretch while it is in the first-level cache, and only the adjoints that leave the stretch
  * are ever whole.  Every element sees the same operations in the same order, so the result has the same bits. */
-#include "ad.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "generated/opcodes.h"
 
-enum { BLOCK = 1024, LEAST = 4 * BLOCK };                   /* elements: of a block, and of an array that is worth it */
+/* A block is short, so that the processor waits for the numbers of the next one while it still computes this one. */
+enum { BLOCK = 1024, LEAST = 4096 };                        /* bytes of a block of doubles or floats; elements of an array that is worth it */
 enum { MOST_STEPS = 32, MOST_PLACES = 48 };
 
 /* Numbers read or written block by block: `at` moves on by `pace` bytes an element, 0 for one block used over and over. */
@@ -24,7 +25,9 @@ typedef struct {
     int64_t slot;
     int written;                                            /* by a step so far: the next one adds */
     int inner;                                              /* all that is added and read of it happens in the stretch */
-    stream numbers;
+    stream numbers;                                         /* where its sums are written */
+    stream now;                                             /* what it comes to so far: there, or where its only share stands */
+    ad_array *before;                                       /* held: what it was when the stretch began, where others hold that too */
 } place;
 
 /* One operand's share of one instruction. */
@@ -33,6 +36,7 @@ typedef struct {
     stream whole;
     int g, to, add;                                         /* places; is there something to add to? */
     stream operand[AD_MAX_OPERANDS], y;
+    stream from, sum, out;                                  /* g; what the share is added to; where it, or the sum, is written */
 } step;
 
 typedef struct {
@@ -45,6 +49,8 @@ typedef struct {
     int64_t instruction[MOST_STEPS];                        /* slots taken, highest first */
     int n_blocks;
     char *blocks;                                           /* memory of the inner adjoints and of numbers written out */
+    struct { stream from, to; } copies[MOST_PLACES];        /* last of all: of sums that stand elsewhere */
+    int n_copies;
 } stretch;
 
 static ad_value *adjoint_of(const stretch *t, int64_t slot) { return &t->sweep->adj[slot - t->sweep->base]; }
@@ -158,45 +164,54 @@ static int plan(stretch *t, int64_t slot)
 }
 
 /* ------------------------------------------------------------------------------------------------- memory for it */
-static char *next_block(stretch *t) { return t->blocks + (size_t)BLOCK * 8 * t->n_blocks++; }
+static char *next_block(stretch *t) { return t->blocks + (size_t)BLOCK * t->n_blocks++; }
 
 static stream written_out(stretch *t, const void *number, size_t item)
 {
     char *block = next_block(t);
-    ad_fill(block, number, BLOCK, item);
+    ad_fill(block, number, BLOCK / (int64_t)t->item, item);
     return (stream){block, 0};
+}
+
+/* An array for the sums of a place that leaves the stretch, and what they begin with. */
+static int open_array(stretch *t, place *a)
+{
+    ad_value *adjoint = adjoint_of(t, a->slot);
+    ad_array *old = adjoint->bits == AD_EMPTY ? NULL : adjoint->array, *array = old;
+    if (old && old->uniform)
+        a->now = written_out(t, old->data, t->item);
+    else if (old)
+        a->now = (stream){old->data, t->item};
+    if (old == NULL || old->uniform || old->refs > 1 || old->base)
+        array = ad_array_new(t->sweep->program->code[a->slot].dtype, t->shape->ndim, t->shape->shape);
+    if (array == NULL)
+        return AD_NO_MEMORY;
+    if (array != old)
+        a->before = old;
+    adjoint->array = array;
+    a->numbers = (stream){array->data, t->item};
+    return AD_OK;
 }
 
 static int open_place(stretch *t, int i)
 {
     place *a = &t->places[i];
-    ad_value *adjoint = adjoint_of(t, a->slot);
-    if (a->inner) {
+    const ad_value *adjoint = adjoint_of(t, a->slot);
+    if (a->inner)
         a->numbers = (stream){next_block(t), 0};
-        return AD_OK;
-    }
-    if (!is_written(t, i) && adjoint->array->uniform) {
-        a->numbers = written_out(t, adjoint->array->data, t->item);
-        return AD_OK;
-    }
-    ad_array *array = adjoint->array;
-    if (adjoint->bits == AD_EMPTY)
-        array = ad_array_new(t->sweep->program->code[a->slot].dtype, t->shape->ndim, t->shape->shape);
-    else if (is_written(t, i)) {
-        adjoint->bits = AD_EMPTY;
-        array = ad_exclusive(array);
-    }
-    if (array == NULL)
-        return AD_NO_MEMORY;
-    adjoint->array = array;
-    a->numbers = (stream){array->data, t->item};
+    else if (is_written(t, i))
+        return open_array(t, a);
+    else if (adjoint->array->uniform)
+        a->numbers = a->now = written_out(t, adjoint->array->data, t->item);
+    else
+        a->numbers = a->now = (stream){adjoint->array->data, t->item};
     return AD_OK;
 }
 
 static int open_places(stretch *t, int64_t low)
 {
     const ad_program *p = t->sweep->program;
-    t->blocks = malloc((size_t)BLOCK * 8 * (t->n_places + t->n_steps * AD_MAX_OPERANDS));
+    t->blocks = aligned_alloc(64, (size_t)BLOCK * (t->n_places + t->n_steps * AD_MAX_OPERANDS));
     int status = t->blocks ? AD_OK : AD_NO_MEMORY;
     for (int i = 0; i < t->n_places && status == AD_OK; i++) {
         const int64_t slot = t->places[i].slot;
@@ -213,37 +228,68 @@ static int open_places(stretch *t, int64_t low)
     return status;
 }
 
+/* Where each step reads and writes.  A share that only passes through is not copied: who reads it, or adds to it, finds it where it
+ * stands.  (All that is added to an adjoint is added before it is read.) */
+static void connect(stretch *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_steps; i++) {
+        step now = t->steps[i];
+        place *to = &t->places[now.to];
+        now.from = now.whole.at ? now.whole : t->places[now.g].now;
+        if (!now.kernel && !now.add) {
+            to->now = now.from;
+            continue;
+        }
+        now.sum = now.add ? to->now : (stream){NULL, 0};
+        now.out = to->now = to->numbers;
+        t->steps[n++] = now;
+    }
+    t->n_steps = n;
+    for (int i = 0; i < t->n_places; i++) {
+        const place *a = &t->places[i];
+        if (!a->inner && a->now.at != a->numbers.at)
+            t->copies[t->n_copies].from = a->now, t->copies[t->n_copies++].to = a->numbers;
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------- the run */
 static void *seek(stream s, int64_t i) { return s.at ? s.at + s.pace * (size_t)i : NULL; }
 
-static void add_block(void *to, const void *from, int64_t n, size_t item)
+static void run_step(const step *now, int64_t start, int64_t n, const ad_row_functions *rows)
 {
-    if (item == 8)
-        for (int64_t i = 0; i < n; i++)
-            ((double *)to)[i] += ((const double *)from)[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((float *)to)[i] += ((const float *)from)[i];
+    union { char bytes[BLOCK]; double align; } share;
+    const void *g = seek(now->from, start);
+    void *out = seek(now->out, start);
+    if (now->kernel) {
+        void *to = now->sum.at ? share.bytes : out;
+        now->kernel(g, seek(now->operand[0], start), seek(now->operand[1], start), seek(now->operand[2], start), seek(now->y, start),
+                    to, (size_t)n);
+        g = to;
+    }
+    if (now->sum.at)
+        rows->add(n, seek(now->sum, start), g, out);
 }
 
 static void run(const stretch *t)
 {
-    union { char bytes[BLOCK * 8]; double align; } share;
-    for (int64_t start = 0; start < t->shape->size; start += BLOCK) {
-        const int64_t n = t->shape->size - start < BLOCK ? t->shape->size - start : BLOCK;
-        for (int i = 0; i < t->n_steps; i++) {
-            const step *now = &t->steps[i];
-            const void *g = seek(now->whole.at ? now->whole : t->places[now->g].numbers, start);
-            void *to = seek(t->places[now->to].numbers, start), *out = now->add ? share.bytes : to;
-            if (now->kernel)
-                now->kernel(g, seek(now->operand[0], start), seek(now->operand[1], start), seek(now->operand[2], start),
-                            seek(now->y, start), out, (size_t)n);
-            else if (!now->add)
-                memcpy(to, g, (size_t)n * t->item);
-            if (now->add)
-                add_block(to, now->kernel ? out : g, n, t->item);
-        }
+    const int64_t most = BLOCK / (int64_t)t->item;
+    const ad_row_functions *rows = ad_rows(t->item == 8 ? AD_F64 : AD_F32);
+    for (int64_t start = 0; start < t->shape->size; start += most) {
+        const int64_t n = t->shape->size - start < most ? t->shape->size - start : most;
+        for (int i = 0; i < t->n_steps; i++)
+            run_step(&t->steps[i], start, n, rows);
+        for (int i = 0; i < t->n_copies; i++)
+            memcpy(seek(t->copies[i].to, start), seek(t->copies[i].from, start), (size_t)n * t->item);
     }
+}
+
+static void close_places(stretch *t)
+{
+    for (int i = 0; i < t->n_places; i++)
+        if (t->places[i].before)
+            ad_array_release(t->places[i].before);
+    free(t->blocks);
 }
 
 static int sweep(ad_sweep *s, int64_t *done)
@@ -258,12 +304,13 @@ static int sweep(ad_sweep *s, int64_t *done)
         return AD_OK;
     const int status = open_places(&t, low);
     if (status == AD_OK) {
+        connect(&t);
         run(&t);
         for (int i = 0; i < t.n_instructions; i++)
             ad_drop_adjoint(s, t.instruction[i]);
         *done = s->at - low + 1;
     }
-    free(t.blocks);
+    close_places(&t);
     return status;
 }
 

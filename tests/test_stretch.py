@@ -79,3 +79,38 @@ def test_what_is_kept_or_watched_elsewhere_is_left_as_it_was():
     np.testing.assert_allclose(g, 3 * x.numpy() ** 2, rtol=1e-14)
     np.testing.assert_allclose(outer.gradient(again, x), 6 * x.numpy(), rtol=1e-13)
     np.testing.assert_allclose(outer.gradient(y, x), 3 * x.numpy() ** 2, rtol=1e-14)
+
+
+def read_before(x, y):
+    """Adjoints that a stretch finds: one number throughout (the sum of x), one array for both operands of a sum, and one that is added to."""
+    a = ad.exp(x)
+    b = ad.sin(a) * y
+    rest = ad.reduce_sum(x) + 3.0 * ad.reduce_sum(y)
+    z = ad.reshape(a + b, (-1, 1))
+    return ad.reduce_sum(z * z) + rest, [x, y, a, b]
+
+
+def passed_on(x, y):
+    """Shares that only pass through: to what is asked for, to what is added to, and to both operands at once."""
+    a = x + y
+    b = a + a
+    c = (b - x) + y
+    return ad.reduce_sum(c * y + a) + ad.reduce_sum(ad.identity(c)), [x, y, a, b, c]
+
+
+@pytest.mark.parametrize("f", [read_before, passed_on])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adjoints_there_before_and_passed_on_have_the_same_bits(f, dtype):
+    def gradients(x, y):
+        x, y = ad.constant(x), ad.constant(y)
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch([x, y])
+            total, sources = f(x, y)
+        both = tape.gradient(total, sources), tape.gradient(total, [x])      # inner ones kept, or not
+        return [g.numpy() for each in both for g in each]
+
+    x, y = np.random.default_rng(1).normal(size=(2, SIZE)).astype(dtype)
+    large = gradients(x, y)
+    pieces = [gradients(x[i : i + PIECE], y[i : i + PIECE]) for i in range(0, SIZE, PIECE)]
+    for k, got in enumerate(large):
+        assert got.tobytes() == np.concatenate([p[k] for p in pieces]).tobytes(), k
