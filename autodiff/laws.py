@@ -11,7 +11,7 @@ import numpy as np
 
 from . import ops
 from .arithmetic import Arithmetic
-from .ops import add, div, mul, neg, pow, reciprocal, reduce_sum, sqrt, square, sub
+from .ops import add, div, log, mul, neg, pow, reciprocal, reduce_sum, sqrt, square, sub
 
 
 # --------------------------------------------------------------------------------------------------------------- patterns
@@ -34,7 +34,8 @@ class Name(Pattern):
 
 
 NUMBERS = {"n", "c", "d"}
-COMMUTATIVE = {add, mul, ops.maximum}
+COMMUTATIVE = {add, mul, ops.maximum, ops.logaddexp}
+EXPONENTIAL = {ops.exp, ops.expm1, ops.sigmoid, ops.sinh, ops.cosh, ops.softmax, ops.erfc, ops.ndtr, ops.bessel_i0}
 
 
 def total(x):
@@ -92,6 +93,24 @@ def spellings(row, pattern):
         yield from [(mul, (p[0], 0.5)), (mul, (0.5, p[0]))]
     elif pattern.row is mul and p[0] == 0.5:
         yield div, (p[1], 2)
+
+
+def rows_in(pattern):
+    found = {pattern.row} if isinstance(pattern, Pattern) else set()
+    return found.union(*[rows_in(p) for p in getattr(pattern, "operands", ())])
+
+
+def made_by(pattern, row):
+    """May the row have made what the pattern stands for? None made a number."""
+    if isinstance(pattern, Name):
+        return pattern.name not in NUMBERS or row is None
+    if not isinstance(pattern, Pattern):
+        return row is None
+    if pattern.row is View:
+        return row in VIEWS
+    if pattern.row is Mean:
+        return row in (div, ops.where)
+    return any(row is spelled for spelled, _ in spellings(None, pattern))
 
 
 def same(a, b, depth=8):
@@ -159,6 +178,7 @@ class Law:
         self.text, self.replacement, self.when, self.shared, self.of_range = text, replacement, when, shared, of_range
         self.pattern_names = list(inspect.signature(pattern).parameters)
         self.pattern = pattern(*[Name(p) for p in self.pattern_names])
+        self.turned = Pattern(sub, self.pattern.operands[::-1]) if self.pattern.row is sub else None
         self.wants = list(inspect.signature(replacement).parameters)
 
     def heads(self):
@@ -166,15 +186,30 @@ class Law:
             return {div}
         return {row for row, _ in spellings(None, self.pattern)}
 
+    def fits(self, row, rows):
+        """May the law hold of a row on operands that these rows made? What `apply` then asks of them is more."""
+        for pattern in filter(None, (self.pattern, self.turned)):
+            for spelled, parts in spellings(row, pattern):
+                if spelled is row and len(parts) == len(rows) and all(made_by(part, made) for part, made in zip(parts, rows)):
+                    return True
+        return False
+
+    def of_exponentials(self):
+        """Is it the logarithm of something with exponentials in it?"""
+        return self.pattern.row is log and type(self) is Law and bool(rows_in(self.pattern) & EXPONENTIAL)
+
     def apply(self, row, nodes):
-        """What takes the place of a row on these nodes, or None."""
-        found = matches_row(self.pattern, row, nodes, dict, {}, self)
+        """What takes the place of a row on these nodes, or None. A law for a - b holds for b - a, the sign changed."""
+        found, sign = matches_row(self.pattern, row, nodes, dict, {}, self), 1
+        if found is None and self.turned is not None:
+            found, sign = matches_row(self.turned, row, nodes, dict, {}, self), -1
         if found is None:
             return None
         values = {name: value_of(name, x) for name, x in found.items()}
         if self.when is not None and not self.when(*[values[p] for p in inspect.signature(self.when).parameters]):
             return None
         y = self.replacement(*[values[p] for p in self.wants])
+        y = y if sign > 0 else -y
         return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
 
 

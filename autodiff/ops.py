@@ -136,7 +136,7 @@ lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            
 digamma    = row(d=lambda x, y: polygamma(1, x),            on=REAL,            ulp=2,             doc="derivative of lgamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=2,    doc="derivative of order a, a whole number, of digamma at b")
 bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            ulp=1,                doc="modified Bessel function of the first kind I0")
-bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 800)) / (clip_by_value(abs(x), 1, 800) * bessel_i0e(clip_by_value(x, -800, 800))))), on=REAL, ulp=1, doc="modified Bessel function of the first kind I1")
+bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 1e30)) / (clip_by_value(abs(x), 1, 1e30) * bessel_i0e(clip_by_value(x, -1e30, 1e30))))), on=REAL, ulp=1, doc="modified Bessel function of the first kind I1")
 bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
 bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i1(x), no overflow")
 bessel_gap = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 0),

@@ -85,6 +85,11 @@ def vercos_over_square(x):
     return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t))
 
 
+def vercos_over(x):
+    """(1 - cos(x))/x, 0 at 0."""
+    return _beside_zero(x, 1.0, lambda t: t * vercos_over_square(t), lambda t: 2 * ops.square(ops.sin(0.5 * t)) / t)
+
+
 # --------------------------------------------------------------------------------------------------------------- hyperbolic
 def log_cosh(x):
     """log(cosh(x)), no overflow."""
@@ -109,7 +114,27 @@ def sech(x):
 
 
 # ------------------------------------------------------------------------------------------ logarithms of what leaves the format
-def _has_left(y, *parts):
+def all_of(mask):
+    return bool(ops.reduce_all(mask, axes=tuple(range(mask.ndim)), keepdims=0).numpy())
+
+
+def any_of(mask):
+    return not all_of(ops.logical_not(mask))
+
+
+def in_format(y):
+    """Where y is a number with all its digits, and not 0."""
+    least, most = (1e-37, 3e38) if y.dtype.name == "float32" else (1e-307, 1.7e308)
+    return (y < most) & (y > least)
+
+
+def in_range(y):
+    """Where a derivative that goes through y has its digits too."""
+    most = 1e18 if y.dtype.name == "float32" else 1e150
+    return (y < most) & (y > 1 / most)
+
+
+def has_left(y, *parts):
     """Where y is so far from 1 that it, or a derivative that goes through it, has no digits, though all it was made of are finite and
     none is 0."""
     most = 1e18 if y.dtype.name == "float32" else 1e150
@@ -145,21 +170,21 @@ def log_difference(a, b):
 def log_product(a, b):
     """log(a * b), also where a * b is no number but its logarithm is."""
     y = a * b
-    gone = ops.logical_and(_has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
+    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
     return _log_of(y, gone, _log_abs(a, gone) + _log_abs(b, gone))
 
 
 def log_quotient(a, b):
     """log(a / b), also where a / b is no number but its logarithm is."""
     y = a / b
-    gone = ops.logical_and(_has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
+    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
     return _log_of(y, gone, _log_abs(a, gone) - _log_abs(b, gone))
 
 
 def log_power(x, n):
     """log(x**n) for a number n, also where x**n is no number but its logarithm is."""
     y = ops.square(x) if n == 2 else ops.pow(x, n)
-    gone = _has_left(y, x)
+    gone = has_left(y, x)
     if n % 2 != 0:
         gone = ops.logical_and(gone, ops.greater(x, 0))
     return _log_of(y, gone, n * _log_abs(x, gone))
@@ -170,7 +195,7 @@ def log_of_product(x, axes, keepdims):
     y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
     sign = ops.reduce_prod(ops.sign(x), axes=axes, keepdims=keepdims)
     usable = ops.reduce_all(ops.is_finite(x), axes=axes, keepdims=keepdims)
-    gone = ops.logical_and(ops.logical_and(_has_left(y), ops.greater(sign, 0)), usable)
+    gone = ops.logical_and(ops.logical_and(has_left(y), ops.greater(sign, 0)), usable)
     return _log_of(y, gone, ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims))
 
 
@@ -179,7 +204,7 @@ def power_of_product(x, n, axes, keepdims):
     y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
     sign = ops.reduce_prod(ops.sign(x), axes=axes, keepdims=keepdims)
     usable = ops.reduce_all(ops.is_finite(x), axes=axes, keepdims=keepdims)
-    gone = ops.logical_and(ops.logical_and(_has_left(y), ops.greater(sign, 0)), usable)
+    gone = ops.logical_and(ops.logical_and(has_left(y), ops.greater(sign, 0)), usable)
     logs = ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims)
     return ops.where(gone, ops.exp(n * logs), ops.pow(ops.where(gone, 1, y), n))
 
@@ -194,9 +219,16 @@ def log1p_square(x):
 # ------------------------------------------------------------------------------------------------------------ roots, quotients
 def hypot1_minus_1(x):
     """sqrt(1 + x*x) - 1."""
-    finite = ops.is_finite(x)
-    t = ops.where(finite, x, 0)
-    return ops.where(finite, t * (t / (ops.hypot(1, t) + 1)), ops.abs(x))
+    near = ops.less(ops.abs(x), 1)
+    t = ops.where(near, x, 0)
+    return ops.where(near, t * (t / (ops.hypot(1, t) + 1)), ops.hypot(1, ops.where(near, 1, x)) - 1)
+
+
+def sqrt1_minus_square(x):
+    """sqrt(1 - x*x), with its digits beside 0, -1 and 1, and its derivatives at both ends."""
+    near = ops.less(ops.abs(x), 0.5)
+    t, u = ops.where(near, x, 0), ops.where(near, 0, x)
+    return ops.where(near, ops.sqrt(1 - ops.square(t)), ops.sqrt(1 - u) * ops.sqrt(1 + u))
 
 
 def sqrt1p_minus_1(x):
@@ -215,7 +247,7 @@ def sqrt_difference(a, b):
 def product_over(a, b, c):
     """a * b / c, also where a * b is no number."""
     y = a * b
-    gone = _has_left(y, a, b)
+    gone = ops.logical_and(has_left(y, a, b), ops.is_finite(c))
     return ops.where(gone, a * (ops.where(gone, b, 1) / c), ops.where(gone, 1, y) / c)
 
 
@@ -224,6 +256,31 @@ def one_over_expm1(x):
     up = ops.greater(x, 0)
     far, near = ops.where(up, x, 1), ops.where(up, -1, x)
     return ops.where(up, ops.exp(-far) / -ops.expm1(-far), 1 / ops.expm1(near))
+
+
+def x_over_expm1(x):
+    """x/(exp(x) - 1), 1 at 0."""
+    def far(t):
+        up = ops.greater(t, 0)
+        u, v = ops.where(up, t, 1), ops.where(up, -1, t)
+        return ops.where(up, u * (ops.exp(-u) / -ops.expm1(-u)), v / ops.expm1(v))
+
+    near = ops.less(ops.abs(x), 0.5)
+    return ops.where(near, 1 / expm1_over_x(ops.where(near, x, 0)), far(ops.where(near, 1, x)))
+
+
+def difference_of_reciprocals(x, c):
+    """1/(x + c) - 1/x."""
+    apart = ops.is_finite(1 / x) & (x + c != 0)
+    t = ops.where(apart, x, 1 + abs(c))
+    return ops.where(apart, (-c / t) / (t + c), 1 / (x + c) - 1 / x)
+
+
+def square_over_plus_square(x, c):
+    """x*x/(c + x*x), c > 0, no overflow."""
+    small = ops.less(ops.abs(x), 1)
+    near, far = ops.where(small, x, 0), ops.where(small, 1, x)
+    return ops.where(small, ops.square(near) / (c + ops.square(near)), 1 / (1 + ops.square(math.sqrt(c) / far)))
 
 
 def one_over_one_plus_square(x):
@@ -270,8 +327,15 @@ def angle_between(a, b, axes, keepdims):
     """The angle between two vectors in radians, in [0, pi]: 2 atan2(|u - v|, |u + v|) of their directions (Kahan, "How futile are mindless
     assessments of roundoff", 2006, section 12); acos of a cosine has half the digits beside 0."""
     u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
-    near, far = (ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) for x in (u - v, u + v))
-    return 2 * ops.atan2(near, far)
+    apart, together = (ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) for x in (u - v, u + v))
+    total = lambda x: ops.reduce_sum(x, axes=axes, keepdims=1)  # noqa: E731
+    size = total(ops.square(a))
+    beside = (total(ops.square(a - b)) < 0.01 * size) & ops.is_finite(size)     # then a - b has all its digits
+    e, d = ops.where(beside, a, 1), ops.where(beside, b - a, 0)
+    aside = d - e * (total(e * d) / total(ops.square(e)))
+    close = ops.atan2(ops.reduce_euclidean_norm(aside, axes=axes, keepdims=1) * ops.reduce_euclidean_norm(e, axes=axes, keepdims=1), total(e * (e + d)))
+    shape = apart.shape
+    return ops.where(ops.reshape(beside, shape=shape), ops.reshape(close, shape=shape), 2 * ops.atan2(apart, together))
 
 
 def root_less(b, e):
@@ -291,11 +355,15 @@ def hypot1_minus_x(x):
 
 
 # --------------------------------------------------------------------------------------------- error function, softmax, sigmoid
-def one_over_erfcx(x):
-    """exp(-x*x)/erfc(x): left of 0 as it stands, where erfcx may overflow."""
-    up = ops.greater(x, 0)
-    t, u = ops.where(up, x, 1), ops.where(up, 0, x)
-    return ops.where(up, 1 / ops.erfcx(t), ops.exp(-ops.square(u)) / ops.erfc(u))
+def normal_tail(x, s, factor, power):
+    """factor (exp(t*t) erfc(t))**power for t = s x and power 1 or -1: left of 0 as it stands, where erfcx may overflow."""
+    up = ops.greater(s * x, 0)
+    t, u = s * ops.where(up, x, 1 / s), s * ops.where(up, 0, x)
+    if power == 1:
+        y = ops.where(up, ops.erfcx(t), ops.exp(ops.square(u)) * ops.erfc(u))
+    else:
+        y = ops.where(up, 1 / ops.erfcx(t), ops.exp(-ops.square(u)) / ops.erfc(u))
+    return y if factor == 1 else factor * y
 
 
 def log_erfc(x):
@@ -316,6 +384,61 @@ def log_half_erfc(x):
 def log_two_sigmoid(x):
     """log(2 sigmoid(x)), 0 at 0."""
     return _beside_zero(x, 1.0, lambda t: ops.log1p(ops.tanh(0.5 * t)), lambda t: ops.log_sigmoid(t) + LN2)
+
+
+def log_mean_exp(x, axes, keepdims, count):
+    """log(sum(exp(x)) / count): of a mean, where all are near it, by what is left of the series there."""
+    if count != math.prod(x.shape[a] for a in axes):
+        return ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims) - math.log(count)
+    mean = ops.reduce_sum(x, axes=axes, keepdims=1) / count
+    near = ops.is_finite(mean) & (ops.reduce_max(ops.abs(x - mean), axes=axes, keepdims=1) < 0.5)
+    middle = ops.where(near, mean, 0)
+    rest = ops.where(near, x - middle, 0)
+    close = middle + ops.log1p(ops.reduce_sum(expm1_minus_x(rest), axes=axes, keepdims=1) / count)
+    far = ops.reduce_logsumexp(ops.where(near, 0, x), axes=axes, keepdims=1) - math.log(count)
+    y = ops.where(near, close, far)
+    return y if keepdims else ops.reshape(y, shape=tuple(n for k, n in enumerate(x.shape) if k not in {a % x.ndim for a in axes}))
+
+
+def log_mean_of_two(a, b, c):
+    """log(c exp(a) + (1 - c) exp(b)), 0 < c < 1."""
+    mean = c * a + (1 - c) * b
+    near = (ops.abs(a - mean) < 0.5) & (ops.abs(b - mean) < 0.5)
+    t, u = ops.where(near, a - mean, 0), ops.where(near, b - mean, 0)
+    far = ops.logaddexp(ops.where(near, 0, a) + math.log(c), ops.where(near, 0, b) + math.log1p(-c))
+    return ops.where(near, ops.where(near, mean, 0) + ops.log1p(c * expm1_minus_x(t) + (1 - c) * expm1_minus_x(u)), far)
+
+
+def log_of_two(c, a, d, b):
+    """log(c exp(a) + d exp(b)) for numbers c, d > 0."""
+    if abs(c + d - 1) < 1e-15 and a.shape == b.shape:
+        return log_mean_of_two(a, b, c)
+    return ops.logaddexp(a + math.log(c), b + math.log(d))
+
+
+def log_cloglog(x):
+    """log(1 - exp(-exp(x))): below 0 by x."""
+    low = ops.less(x, 0)
+    t, u = ops.where(low, x, -1), ops.where(low, 1, x)
+    return ops.where(low, t + ops.log(expm1_over_x(-ops.exp(t))), ops.log1mexp(-ops.exp(u)))
+
+
+def log_tanh(x):
+    """log(tanh(x)) of a positive number."""
+    return ops.log1mexp(-2 * x) - ops.log1p(ops.exp(-2 * x))
+
+
+def log1p_reciprocal(x):
+    """log(1 + 1/x), x > 0."""
+    small = ops.less(x, 1)
+    t, u = ops.where(small, x, 1), ops.where(small, 1, x)
+    return ops.where(small, ops.log1p(t) - ops.log(t), ops.log1p(1 / u))
+
+
+def atan_exp(x):
+    """atan(exp(x)), whose derivative does not overflow."""
+    up = ops.greater(x, 0)
+    return ops.where(up, math.pi / 2 - ops.atan(ops.exp(-ops.where(up, x, 0))), ops.atan(ops.exp(ops.where(up, 0, x))))
 
 
 def log_not_softmax(x, axis):

@@ -108,7 +108,7 @@ def test_every_suggestion_is_code():
     values = {name: ad.constant([0.5, 0.25]) for name in "abcdknpuvxyz"}
     for text, code in told.items():
         if code != "ad.GradientTape(stabilize=True)":
-            assert eval(code, {"ad": ad, **values}).dtype.is_floating, (text, code)
+            assert eval(code, {"ad": ad, **values, **({"k": 0} if "[k]" in code else {})}).dtype.is_floating, (text, code)
     assert told["log(1 + exp(x)) = softplus(x)"] == "ad.math.softplus(x)"
     assert told["1 - tanh(x) = 2 sigmoid(-2 x)"] == "2 * ad.math.sigmoid(-2 * x)"
     assert told["log(1 / x) = -log(x)"] == "-ad.math.log(x)"
