@@ -5,7 +5,7 @@ of the two factors of a normal distribution's tail.
 import math
 
 from . import ops, stable
-from .laws import Law
+from .laws import Law, all_of
 from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, sqrt, square, sub
 
 HELD = "the exponentials are the operands of one quotient: their rounding cancels nothing"
@@ -70,7 +70,7 @@ class ShareOfExponentials(Law):
         if row is not div or top.row is not exp or under.row is not add:
             return None
         terms = self.apart(under, top.operands[0])
-        if not terms or any(isinstance(t, float) for t in terms) or not stable.all_of(ops.is_finite(top.operands[0].value)):
+        if not terms or any(isinstance(t, float) for t in terms) or not all_of(ops.is_finite(top.operands[0].value)):
             return None
         return self.replacement(top.operands[0].value, terms)
 
@@ -131,7 +131,7 @@ class LogOfParts(Law):
         powers = {reciprocal: -1, sqrt: 0.5, square: 2}
         n = powers.get(node.row, parts[1].number if node.row is pow else None)
         used = parts[:1] if node.row in powers or node.row is pow else parts
-        if (node.row is pow and n is None) or not all(stable.all_of(p.value >= 0) for p in used):
+        if (node.row is pow and n is None) or not all(all_of(p.value >= 0) for p in used):
             return None
         logs = [self.log_of(p, depth) for p in used]
         if not any(known for _, known in logs):

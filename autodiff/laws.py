@@ -145,6 +145,8 @@ def matches(pattern, node, found, law):
 def matches_row(pattern, row, operands, attrs, found, law):
     if pattern.row is Mean:
         return matches_mean(pattern, row, operands, found, law)
+    if row is pow and pattern.row is sqrt and any_of(operands[0].value == -ops.INF):
+        return None                                             # (-inf)**0.5 is inf
     for spelled, parts in spellings(row, pattern):
         if spelled is row and len(parts) == len(operands):
             inner = {**found, **attrs()} if row.attrs else found
@@ -211,6 +213,14 @@ class Law:
         y = self.replacement(*[values[p] for p in self.wants])
         y = y if sign > 0 else -y
         return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
+
+
+def all_of(mask):
+    return bool(ops.reduce_all(mask, axes=tuple(range(mask.ndim)), keepdims=0))
+
+
+def any_of(mask):
+    return not all_of(ops.logical_not(mask))
 
 
 def value_of(name, x):

@@ -17,8 +17,7 @@ from ._core import set_stabilise_hook
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
 from .compound import HELD, LogOfParts, NormalTail, ShareOfExponentials, SumOfExponentials
-from .laws import Law, Pattern, average, seen_through, total, view_of
-from .stable import all_of, any_of
+from .laws import Law, Pattern, all_of, any_of, average, seen_through, total, view_of
 
 # fmt: off
 LAWS = [

@@ -114,14 +114,6 @@ def sech(x):
 
 
 # ------------------------------------------------------------------------------------------ logarithms of what leaves the format
-def all_of(mask):
-    return bool(ops.reduce_all(mask, axes=tuple(range(mask.ndim)), keepdims=0).numpy())
-
-
-def any_of(mask):
-    return not all_of(ops.logical_not(mask))
-
-
 def in_format(y):
     """Where y is a number with all its digits, and not 0."""
     least, most = (1e-37, 3e38) if y.dtype.name == "float32" else (1e-307, 1.7e308)
