@@ -43,6 +43,16 @@ cdef str told(const ad_program *p, int64_t i):
     return op_name(p.code[i].op) if p.code[i].op < AD_LEAF else MARKERS[p.code[i].op]
 
 
+cdef str told_in(const ad_program *p, int64_t i, int other):
+    """The same beside another instruction: if that has the same operator, what tells them apart too."""
+    cdef int k
+    if p.code[i].op != other or other >= AD_LEAF:
+        return told(p, i)
+    operands = [f"%{ad_operand(p, &p.code[i], k)}" for k in range(ad_operand_count(p, &p.code[i]))]
+    attrs = [f"{name}={value}" for name, value in attributes_at(p, i, ROWS[other]).items()]
+    return f"{told(p, i)}({', '.join([*operands, *attrs])}) {DTYPES[p.code[i].dtype].name}{list(shape_at(p, i))}"
+
+
 cdef str number_told(const ad_instruction *at):
     return errors.shorten(tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value).numpy().tolist(), 40)
 
@@ -63,7 +73,7 @@ cdef str first_difference(Trace kept, Trace now):
     cdef int64_t i, j
     for i in range(min(p.n, q.n)):
         if not same_instruction(p, q, i):
-            return f"{told(q, i)}{place_told(now, i)}, where the recording has {told(p, i)}"
+            return f"{told_in(q, i, p.code[i].op)}{place_told(now, i)}, where the recording has {told_in(p, i, q.code[i].op)}"
         if p.code[i].op == AD_LEAF and not p.code[i].seen & p.tracing and not same_bits(&p.code[i], &q.code[i]):
             for j in range(i + 1, q.n):
                 if q.code[j].op < AD_LEAF and i in [ad_operand(q, &q.code[j], k) for k in range(ad_operand_count(q, &q.code[j]))]:

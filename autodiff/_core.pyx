@@ -11,6 +11,7 @@ somebody does (_rules.pxi).
 
 import warnings
 from copy import deepcopy
+from gc import collect as collect_garbage
 
 import numpy as np
 

@@ -14,6 +14,11 @@ def functions_run_eagerly():
     return functions_as_written
 
 
+def recorded_here():
+    """Is what happens here followed by a tape, or part of the recording of a function?"""
+    return tracing_here() or (ad_current is not NULL and tapes_record())
+
+
 cdef extern from *:
     """
     static void *ad_let_go(void) { return PyEval_SaveThread(); }
@@ -125,6 +130,11 @@ cdef class Replayed:
             return None
         self.remember(kind, traces)
         return (result,)
+
+    def _goes(self, kind, list tensors, Trace new not None):
+        """Is there a trace for such arguments that went the way of the new one?"""
+        known = self.kinds.get(kind)
+        return type(known) is list and going(known, tensors, new.path) is not None
 
     def _listing(self, kind, list tensors):
         """What the trace used last for such arguments does (_plan_listing.pxi), or None."""

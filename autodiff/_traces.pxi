@@ -120,6 +120,8 @@ cdef class Trace:
         cdef ad_program *p = self.program.p
         cdef int64_t slot
         cdef int k
+        if p.taken & ~self.pull_bit != self.tape.bit:       # a tape that nobody holds may wait in a ring for the collector
+            collect_garbage()
         if p.taken & ~self.pull_bit != self.tape.bit:       # its record would be that of the latest replay
             self.give_up("leaves a GradientTape behind")
         self.structure = nest_pack(structure, [None] * len(results))

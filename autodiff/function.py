@@ -11,7 +11,7 @@ import numpy as np
 
 from . import nest, passes
 from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
-from ._core import set_pass_laws, tapes_are_plain
+from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
@@ -220,7 +220,7 @@ class Function(Replayed):
 
     def program(self, *args, **kwargs):
         """The recorded steps of a call with such arguments, to be printed: what runs in one loop, what was left out, where it
-        guards a branch.  Where nothing is recorded for them yet, the function is called.
+        guards a branch.  Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.
 
         Raises ValueError where such a call cannot be replayed.
 
@@ -245,7 +245,7 @@ class Function(Replayed):
     def cost(self, *args, **kwargs):
         """What one call with such arguments costs (programs.Cost): operations, bytes, the peak of its memory.
 
-        Where nothing is recorded for them yet, the function is called.  Raises ValueError where such a call cannot be replayed.
+        Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.  Raises ValueError where such a call cannot be replayed.
         """
         return cost_of(self._told(args, kwargs))
 
@@ -253,8 +253,8 @@ class Function(Replayed):
         """A table of what runs at a call with such arguments, to be printed (in a notebook it shows itself): shape, bytes and time of
         every loop, stretch of scalars and single step.
 
-        The times are measured: each item by itself, the least of many runs that assign no variable.  Where nothing is recorded for the
-        arguments yet, the function is called.  Raises ValueError where such a call cannot be replayed.
+        The times are measured: each item by itself, the least of many runs.  No variable is assigned.  Where nothing is recorded for the
+        arguments yet, the function is recorded.  Raises ValueError where such a call cannot be replayed.
 
         >>> import autodiff as ad
         >>> slope = ad.function(ad.grad(lambda x: ad.reduce_sum(x * ad.exp(x))))
@@ -279,7 +279,7 @@ class Function(Replayed):
             if told is not None:
                 return told
             if not isinstance(known, str):
-                self(*args, **kwargs)
+                self._outputs(args, kwargs)
         raise ValueError(f"function: {_name(self.python_function)} {self.kinds.get(kind) or 'cannot be recorded here'}, so it has no program")
 
     def experimental_get_tracing_count(self):
@@ -316,9 +316,12 @@ class Function(Replayed):
         kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
         trace, result, before = self._trace(args, kwargs, tensors)
         put_back(before)
-        known = self.kinds.get(kind)
-        if trace.reason is None and not (isinstance(known, list) and self._listing(kind, tensors)):
+        if trace.reason is None and not self._goes(kind, tensors, trace):
             self._keep(kind, trace)
+        elif trace.reason == CREATES:
+            self._creates()
+        elif trace.reason is not None:
+            self.kinds.setdefault(kind, trace.reason)
         return nest.map_structure(spec_of, result)
 
     def pretty_printed_concrete_signatures(self, verbose=True):
@@ -409,6 +412,9 @@ def load_function(data):
     name, kinds, variables = read(data)
 
     def unknown(*args, **kwargs):
+        if isinstance(loaded.kinds.get((argument_kind(args, []), argument_kind(kwargs, []) if kwargs else None)), list) and recorded_here():
+            raise TypeError(f"function: {name} was loaded: a tape, or another function that is recorded, cannot follow what it does. Take its "
+                            "gradient inside of it, where it is made, and store that")  # fmt: skip
         given = nest.map_structure(lambda x: TensorSpec(x.shape, x.dtype) if isinstance(x, Tensor) else x, (args, kwargs))
         raise TypeError(f"function: {name} was loaded, and has no recording for {shorten(given, 200)}; call it so where it was made, "
                         "before storing it")  # fmt: skip

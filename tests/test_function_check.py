@@ -90,3 +90,17 @@ def test_methods():
     model.scale = 3.0
     with pytest.raises(ad.errors.ReplayError, match=r"takes the constant 3.0, where the recording has 2.0"):
         model(ad.constant(1.0))
+
+
+def test_the_same_operator_of_other_attributes_is_told_apart():
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return ad.reshape(x, (2, 3) if len(calls) % 2 else (3, 2))
+
+    checked = ad.function(f, check=True)
+    checked(ad.ones(6))
+    text = r"reshape\(%0, shape=\(3, 2\)\) float32\[3, 2\] at .*, where the recording has reshape\(%0, shape=\(2, 3\)\) float32\[2, 3\]"
+    with pytest.raises(ad.errors.ReplayError, match=text):
+        checked(ad.ones(6))

@@ -432,3 +432,53 @@ def test_parts_of_a_variable_assigned():
     assert f.experimental_get_tracing_count() == 2
     with pytest.raises(errors.ShapeError, match=r"a part of variable ' Variable:0': its shape \(2,\) and the assigned value shape \(3,\) are"):
         a[0].assign([1.0, 2.0, 3.0])
+
+
+def test_a_tape_in_a_ring_is_not_left_behind():
+    class Holder:
+        pass
+
+    def slope(x):
+        holder = Holder()
+        holder.itself, holder.tape = holder, ad.GradientTape()
+        with holder.tape as tape:
+            tape.watch(x)
+            y = x * x
+        return tape.gradient(y, x)
+
+    gc.disable()
+    try:
+        f = ad.function(slope)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert [float(f(ad.constant(x))) for x in (1.0, 2.0)] == [2.0, 4.0]
+        assert f.experimental_get_tracing_count() == 1
+    finally:
+        gc.enable()
+
+
+def test_asking_for_the_program_assigns_nothing():
+    v = ad.Variable(1.0)
+    f = ad.function(lambda x: v.assign_add(x) * 2.0)
+    assert "add" in str(f.program(ad.constant(3.0))) and f.cost(ad.constant(3.0)).steps == 2 and float(v) == 1.0
+    assert float(f(ad.constant(3.0))) == 8.0 and float(v) == 4.0 and f.experimental_get_tracing_count() == 1
+    for _ in range(2):
+        with pytest.raises(ValueError, match="takes the value of a tensor to Python at .*, so it has no program"):
+            ad.function(lambda x: x.numpy()).program(ad.ones(2))
+
+
+def test_a_loaded_function_says_what_cannot_follow_it():
+    f = ad.load_function(kept_program())
+    for use in (ad.grad(f), ad.function(lambda x: f(x))):
+        with pytest.raises(TypeError, match="double was loaded: a tape, or another function that is recorded, cannot follow what it does"):
+            use(ad.constant(1.0))
+    assert float(f(ad.constant(1.0))) == 2.0
+
+
+def kept_program():
+    def double(x):
+        return x + x
+
+    f = ad.function(double)
+    f(ad.constant(0.0))
+    return f.to_bytes()
