@@ -9,7 +9,7 @@ from pathlib import Path
 from corpus import CASES
 
 from . import measure, report
-from .peers import PEERS, installed
+from .peers import PEERS, VALUE, installed
 from .worker import environment, pin
 
 BUILD = Path(__file__).parents[1] / "build"
@@ -18,12 +18,14 @@ BUILD = Path(__file__).parents[1] / "build"
 QUICK = ("notebook", "chain", "array_chain", "rosenbrock", "softplus_sum", "logistic_loss")
 
 
-# What --page takes, at these sizes: what an ad.function is for.
+# What --page takes, at these sizes: what an ad.function is for.  The first ones have 10, 10^3, 10^5 and 10^6 elements, or as near as rows of
+# 20, 64 and 10 come.
 PAGE = {
-    "softplus_sum": (10, 1_000, 100_000, 1_000_000), "logistic_loss": (10, 1_000, 50_000), "deep_network": (16, 1_000),
-    "log_sum_exp_of_rows": (100, 100_000), "black_scholes": (10, 1_000, 1_000_000), "n_body": (10, 300), "rosenbrock": (10, 1_000, 100_000),
-    "chain": (100, 1_000), "lstm": (64,),
+    "softplus_sum": (10, 1_000, 100_000, 1_000_000), "logistic_loss": (1, 50, 5_000, 50_000), "deep_network": (1, 16, 1_600, 16_000),
+    "log_sum_exp_of_rows": (1, 100, 10_000, 100_000), "black_scholes": (10, 1_000, 100_000, 1_000_000), "n_body": (10, 300),
+    "rosenbrock": (10, 1_000, 100_000), "chain": (10, 100, 1_000), "lstm": (64, 1_024),
 }  # fmt: skip
+PAGE_PEERS = ["autodiff", "ad.function", VALUE, "by hand", "NumExpr", "tf.function", "XLA", "PyTorch", "torch.compile", "jax.jit", "CasADi"]
 
 
 def parser():
@@ -54,8 +56,9 @@ def choose(words):
     options = p.parse_args(words)
     if options.quick:
         options.runs, options.seconds = 7, 0.005
-    options.peer = options.peer or installed()
-    missing = [name for name in options.peer if name not in installed()]
+    here = [*installed(), VALUE]
+    options.peer = options.peer or (installed() if not options.page else [name for name in PAGE_PEERS if name in here])
+    missing = [name for name in options.peer if name not in here]
     if missing:
         p.error(f"not installed: {', '.join(missing)}; make bench installs the peers")
     if options.runs < 7:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 OURS, HAND = "autodiff", "by hand"
+VALUE, NOT_WAITED = "value alone", "not waited for"  # as in peers and measure
 
 
 def machine():
@@ -113,15 +114,19 @@ def markdown(report, cases=None):
 
 
 def page(report):
-    """The table of docs/benchmarks.md: ad.function's median time and first call, and how many times those each peer takes."""
+    """The table of docs/benchmarks.md: ad.function's median time, how many times that of the value alone it is, its first call, and how
+    many times those each peer takes."""
     head, traced = report["header"], "ad.function"
-    peers = [p for p in head["peers"] if p != traced]
-    rows = [f"| value and gradient of | {traced} | first call | {' | '.join(peers)} |", f"|---|{'---:|' * (len(peers) + 2)}"]
-    for (_, n), row in groups(report["results"]).items():
+    peers = [p for p in head["peers"] if p not in (traced, VALUE)]
+    why = {(r["case"], r["n"], r["peer"]): r["why"] for r in report["refused"]}
+    rows = [f"| value and gradient of | {traced} | over {VALUE} | first call | {' | '.join(peers)} |", f"|---|{'---:|' * (len(peers) + 3)}"]
+    for (case, n), row in groups(report["results"]).items():
         if traced in row:
             ours = row[traced]
-            cells = [f"{ratio_text(ratio(row[p], ours))}x, {duration(row[p]['first'])}" if p in row else "-" for p in peers]
-            cells = [label(ours["title"], n), duration(statistics.median(ours["runs"])), duration(ours["first"]), *cells]
+            cells = [f"{ratio_text(ratio(row[p], ours))}x, {duration(row[p]['first'])}" if p in row else
+                     NOT_WAITED if why.get((case, n, p)) == NOT_WAITED else "-" for p in peers]  # fmt: skip
+            over = f"{ratio_text(ratio(ours, row[VALUE]))}x" if VALUE in row else "-"
+            cells = [label(ours["title"], n), duration(statistics.median(ours["runs"])), over, duration(ours["first"]), *cells]
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n\n" + header_text(head).replace("\n", "; ")
 

@@ -240,10 +240,23 @@ def test_an_objective_is_measured(capsys):
 def test_the_page_compares_with_ad_function():
     assert set(command.PAGE) <= set(CASES)
     head = {"machine": "m", "processors": 2, "system": "s", "python": "3", "date": "d", "dtype": "float64", "threads": 1, "runs": 7,
-            "seconds": 0.02, "peers": {"ad.function": "a", "JAX": "j"}}  # fmt: skip
-    results = [result("ad.function", [1e-6] * 7, "chain", 100), result("JAX", [3e-6] * 7, "chain", 100)]
-    line = report.page({"header": head, "results": results}).splitlines()[2]
-    assert line == "| n times s = s*y + x on scalars, n = 100 | 1.00 us | 1.00 s | 3x, 1.00 s |"
+            "seconds": 0.02, "peers": {"ad.function": "a", "value alone": "a", "JAX": "j", "XLA": "x", "CasADi": "c"}}  # fmt: skip
+    runs = {"ad.function": 1e-6, "value alone": 5e-7, "JAX": 3e-6}
+    results = [result(peer, [t] * 7, "chain", 100) for peer, t in runs.items()]
+    refused = [dict(case="chain", n=100, peer=peer, why=why) for peer, why in (("XLA", measure.NOT_WAITED), ("CasADi", "it lacks loops"))]
+    head_line, _, line = report.page({"header": head, "results": results, "refused": refused}).splitlines()[:3]
+    assert head_line == "| value and gradient of | ad.function | over value alone | first call | JAX | XLA | CasADi |"
+    assert line == "| n times s = s*y + x on scalars, n = 100 | 1.00 us | 2x | 1.00 s | 3x, 1.00 s | not waited for | - |"
+    assert (report.VALUE, report.NOT_WAITED) == (peers.VALUE, measure.NOT_WAITED) and set(command.PAGE_PEERS) <= set(peers.PEERS)
+
+
+def test_the_value_alone_is_what_its_gradient_is_compared_with():
+    case = CASES["rosenbrock"]
+    adaptor = peers.load(peers.VALUE)
+    args = case.inputs(10)
+    got = adaptor.numbers(adaptor.prepare(case, args, "float64")())
+    measure.check(got, measure.reference(case, 10, "float64"), 1e-10)
+    assert got[1] is None and peers.VALUE not in peers.installed()
 
 
 def test_sparse_derivatives_are_timed(capsys):

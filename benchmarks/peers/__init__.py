@@ -4,7 +4,7 @@ VERSION                       what is measured
 prepare(case, args, dtype)    a function of no arguments that computes the value and the gradients
                               in the peer's own kind, to the end; a name that the peer lacks
                               raises AttributeError
-numbers(result)               the value as a float and the gradients as arrays
+numbers(result)               the value as a float and the gradients as arrays; None for these where it computes none
 """
 
 import importlib
@@ -25,11 +25,13 @@ PEERS = {
     "jax.jit": ("jax_jit", "jax"),
     "autograd": ("autograd", "autograd"),
     "CasADi": ("casadi", "casadi"),
+    "value alone": ("autodiff_value", "autodiff"),
 }
+VALUE = "value alone"  # no peer: what ad.function takes for the value, without its gradient
 
 
 def installed():
-    return [name for name, (_, package) in PEERS.items() if find_spec(package)]
+    return [name for name, (_, package) in PEERS.items() if find_spec(package) and name != VALUE]
 
 
 def load(name):

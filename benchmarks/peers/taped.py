@@ -3,9 +3,14 @@
 import numpy as np
 
 
-def prepare(ad, case, args, dtype):
+def operands(ad, case, args, dtype):
+    """What is differentiated, as variables, and the data."""
     xs = [ad.Variable(a, dtype=dtype) for a in args[: case.wrt]]
-    data = [ad.constant(a) if isinstance(a, np.ndarray) else a for a in args[case.wrt :]]
+    return xs, [ad.constant(a) if isinstance(a, np.ndarray) else a for a in args[case.wrt :]]
+
+
+def prepare(ad, case, args, dtype):
+    xs, data = operands(ad, case, args, dtype)
 
     def run():
         with ad.GradientTape() as tape:
