@@ -73,7 +73,7 @@ static void next_batch(batches *s)
  * whether op(a) is a transpose.) */
 enum { ROWS = 24 };                                         /* a multiple of the rows of all tiles */
 typedef struct {
-    int dtype, failed;
+    int dtype, fresh, failed;
     int64_t m, n, k;
     ad_matrix a, b;
     char *c;
@@ -85,15 +85,15 @@ static void multiply_rows(void *arg, int64_t first, int64_t end)
     const int64_t from = first * ROWS, to = end == s->m / ROWS ? s->m : end * ROWS;           /* the last takes what is left over */
     const size_t item = ad_itemsize(s->dtype);
     const ad_matrix a = {(const char *)s->a.data + from * s->a.row * (int64_t)item, s->a.row, s->a.column};
-    if (products()->multiply[s->dtype](to - from, s->n, s->k, a, s->b, s->c + (size_t)(from * s->n) * item) != AD_OK)
+    if (products()->multiply[s->dtype](to - from, s->n, s->k, a, s->b, s->c + (size_t)(from * s->n) * item, s->fresh) != AD_OK)
         __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
 }
 
-static int multiply(int dtype, int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c)
+static int multiply(int dtype, int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh)
 {
     if (n < 2 || m < 2 * ROWS)
-        return products()->multiply[dtype](m, n, k, a, b, c);
-    some_rows s = {dtype, 0, m, n, k, a, b, c};
+        return products()->multiply[dtype](m, n, k, a, b, c, fresh);
+    some_rows s = {dtype, fresh, 0, m, n, k, a, b, c};
     ad_share_out(multiply_rows, &s, m / ROWS, 1, m * n * k / 4);
     return s.failed ? AD_NO_MEMORY : AD_OK;
 }
@@ -152,7 +152,7 @@ int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
     memcpy(shape, p.s.shape, (size_t)p.s.ndim * sizeof *shape);
     shape[p.s.ndim] = p.m;
     shape[p.s.ndim + 1] = p.n;
-    ad_array *y = ad_zeros(a->dtype, p.s.ndim + 2, shape);
+    ad_array *y = ad_array_new(a->dtype, p.s.ndim + 2, shape);
     if (y == NULL)
         return AD_NO_MEMORY;
     batch_strides(&p.s, 2, y, 2);
@@ -160,7 +160,7 @@ int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
     for (int64_t i = 0; i < p.s.count && y->size && status == AD_OK; i++, next_batch(&p.s)) {
         p.a.data = element(a, p.s.at[0]);
         p.b.data = element(b, p.s.at[1]);
-        status = multiply(a->dtype, p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]));
+        status = multiply(a->dtype, p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]), 1);
     }
     if (status == AD_OK)
         *out = y;
@@ -182,7 +182,8 @@ int ad_matmul_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
         return status;
     batch_strides(&p.s, 2, g, 2);
     stack(&p, a, b, attr);
-    if (fresh)
+    const int once = fresh && p.s.count == 1 && g->size;
+    if (fresh && !once)
         ad_zero(acc);
     for (int64_t i = 0; i < p.s.count && g->size && status == AD_OK; i++, next_batch(&p.s)) {
         const ad_matrix ga = {element(g, p.s.at[2]), p.n, 1};
@@ -191,9 +192,9 @@ int ad_matmul_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
         void *c = (void *)element(acc, p.s.at[k]);
         const int t = g->dtype;
         if (k == 0)
-            status = attr[0] ? multiply(t, p.k, p.m, p.n, p.b, transposed(ga), c) : multiply(t, p.m, p.k, p.n, ga, transposed(p.b), c);
+            status = attr[0] ? multiply(t, p.k, p.m, p.n, p.b, transposed(ga), c, once) : multiply(t, p.m, p.k, p.n, ga, transposed(p.b), c, once);
         else
-            status = attr[1] ? multiply(t, p.n, p.k, p.m, transposed(ga), p.a, c) : multiply(t, p.k, p.n, p.m, transposed(p.a), ga, c);
+            status = attr[1] ? multiply(t, p.n, p.k, p.m, transposed(ga), p.a, c, once) : multiply(t, p.k, p.n, p.m, transposed(p.a), ga, c, once);
     }
     return status;
 }

@@ -10,9 +10,9 @@ typedef struct {
     int64_t row, column;
 } ad_matrix;
 
-/* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order. */
+/* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order; with `fresh` nothing stands there. */
 typedef struct {
-    int (*multiply[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c);       /* c += a b; AD_OK or AD_NO_MEMORY */
+    int (*multiply[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);     /* c += a b; AD_OK or AD_NO_MEMORY */
     void (*apply[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);                /* y += a x */
     void (*apply_transposed[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);     /* y += x a */
     void (*add_outer[AD_NDTYPES])(int64_t m, int64_t n, const void *u, const void *v, void *c);            /* c[i][j] += u[i] * v[j] */
