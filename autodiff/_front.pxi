@@ -25,17 +25,12 @@ cdef class Operator:
         return Signature([*given, Parameter("name", Parameter.POSITIONAL_OR_KEYWORD, default=None)])
 
     def __call__(self, *args, **kwargs):
-        cdef Operand x[3]
-        cdef PyObject *a
         if stabilising_here():
             return self.stabilised(args, kwargs)
         if len(args) == self.n and not kwargs:
             if self.n == 1:
-                a = peek(args[0])
-                if a is not NULL:
-                    return unary_scalar(self.op, <Tensor>a)
-                if kind_of(args[0], x) == TENSOR:
-                    return elementwise(self.op, x, 1)
+                if is_tensor(args[0]):
+                    return unary(self.op, args[0])
             elif self.n == 2 and (is_tensor(args[0]) or is_tensor(args[1])):
                 y = binary(self.op, args[0], args[1])
                 if y is not NotImplemented:

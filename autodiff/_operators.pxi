@@ -1,121 +1,167 @@
 # The operators of tensors: x + y, -x, x ** y, x @ y, x < y.
 
-cdef inline object unary(int op, object x):
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define ad_seldom(condition) __builtin_expect(!!(condition), 0)
+    #else
+    #define ad_seldom(condition) (condition)
+    #endif
+    """
+    bint ad_seldom(bint condition) noexcept
+
+
+# -------------------------------------------------------------------------------------------------------- floating scalars
+# What `elementwise` and `record` do, where all operands are floating scalars and one program records at most.
+
+cdef inline bint is_number(object value) noexcept:
+    return PyFloat_CheckExact(value) or PyLong_CheckExact(value)
+
+
+cdef inline bint go_the_long_way(const ad_program *p) noexcept:
+    return watchful or (p is not NULL and (p.next is not NULL or p.laws or p.tracing))
+
+
+cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:
+    """Borrowed: a floating scalar, or that of a variable which p has read already; NULL for all else."""
+    cdef ad_tensor *t
+    if type(value) is Tensor:
+        t = <ad_tensor *><PyObject *>value
+    elif <PyObject *>Py_TYPE(value) is variable_type:
+        t = <ad_tensor *><PyObject *>(<VariableCore>value).tensor
+        if p is not NULL and not (t.place.program is p and t.place.generation == p.generation and (<VariableCore>value).trainable
+                                  and p.code[t.place.slot].seen & p.accessed == p.accessed):
+            return NULL
+    else:
+        return NULL
+    return NULL if t.is_array or t.code > AD_F64 else t
+
+
+cdef inline int read_scalar(object value, const ad_program *p, ad_tensor **t) except -1:
+    """The same, of a variable that is read now if p has not read it."""
+    t[0] = scalar_of(value, p)
+    if t[0] is NULL and p is not NULL and is_variable(value):
+        touch(<VariableCore>value)
+        t[0] = <ad_tensor *><PyObject *>(<VariableCore>value).tensor
+        if t[0].is_array or t[0].code > AD_F64:
+            t[0] = NULL
+    return 0
+
+
+cdef inline int64_t scalar_slot(const ad_tensor *t, const ad_program *p) noexcept:
+    """`slot_in`."""
+    if t.place.program is p and t.place.generation == p.generation:
+        return t.place.slot
+    return -1 if t.place.next is NULL else other_slot_in(<Tensor><PyObject *>t, p)
+
+
+cdef int64_t constant_slot(ad_program *p, ad_tensor *t) except -1:
+    """Where a scalar that p has not met stands from now on."""
+    stays_inside(<Tensor><PyObject *>t)
+    if t.place.program is NULL:
+        append(p, AD_LEAF, t, 0, 0, 0)
+        return p.n - 1
+    return emit(p, AD_LEAF, <Tensor><PyObject *>t, 0, 0, 0, 0)
+
+
+cdef inline int append(ad_program *p, int op, ad_tensor *y, int64_t a, int64_t b, uint64_t seen) except -1:
+    """`emit` for a scalar, until now unknown to any program."""
+    cdef uint32_t slot = ad_emit(p, op, y.code, 0, <uint32_t>a, <uint32_t>b, 0, seen, y.value)
+    if ad_seldom(slot == AD_NO_SLOT):
+        raise MemoryError("autodiff: no memory to record another operation")
+    y.place.program, y.place.generation, y.place.slot = p, p.generation, slot
+    return 0
+
+
+cdef Tensor of_scalars(int op, ad_program *p, ad_tensor *a, ad_tensor *b):
+    """a (op) b, of one dtype."""
+    cdef Tensor result = new_tensor()
+    cdef ad_tensor *y = <ad_tensor *><PyObject *>result
+    cdef int64_t i, j
+    cdef uint64_t seen = 0
+    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
+    if ad_seldom(ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK):
+        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
+    if p is NULL or not ad_ops[op].differentiable:
+        return result
+    i, j = scalar_slot(a, p), scalar_slot(b, p)
+    if i >= 0:
+        seen = p.code[i].seen
+    if j >= 0:
+        seen |= p.code[j].seen
+    seen &= p.recording
+    if seen:
+        if i < 0:
+            i = constant_slot(p, a)
+        if j < 0:
+            j = constant_slot(p, b)
+        append(p, op, y, i, j, seen)
+    return result
+
+
+cdef Tensor of_scalar(int op, ad_program *p, ad_tensor *a):
+    """(op) a."""
+    cdef Tensor result = new_tensor()
+    cdef ad_tensor *y = <ad_tensor *><PyObject *>result
+    cdef int64_t i
+    cdef uint64_t seen
+    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
+    if ad_seldom(ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK):
+        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
+    if p is not NULL and ad_ops[op].differentiable:
+        i = scalar_slot(a, p)
+        if i >= 0:
+            seen = p.code[i].seen & p.recording
+            if seen:
+                append(p, op, y, i, 0, seen)
+    return result
+
+
+cdef object of_other_scalars(int op, ad_program *p, object x, object y):
+    """x (op) y, where one of them is a number, which takes the dtype of the other, a variable that p reads now, or no scalar at all."""
+    cdef ad_tensor number                       # as a tensor that no program knows
+    cdef ad_tensor *a = &number
+    cdef ad_tensor *b = &number
+    if not is_number(x):
+        read_scalar(x, p, &a)
+    if not is_number(y):
+        read_scalar(y, p, &b)
+    if a is NULL or b is NULL:
+        return binary_general(op, x, y)
+    if a is &number or b is &number:
+        memset(&number, 0, sizeof(number))
+        number.code = b.code if a is &number else a.code
+        number.value = value_of(double_of(x if a is &number else y), number.code)
+    elif a.code != b.code:
+        return binary_general(op, x, y)
+    return of_scalars(op, p, a, b)
+
+
+cdef object unary(int op, object x):
+    """(op) x of a tensor or variable."""
     cdef Operand operand[3]
-    cdef PyObject *a = peek(x)
-    if a is not NULL:
-        return unary_scalar(op, <Tensor>a)
+    cdef ad_program *p = ad_current
+    cdef ad_tensor *a
+    if not ad_seldom(go_the_long_way(p)):
+        read_scalar(x, p, &a)
+        if a is not NULL:
+            return of_scalar(op, p, a)
     if kind_of(x, operand) != TENSOR:
         return NotImplemented
     return elementwise(op, operand, 1)
 
 
-cdef inline PyObject *peek(object value) except? NULL:
-    """Borrowed: the tensor of a floating scalar, tensor or variable; NULL for all else."""
-    cdef PyObject *t
-    if type(value) is Tensor:
-        t = <PyObject *>value
-    elif PyFloat_CheckExact(value) or PyLong_CheckExact(value):
-        return NULL
-    elif is_variable(value):
-        touch(<VariableCore>value)
-        t = <PyObject *>(<VariableCore>value).tensor
-    else:
-        return NULL
-    if (<ad_tensor *>t).is_array or (<ad_tensor *>t).code > AD_F64:
-        return NULL
-    return t
-
-
-cdef inline Tensor number_like(object number, PyObject *t):
-    """A Python float or int as a scalar of the dtype of t; None for all else."""
-    cdef int code = (<ad_tensor *>t).code
-    if PyFloat_CheckExact(number):
-        return scalar(code, value_of(PyFloat_AS_DOUBLE(number), code))
-    if PyLong_CheckExact(number):
-        return scalar(code, value_of(PyLong_AsDouble(number), code))
-    return None
-
-
-cdef inline int64_t constant_slot(ad_program *p, Tensor t) except -1:
-    """Where a scalar that p has not met stands from now on."""
-    stays_inside(t)
-    append(p, AD_LEAF, t, 0, 0, 0)
-    return p.n - 1
-
-
-cdef Tensor binary_scalar(int op, Tensor a, Tensor b):
-    """What `elementwise` and `record` do, for two floating scalars of one dtype."""
-    cdef Tensor y = new_tensor()
-    cdef ad_program *p = ad_current
-    cdef int64_t i, j
-    cdef uint64_t seen
-    if watchful or (p is not NULL and p.laws):
-        return two_operands(op, a, b)
-    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
-    if ad_cpu.scalar_forward(op, a.code, a.value, b.value, a.value, &y.value) != AD_OK:
-        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
-    if p is NULL or not (ad_ops[op].differentiable or p.tracing):
-        return y
-    while p is not NULL:
-        i, j, seen = slot_in(a, p), slot_in(b, p), 0
-        if i >= 0:
-            seen = p.code[i].seen
-        if j >= 0:
-            seen |= p.code[j].seen
-        seen &= p.recording if ad_ops[op].differentiable else p.tracing
-        if seen:
-            if i < 0:
-                i = constant_slot(p, a)
-                if a is b:
-                    j = i
-            if j < 0:
-                j = constant_slot(p, b)
-            append(p, op, y, i, j, seen)
-        p = p.next
-    return y
-
-
-cdef Tensor unary_scalar(int op, Tensor a):
-    """What `elementwise` and `record` do, for a floating scalar."""
-    cdef Tensor y = new_tensor()
-    cdef ad_program *p = ad_current
-    cdef int64_t i
-    cdef uint64_t seen
-    if watchful or (p is not NULL and p.laws):
-        return one_operand(op, a)
-    y.code = a.code if ad_ops[op].gives < 0 else ad_ops[op].gives
-    if ad_cpu.scalar_forward(op, a.code, a.value, a.value, a.value, &y.value) != AD_OK:
-        raise errors.bad_dtype(op_name(op), DTYPES[a.code].name, (<object>ROWS[op]).takes)
-    if p is NULL or not (ad_ops[op].differentiable or p.tracing):
-        return y
-    while p is not NULL:
-        i = slot_in(a, p)
-        if i >= 0:
-            seen = p.code[i].seen & (p.recording if ad_ops[op].differentiable else p.tracing)
-            if seen:
-                append(p, op, y, i, 0, seen)
-        p = p.next
-    return y
-
-
 cdef object binary(int op, object x, object y):
     """x (op) y, where one of them is a tensor or variable."""
-    cdef PyObject *a = peek(x)
-    cdef PyObject *b = peek(y)
-    cdef Tensor number
-    if a is not NULL and b is not NULL:
-        if (<ad_tensor *>a).code == (<ad_tensor *>b).code:
-            return binary_scalar(op, <Tensor>a, <Tensor>b)
-    elif a is not NULL:
-        number = number_like(y, a)
-        if number is not None:
-            return binary_scalar(op, <Tensor>a, number)
-    elif b is not NULL:
-        number = number_like(x, b)
-        if number is not None:
-            return binary_scalar(op, number, <Tensor>b)
-    return binary_general(op, x, y)
+    cdef ad_program *p = ad_current
+    cdef ad_tensor *a
+    cdef ad_tensor *b
+    if ad_seldom(go_the_long_way(p)):
+        return binary_general(op, x, y)
+    a, b = scalar_of(x, p), scalar_of(y, p)
+    if a is not NULL and b is not NULL and a.code == b.code:
+        return of_scalars(op, p, a, b)
+    return of_other_scalars(op, p, x, y)
 
 
 cdef object binary_general(int op, object x, object y):

@@ -179,15 +179,17 @@ cdef int64_t other_slot_in(Tensor t, const ad_program *p) noexcept:
     return -1
 
 
-cdef int put_in(Tensor t, ad_program *p, uint32_t slot) except -1:
+cdef inline int put_in(Tensor t, ad_program *p, uint32_t slot) except -1:
     """Note that t stands in that slot of p."""
+    if t.place.program is not p and t.place.program is not NULL:
+        return put_in_another(t, p, slot)
+    t.place.program, t.place.generation, t.place.slot = p, p.generation, slot
+    return 0
+
+
+cdef int put_in_another(Tensor t, ad_program *p, uint32_t slot) except -1:
     cdef Place *place = &t.place
     cdef Place *free_place = NULL
-    if place.program is p or place.program is NULL:
-        place.program = p
-        place.generation = p.generation
-        place.slot = slot
-        return 0
     while place is not NULL:
         if place.program is p:
             free_place = place
@@ -212,28 +214,8 @@ cdef uint32_t emit(ad_program *p, int op, Tensor t, uint32_t a, uint32_t b, uint
     cdef uint32_t slot = ad_emit(p, op, t.code, AD_IS_ARRAY if t.is_array else 0, a, b, attr, seen, t.value)
     if slot == AD_NO_SLOT:
         raise MemoryError("autodiff: no memory to record another operation")
-    if t.place.program is NULL:
-        t.place.program = p
-        t.place.generation = p.generation
-        t.place.slot = slot
-    else:
-        put_in(t, p, slot)
+    put_in(t, p, slot)
     return slot
-
-
-cdef inline int append(ad_program *p, int op, Tensor y, int64_t a, int64_t b, uint64_t seen) except -1:
-    """`emit` for the result of an operation of one or two scalars, in its first program."""
-    cdef uint32_t slot
-    if y.place.program is not NULL and y.place.program is not p:
-        emit(p, op, y, <uint32_t>a, <uint32_t>b, 0, seen)
-        return 0
-    slot = ad_emit(p, op, y.code, 0, <uint32_t>a, <uint32_t>b, 0, seen, y.value)
-    if slot == AD_NO_SLOT:
-        raise MemoryError("autodiff: no memory to record another operation")
-    y.place.program = p
-    y.place.generation = p.generation
-    y.place.slot = slot
-    return 0
 
 
 cdef inline bint seen_now(Tensor t) noexcept:

@@ -78,21 +78,6 @@ cdef int temporaries(const Operand *x, int n) noexcept:
     return flags
 
 
-cdef Tensor one_operand(int op, Tensor a):
-    """`elementwise` for a scalar."""
-    cdef Operand x[3]
-    set_operand(&x[0], a)
-    return elementwise(op, x, 1)
-
-
-cdef Tensor two_operands(int op, Tensor a, Tensor b):
-    """`elementwise` for two scalars."""
-    cdef Operand x[3]
-    set_operand(&x[0], a)
-    set_operand(&x[1], b)
-    return elementwise(op, x, 2)
-
-
 cdef Tensor stabilised_sum(Operand *x, object axis, object keepdims, str name, int64_t *count):
     """`sum_over`, where a temporary operand has two holders: the caller's stack and the argument."""
     global holders

@@ -180,11 +180,7 @@ cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64
         if bits == 0:
             return 0
     if root < 0:
-        if v.tensor.is_array:
-            slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
-        else:
-            append(p, AD_LEAF, v.tensor, 0, 0, bits)
-            slot = p.n - 1
+        slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
     else:
         slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else root), 0, bits | p.code[root].seen)
     if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
