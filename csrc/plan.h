@@ -110,6 +110,7 @@ typedef struct {
     AD_LIST(uint32_t) makes, drops;                         /* registers: arrays that it begins with, and that it alone has read */
     AD_LIST(uint32_t) ends;                                 /* steps that are finished after the last block, in order */
     AD_LIST(uint16_t) moving;                               /* streams that stand elsewhere, or hold another number, at each run */
+    char *packed;                                           /* all these lists, one behind the other */
     uint32_t n_blocks, n_looped;                            /* of the plan's steps */
     size_t block_bytes;
     char *own;                                              /* scratch memory that nobody else writes to; NULL: the plan's.  Where streams */

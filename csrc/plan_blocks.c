@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { TOUCHED = 8 };
 static uint16_t touched_by(const ad_loop_step *s, int i)
@@ -84,6 +85,29 @@ static int list_arrays(const ad_plan *t, ad_loop *l, uint32_t at)
     return status;
 }
 
+/* A long plan is read from memory as it runs: what is in use stands in one piece. */
+#define EACH_LIST(DO) DO(steps) DO(streams) DO(moving) DO(makes) DO(drops) DO(ends) DO(reads) DO(totals) DO(backs) DO(places) DO(sources)
+static size_t even(size_t bytes) { return (bytes + 15) / 16 * 16; }
+
+static int pack(ad_loop *l)
+{
+    size_t bytes = 1;
+#define ADD_BYTES(list) bytes += even(l->list.n * sizeof *l->list.at);
+    EACH_LIST(ADD_BYTES)
+    char *at = l->packed = malloc(bytes);
+    if (at == NULL)
+        return AD_NO_MEMORY;
+#define MOVE(list)                                                              \
+    if (l->list.n)                                                              \
+        memcpy(at, l->list.at, l->list.n * sizeof *l->list.at);                 \
+    free(l->list.at);                                                           \
+    l->list.at = (void *)at;                                                    \
+    l->list.room = l->list.n;                                                   \
+    at += even(l->list.n * sizeof *l->list.at);
+    EACH_LIST(MOVE)
+    return AD_OK;
+}
+
 /* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
@@ -114,15 +138,18 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);
     l->block_bytes = ad_is_short(l) ? ((size_t)l->size * 8 + 63) / 64 * 64 : AD_LOOP_BLOCK * 8;
-    return list_arrays(t, l, at);
+    const int status = list_arrays(t, l, at);
+    return status == AD_OK ? pack(l) : status;
 }
 
 size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * l->block_bytes + (l->streams.n + 1) * sizeof(ad_where) + 64; }
 
 void ad_loop_free(ad_loop *l)
 {
-    void *parts[] = {l->steps.at, l->streams.at, l->reads.at, l->totals.at, l->backs.at, l->places.at, l->sources.at,
-                     l->makes.at, l->drops.at, l->ends.at, l->moving.at, l->own};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        free(parts[i]);
+#define FREE(list) free(l->list.at);
+    if (l->packed == NULL) {
+        EACH_LIST(FREE)
+    }
+    free(l->packed);
+    free(l->own);
 }
