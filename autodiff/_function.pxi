@@ -172,11 +172,11 @@ cdef class Replayed:
         return [(kind, list(known)) for kind, known in self.kinds.items() if type(known) is list]
 
     def _keep(self, kind, Trace trace not None):
-        """Add a trace; return how many of its kind branch on values."""
+        """Add a trace; return how many ways there are for inputs like its own."""
         cdef list traces = self.kinds.setdefault(kind, [])
-        traces.insert(0, trace)
+        ways = added(traces, trace)
         self.remember(kind, traces)
-        return sum([len((<Trace>other).path) > 0 for other in traces])
+        return ways
 
     cdef object search(self, list traces, inputs, list path):
         """The result of the trace whose guards come out as they must, or NOTHING: `path` is how they came out so far.  It is put first."""
@@ -278,6 +278,29 @@ def call_directly(type kind not None):
 
 cdef enum:
     MOST_TRIES = 16                             # traces that are begun for one call
+    MOST_TRACES = 1024                          # of one kind: of ever new shapes those that were used last are kept
+
+
+def added(list traces not None, Trace trace not None):
+    """Put a trace before the others; return how many of those for inputs like its own branch on values."""
+    cdef Trace other
+    cdef int ways = 0
+    traces.insert(0, trace)
+    del traces[MOST_TRACES:]
+    for other in traces:
+        ways += len(other.path) > 0 and same_inputs(trace, other)
+    return ways
+
+
+cdef bint same_inputs(Trace a, Trace b):
+    cdef const ad_instruction *x
+    cdef const ad_instruction *y
+    cdef Py_ssize_t k
+    for k in range(len(a.inputs)):
+        x, y = &a.program.p.code[<int64_t>a.inputs[k]], &b.program.p.code[<int64_t>b.inputs[k]]
+        if x.dtype != y.dtype or (x.flags ^ y.flags) & AD_IS_ARRAY or (x.flags & AD_IS_ARRAY and not same_shape_of(x.value.array, y.value.array)):
+            return False
+    return True
 
 
 cdef Trace going(list traces, inputs, list path):
@@ -285,13 +308,12 @@ cdef Trace going(list traces, inputs, list path):
     cdef Trace trace
     cdef Py_ssize_t k, n = len(path)
     for trace in traces:
-        if trace.running or trace.path[:n] != path:
-            continue
         for k in range(len(inputs)):
             if not trace.fits(k, <Tensor>inputs[k]):
                 break
         else:
-            return trace
+            if not trace.running and (n == 0 or trace.path[:n] == path):
+                return trace
     return None
 
 

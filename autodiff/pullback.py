@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from . import nest, ops
-from ._core import GradientTape, Pulled, Tensor, Trace, copied, held_by, put_back, value_of_now
+from ._core import GradientTape, Pulled, Tensor, Trace, added, copied, held_by, put_back, value_of_now
 from .errors import ReplayError
 
 __all__ = ["Followed"]
@@ -54,8 +54,11 @@ class Followed(Pulled):
             return None
         if held is not None and not {id(v) for v in trace.variables} <= {id(v) for v, _ in held}:
             raise otherwise(self.name)
-        self.traces.insert(0, trace)
-        if sum(bool(t.path) for t in self.traces) > MOST_WAYS:
+        ways = added(self.traces, trace)
+        if self.backs:
+            kept = {id(t) for t in self.traces}
+            self.backs = {key: further for key, further in self.backs.items() if key[0] in kept}
+        if ways > MOST_WAYS:
             self.traces.clear()
             self.reason = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
         found = {id(v): t for v, t in before}

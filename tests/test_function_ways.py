@@ -482,3 +482,21 @@ def kept_program():
     f = ad.function(double)
     f(ad.constant(0.0))
     return f.to_bytes()
+
+
+@pytest.mark.parametrize("taped", [False, True])
+def test_ways_are_counted_shape_by_shape_and_shapes_are_kept_that_were_used_last(taped):
+    f = ad.function(lambda x: x * 2.0 if x[0] > 0 else x * 3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(1, 1040):
+            x = ad.ones(n)
+            if taped:
+                with ad.GradientTape() as tape:
+                    tape.watch(x)
+                    y = f(x)
+                assert float(tape.gradient(y, x)[0]) == 2.0
+            else:
+                y = f(x)
+            assert float(y[n - 1]) == 2.0
+    assert f.experimental_get_tracing_count() == 1024
