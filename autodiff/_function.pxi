@@ -80,6 +80,7 @@ cdef class Replayed:
     """
     cdef direct_call at                         # where a call goes (call_directly)
     cdef readonly object python_function
+    cdef readonly object written                # python_function, under the laws that it asked for
     cdef public dict kinds
     cdef bint direct                            # may a call go straight to a trace, as no signature wants a word?
     cdef Trace last                             # of a call with tensors alone,
@@ -90,8 +91,9 @@ cdef class Replayed:
     def __cinit__(self):
         self.at = replayed_call
 
-    def __init__(self, python_function, bint direct):
+    def __init__(self, python_function, bint direct, written=None):
         self.python_function, self.direct, self.kinds = python_function, direct, {}
+        self.written = python_function if written is None else written
 
     def __call__(self, *args, **kwargs):
         return self.called(args, kwargs)
@@ -100,7 +102,7 @@ cdef class Replayed:
         cdef object result = NOTHING, inputs
         cdef list path
         if functions_as_written or tracing_here():
-            return self.python_function(*args, **kwargs)
+            return self.written(*args, **kwargs)
         if ad_current is not NULL and tapes_record():
             if self.direct and not kwargs and self.followed_last is not None and len(args) == self.followed_count and tapes_are_plain():
                 inputs = as_tensors(args)

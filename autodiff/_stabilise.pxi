@@ -158,7 +158,7 @@ cdef object rewritten(int op, const Operand *x, int n):
     cdef int64_t slot
     cdef int k, before = holders
     cdef bint seen = False
-    if at_work or in_rule or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or p.next is not NULL:
+    if at_work or in_rule or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or (p.next is not NULL and p.pulled == 0):
         return None
     nodes = []
     for k in range(n):

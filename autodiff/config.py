@@ -48,7 +48,14 @@ class _Config(types.ModuleType):
 
 
 sys.modules[__name__].__class__ = _Config
-set_stabilize(os.environ.get("AUTODIFF_STABILIZE", "") == "1")
+
+
+
+def _stabilize_at_import():
+    given = os.environ.get("AUTODIFF_STABILIZE", "")
+    if given not in ("", "0", "1"):
+        raise ValueError(f"AUTODIFF_STABILIZE: expected 1 or 0, got {given!r}")
+    return given == "1"
 
 
 def _threads_at_import():
@@ -60,4 +67,5 @@ def _threads_at_import():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+set_stabilize(_stabilize_at_import())
 set_num_threads(_threads_at_import())

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import nest, passes
-from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
+from ._core import LEANS, GradientTape, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
@@ -35,7 +35,8 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     func             takes tensors, arrays, variables, numbers, and tuples, lists and dicts of them
     input_signature  TensorSpecs of the arguments, to which they are converted; other dtypes and shapes are refused.  A size of None is any,
                      each with a recording of its own
-    stabilize        record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says
+    stabilize        record log(1 + exp(x)) as softplus(x), and so on (docs/stabilise.md); None: as config.stabilize says.
+                     A tape around the call that does so has its way too
     check            at every call run `func` as written too, and raise ReplayError where a replay would do something else: a number
                      drawn by NumPy, a global that has changed since.  As slow as it sounds
     The other parameters are TensorFlow's, and change nothing here.
@@ -72,6 +73,17 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     return Function(func, input_signature, stabilize, check)
 
 
+def _stabilised(func):
+    """func where it runs as written, with the laws that its recordings have."""
+
+    def run(*args, **kwargs):
+        with GradientTape(stabilize=True) as tape:
+            tape.watch([x for x in nest.flatten((args, kwargs)) if isinstance(x, Tensor) and x.dtype.is_floating])
+            return func(*args, **kwargs)
+
+    return run
+
+
 class Function(Replayed):
     """What `ad.function` makes of a function."""
 
@@ -81,7 +93,7 @@ class Function(Replayed):
                 raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
-        super().__init__(func, input_signature is None and not check)
+        super().__init__(func, input_signature is None and not check, _stabilised(func) if stabilize else func)
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = weakref.WeakKeyDictionary()
@@ -109,12 +121,12 @@ class Function(Replayed):
         tensors = []
         kind = (argument_kind(args, tensors), argument_kind(kwargs, tensors) if kwargs else None)
         if self.check or isinstance(self.kinds.get(kind), str) or not tapes_are_plain():
-            return self.python_function(*args, **kwargs)
+            return self.written(*args, **kwargs)
         followed = self.followed.get(kind)
         if followed is None:
             if len(self.followed) >= MOST_KINDS:
                 self._say("is called with ever new numbers or objects: make them tensors")
-                return self.python_function(*args, **kwargs)
+                return self.written(*args, **kwargs)
             followed = self.followed[kind] = Followed(self._runner(args, kwargs), _name(self.python_function), self.stabilize)
         found = followed.call(tensors)
         if found is not None:
@@ -125,7 +137,7 @@ class Function(Replayed):
         elif followed.reason not in (None, LEANS):
             self.kinds[kind] = followed.reason
             self._say(followed.reason)
-        return self.python_function(*args, **kwargs)
+        return self.written(*args, **kwargs)
 
     def _runner(self, args, kwargs):
         """The function of the tensors among such arguments."""
@@ -163,7 +175,7 @@ class Function(Replayed):
     def _as_written(self, args, kwargs, tensors):
         """A run without recording, of tensors where arrays are given, as the first one was."""
         own = iter(tensors)
-        return self.python_function(*_replace(args, own), **_replace(kwargs, own))
+        return self.written(*_replace(args, own), **_replace(kwargs, own))
 
     def _trace(self, args, kwargs, tensors):
         """A recording of one run, what that returned, and what its variables held before."""

@@ -313,3 +313,50 @@ def test_a_sweep_that_is_followed_runs_the_rules_as_they_are_written():
             y = ad.math.log(1 - ad.exp(x))
         g = tape.gradient(y, x)
     assert float(outer.gradient(g, x)) == pytest.approx(-np.exp(-700.0), rel=1e-12)
+
+
+# ----------------------------------------------------------------------------------------------------------- traced functions
+def naive_softplus(x):
+    return ad.math.log(1 + ad.exp(x))
+
+
+def reads_numpy(x):
+    x.numpy()
+    return naive_softplus(x)
+
+
+@pytest.mark.filterwarnings("ignore:function. reads_numpy takes")
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize("kind", ["replayed", "checked", "as written", "inside another", "not traced"])
+def test_a_stabilised_function_is_so_under_a_plain_tape_too(kind, shape):
+    f = ad.function(reads_numpy if kind == "as written" else naive_softplus, stabilize=True, check=kind == "checked")
+    call = ad.function(lambda x: f(x)) if kind == "inside another" else f
+    x = ad.constant(np.full(shape, 100.0, "float32"))
+    try:
+        ad.config.run_functions_eagerly(kind == "not traced")
+        for _ in range(3):
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = call(x)
+            assert (y.numpy() == 100).all() and (tape.gradient(y, x).numpy() == 1).all()
+            assert (call(x).numpy() == 100).all()
+    finally:
+        ad.config.run_functions_eagerly(False)
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        assert np.isinf(naive_softplus(x).numpy()).all()
+
+
+def test_a_tape_that_stabilises_has_its_way_with_plain_functions():
+    f, x = ad.function(naive_softplus), ad.Variable(100.0)
+    for flag, value in [(False, np.inf), (True, 100.0)] * 2:
+        with ad.GradientTape(stabilize=flag) as tape:
+            y = f(x)
+        assert y.numpy() == value and np.isnan(tape.gradient(y, x).numpy()) == (not flag)
+
+
+@pytest.mark.parametrize("given, result", [("1", "True"), ("0", "False"), ("", "False"), ("yes", "ValueError: AUTODIFF_STABILIZE: expected 1 or 0, got 'yes'")])
+def test_the_environment_variable(given, result):
+    done = subprocess.run([sys.executable, "-c", "import autodiff as ad; print(ad.config.stabilize)"], capture_output=True, text=True,
+                          env={**os.environ, "AUTODIFF_STABILIZE": given})  # fmt: skip
+    assert (done.stdout or done.stderr).strip().endswith(result)
