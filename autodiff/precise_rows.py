@@ -237,6 +237,9 @@ def where(c, a, b):
     like = a if isinstance(a, Numbers) else b
     a, b = (like.beside(x) for x in (a, b))
     mask = c.array if isinstance(c, Plain) else np.asarray(c)
+    for chosen, all_of_it in ((a, mask.all), (b, lambda: not mask.any())):
+        if chosen.shape == np.broadcast_shapes(mask.shape, a.shape, b.shape) and all_of_it() and mask.size:
+            return chosen.moved(lambda part: part)
     y = like.like(np.where(mask, p, q) for p, q in zip(a.parts, b.parts))
     if a.recorded is not None and b.recorded is not None:
         y.recorded = np.where(mask, a.recorded, b.recorded)
