@@ -73,6 +73,22 @@ def _dtypes(takes):
     return classes.get(tuple(takes)) or " ".join(takes)
 
 
+def audit(path, arguments):
+    """Run a script and print what is told of its gradients; returns the exit status, the script's own where it ends with one."""
+    from .audit_scripts import audit_script
+
+    if not os.path.isfile(path):
+        print(f"audit: there is no script {path}", file=sys.stderr)
+        return 1
+    try:
+        reports, status = audit_script(path, arguments, lambda place, report: print(f"\ngradient at {place}\n{report}")), 0
+    except SystemExit as end:
+        reports, status = True, end.code
+    if not reports:
+        print("\naudit: the script took no gradient of a GradientTape, of ad.grad and its like, or of an objective")
+    return status
+
+
 def main(arguments):
     """Do what the command line says; returns the exit status."""
     if not arguments:
@@ -84,10 +100,7 @@ def main(arguments):
 
         return bench()
     elif arguments[0] == "audit" and len(arguments) > 1:
-        from .audit import audit_script
-
-        for place, report in audit_script(arguments[1], arguments[2:]):
-            print(f"\ngradient at {place}\n{report}")
+        return audit(arguments[1], arguments[2:])
     elif arguments[0] in ("-h", "--help"):
         print(__doc__, end="")
     else:

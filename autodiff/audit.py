@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from . import errors, nest
-from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array
+from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array, slot
 from .places import source_at, user_place
 
 __all__ = ["audit"]
@@ -33,9 +33,9 @@ def audit(f, *inputs):
     (np.float32(inf), np.float32(100.0), 'exp')
     """
     tensors = [convert(x) if not is_tensor(x) else x for x in inputs]
-    alias = _alias(getattr(f, "__globals__", {}))
+    alias = alias_in(getattr(f, "__globals__", {}))
     fired = []
-    with _Notes():
+    with Notes():
         tape = GradientTape(persistent=True, precise=True)
         with tape:
             for x in tensors:
@@ -43,24 +43,44 @@ def audit(f, *inputs):
                     tape.watch(x)
             y = f(*tensors)
         _one_tensor(f, y)
-        with _Laws(fired), GradientTape(stabilize=True) as other:
+        with Laws(fired), GradientTape(stabilize=True) as other:
             for x in tensors:
                 if x.dtype.is_floating:
                     other.watch(x)
             f(*tensors)
     sources = tensors or list(tape.watched_variables())
-    return report_of(tape, y, sources, fired, alias)
+    return report_of(tape, [y], sources, fired, alias)
 
 
-def report_of(tape, y, sources, fired=(), alias="ad", gradients=None):
-    """The report on a target and its gradient by the sources, of a precise tape that noted places."""
-    y = y if isinstance(y, Tensor) else y.value()
+def report_of(tape, targets, sources, fired=(), alias="ad", gradients=None, seeds=None):
+    """The report on targets and their gradient by the sources, of a precise tape that noted places."""
+    targets = [y if isinstance(y, Tensor) else y.value() for y in targets]
     followed = [x for x in sources if x.dtype.is_floating]
-    computed = plain_sweep(tape, [y], None, followed) if gradients is None else gradients
-    instructions = [made for made in listing(tape) if made.value is not None and made.seen and made.dtype.is_floating]
-    exact = tape.value([made.value for made in instructions] + [y])
-    losses = _losses(tape, instructions, [raw_array(x) for x in exact[:-1]], fired, alias)
-    return Report(y, exact[-1], computed, GradientTape.gradient(tape, y, followed), losses)
+    computed = plain_sweep(tape, targets, seeds, followed) if gradients is None else gradients
+    way = _way_to(tape, targets)
+    instructions = [made for made in way if made.value is not None and made.seen and made.dtype.is_floating]
+    exact = tape.value([made.value for made in instructions] + targets)
+    n = len(instructions)
+    losses = _losses(tape, instructions, [raw_array(x) for x in exact[:n]], fired, alias)
+    opaque = [_place_near(tape, made.index) for made in way if made.row == "call" and not hasattr(made.attrs["function"], "place")]
+    return Report(targets, exact[n:], computed, GradientTape.gradient(tape, targets, followed, seeds), losses, opaque)
+
+
+def _way_to(tape, targets):
+    """The instructions that targets depend on, in order."""
+    made, waiting = listing(tape), [slot(tape, y) for y in targets]
+    reached = set()
+    while waiting:
+        at = waiting.pop()
+        if at is not None and at not in reached:
+            reached.add(at)
+            waiting.extend(made[at].operands)
+    return [made[at] for at in sorted(reached)]
+
+
+def _place_near(tape, index):
+    """The place of a call: its results note it."""
+    return next(filter(None, [place_in_program(tape, index + k) for k in range(3)]), "")
 
 
 # --------------------------------------------------------------------------------------------------------------- the report
@@ -82,16 +102,21 @@ class Loss:
 
 
 class Report:
-    def __init__(self, value, exact_value, gradients, exact_gradients, losses):
-        self.value, self.exact_value, self.losses = value, exact_value, losses
+    def __init__(self, values, exact_values, gradients, exact_gradients, losses, opaque=()):
+        self.values, self.exact_values, self.losses = values, exact_values, losses
+        self.value, self.exact_value = (values[0], exact_values[0]) if len(values) == 1 else (values, exact_values)
         self.gradients, self.exact_gradients = gradients, exact_gradients
+        self.opaque = opaque                                    # places, as far as known, of calls of a custom_gradient
 
     def __str__(self):
         lines = ["             computed                 exact"]
         for name, got, exact in self._rows():
             lines.append(f"{name:12} {got:24} {exact}")
         if not self.losses:
-            lines += ["", "Every operation has the digits of its format."]
+            lines += ["", self._no_losses()]
+        if self.opaque:
+            at = ", ".join(sorted(set(filter(None, self.opaque))))
+            lines += ["", f"Not looked into, and taken as computed: custom_gradient{' at ' * bool(at)}{at}"]
         for loss in self.losses:
             lines += ["", f"{loss.place}: {loss.source}" if loss.place else loss.name]
             lines.append(f"    {loss.what}")
@@ -101,8 +126,15 @@ class Report:
 
     __repr__ = __str__
 
+    def _no_losses(self):
+        pairs = [(raw_array(g), raw_array(x)) for g, x in zip(self.gradients, self.exact_gradients) if g is not None and x is not None]
+        if any(_error(got, right) > 1000 * np.finfo(got.dtype).eps for got, right in pairs):
+            return "Every operation has the digits of its format; the gradient lost some on its way back: use GradientTape(precise=True)"
+        return "Every operation has the digits of its format."
+
     def _rows(self):
-        yield "value", _text(self.value), _text(self.exact_value)
+        for k, (got, exact) in enumerate(zip(self.values, self.exact_values)):
+            yield f"value {k}" if len(self.values) > 1 else "value", _text(got), _text(exact)
         for k, (got, exact) in enumerate(zip(self.gradients, self.exact_gradients)):
             yield f"gradient {k}" if len(self.gradients) > 1 else "gradient", _text(got), _text(exact)
 
@@ -226,7 +258,7 @@ def _code(text, alias):
     return code if known and not isinstance(tree.body, (ast.Tuple, ast.Constant)) else ""
 
 
-class _Laws:
+class Laws:
     """Context: notes which laws fire, and where, as (place, text); `dry`: which would."""
 
     def __init__(self, fired, dry=False):
@@ -244,7 +276,7 @@ class _Laws:
         stabilise.witness, stabilise.dry = self.before
 
 
-class _Notes:
+class Notes:
     """Context: instructions are noted with their places."""
 
     def __enter__(self):
@@ -254,7 +286,7 @@ class _Notes:
         note_places(False)
 
 
-def _alias(names):
+def alias_in(names):
     """The name under which a module knows the package."""
     import sys
 
@@ -265,45 +297,3 @@ def _alias(names):
 def _one_tensor(f, y):
     if not is_tensor(y) or not y.dtype.is_floating:
         raise TypeError(f"audit: {getattr(f, '__name__', 'f')} must return one floating tensor, got {errors.shorten(y)}")
-
-
-# ------------------------------------------------------------------------------------------------------------------- scripts
-def audit_script(path, arguments=()):
-    """Run a script, with `arguments` as its command line, and audit its gradients, each line that asks for one once.
-
-    Returns [(place, Report)].  The script sees the numbers that it would see anyway.
-    """
-    import runpy
-    import sys
-
-    package = sys.modules[__package__]
-    reports, fired = {}, []
-
-    class AuditingTape(GradientTape):
-        """A tape that keeps all it needs for a report."""
-
-        def __new__(cls, persistent=False, watch_accessed_variables=True, **unused):
-            return GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
-
-        def gradient(self, target, sources, output_gradients=None, **options):
-            flat = nest.flatten(sources)
-            targets = [target] if is_tensor(target) else nest.flatten(target)
-            seeds = None if output_gradients is None else [convert(g, like=t) for g, t in zip(nest.flatten(output_gradients), targets)]
-            plain = plain_sweep(self, targets, seeds, flat)
-            place = user_place()
-            if place not in reports and len(targets) == 1 and seeds is None:
-                reports[place] = None                       # (what the report itself asks for is no gradient of the script's)
-                reports[place] = report_of(self, targets[0], flat, fired, _alias(vars(sys.modules.get("__main__", package))), plain)
-            shaped = super().gradient(target, sources, output_gradients, **options)
-            kept = [x if x is None or g is None else g for x, g in zip(nest.flatten(shaped), plain)]
-            return nest.pack_sequence_as(sources, kept)
-
-    before, sys.argv = sys.argv, [path, *arguments]
-    kept = package.GradientTape
-    package.GradientTape = AuditingTape
-    try:
-        with _Notes(), _Laws(fired, dry=True):
-            runpy.run_path(path, run_name="__main__")
-    finally:
-        package.GradientTape, sys.argv = kept, before
-    return list(reports.items())

@@ -24,6 +24,14 @@ def user_place():
     return f"{found[0][0]}:{found[0][1]}" if found else ""
 
 
+def user_call():
+    """That place, and a number that tells the calls on its line apart."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((_HERE, "autodiff/")):
+        frame = frame.f_back
+    return user_place(), None if frame is None else frame.f_lasti
+
+
 def source_at(place):
     """The text of a line "file:line", or ""."""
     name, _, line = place.rpartition(":")

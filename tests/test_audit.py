@@ -121,3 +121,87 @@ def test_the_audit_of_what_others_call_by_another_name():
     exec("def f(x):\n    return tensors.math.log(1 + tensors.exp(x))", names)
     report = ad.audit(names["f"], 100.0)
     assert report.losses[0].name == "exp" and report.losses[0].suggestion == "tensors.math.softplus(x)"
+
+
+# ------------------------------------------------------------------------------------------------------------------- scripts
+HELPER = "import autodiff as ad\ndef naive(x): return ad.math.log(1 + ad.exp(x))\n"
+LONGER = """
+import sys
+import autodiff as ad
+from autodiff import GradientTape
+from helper import naive
+x = ad.Variable(100.0)
+print(ad.grad(naive)(100.0).numpy(), ad.hessian(naive)(30.0).numpy())
+with GradientTape(stabilize=True) as t:
+    y = naive(x)
+print(y.numpy(), t.gradient(y, x).numpy())
+with GradientTape(precise=True) as t:
+    y = naive(x)
+print(t.value(y).numpy(), t.gradient(y, x).numpy())
+with ad.GradientTape(persistent=True) as t:
+    a, b = x * 2, ad.sqrt(x)
+    c = 1 - ad.cos(x * 1e-7)
+    with t.stop_recording():
+        d = a * 3
+print(t.gradient([a, b], x).numpy(), t.gradient(c, x).numpy(), t.gradient(d, x), t.jacobian(b, x).numpy())
+with ad.GradientTape() as o:
+    with ad.GradientTape() as t:
+        y = naive(x * 0.3)
+    g = t.gradient(y, x, output_gradients=ad.constant(2.0))
+print(o.gradient(g, x).numpy())
+@ad.function
+def step(x):
+    with ad.GradientTape() as t:
+        t.watch(x)
+        y = ad.sqrt(ad.reduce_sum(x * x))
+    return t.gradient(y, x)
+print(step(ad.constant([1e-30, 1e-30])).numpy())
+"""
+
+
+def run(arguments, folder):
+    root = os.path.dirname(os.path.dirname(ad.__file__))
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": root})
+
+
+def test_a_script_sees_its_own_numbers_and_every_gradient_is_told(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "helper.py").write_text(HELPER)
+    (tmp_path / "sub" / "script.py").write_text(LONGER + "sys.exit(3)\n")
+    plain, audited = run(["sub/script.py"], tmp_path), run(["-m", "autodiff", "audit", "sub/script.py"], tmp_path)
+    assert plain.returncode == audited.returncode == 3 and not audited.stderr
+    assert audited.stdout.startswith(plain.stdout)
+    told = audited.stdout[len(plain.stdout):]
+    lines = [k + 1 for k, line in enumerate(LONGER.splitlines()) if "t.gradient(" in line or "o.gradient(" in line or "ad.grad(" in line]
+    nested = next(k + 1 for k, line in enumerate(LONGER.splitlines()) if "g = t.gradient" in line)
+    at = [int(line.rpartition(":")[2]) for line in told.splitlines() if line.startswith("gradient at sub/script.py:")]
+    assert set(at) == {*lines} - {nested} and at.count(lines[3]) == 3       # (three gradients on one line; a gradient within a tape is part of it)
+    assert told.count("use ad.math.softplus(x)") == 2 and "use 2 * ad.math.sin(x/2)**2" in told and "use ad.linalg.norm(x)" in told
+    blocks = told.split("gradient at ")
+    assert all(("cos(" in block) == ("sub loses" in block) for block in blocks)     # what the target does not depend on is not its loss
+
+
+@pytest.mark.parametrize("end, status, said", [
+    ("raise RuntimeError('its own')", 1, "RuntimeError: its own"), ("sys.exit('no')", 1, "no")])  # fmt: skip
+def test_a_script_that_ends_otherwise_is_told_of_too(end, status, said, tmp_path):
+    (tmp_path / "script.py").write_text("import sys, autodiff as ad\nx = ad.Variable(100.0)\nwith ad.GradientTape() as t:\n"
+                                        f"    y = ad.math.log(1 + ad.exp(x))\nt.gradient(y, x)\n{end}\n")  # fmt: skip
+    done = run(["-m", "autodiff", "audit", "script.py"], tmp_path)
+    assert done.returncode == status and "use ad.math.softplus(x)" in done.stdout and said in done.stderr
+
+
+def test_scripts_without_a_gradient_and_without_a_file(tmp_path):
+    (tmp_path / "script.py").write_text("print('nothing')\n")
+    assert "audit: the script took no gradient" in run(["-m", "autodiff", "audit", "script.py"], tmp_path).stdout
+    done = run(["-m", "autodiff", "audit", "other.py"], tmp_path)
+    assert done.returncode == 1 and done.stderr == "audit: there is no script other.py\n"
+
+
+def test_what_is_not_looked_into_is_said():
+    @ad.custom_gradient
+    def scaled(x):
+        return ad.sqrt(x * x * 1e-30 * 1e-30), lambda g: g
+
+    report = ad.audit(lambda x: scaled(x) * 2, 1.0)
+    assert "taken as computed: custom_gradient" in str(report)
+    assert "on its way back" in str(ad.audit(lambda x: ad.reduce_sum(ad.nn.softmax(x) * ad.math.log_softmax(x)), ad.constant([0.0, 0.0, 0.0])))

@@ -37,6 +37,7 @@ LAYERS = [
     {"audit"},
     {"history", "parameters"},
     {"conventions", "evaluations"},
+    {"audit_scripts"},
     {"optimize"},
     {"ipopt"},
     {"distributed"},

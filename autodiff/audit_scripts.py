@@ -1,0 +1,105 @@
+"""python -m autodiff audit script.py: a script runs, and its gradients are audited (audit.py)."""
+
+import contextlib
+import os
+import sys
+import warnings
+
+from . import evaluations, nest, transforms
+from ._core import GradientTape, convert, get_stabilize, is_tensor
+from .audit import Laws, Notes, alias_in, report_of
+from .places import user_call
+
+__all__ = ["audit_script"]
+
+
+def audit_script(path, arguments=(), tell=None):
+    """Run a script, with `arguments` as its command line, and audit its gradients, each line that asks for one once.
+
+    tell   called with (place, Report) of each, in the order of the script, also where the script ends with an exception
+    Returns the list of these pairs.  The script sees the numbers that it would see anyway.
+    """
+    import runpy
+
+    package = sys.modules[__package__]
+    reports, fired = {}, []
+    tape = _auditing(reports, fired)
+    inside = lambda persistent=False, **options: (GradientTape if persistent else tape)(persistent, **options)  # noqa: E731
+    before = sys.argv, sys.path[:]
+    sys.argv = [path, *arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    package.GradientTape, transforms.GradientTape, evaluations.GradientTape = tape, inside, inside
+    try:
+        with Notes(), Laws(fired, dry=True), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "function: .* asks for precise")      # so it runs as written, with the same bits
+            runpy.run_path(path, run_name="__main__")
+    finally:
+        for module in (package, transforms, evaluations):
+            module.GradientTape = GradientTape
+        sys.argv, sys.path[:] = before
+        told = [(place, report) for (place, _), report in reports.items() if report is not None]
+        for place, report in told if tell is not None else ():
+            tell(place, report)
+    return told
+
+
+def _auditing(reports, fired):
+    """The class that stands for GradientTape in the script."""
+    from . import stabilise
+
+    recording = []
+
+    class AuditingTape(GradientTape):
+        """A tape that keeps all it needs for a report, and beside it a plain one, whose numbers the script sees."""
+
+        def __new__(cls, persistent=False, watch_accessed_variables=True, precise=False, stabilize=None):
+            tape = GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
+            tape.asked = get_stabilize() if stabilize is None else stabilize
+            tape.plain = GradientTape(True, watch_accessed_variables, precise)
+            return tape
+
+        def __enter__(self):
+            self.before = stabilise.dry
+            stabilise.dry = stabilise.dry and not self.asked            # (laws that were asked for hold)
+            super().__enter__()
+            self.plain.__enter__()
+            recording.append(self)
+            return self
+
+        def __exit__(self, *exc):
+            recording.remove(self)
+            stabilise.dry = self.before
+            self.plain.__exit__(*exc)
+            return super().__exit__(*exc)
+
+        def watch(self, tensor):
+            super().watch(tensor)
+            self.plain.watch(tensor)
+
+        def reset(self):
+            super().reset()
+            self.plain.reset()
+
+        @contextlib.contextmanager
+        def stop_recording(self):
+            with super().stop_recording(), self.plain.stop_recording():
+                yield
+
+        def jacobian(self, *args, **options):
+            return self.plain.jacobian(*args, **options)
+
+        def batch_jacobian(self, *args, **options):
+            return self.plain.batch_jacobian(*args, **options)
+
+        def gradient(self, target, sources, output_gradients=None, **options):
+            result = self.plain.gradient(target, sources, output_gradients, **options)
+            at, others = user_call(), [tape for tape in recording if tape is not self]
+            flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
+            if at not in reports and not others and all(is_tensor(x) and x.dtype.is_floating for x in [*targets, *flat]):
+                reports[at] = None                          # (what the report itself asks for is no gradient of the script's)
+                seeds = None if output_gradients is None else [convert(g, like=t) for g, t in zip(nest.flatten(output_gradients), targets)]
+                names = vars(sys.modules.get("__main__", sys))
+                reports[at] = report_of(self, targets, flat, fired, alias_in(names), nest.flatten(result), seeds)
+            return result
+
+    return AuditingTape
