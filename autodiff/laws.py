@@ -83,14 +83,17 @@ def spellings(row, pattern):
     elif pattern.row is sqrt:
         yield pow, (p[0], 0.5)
     elif pattern.row is sub and isinstance(p[1], (int, float)):
-        yield from [(add, (p[0], -p[1])), (add, (-p[1], p[0]))]
+        yield from [(add, (p[0], -p[1])), (add, (-p[1], p[0])), (neg, (Pattern(sub, p[::-1]),))]
     elif pattern.row is sub:
         minus = Pattern(neg, (p[1],))
-        yield from [(add, (p[0], minus)), (add, (minus, p[0]))]
+        yield from [(add, (p[0], minus)), (add, (minus, p[0])), (neg, (Pattern(sub, p[::-1]),))]
     elif pattern.row is div and p[0] == 1:
         yield from [(reciprocal, (p[1],)), (pow, (p[1], -1))]
     elif pattern.row is div and p[1] == 2:
         yield from [(mul, (p[0], 0.5)), (mul, (0.5, p[0]))]
+    elif pattern.row is div and isinstance(p[1], Pattern):
+        over = Pattern(div, (1, p[1]))
+        yield from [(mul, (p[0], over)), (mul, (over, p[0]))]
     elif pattern.row is mul and p[0] == 0.5:
         yield div, (p[1], 2)
 
@@ -117,9 +120,10 @@ def same(a, b, depth=8):
     """Are both one value, or the same operations on the same values?"""
     if a.same(b):
         return True
-    if depth == 0 or a.row is None or a.row is not b.row or a.attrs != b.attrs:
+    if depth == 0 or a.row is None or a.row is not b.row or a.attrs != b.attrs or len(a.operands) != len(b.operands):
         return False
-    return len(a.operands) == len(b.operands) and all(same(u, v, depth - 1) for u, v in zip(a.operands, b.operands))
+    orders = [b.operands, b.operands[::-1]] if a.row in COMMUTATIVE else [b.operands]
+    return any(all(same(u, v, depth - 1) for u, v in zip(a.operands, order)) for order in orders)
 
 
 def matches(pattern, node, found, law):
@@ -142,6 +146,11 @@ def matches(pattern, node, found, law):
     return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, law)
 
 
+def with_attributes(found, attrs):
+    """The bindings with a row's attributes, which are the same in all parts of a formula, or None."""
+    return {**found, **attrs} if all(found.get(name, value) == value for name, value in attrs.items()) else None
+
+
 def matches_row(pattern, row, operands, attrs, found, law):
     if pattern.row is Mean:
         return matches_mean(pattern, row, operands, found, law)
@@ -149,7 +158,9 @@ def matches_row(pattern, row, operands, attrs, found, law):
         return None                                             # (-inf)**0.5 is inf
     for spelled, parts in spellings(row, pattern):
         if spelled is row and len(parts) == len(operands):
-            inner = {**found, **attrs()} if row.attrs else found
+            inner = with_attributes(found, attrs()) if row.attrs else found
+            if inner is None:                                   # sum(a*b, axis=0) / (norm(a, axis=1) norm(b, axis=1)) is no cosine
+                return None
             for part, operand in zip(parts, operands):
                 inner = matches(part, operand, inner, law)
                 if inner is None:

@@ -37,7 +37,6 @@ LAWS = [
     Law("log(c + exp(x)) = log c + softplus(x - log c), c > 0", lambda c, x: log(c + exp(x)), lambda c, x: softplus(x - math.log(c)) + math.log(c), when=lambda c: c > 0),
     SumOfExponentials("log(c exp(a) + d exp(b) + ...) = log-sum-exp of a + log c, b + log d, ..., c, d > 0"),
     Law("log(exp(a) - exp(b)) = logsubexp(a, b)", lambda a, b: log(exp(a) - exp(b)), lambda a, b: stable.log_difference(a, b)),
-    Law("log(-(exp(b) - exp(a))) = logsubexp(a, b)", lambda a, b: log(-(exp(b) - exp(a))), lambda a, b: stable.log_difference(a, b)),
     Law("log(1 - exp(-exp(x)))", lambda x: log(-expm1(-exp(x))), lambda x: stable.log_cloglog(x)),
     Law("log1p(-exp(-exp(x)))", lambda x: log1p(-exp(-exp(x))), lambda x: stable.log_cloglog(x)),
     Law("log((exp(x) - 1) / exp(x)) = log1mexp(-x)", lambda x: log(expm1(x) / exp(x)), lambda x: ops.log1mexp(-x)),
@@ -180,7 +179,6 @@ LAWS = [
     Law("x**n / (k**n + x**n) = sigmoid(n log(x/k))", lambda x, e, k: Pattern(pow, (x, e)) / (Pattern(pow, (k, e)) + Pattern(pow, (x, e))), lambda x, e, k: sigmoid(e * (log(x) - log(k))), when=lambda x, e, k: all_of((x > 0) & (k > 0) & ops.is_finite(x) & ops.is_finite(k) & ops.is_finite(e))),
     # ---- removable singularities
     Law("(exp(x) - 1) / x", lambda x: expm1(x) / x, lambda x: stable.expm1_over_x(x)),
-    Law("(1/x) (exp(x) - 1)", lambda x: (1 / x) * expm1(x), lambda x: stable.expm1_over_x(x), when=lambda x: all_of(ops.is_finite(1 / x))),
     Law("(1 - exp(x)) / (-x)", lambda x: -expm1(x) / -x, lambda x: stable.expm1_over_x(x)),
     Law("(1 - exp(-x)) / x", lambda x: -expm1(-x) / x, lambda x: stable.expm1_over_x(-x)),
     Law("(exp(-x) - 1) / x", lambda x: expm1(-x) / x, lambda x: -stable.expm1_over_x(-x)),
@@ -203,6 +201,7 @@ LAWS = [
     Law("sqrt(mean(x*x)) = norm(x) / sqrt(n)", lambda x: sqrt(average(square(x))), lambda x, axes, keepdims, count: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(count), when=lambda x: all_of(ops.is_finite(x))),
     Law("sqrt(sum(x*x) / n) = norm(x) / sqrt(n)", lambda x, n: sqrt(total(square(x)) / n), lambda x, n, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(n), when=lambda x, n: n > 0 and all_of(ops.is_finite(x))),
     Law("sqrt(variance(x)) = std(x)", lambda x: sqrt(Pattern(ops.reduce_variance, (x,))), lambda x, axes, keepdims: ops.reduce_std(x, axes=axes, keepdims=keepdims), when=lambda x: all_of(ops.is_finite(x))),
+    Law("mean(x*x) - mean(x)**2 = variance(x)", lambda x: average(square(x)) - square(average(x)), lambda x, axes, keepdims: ops.reduce_variance(x, axes=axes, keepdims=keepdims), when=lambda x: all_of(ops.is_finite(x))),
     Law("norm(x)**2 = sum(x*x)", lambda x: square(Pattern(reduce_euclidean_norm, (x,))), lambda x, axes, keepdims: ops.reduce_sum(square(x), axes=axes, keepdims=keepdims)),
     Law("sum(a*b) / (norm(a) norm(b)) where a sum or product leaves the format", lambda a, b: total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims),
         shared="scaling by powers of 2 loses no digit", of_range="norm does not overflow, and what is divided by it should not"),
