@@ -11,8 +11,6 @@ from ._op import Row
 from .dtypes import DType
 from .shapes import TensorShape
 
-UNCONNECTED_NONE: str
-UNCONNECTED_ZERO: str
 DTYPES: list[DType]
 TABLE_HASH: str
 _Pattern = tuple[NDArray[np.int64], NDArray[np.int32]]

@@ -1,13 +1,12 @@
 # Tapes: a bit in a program, from the slot where it was entered.
 
-UNCONNECTED_NONE, UNCONNECTED_ZERO = "none", "zero"
+cdef str UNCONNECTED_NONE = "none"
 
 
 cdef enum:
     FEW_WATCHED = 4
 
 
-@cython.freelist(16)
 cdef class GradientTape:
     """Record operations for automatic differentiation, as tensorflow.GradientTape.
 
@@ -51,10 +50,7 @@ cdef class GradientTape:
             load_laws()
 
     def __dealloc__(self):
-        if self.program is not None:
-            if self.entered:
-                leave(self)
-            forget(self)
+        give_up(<PyObject *>self)
         forget_variables(self)
 
     def __enter__(self):

@@ -179,15 +179,14 @@ cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64
         bits &= p.tracing
         if bits == 0:
             return 0
-    if root < 0:
-        slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
-    else:
+    if root >= 0:
         slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else root), 0, bits | p.code[root].seen)
-    if root < 0 or bits & ~p.code[root].seen:   # the first read, or the first for a further tape
-        put_in(v.root, p, slot)
-        if root < 0:
-            add_variable(<Program>p.host, v)
-    return 0
+        if bits & ~p.code[root].seen:           # the first read for a further tape
+            put_in(v.root, p, slot)
+        return 0
+    slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
+    put_in(v.root, p, slot)
+    return add_variable(<Program>p.host, v)
 
 
 cdef Tensor snapshot(VariableCore v):

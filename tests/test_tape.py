@@ -473,3 +473,32 @@ def test_why_says_in_a_sentence_what_breaks_the_way():
         y = x * x
     tape.gradient(y, x)
     assert tape.why(y, x).startswith("The tape holds no record: it was never entered, or it is not persistent")
+
+
+def test_a_tape_in_the_memory_of_another_is_a_new_one():
+    def used(n, **options):
+        x, tapes = ad.Variable(3.0), [ad.GradientTape(**options) for _ in range(n)]
+        for tape in tapes:
+            with tape:
+                y = x * x
+            assert float(tape.gradient(y, x)) == 6.0 and tape.watched_variables() == (x,)
+        return weakref.ref(x)
+
+    for options in ({}, {"persistent": True}, {"watch_accessed_variables": True, "stabilize": True}):
+        gone = used(40, **options)                          # more than are kept
+        assert gone() is None
+        ad.GradientTape(watch_accessed_variables=False)
+        tapes = [ad.GradientTape() for _ in range(40)]
+        assert all(tape.watched_variables() == () and not tape.persistent and not tape.stabilize for tape in tapes)
+        with pytest.raises(RuntimeError, match="recorded nothing"):
+            tapes[0].gradient(ad.constant(1.0), [])
+        with pytest.raises(KeyError):                       # a tape that dies on the way of an exception leaves it as it is
+            with ad.GradientTape():
+                raise KeyError(ad.Variable(1.0) * 2)
+
+    class Own(ad.GradientTape):
+        pass
+
+    with Own() as tape:
+        y = ad.Variable(2.0) * 1
+    assert type(tape) is Own and type(ad.GradientTape()) is ad.GradientTape
