@@ -117,24 +117,28 @@ cdef Tensor of_scalar(int op, ad_program *p, ad_tensor *a):
     return result
 
 
-cdef object of_other_scalars(int op, ad_program *p, object x, object y):
-    """x (op) y, where one of them is a number, which takes the dtype of the other, a variable that p reads now, or no scalar at all."""
-    cdef ad_tensor number                       # as a tensor that no program knows
-    cdef ad_tensor *a = &number
-    cdef ad_tensor *b = &number
-    if not is_number(x):
-        read_scalar(x, p, &a)
-    if not is_number(y):
-        read_scalar(y, p, &b)
-    if a is NULL or b is NULL:
-        return binary_general(op, x, y)
-    if a is &number or b is &number:
-        memset(&number, 0, sizeof(number))
-        number.code = b.code if a is &number else a.code
-        number.value = value_of(double_of(x if a is &number else y), number.code)
-    elif a.code != b.code:
-        return binary_general(op, x, y)
-    return of_scalars(op, p, a, b)
+cdef Tensor beside_scalar(int op, ad_program *p, ad_tensor *t, object number, bint first):
+    """t (op) number, or number (op) t: the number takes the dtype of t."""
+    cdef ad_tensor x                            # as a tensor that no program knows
+    x.code, x.is_array, x.value = t.code, False, value_of(double_of(number), t.code)
+    x.place.program, x.place.next = NULL, NULL
+    return of_scalars(op, p, &x, t) if first else of_scalars(op, p, t, &x)
+
+
+cdef object after_reading(int op, ad_program *p, object x, object y):
+    """x (op) y, where one of them may be a variable that p has not read."""
+    cdef ad_tensor *a
+    cdef ad_tensor *b
+    read_scalar(x, p, &a)
+    read_scalar(y, p, &b)
+    if a is not NULL:
+        if b is not NULL and a.code == b.code:
+            return of_scalars(op, p, a, b)
+        if is_number(y):
+            return beside_scalar(op, p, a, y, False)
+    elif b is not NULL and is_number(x):
+        return beside_scalar(op, p, b, x, True)
+    return binary_general(op, x, y)
 
 
 cdef object unary(int op, object x):
@@ -159,9 +163,14 @@ cdef object binary(int op, object x, object y):
     if ad_seldom(go_the_long_way(p)):
         return binary_general(op, x, y)
     a, b = scalar_of(x, p), scalar_of(y, p)
-    if a is not NULL and b is not NULL and a.code == b.code:
-        return of_scalars(op, p, a, b)
-    return of_other_scalars(op, p, x, y)
+    if a is not NULL:
+        if b is not NULL and a.code == b.code:
+            return of_scalars(op, p, a, b)
+        if is_number(y):
+            return beside_scalar(op, p, a, y, False)
+    elif b is not NULL and is_number(x):
+        return beside_scalar(op, p, b, x, True)
+    return after_reading(op, p, x, y)
 
 
 cdef object binary_general(int op, object x, object y):

@@ -60,6 +60,10 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
     return results
 
 
+cdef enum:
+    FEW_ADJOINTS = 32                           # on the stack
+
+
 cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
     """What `sweep` comes to for one target, a few sources, scalars only, and nobody recording; None: take the long way.  Half
     the time of a small gradient goes into getting ready for the rest."""
@@ -68,6 +72,7 @@ cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
     cdef int64_t top = slot_in(target, p)
     cdef Py_ssize_t n = len(sources), k
     cdef ad_sweep s
+    cdef ad_value few[FEW_ADJOINTS]
     cdef list results
     if p.arrays or p.recording or checking or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
         return None
@@ -82,7 +87,12 @@ cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
         if slots[k] < s.to:
             s.to = slots[k]
     s.program, s.base, s.at, s.top, s.bit, s.n_keep = p, tape.start, top, top, tape.bit, 0
-    s.adj = take_adjoints(top - tape.start + 1)
+    s.adj = &few[0]
+    if top - s.base >= FEW_ADJOINTS:
+        s.adj = take_adjoints(top - s.base + 1)
+    else:
+        for k in range(top - s.base + 1):
+            few[k].bits = AD_EMPTY
     s.adj[top - s.base] = value_of(1.0, target.code)
     results = PyList_New(n) if ad_reverse(&s) == AD_SWEEP_DONE else None
     if results is not None:
@@ -90,7 +100,8 @@ cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
             share = None if s.adj[slots[k] - s.base].bits == AD_EMPTY else scalar(p.code[slots[k]].dtype, s.adj[slots[k] - s.base])
             Py_INCREF(share)
             PyList_SET_ITEM(results, k, share)
-    give_adjoints(s.adj)
+    if s.adj is not &few[0]:
+        give_adjoints(s.adj)
     return results
 
 

@@ -350,8 +350,7 @@ cdef int forget(GradientTape tape) except -1:
     if p.taken == tape.bit and tape.program.n_variables <= FEW_WATCHED:    # all of them are this tape's
         for k in range(tape.program.n_variables):
             tape.few_watched[k] = tape.program.variables[k]
-            Py_INCREF(<object>tape.few_watched[k])
-        tape.n_watched = tape.program.n_variables
+        tape.n_watched, tape.program.n_variables = tape.program.n_variables, 0
     else:
         tape.watched = variables_seen(tape)
     p.taken &= ~tape.bit
