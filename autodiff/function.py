@@ -1,5 +1,6 @@
 """ad.function: a function of tensors that is recorded once and then replayed in C, without Python between its operations."""
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -367,9 +368,7 @@ class Function(Replayed):
         try:
             bound = self._bound.get(instance)
             if bound is None:
-                own = weakref.ref(instance)
-                bound = Function(lambda *args, **kwargs: self.python_function(own(), *args, **kwargs), self.input_signature, self.stabilize, self.check)
-                functools.update_wrapper(bound, self.python_function)
+                bound = Function(_of(self.python_function, weakref.ref(instance), owner), self.input_signature, self.stabilize, self.check)
                 self._bound[instance] = bound
         except TypeError:  # not hashable, or no weak references: recorded anew at every access
             bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
@@ -464,6 +463,19 @@ def _same(a, b):
     arrays = [np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x) for x in (*a, *b)]
     texts = [np.where(x != x, np.nan, x).tobytes() if x.dtype.kind == "f" else x.tobytes() for x in arrays if x.dtype != object]
     return len(a) == len(b) and texts[: len(texts) // 2] == texts[len(texts) // 2 :]
+
+
+def _of(function, instance, owner):
+    """A method of an instance that is held weakly, with its name and parameters."""
+
+    def method(*args, **kwargs):
+        return function(instance(), *args, **kwargs)
+
+    functools.update_wrapper(method, function)
+    del method.__wrapped__
+    with contextlib.suppress(TypeError, ValueError):
+        method.__signature__ = inspect.signature(function.__get__(instance(), owner))
+    return method
 
 
 def _name(func):

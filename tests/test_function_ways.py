@@ -401,6 +401,22 @@ def test_a_method_keeps_its_instance_and_the_function_does_not():
     assert [float(c(x)) for c in copies] == [3.0] * 3 and [c.__self__ is held.__self__ for c in copies] == [False, False, True]
 
 
+def test_a_method_has_its_name_and_parameters():
+    class Line:
+        k = 2.0
+
+        @ad.function(input_signature=[ad.TensorSpec([]), ad.TensorSpec([])])
+        def at(self, x, y):
+            return self.k * x - y
+
+    line = Line()
+    assert float(line.at(y=1.0, x=3.0)) == float(line.at(3.0, y=1.0)) == 5.0
+    assert str(line.at.program(3.0, 1.0)).startswith("at: ") and repr(line.at) == "<ad.function at>"
+    assert line.at.pretty_printed_concrete_signatures().startswith("at(x, y)\n")
+    with pytest.raises(TypeError, match="missing a required argument: 'y'"):
+        line.at(3.0)
+
+
 def test_callables_that_generate():
     class Generator:
         def __call__(self, x):
