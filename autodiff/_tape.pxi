@@ -76,7 +76,8 @@ cdef class GradientTape:
     def watch(self, tensor):
         """Follow a tensor, a variable, or all of them in a nested structure, from here on.
 
-        Raises ValueError for anything else.  Integers cannot be followed: a warning says so.
+        Raises ValueError for anything else; TapeError before the tape is entered, and inside an ad.function for a tape that began outside of
+        it.  Integers cannot be followed: a warning says so.
         """
         leaves = [tensor] if is_tensor(tensor) else nest_flatten(tensor)
         for leaf in leaves:
@@ -85,6 +86,9 @@ cdef class GradientTape:
                                  f"ad.Variable.")
         if self.program is None:
             raise errors.TapeError("watch: the tape does not record yet; enter it first: with GradientTape() as tape:")
+        if tracing_here() and ad_current is not self.program.p:
+            raise errors.TapeError("watch: the tape began outside of the ad.function that runs here, which would watch nothing when it is "
+                                   "replayed: watch before the call, or open the tape inside")
         for leaf in leaves:
             watch(self, leaf)
 

@@ -516,3 +516,19 @@ def test_ways_are_counted_shape_by_shape_and_shapes_are_kept_that_were_used_last
                 y = f(x)
             assert float(y[n - 1]) == 2.0
     assert f.experimental_get_tracing_count() == 1024
+
+
+def test_a_tape_from_outside_cannot_begin_to_watch_inside():
+    @ad.function
+    def square(x, tape):
+        tape.watch(x)
+        return x * x
+
+    x = ad.constant(3.0)
+    with ad.GradientTape() as tape:
+        for _ in range(2):
+            with pytest.raises(ad.errors.TapeError, match="watch: the tape began outside of the ad.function that runs here"):
+                square(x, tape)
+        tape.watch(x)
+        y = ad.function(lambda x: x * x)(x)
+    assert float(tape.gradient(y, x)) == 6.0
