@@ -4,7 +4,7 @@ Where a replay gives nan or an infinite gradient, or an exact 0 has met an infin
 beside the point: at two distances, on both sides, along one or two directions.  What settles between the distances is the
 limit from that side.
 
-    a value        is the limit where all sides that have one agree; so y / x at (0, 0) stays nan
+    a value        is the limit where all sides that have values agree; so y / x at (0, 0) and sin(x) at inf stay nan
     a gradient     is the limit, or the mean of the two sides: a subgradient of |x|, and 0 for a norm at 0
     nan that was   an operand that is nan, x - x and x / x of one and the same x, sqrt(-1): stays nan, here it is so too
 """
@@ -27,12 +27,15 @@ class Probe:
         self.met_inf = False
 
     def beside(self, x, recorded, index):
-        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance, relative where they are not 0; for inf a large one."""
-        step = np.random.default_rng([self.direction, index]).uniform(1, 2, recorded.shape) * 2.0**-self.distance * self.side
+        """The numbers x of a leaf, moved by 1 to 2 units of 2**-distance, relative where they are not 0; for inf a large one, on the
+        other side another, and in another direction others for each: inf - inf of two numbers, and sin(inf), have no limit."""
+        rng = np.random.default_rng([self.direction, index])
+        step = rng.uniform(1, 2, recorded.shape) * 2.0**-self.distance * self.side
+        large = self.far * (1.0 if self.side > 0 else 0.75) * (rng.uniform(0.5, 1, recorded.shape) if self.direction else 1.0)
         with np.errstate(invalid="ignore"):
             step *= np.where(recorded == 0, 1.0, np.abs(recorded, dtype=np.float64))
             far = np.isinf(recorded)
-            start = np.where(far, np.copysign(self.far, recorded), recorded)
+            start = np.where(far, np.copysign(large, recorded), recorded)
             self.met_inf |= bool(far.any())
         return plus(x.exact(start, x.dtype), x.exact(np.where(far | np.isnan(recorded), 0.0, step), x.dtype))
 
@@ -70,26 +73,26 @@ def _as_it_is(array, near):
 
 
 def _limit(near, nearer):
-    """What a quantity goes to, from its values at two distances; nan where it has none."""
+    """What a quantity goes to, from its values at two distances, nan where it has no limit; and where it has values."""
     if near is None:
         return None
     with np.errstate(all="ignore"):
-        settled = np.abs(nearer - near) <= 2.0**-30 * np.abs(nearer)
-        grows, shrinks = np.abs(nearer) > 1.5 * np.abs(near), np.abs(nearer) < np.abs(near) / 1.5
+        settled = (near == nearer) | (np.abs(nearer - near) <= 2.0**-30 * np.abs(nearer))
+        still = np.sign(near) * np.sign(nearer) >= 0
+        grows, shrinks = still & (np.abs(nearer) > 1.5 * np.abs(near)), still & (np.abs(nearer) < np.abs(near) / 1.5)
         limit = np.where(settled, nearer, np.where(grows, np.copysign(np.inf, nearer), np.where(shrinks, 0.0, np.nan)))
-    return np.where(np.isnan(near) | np.isnan(nearer), np.nan, limit)
+    return limit, ~(np.isnan(near) | np.isnan(nearer))
 
 
 def _chosen(arrays, sides, average):
-    return [None if a is None else _choice(a, [side[k] for side in sides], average) for k, a in enumerate(arrays)]
+    return [None if a is None else _choice(a, *zip(*[side[k] for side in sides]), average) for k, a in enumerate(arrays)]
 
 
-def _choice(array, sides, average):
+def _choice(array, sides, there, average):
     with np.errstate(all="ignore"):
-        sides = np.stack(sides)
-        there = ~np.isnan(sides)
+        sides, there = np.stack(sides), np.stack(there)
         low, high = (f(np.where(there, sides, worst), axis=0) for f, worst in ((np.min, np.inf), (np.max, -np.inf)))
-        agree = there.any(axis=0) & ((high - low <= 2.0**-40 * np.abs(high)) | (low == high))
+        agree = there.any(axis=0) & ((low == high) | np.isfinite(high) & (high - low <= 2.0**-40 * np.abs(high)))
         limit = np.where(agree, high, np.nan)
         was_nan = np.isnan(array)
         if average:

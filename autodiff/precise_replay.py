@@ -83,9 +83,10 @@ class Replay:
         else:
             node = made.row(*operands, **attrs)
             node = node if isinstance(node, Node) else Node(node)
-            if self.probe is not None and made.row in (ops.sub, ops.div):       # x - x, x / x: nan is meant
-                a, b = (x.value for x in operands)
-                node.value = where(Plain(np.isnan(recorded) & a.same(b), self.kind), np.nan, node.value)
+            if self.probe is not None and made.row in (ops.add, ops.sub, ops.mul, ops.div):
+                a, b = operands                         # x - x, x / x, and what IEEE arithmetic makes of exact numbers: nan is meant
+                meant = np.isnan(recorded) & (a.row is b.row is None or made.row in (ops.sub, ops.div) and a.value.same(b.value))
+                node.value = where(Plain(meant, self.kind), np.nan, node.value)
         node.slot = made.index
         node.value.recorded = recorded.astype(np.float64)
         node.value.dtype = made.dtype

@@ -86,10 +86,18 @@ def test_singular_points_of_the_formula_alone_are_limits(f, x, value, slope):
     assert [float(a) for a in taped(f, np.float64(x), True)] == [value, slope]
 
 
-def test_a_limit_that_depends_on_the_direction_is_none():
-    x, y = ad.Variable(0.0), ad.Variable(0.0)
+NO_LIMIT = [
+    (lambda x, y: x / y, 0.0, 0.0), (lambda x, y: x / y, np.inf, np.inf), (lambda x, y: x - y, np.inf, np.inf), (lambda x, y: x * y, np.inf, 0.0),
+    (lambda x, y: x + y, np.inf, -np.inf), (lambda x, y: ad.exp(x) / ad.exp(y), np.inf, np.inf), (lambda x, y: ad.exp(x) * ad.exp(y), -np.inf, np.inf),
+    (lambda x, y: ad.sin(x) * y, np.inf, 1.0), (lambda x, y: ad.cos(x) - y, np.inf, 1.0), (lambda x, y: y - ad.cos(x), -np.inf, 1.0),
+    (lambda x, y: x * 0 + y, np.inf, 1.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("f, x, y", NO_LIMIT)
+def test_what_has_no_limit_is_nan(f, x, y):
+    x, y = ad.Variable(x, dtype="float64"), ad.Variable(y, dtype="float64")
     with ad.GradientTape(persistent=True, precise=True) as tape:
-        z = x / y
+        z = f(x, y)
     assert np.isnan(float(tape.value(z)))
 
 

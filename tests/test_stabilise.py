@@ -273,6 +273,17 @@ def test_second_derivatives():
     assert float(g) == s and float(outer.gradient(g, x)) == pytest.approx(np.exp(-100.0), rel=1e-12)
 
 
+@pytest.mark.parametrize("f", [lambda x: ad.math.log(ad.exp(x)), lambda x: ad.math.log(1 + ad.exp(x)), lambda x: ad.atanh(ad.tanh(x)),
+                               lambda x: ad.math.log(ad.sigmoid(x)) - ad.math.log(1 - ad.sigmoid(x))])  # fmt: skip
+def test_the_derivative_at_nan_is_nan(f):
+    x = ad.constant([np.nan, 800.0], dtype="float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(x)
+        y = f(x)
+    np.testing.assert_array_equal(y.numpy(), [np.nan, 800.0])
+    np.testing.assert_array_equal(tape.gradient(y, x).numpy(), [np.nan, 1.0])
+
+
 # --------------------------------------------------------------------------------------------------------- where it is asked
 def naive(x):
     return ad.math.log(1 + ad.exp(x))
