@@ -141,16 +141,16 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
                 continue
             if p.code[i].op == AD_CALL:
                 dys = [adj[r] if r in adj else no_cotangent(program, i, r) for r in result_slots(p, i)]
-                shares = call_back(program, i, dys)
+                shares, received = call_back(program, i, dys), [dy for dy in dys if dy is not None]
             else:
-                shares = rule_shares(program, i, tape.bit, adj[i])
+                shares, received = rule_shares(program, i, tape.bit, adj[i]), [adj[i]]
             for k in range(len(shares)):
                 if shares[k] is not None:
                     r = ad_operand(p, &p.code[i], k)
                     if p.code[r].seen & tape.bit:
                         share = fit(p, r, <Tensor>shares[k], i)
                         if check:
-                            check_cotangent(program, i, share, adj[i])
+                            check_cotangent(program, i, share, received)
                         add_to(adj, r, share)
             if i not in keep:
                 adj.pop(i)

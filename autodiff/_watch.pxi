@@ -66,8 +66,8 @@ cdef int check_result(int op, Tensor y, const Operand *x, int n) except -1:
         check_limits["stack_height"]), check_limits["path_length"])
 
 
-cdef int check_cotangent(Program program, int64_t slot, object share, object g) except -1:
-    """Raise if what an operation's derivative gives is not finite."""
+cdef int check_cotangent(Program program, int64_t slot, object share, list received) except -1:
+    """Raise if what an operation's derivative gives, for these cotangents, is not finite."""
     if is_finite_tensor(<Tensor>share):
         return 0
     cdef ad_program *p = program.p
@@ -75,7 +75,7 @@ cdef int check_cotangent(Program program, int64_t slot, object share, object g) 
     operands = [to_numpy(tensor_at(p, ad_operand(p, &p.code[slot], k))) for k in range(n)]
     name = "custom_gradient" if p.code[slot].op >= AD_LEAF else op_name(p.code[slot].op)
     where = "" if program.places is None else program.places.get(slot, "")
-    raise errors.not_finite(name + "_grad", to_numpy(<Tensor>share), [*operands, to_numpy(<Tensor>g)], where,
+    raise errors.not_finite(name + "_grad", to_numpy(<Tensor>share), [*operands, *[to_numpy(<Tensor?>g) for g in received]], where,
                             user_frames(check_limits["stack_height"]), check_limits["path_length"])
 
 

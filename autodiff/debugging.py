@@ -52,7 +52,7 @@ def enable_check_numerics(stack_height_limit=30, path_length_limit=50):
 
     The first operation of the forward pass that gives Inf or NaN is named, with its operands and the line of the program; then a
     target of `gradient` that is not finite; then the first operation whose derivative gives Inf or NaN, with the line where it was
-    recorded.  Sweeps go instruction by instruction meanwhile.
+    recorded.  Meanwhile sweeps go instruction by instruction, and functions of ad.function run as written.
 
     stack_height_limit  lines of the program that are told, innermost first
     path_length_limit   letters of a path that are told, from its end

@@ -173,6 +173,15 @@ class Function(Replayed):
                              "call: create them once, outside or where they are still None")  # fmt: skip
         self._created = True
 
+    def _run(self, args, kwargs):
+        """A call where functions run as written (config.run_functions_eagerly), or every operation is looked at (check_numerics)."""
+        if self.input_signature is not None:
+            args, kwargs = self._conform(args, kwargs), {}
+        tensors = []
+        argument_kind(args, tensors)
+        argument_kind(kwargs, tensors)
+        return self._as_written(args, kwargs, tensors)
+
     def _as_written(self, args, kwargs, tensors):
         """A run without recording, of tensors where arrays are given, as the first one was."""
         own = iter(tensors)

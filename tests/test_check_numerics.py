@@ -103,3 +103,27 @@ def test_one_tensor_and_the_cotangent_that_comes_back():
         tape.gradient(y, x, output_gradients=ad.constant([1.0, np.inf]))
     with pytest.raises(errors.InvalidArgumentError, match="check_numerics: loss : Tensor had Inf and NaN values"):
         ad.debugging.check_numerics([np.nan, np.inf], "loss")
+
+
+def test_traced_functions_run_as_written_meanwhile():
+    f = ad.function(overflowing)
+    assert f(ad.constant(1.0)).numpy() > 1 and np.isinf(f(ad.constant(100.0)).numpy())
+    ad.debugging.enable_check_numerics()
+    try:
+        for x in (ad.constant(100.0), np.float32(100.0), ad.Variable(100.0)):
+            with pytest.raises(errors.InvalidArgumentError) as told:
+                f(x)
+            assert line_of(overflowing) in str(told.value)
+        assert f(ad.constant(1.0)).numpy() > 1
+    finally:
+        ad.debugging.disable_check_numerics()
+    assert np.isinf(f(ad.constant(100.0)).numpy())
+
+
+@pytest.mark.parametrize("backward", [lambda g: g / 0.0, lambda g: ad.constant([np.nan, 1.0])])
+def test_what_a_custom_gradient_gives(backward, checking):
+    v = ad.Variable([1.0, 4.0])
+    with ad.GradientTape() as tape:
+        y = ad.custom_gradient(lambda x: (x * 1.0, backward))(v)
+    with pytest.raises(errors.InvalidArgumentError, match='op "CustomGradientGrad"(.|\n)*0: .1. 4.(.|\n)*1: .1. 1.'):
+        tape.gradient(y, v)

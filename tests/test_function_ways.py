@@ -182,6 +182,17 @@ def test_running_eagerly_by_configuration():
     assert len(calls) == 3
 
 
+def test_running_eagerly_a_function_is_given_tensors_too():
+    ad.config.run_functions_eagerly(True)
+    try:
+        obj = ad.objective(lambda p: ad.reduce_sum(ad.math.softplus(p)), like=[1.0, 2.0])
+        value, slope = obj(obj.x0)
+        assert value == pytest.approx(np.log1p(np.exp([1.0, 2.0])).sum()) and slope.shape == (2,)
+        assert ad.function(lambda x, k: (type(x) is ad.Tensor, k))(np.ones(2), k=3) == (True, 3)
+    finally:
+        ad.config.run_functions_eagerly(False)
+
+
 def test_too_many_kinds_of_arguments():
     f = ad.function(lambda x, k: x * k)
     with pytest.warns(UserWarning, match="is called with ever new numbers or objects: make them tensors"):
