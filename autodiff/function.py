@@ -11,12 +11,12 @@ import weakref
 import numpy as np
 
 from . import nest, passes
-from ._core import LEANS, GradientTape, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
+from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .programs import Program, cost_of
-from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, unending
+from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
 from .shapes import TensorSpec
 from .signatures import ConcreteFunction, described, fitted, spec_of, unbound
 from .variable import Variable
@@ -74,17 +74,6 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     return Function(func, input_signature, stabilize, check)
 
 
-def _stabilised(func):
-    """func where it runs as written, with the laws that its recordings have."""
-
-    def run(*args, **kwargs):
-        with GradientTape(stabilize=True) as tape:
-            tape.watch([x for x in nest.flatten((args, kwargs)) if isinstance(x, Tensor) and x.dtype.is_floating])
-            return func(*args, **kwargs)
-
-    return run
-
-
 class Function(Replayed):
     """What `ad.function` makes of a function."""
 
@@ -94,7 +83,7 @@ class Function(Replayed):
                 raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
-        super().__init__(func, input_signature is None and not check, _stabilised(func) if stabilize else func)
+        super().__init__(func, input_signature is None and not check, stabilised(func) if stabilize else func)
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = weakref.WeakKeyDictionary()

@@ -110,6 +110,17 @@ class holding:
         put_back(self.before)
 
 
+def stabilised(func):
+    """func where it runs as written, with the laws that its recordings have."""
+
+    def run(*args, **kwargs):
+        with GradientTape(stabilize=True) as tape:
+            tape.watch([x for x in nest.flatten((args, kwargs)) if isinstance(x, Tensor) and x.dtype.is_floating])
+            return func(*args, **kwargs)
+
+    return run
+
+
 @contextlib.contextmanager
 def unending(name):
     """Context of a run that is recorded: calls inside are part of it, also those of the function itself."""
