@@ -1,6 +1,7 @@
 """The fronts of ad.math: NumPy's numbers, TensorFlow's arguments, texts of errors in full.  The rows behind them have
 test_rows.py."""
 
+import functools
 import inspect
 
 import mpmath as mp
@@ -359,3 +360,15 @@ def test_trigamma_is_the_derivative_of_digamma(dtype, rtol):
         y = math.trigamma(x)
     same(y, scipy.special.polygamma(1, x.numpy().astype("float64")).astype(dtype), rtol)
     same(tape.gradient(y, x), np.array([float(mp.psi(2, float(v))) for v in x.numpy()], dtype), rtol)
+
+
+def test_an_operator_is_called_in_every_way_with_one_result():
+    x, y = ad.constant(0.25), ad.constant(2.0)
+    ways = [ad.minimum(x, y), ad.minimum(x, y, "name"), ad.minimum(x, y=y), ad.minimum(x=x, y=y, name="name"), ad.minimum(*[x, y]),
+            ad.minimum(**{"y": y, "x": x}), ad.minimum.__call__(x, y), functools.partial(ad.minimum, y=y)(x), *map(ad.minimum, [x], [y]),
+            ad.minimum(x, 2.0), ad.minimum(0.25, y), ad.minimum(0.25, 2.0)]  # fmt: skip
+    assert [float(way) for way in ways] == [0.25] * len(ways)
+    assert ad.minimum([0.25, 3.0], ad.constant([2.0, 0.25])).numpy().tolist() == [0.25, 0.25]
+    for wrong in (lambda: ad.minimum(x), lambda: ad.minimum(x, y, "name", y), lambda: ad.minimum(x, y, z=y), lambda: ad.exp()):
+        with pytest.raises(TypeError, match="minimum: |exp: "):
+            wrong()
