@@ -19,6 +19,7 @@ from .programs import Program, cost_of
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
 from .shapes import TensorSpec
 from .signatures import ConcreteFunction, described, fitted, spec_of, unbound
+from .stored import read, written
 from .variable import Variable
 
 __all__ = ["function", "load_function"]
@@ -378,8 +379,6 @@ class Function(Replayed):
         Recordings for arguments that are other objects than tensors, numbers, strings and containers of them are left out.
         Raises ValueError where nothing is left.
         """
-        from .stored import read, written  # by JSON and zlib, which few programs need
-
         variables = []
         data = written(_name(self.python_function), self._traces(), variables)
         if not read(data)[1]:
@@ -419,8 +418,6 @@ def load_function(data):
     >>> ad.load_function(double.to_bytes())(ad.constant([3.0, 4.0])).numpy()
     array([6., 8.], dtype=float32)
     """
-    from .stored import read
-
     name, kinds, variables = read(data)
 
     def unknown(*args, **kwargs):

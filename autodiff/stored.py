@@ -4,10 +4,6 @@ Nothing in it is executed.  Reading it builds the recordings again by the core's
 altered or of another version raise ValueError.
 """
 
-import base64
-import json
-import zlib
-
 import numpy as np
 
 from . import nest
@@ -22,6 +18,9 @@ VERSION = "autodiff recorded function 1"
 def written(name, kinds, variables):
     """The bytes of a function of that name.  `kinds` are (kind of arguments, traces); what holds other objects is left out.
     `variables` is filled with those that the traces read or assign."""
+    import json  # here and below, as zlib and base64: few programs need them
+    import zlib
+
     told = []
     for kind, traces in kinds:
         try:
@@ -35,6 +34,9 @@ def written(name, kinds, variables):
 
 def read(data):
     """(name, [(kind, traces)], variables) of such bytes."""
+    import json
+    import zlib
+
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"load_function: expected bytes, got {type(data).__name__}")
     head, _, rest = bytes(data).partition(b"\n")
@@ -112,11 +114,15 @@ def _known(variables, k):
 
 # -------------------------------------------------------------------------------------------------- arrays and structures
 def _array_told(x):
+    import base64
+
     x = np.asarray(x)
     return [x.dtype.name, list(x.shape), base64.b64encode(np.ascontiguousarray(x.astype(x.dtype.newbyteorder("<"))).tobytes()).decode()]
 
 
 def _array(told):
+    import base64
+
     name, shape, data = told
     if name not in ("float32", "float64", "int32", "int64", "bool"):
         raise ValueError(f"what was stored is damaged: the dtype {name!r}")
