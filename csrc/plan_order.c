@@ -356,17 +356,27 @@ static int build_loops(ad_plan *t)
     return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
 }
 
-/* Registers keep shapes of their own: what the program holds is then free to go. */
+/* Registers keep shapes of their own: what the program holds is then free to go.  One array serves all that follow each other closely with
+ * its shape: a long plan is read from memory as it runs, and there are few shapes in it. */
+enum { SHAPES = 16 };
 static int keep_shapes(ad_plan *t)
 {
+    const ad_array *latest[SHAPES] = {NULL};
+    uint32_t n = 0;
     for (uint32_t r = 0; r < t->registers.n; r++) {
         ad_register *reg = &t->registers.at[r];
         if (!reg->is_array)
             continue;
-        reg->like = ad_array_uniform(reg->dtype, reg->like->ndim, reg->like->shape);
-        reg->keeps = 1;
+        int k = 0;
+        while (k < SHAPES && !(latest[k] && latest[k]->dtype == reg->dtype && ad_alike(latest[k], reg->like)))
+            k++;
+        if (k == SHAPES)
+            reg->like = latest[n++ % SHAPES] = ad_array_uniform(reg->dtype, reg->like->ndim, reg->like->shape);
+        else
+            reg->like = ad_array_hold((ad_array *)latest[k]);
         if (reg->like == NULL)
             return AD_NO_MEMORY;
+        reg->keeps = 1;
     }
     return AD_OK;
 }
