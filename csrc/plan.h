@@ -53,14 +53,19 @@ ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /*
 
 /* Numbers of a fused loop, block by block. */
 typedef struct {
-    uint32_t reg, owner;                                    /* whose numbers; for which register, at which element of it (`offset`) */
-    int64_t offset;
-    uint8_t item, kind, written, wide, kept;                /* kept: the block before is read too */
+    int64_t offset;                                         /* element of the register */
+    uint32_t reg;                                           /* whose numbers */
     uint32_t block;                                         /* of the scratch memory */
-    uint32_t last;                                          /* step that reads it */
+    uint8_t item, kind, written, wide, kept;                /* kept: the block before is read too */
+} ad_stream;
+/* What is known of it only while the loop is built. */
+typedef struct {
+    uint32_t owner;                                         /* for which register; AD_NONE: for none */
     uint32_t of;                                            /* AD_NONE: the register as it is; a read; AD_ROWS_OF: a number for each row */
     uint32_t next;                                          /* another stream of that register */
-} ad_stream;
+    uint32_t last;                                          /* step that reads it */
+} ad_stream_note;
+typedef struct { const ad_array *like; uint32_t reg, dtype; } ad_make;        /* an array that a loop begins with */
 enum { AD_ROWS_OF = AD_NONE - 1 };
 enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK, AD_ONES };    /* an array; one number over and over; in scratch memory alone; 1 */
 
@@ -102,12 +107,14 @@ typedef struct {
     int64_t grain;                                          /* rows: threads' parts begin at multiples; 0: one thread does all */
     AD_LIST(ad_loop_step) steps;
     AD_LIST(ad_stream) streams;
+    AD_LIST(ad_stream_note) notes;                          /* one each; gone when the loop is built */
     AD_LIST(ad_loop_read) reads;
     AD_LIST(ad_loop_total) totals;
     AD_LIST(ad_loop_back) backs;
     AD_LIST(ad_loop_place) places;
     AD_LIST(ad_loop_source) sources;
-    AD_LIST(uint32_t) makes, drops;                         /* registers: arrays that it begins with, and that it alone has read */
+    AD_LIST(ad_make) makes;
+    AD_LIST(uint32_t) drops;                                /* registers: arrays that it alone has read */
     AD_LIST(uint32_t) ends;                                 /* steps that are finished after the last block, in order */
     AD_LIST(uint16_t) moving;                               /* streams that stand elsewhere, or hold another number, at each run */
     char *packed;                                           /* all these lists, one behind the other */

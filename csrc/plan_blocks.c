@@ -23,10 +23,10 @@ static void free_blocks(ad_loop *l, uint32_t step, uint32_t *spare, uint32_t *n_
 {
     for (int i = 0; i < TOUCHED; i++) {
         const uint16_t stream = touched_by(&l->steps.at[step], i);
-        ad_stream *x = stream == AD_NO_STREAM ? NULL : &l->streams.at[stream];
-        if (x && x->kind == AD_BLOCK && !x->kept && x->last == step) {
+        const ad_stream *x = stream == AD_NO_STREAM ? NULL : &l->streams.at[stream];
+        if (x && x->kind == AD_BLOCK && !x->kept && l->notes.at[stream].last == step) {
             spare[(*n_spare)++] = x->block;
-            x->last = AD_NONE;
+            l->notes.at[stream].last = AD_NONE;
         }
     }
 }
@@ -55,7 +55,7 @@ static void finish_places(const ad_plan *t, ad_loop *l, uint32_t at)
 static int list_array(const ad_plan *t, ad_loop *l, uint32_t reg, uint32_t at)
 {
     const ad_register *r = &t->registers.at[reg];
-    int status = r->is_array ? AD_PUSH(l->makes, reg) : AD_OK;
+    int status = r->is_array ? AD_PUSH(l->makes, (ad_make){r->like, reg, r->dtype}) : AD_OK;
     if (status == AD_OK && r->is_array && r->born == at && r->dies == at)
         status = AD_PUSH(l->drops, reg);
     return status;
@@ -105,6 +105,8 @@ static int pack(ad_loop *l)
     l->list.room = l->list.n;                                                   \
     at += even(l->list.n * sizeof *l->list.at);
     EACH_LIST(MOVE)
+    free(l->notes.at);
+    l->notes.at = NULL;
     return AD_OK;
 }
 
@@ -126,7 +128,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     for (uint32_t step = 0; step < l->steps.n; step++)
         for (int i = 0; i < TOUCHED; i++)
             if (touched_by(&l->steps.at[step], i) != AD_NO_STREAM)
-                l->streams.at[touched_by(&l->steps.at[step], i)].last = step;
+                l->notes.at[touched_by(&l->steps.at[step], i)].last = step;
     for (uint32_t step = 0; step < l->steps.n; step++) {
         const uint16_t made[] = {l->steps.at[step].out, l->steps.at[step].share};
         for (int i = 0; i < 2; i++)
@@ -150,6 +152,7 @@ void ad_loop_free(ad_loop *l)
     if (l->packed == NULL) {
         EACH_LIST(FREE)
     }
+    free(l->notes.at);
     free(l->packed);
     free(l->own);
 }

@@ -21,26 +21,29 @@ typedef struct {
 static void note(builder *b, int status) { b->status = b->status == AD_OK ? status : b->status; }
 
 /* ------------------------------------------------------------------------------------------------- streams */
-static uint16_t add_stream(builder *b, ad_stream s)
+static uint16_t add_stream(builder *b, ad_stream s, ad_stream_note told)
 {
     if (b->l->streams.n == AD_NO_STREAM)
         b->status = AD_NO_MEMORY;
+    note(b, AD_PUSH(b->l->notes, told));
     note(b, AD_PUSH(b->l->streams, s));
     return b->status == AD_OK ? (uint16_t)(b->l->streams.n - 1) : 0;
 }
 
+static const ad_stream_note OF_NONE = {.owner = AD_NONE, .of = AD_NONE, .next = AD_NONE};
+
 static uint16_t add_block(builder *b, int item, int wide)
 {
-    return add_stream(b, (ad_stream){.reg = AD_NONE, .owner = AD_NONE, .item = (uint8_t)item, .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
-                                     .block = AD_NONE, .next = AD_NONE, .of = AD_NONE});
+    return add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide, .block = AD_NONE},
+                      OF_NONE);
 }
 
 /* The stream of a register as itself (of == AD_NONE), or read in a larger shape; made by *add if there is none yet. */
 static uint16_t find_stream(builder *b, uint32_t reg, uint32_t of, const ad_layout *l, int *found)
 {
     uint32_t i = b->t->registers.at[reg].stream;
-    for (; i != AD_NONE; i = b->l->streams.at[i].next) {
-        const ad_stream *s = &b->l->streams.at[i];
+    for (; i != AD_NONE; i = b->l->notes.at[i].next) {
+        const ad_stream_note *s = &b->l->notes.at[i];
         if (of == AD_NONE || of == AD_ROWS_OF ? s->of == of : s->of < AD_ROWS_OF && memcmp(&b->l->reads.at[s->of].l, l, sizeof *l) == 0)
             break;
     }
@@ -48,11 +51,10 @@ static uint16_t find_stream(builder *b, uint32_t reg, uint32_t of, const ad_layo
     return (uint16_t)i;
 }
 
-static uint16_t new_stream(builder *b, ad_stream s)
+static uint16_t new_stream(builder *b, uint32_t owner, uint32_t of, ad_stream s)
 {
-    ad_register *r = &b->t->registers.at[s.owner];
-    s.next = r->stream;
-    const uint16_t made = add_stream(b, s);
+    ad_register *r = &b->t->registers.at[owner];
+    const uint16_t made = add_stream(b, s, (ad_stream_note){.owner = owner, .of = of, .next = r->stream});
     if (b->status == AD_OK)
         r->stream = made;
     return made;
@@ -71,9 +73,9 @@ static uint16_t stream_of(builder *b, uint32_t reg)
         return old;
     const int64_t size = !r->is_array ? 0 : same ? r->like->size : named->like->size;
     const int whole = r->is_array && (size == b->l->size || size == b->l->rows), inner = r->born == b->at && r->dies == b->at;
-    return new_stream(b, (ad_stream){.reg = home, .owner = owner, .offset = same ? 0 : named->offset, .item = (uint8_t)ad_itemsize(r->dtype),
+    return new_stream(b, owner, AD_NONE, (ad_stream){.reg = home, .offset = same ? 0 : named->offset, .item = (uint8_t)ad_itemsize(r->dtype),
                                      .written = r->born == b->at, .wide = size == b->l->size,
-                                     .kind = !whole ? AD_NUMBER : inner ? AD_BLOCK : AD_WHOLE, .block = AD_NONE, .of = AD_NONE});
+                                     .kind = !whole ? AD_NUMBER : inner ? AD_BLOCK : AD_WHOLE, .block = AD_NONE});
 }
 
 static ad_loop_step *add_step(builder *b, int kind, int wide, int dtype)
@@ -99,8 +101,8 @@ static uint16_t read_in(builder *b, uint32_t reg, const ad_layout *l, int in_row
     const uint16_t narrow = in_rows ? stream_of(b, reg) : AD_NO_STREAM;
     if (!in_rows)
         note(b, AD_PUSH(b->l->reads, (ad_loop_read){ad_home(b->t, reg), r.base == AD_NONE ? 0 : r.offset, *l}));
-    const uint16_t made = new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1,
-                                                    .wide = (uint8_t)wide, .block = AD_NONE, .of = of});
+    const uint16_t made = new_stream(b, reg, of, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
+                                                             .block = AD_NONE});
     ad_loop_step *s = add_step(b, in_rows ? AD_SPREAD_ROWS : AD_READ, wide, r.dtype);
     s->item = (uint8_t)ad_itemsize(r.dtype);
     s->in[0] = narrow;
@@ -176,8 +178,8 @@ static uint16_t add_temporary(builder *b, int dtype, const ad_array *like)
     ad_array_hold((ad_array *)like);
     b->t->registers.at[reg].keeps = 1;
     b->t->registers.at[reg].born = b->t->registers.at[reg].dies = b->at;
-    return new_stream(b, (ad_stream){.reg = reg, .owner = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1,
-                                     .wide = like->size == b->l->size, .block = AD_NONE, .of = AD_NONE});
+    return new_stream(b, reg, AD_NONE, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(dtype), .kind = AD_WHOLE, .written = 1,
+                                                   .wide = like->size == b->l->size, .block = AD_NONE});
 }
 
 /* The share of an operand that is smaller than the result. */
@@ -342,8 +344,8 @@ static void pair_up(builder *b, uint32_t at, const ad_step *source)
         return;
     const int item = (int)ad_itemsize(source->dtype), known = written_before(l, share.g, from);
     const uint16_t derivative = known && share.acc == AD_NO_STREAM ? share.out : add_block(b, item, share.wide);
-    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .owner = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES,
-                                                                     .wide = share.wide, .next = AD_NONE, .of = AD_NONE});
+    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES, .wide = share.wide},
+                                                          OF_NONE);
     ad_loop_step *value = &l->steps.at[from], *rest = &l->steps.at[at];
     *rest = (ad_loop_step){.in = {AD_NO_STREAM, AD_NO_STREAM, AD_NO_STREAM}, .acc = share.acc, .g = AD_NO_STREAM, .y = AD_NO_STREAM,
                            .out = share.out, .share = AD_NO_STREAM, .wide = share.wide, .is_f32 = share.is_f32};
@@ -390,8 +392,8 @@ int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
         kernel[i] = l->steps.n - 1;
     }
     for (uint32_t i = 0; i < l->streams.n; i++)
-        if (l->streams.at[i].owner != AD_NONE)
-            t->registers.at[l->streams.at[i].owner].stream = AD_NONE;
+        if (l->notes.at[i].owner != AD_NONE)
+            t->registers.at[l->notes.at[i].owner].stream = AD_NONE;
     for (uint32_t i = 0; i < n && b.status == AD_OK; i++) {
         const ad_step *s = &t->steps.at[t->looped.at[from + i]];
         if (s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE && ad_cpu->kernels[s->op].twin[s->dtype] && l->steps.at[kernel[i]].vjp)

@@ -197,18 +197,17 @@ static int single(ad_plan *t, const ad_step *s)
 }
 
 /* ------------------------------------------------------------------------------------------------- items */
-static int new_array(ad_plan *t, uint32_t reg)
+static int new_array(ad_plan *t, const ad_make *m)
 {
-    const ad_register *r = &t->registers.at[reg];
-    t->value[reg].array = ad_array_new(r->dtype, r->like->ndim, r->like->shape);
-    return t->value[reg].array ? AD_OK : AD_NO_MEMORY;
+    t->value[m->reg].array = ad_array_new((int)m->dtype, m->like->ndim, m->like->shape);
+    return t->value[m->reg].array ? AD_OK : AD_NO_MEMORY;
 }
 
 static int loop(ad_plan *t, ad_loop *l)
 {
     int status = AD_OK;
     for (uint32_t i = 0; i < l->makes.n && status == AD_OK; i++)
-        status = new_array(t, l->makes.at[i]);
+        status = new_array(t, &l->makes.at[i]);
     if (status != AD_OK)
         return status;
     void *left = leave(ad_loop_work(l));
