@@ -67,7 +67,6 @@ cdef extern from *:
     }
     """
     void ad_call_directly(PyTypeObject *type, Py_ssize_t offset)
-    Py_ssize_t PyVectorcall_NARGS(size_t n)
 
 ctypedef PyObject *(*direct_call)(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL
 
