@@ -238,6 +238,10 @@ class Evaluations:
         return self._first if self._trace else function(self._step_first), (convert(x), *map(_argument, args))
 
     # ---------------------------------------------------------------------------------------------------- second derivatives
+    def _is_weighted(self, args):
+        """Is the first argument the multiplier of a constraint that is one number, as SciPy gives it, and no argument of f?"""
+        return self._shape == () and len(args) == len(self._args) + 1 and isinstance(args[0], np.ndarray) and args[0].shape == (1,)
+
     def _weights(self, args):
         """([v], or [] of a scalar f; the further arguments)."""
         if not self._shape:
@@ -248,6 +252,8 @@ class Evaluations:
 
     def hess(self, x, *args):
         """All second derivatives, float64 of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
+        if self._is_weighted(args):
+            return float(np.reshape(plain(args[0]), ())) * self.hess(x, *args[1:])
         given, x = x, self._vector(x)
         v, args = self._weights(args)
         key, weights = self._key(x, args), [w.numpy().tobytes() for w in v]
@@ -262,6 +268,8 @@ class Evaluations:
 
     def hessp(self, x, p, *args):
         """hess(x) @ p, float64 of shape (n,); after p the weights v of a vector f, and further arguments."""
+        if self._is_weighted(args):
+            return float(np.reshape(plain(args[0]), ())) * self.hessp(x, p, *args[1:])
         x, p = self._vector(x), convert(self._vector(p))
         v, args = self._weights(args)
         return self._derived("product", x, [p], v, args, self._key(x, args))[0]

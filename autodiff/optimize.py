@@ -149,7 +149,7 @@ class Objective(Conventions, Evaluations):
         if self._shape:
             raise TypeError(f"objective: {name_of(self._f)} returns {self._shape[0]} numbers, and minimize wants one: ad.reduce_sum(y ** 2) "
                             "makes a sum of squares; for least squares give obj.fun and obj.jac to least_squares")  # fmt: skip
-        start = self.x0 if x0 is None else x0 if np.shape(x0) == self.x0.shape and not nest.is_nested(x0) else self.flatten(x0)
+        start = self.x0 if x0 is None else self._vector(x0) if np.shape(x0) == self.x0.shape and not nest.is_nested(x0) else self.flatten(x0)
         for name in ("hess", "hessp"):
             if options.get(name) is True:
                 options[name] = getattr(self, name)

@@ -138,6 +138,29 @@ def test_second_derivatives_of_constraints_as_matrix_and_as_operator():
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
 
 
+def test_a_constraint_of_one_number_has_second_derivatives_too():
+    """SciPy gives its multiplier as an array of one; it went to f as a further argument."""
+    x0 = np.array([2.0, 3.0])
+    obj = ad.objective(lambda x: ad.reduce_sum(x * x), like=x0)
+    bound = ad.objective(lambda x: x[0] * x[1] - 2.0, like=x0)
+    np.testing.assert_array_equal(bound.hess(x0, np.array([3.0])), [[0, 3], [3, 0]])
+    np.testing.assert_array_equal(bound.hessp(x0, np.ones(2), np.array([3.0])), [3, 3])
+
+    def fit(jac, hess):
+        constraint = optimize.NonlinearConstraint(bound.fun, 0, np.inf, jac=jac, hess=hess)
+        return optimize.minimize(obj, x0, jac=True, hess=obj.hess, method="trust-constr", constraints=constraint)
+
+    ours, by_hand = fit(bound.jac, bound.hess), fit(lambda x: x[::-1].copy(), lambda x, v: v[0] * np.array([[0.0, 1.0], [1.0, 0.0]]))
+    assert ours.nit == by_hand.nit and ours.success
+    np.testing.assert_allclose(ours.x, by_hand.x, rtol=1e-10)
+
+
+def test_a_start_in_float32_is_no_matter():
+    """SLSQP takes float64 alone, and SciPy leaves a float32 start as it is."""
+    obj = ad.objective(lambda x: ad.reduce_sum((x - 1.0) ** 2), like=np.zeros(2))
+    np.testing.assert_allclose(obj.minimize(np.zeros(2, np.float32), method="SLSQP").x, 1.0, atol=1e-6)
+
+
 def test_optimisers_without_gradients_compute_none():
     swept = []
 
