@@ -6,6 +6,12 @@
 AD_INLINE uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
 AD_INLINE double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
 
+/* c or 0.  By a mask, where vectors make one at once: what follows `on ? c : 0` GCC would compute for both. */
+#ifdef AD_TARGET_FMA
+AD_INLINE double ad_if(int on, double c) { return ad_from_bits(-(uint64_t)on & ad_bits(c)); }
+#else
+AD_INLINE double ad_if(int on, double c) { return on ? c : 0; }
+#endif
 /* a where the mask has its bits set, b where it has none: SSE2 compares no 64-bit numbers. */
 AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
 
@@ -198,9 +204,9 @@ AD_INLINE double ad_add_log1p(double m, ad_pair e)
     const double p8 = AD_FMA(-0x1.82efc91acbe50p-5, f, 0x1.cfb2d83550639p-5), p9 = AD_FMA(-0x1.d0e71a599abaep-8, f, 0x1.b3fe2f8918faap-6);
     const double q0 = AD_FMA(f2, p1, p0), q1 = AD_FMA(f2, p3, p2), q2 = AD_FMA(f2, p5, p4), q3 = AD_FMA(f2, p7, p6), q4 = AD_FMA(f2, p9, p8);
     const double tail = AD_FMA(f2 * f, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, q4, q3), q2), q1), q0), -0.5 * f2);
-    const double base = far ? 0x1.62e42fefa39efp-1 : 0, h = base + f;
+    const double base = ad_if(far, 0x1.62e42fefa39efp-1), h = base + f;
     const ad_pair s = ad_two_sum(m, h);
-    const double low = AD_FMA(e.low, 0.8, (far ? 0x1.abc9e3b39803fp-56 : 0) + tail) + ((base - h) + f);
+    const double low = AD_FMA(e.low, 0.8, ad_if(far, 0x1.abc9e3b39803fp-56) + tail) + ((base - h) + f);
     return s.high + (s.low + low);
 }
 
