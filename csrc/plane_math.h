@@ -48,11 +48,22 @@ AD_INLINE double ad_cbrt(double x)
 /* Squares of |x| between 2^-400 and 2^500 neither overflow nor vanish; for others a power of two brings it there. */
 AD_INLINE double ad_square_scale(double m) { return m > 0x1p500 ? 0x1p-600 : m < 0x1p-400 ? 0x1p600 : 1; }
 
+/* p*p + q*q for p >= q, of p*p nothing lost before the sum. */
+AD_INLINE double ad_sum_of_squares(double p, double q)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMA(p, p, q * q);
+#else
+    const ad_pair h = ad_two_product(p, p);
+    return h.high + (h.low + q * q);
+#endif
+}
+
 /* sqrt(a*a + b*b), 1 ULP, inf if one is, also beside a nan (C11, F.10.4.3). */
 AD_INLINE double ad_hypot(double a, double b)
 {
     const double u = fabs(a), v = fabs(b), m = u > v ? u : v, s = ad_square_scale(m);
-    const double p = m * s, q = (u > v ? v : u) * s, y = sqrt(AD_FMA(p, p, q * q)) / s;
+    const double p = m * s, q = (u > v ? v : u) * s, y = sqrt(ad_sum_of_squares(p, q)) / s;
     return u == AD_INF || v == AD_INF ? AD_INF : y;
 }
 
@@ -63,14 +74,14 @@ AD_INLINE double ad_over_hypot(double a, double b)
     const double c = far_a ? copysign(1, a) : far_b ? copysign(0, a) : a, d = far_b ? 1 : far_a ? 0 : b;
     const double u = fabs(c), v = fabs(d), m = u > v ? u : v, s = ad_square_scale(m);
     const double p = m * s, q = (u > v ? v : u) * s, t = s < 1 ? 0x1p-4 : s;        /* c * s would vanish where s is small */
-    return m == 0 ? c : c * t / (sqrt(AD_FMA(p, p, q * q)) * (s < 1 ? 0x1p596 : 1));
+    return m == 0 ? c : c * t / (sqrt(ad_sum_of_squares(p, q)) * (s < 1 ? 0x1p596 : 1));
 }
 
 /* b / (a*a + b*b), 3 ULP, 0 at the origin and at infinity. */
 AD_INLINE double ad_atan2_slope(double a, double b)
 {
     const double u = fabs(a), v = fabs(b), m = u > v ? u : v, s = ad_square_scale(m), p = m * s, q = (u > v ? v : u) * s;
-    const double y = b * s / AD_FMA(p, p, q * q) * s;
+    const double y = b * s / ad_sum_of_squares(p, q) * s;
     return m == 0 || m == AD_INF ? copysign(0, b) : y;
 }
 
