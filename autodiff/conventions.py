@@ -70,7 +70,7 @@ class Conventions:
         `least_squares(obj.fun, x0, jac=obj.jac_operator)`.  Raises ImportError without SciPy.
         """
         x = self._vector(x).copy()
-        return _operator((int(np.prod(self._shape)), len(x)), lambda p: self.jvp(x, p, *args), lambda v: self.vjp(x, v, *args))
+        return _operator((np.size(self.value(x, *args)), len(x)), lambda p: self.jvp(x, p, *args), lambda v: self.vjp(x, v, *args))
 
     def hess_operator(self, x, *args):
         """The second derivatives at x (of a vector f, after its weights v) as a SciPy LinearOperator of products `hessp`."""

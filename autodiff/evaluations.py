@@ -168,15 +168,15 @@ class Evaluations:
         """((value, derivative), what to keep for second derivatives or None)."""
         if self._trace:
             y, g = self._first(x, *self._arguments(args)) if args else self._first(x)
-            return (self._value(y), g.numpy()), None
+            return (self._value(y, args), g.numpy()), None
         x = convert(x)
         tape, y = self._followed(x, args)
         g = (tape.jacobian if y.ndim else tape.gradient)(y, x, unconnected_gradients="zero")
-        return (self._value(y), g.numpy()), (tape, x, y)
+        return (self._value(y, args), g.numpy()), (tape, x, y)
 
     def _alone(self, x, args):
         """The value."""
-        return self._value(self._run("alone")(convert(x), *self._arguments(args)))
+        return self._value(self._run("alone")(convert(x), *self._arguments(args)), args)
 
     def _remember(self, key, both, tape=None):
         self.evaluations += 1
@@ -188,9 +188,11 @@ class Evaluations:
         argument nor a variable."""
         self._mine.point = None
 
-    def _value(self, y):
+    def _value(self, y, args=()):
+        """As a float or an array.  With further arguments, which may be longer than the first ones, a vector may have another length."""
         y = np.asarray(y.numpy(), np.float64) if y.ndim else float(y)
-        if self._shape is not None and (self._shape or y.__class__ is not float) and np.shape(y) != self._shape:
+        if self._shape is not None and (self._shape or y.__class__ is not float) and np.shape(y) != self._shape and not (
+                args and np.ndim(y) == 1 == len(self._shape)):  # fmt: skip
             raise ShapeError(f"objective: {name_of(self._f)} returned shape {np.shape(y)} now, and {self._shape} at first")
         return y
 
@@ -281,7 +283,7 @@ class Evaluations:
             y, slope, result = self._run(which)(convert(x), *p, *v, *self._arguments(args))
             point = self._known(key)
             if point is None and not v:
-                point = self._remember(key, (self._value(y), slope.numpy()))
+                point = self._remember(key, (self._value(y, args), slope.numpy()))
             return result.numpy(), point
         self._at(x, args)
         point = self._mine.point
@@ -295,11 +297,12 @@ class Evaluations:
 
     def jvp(self, x, p, *args):
         """jac(x) @ p: float64 of shape (m,), a float where f returns a scalar."""
-        return self._value(self._run("forward")(convert(self._vector(x)), convert(self._vector(p)), *self._arguments(args)))
+        return self._value(self._run("forward")(convert(self._vector(x)), convert(self._vector(p)), *self._arguments(args)), args)
 
     def vjp(self, x, v, *args):
         """v @ jac(x), float64 of shape (n,)."""
-        v = convert(np.asarray(plain(v), np.float64).reshape(self._shape))
+        v = np.asarray(plain(v), np.float64)
+        v = convert(v.reshape(-1 if args and len(self._shape) == 1 else self._shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
 
 

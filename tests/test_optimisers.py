@@ -221,6 +221,17 @@ def test_curve_fit():
     np.testing.assert_allclose(slope, np.stack([np.exp(-2 * T), -T * np.exp(-2 * T), np.ones(40)], 1), rtol=1e-12)
 
 
+def test_data_of_another_length_than_at_first():
+    model = made(lambda p, t: p[0] * ad.exp(-p[1] * t) + p[2], like=np.ones(3), args=T[:5])
+    fit, _ = optimize.curve_fit(model.curve, T, DECAY, p0=np.ones(3), jac=model.curve_jac)
+    np.testing.assert_allclose(fit, RIGHT, rtol=1e-6)
+    np.testing.assert_allclose(model.vjp(RIGHT, np.ones(7), T[:7]), model.jac(RIGHT, T[:7]).sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.jvp(RIGHT, np.ones(3), T[:7]), model.jac(RIGHT, T[:7]).sum(axis=1), rtol=1e-12)
+    assert model.jac_operator(RIGHT, T[:7]).shape == (7, 3)
+    with pytest.raises(ad.errors.ShapeError, match=r"returned shape \(\) now, and \(5,\) at first"):
+        model.fun(RIGHT, 3.0)
+
+
 def test_roots_of_systems_and_of_one_equation():
     obj = made(lambda x: [x[0] + 0.5 * (x[0] - x[1]) ** 3 - 1.0, 0.5 * (x[1] - x[0]) ** 3 + x[1]], like=np.zeros(2))
     for method in ("hybr", "lm"):
