@@ -339,7 +339,7 @@ cdef inline object as_tensors(tuple args):
     return tuple([x if type(x) is Tensor else convert(x) for x in args])
 
 
-cdef inline bint fit_directly(Trace trace, tuple inputs):
+cdef inline bint fit_directly(Trace trace, tuple inputs) except -1:
     cdef Py_ssize_t k, n = len(inputs)
     if n != len(trace.inputs):
         return False

@@ -54,6 +54,7 @@ cdef inline void set_operand(Operand *x, Tensor t) noexcept:
 cdef inline int kind_of(object value, Operand *x) except -1:
     """Fill x where value is a tensor or a variable; the caller's reference to value keeps x.tensor alive."""
     if type(value) is Tensor:
+        stays_inside(<Tensor>value)
         set_operand(x, <Tensor>value)
         return TENSOR
     if PyFloat_CheckExact(value) or PyLong_CheckExact(value):

@@ -34,7 +34,9 @@ cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:
             return NULL
     else:
         return NULL
-    return NULL if t.is_array or t.code > AD_F64 else t
+    if t.is_array or t.code > AD_F64 or (p is NULL and t.place.program is not NULL and t.place.program.tracing):
+        return NULL                             # (a tape looks itself for what was made inside an ad.function)
+    return t
 
 
 cdef inline int read_scalar(object value, const ad_program *p, ad_tensor **t) except -1:

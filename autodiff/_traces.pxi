@@ -184,11 +184,12 @@ cdef class Trace:
         """Where another recording of the function, `now`, departs from this one, in words, or None; both keep their numbers."""
         return first_difference(self, now)
 
-    cdef bint fits(self, Py_ssize_t k, Tensor x) noexcept:
+    cdef bint fits(self, Py_ssize_t k, Tensor x) except -1:
         """Has the k-th input the dtype and shape that were recorded?"""
         cdef const ad_instruction *at = &self.program.p.code[<int64_t>self.inputs[k]]
         cdef const ad_array *a
         cdef const ad_array *b
+        stays_inside(x)
         if x.code != at.dtype or x.is_array != (at.flags & AD_IS_ARRAY != 0):
             return False
         if not x.is_array:

@@ -345,7 +345,8 @@ def test_a_tensor_that_is_left_behind_is_named_with_its_line():
     text = (f"^Tensor: it was made inside an ad.function at {re.escape(__file__)}:{line}, and has one value for each call: it cannot be used "
             "outside. Return it from the function, or assign it to a variable there$")  # fmt: skip
     v = ad.Variable(1.0)
-    for use in (kept[0].numpy, lambda: float(kept[0]), lambda: np.asarray(kept[0]), lambda: bool(kept[0])):
+    for use in (kept[0].numpy, lambda: float(kept[0]), lambda: np.asarray(kept[0]), lambda: bool(kept[0]), lambda: kept[0] + 1, lambda: -kept[0],
+                lambda: v * kept[0], lambda: ad.exp(kept[0]), lambda: ad.reduce_sum(kept[0]), lambda: ad.reshape(kept[0], (1,)), lambda: f(kept[0])):  # fmt: skip
         with pytest.raises(ad.errors.TraceError, match=text):
             use()
     with pytest.raises(ad.errors.TraceError, match=text), ad.GradientTape():
