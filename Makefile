@@ -30,14 +30,16 @@ ifeq ($(HOME),)
 export PIP_NO_CACHE_DIR = 1
 endif
 
-.PHONY: demo test nightly build sanitize bench clean check
+.PHONY: demo test more nightly build sanitize bench clean check
 
 demo: build
 	$(IN) examples/demo.py
 
-test: build $(VENV)/tested
-	@test -z "$(MORE)" || $(IN) $(PIP) $(MORE)
+test: build more
 	$(IN) -m pytest -q $(TESTS)
+
+more: $(VENV)/tested
+	@test -z "$(MORE)" || $(IN) $(PIP) $(MORE)
 
 nightly: build $(VENV)/tested
 	PYTHONPATH=. $(IN) tests/nightly.py --points $(POINTS) $(ROWS)

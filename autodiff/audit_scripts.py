@@ -24,7 +24,10 @@ def audit_script(path, arguments=(), tell=None):
     package = sys.modules[__package__]
     reports, fired = {}, []
     tape = _auditing(reports, fired)
-    inside = lambda persistent=False, **options: (GradientTape if persistent else tape)(persistent, **options)  # noqa: E731
+
+    def inside(persistent=False, **options):                # transforms and objectives ask for one gradient, or keep the tape
+        return (GradientTape if persistent else tape)(persistent, **options)
+
     before = sys.argv, sys.path[:]
     sys.argv = [path, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))

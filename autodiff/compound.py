@@ -12,24 +12,34 @@ HELD = "the exponentials are the operands of one quotient: their rounding cancel
 
 
 def exponents(node, shared=False):
-    """The logarithms of the terms of a sum of exponentials, floats for those of numbers; None where a term is none of these."""
-    if node.number is not None:
-        return [math.log(node.number)] if 0 < node.number < math.inf else None
-    if node.row is None or not (node.temporary or shared):
-        return None
-    parts = node.operands
-    if node.row is exp:
-        return [parts[0].value]
-    if node.row is mul or node.row is div:
-        a, b = parts if parts[1].number is None or node.row is div else parts[::-1]
-        factor, inner = (b.number, exponents(a, shared)) if node.row is div else (a.number, exponents(b, shared))
-        if not inner or factor is None or not 0 < factor < math.inf:
+    """The logarithms of the terms of a sum of exponentials, floats for those of numbers; None where a term is none of these.  Sums may be
+    longer than Python's stack is deep."""
+    terms, waiting = [], [(node, 0.0)]                  # parts, and the logarithms of what they are multiplied by
+    while waiting:
+        part, scale = waiting.pop()
+        if part.number is not None:
+            if part.number == 0:                        # which sum() begins with
+                continue
+            if not 0 < part.number < math.inf:
+                return None
+            terms.append(math.log(part.number) + scale)
+            continue
+        if part.row is None or not (part.temporary or shared):
             return None
-        return [term + (-math.log(factor) if node.row is div else math.log(factor)) for term in inner]
-    if node.row is add:
-        a, b = exponents(parts[0], shared), exponents(parts[1], shared)
-        return a + b if a and b else None
-    return None
+        parts = part.operands
+        if part.row is exp:
+            terms.append(parts[0].value + scale if scale else parts[0].value)
+        elif part.row is add:
+            waiting += [(parts[1], scale), (parts[0], scale)]
+        elif part.row is mul or part.row is div:
+            a, b = parts if parts[1].number is None or part.row is div else parts[::-1]
+            inner, factor = (a, b.number) if part.row is div else (b, a.number)
+            if factor is None or not 0 < factor < math.inf:
+                return None
+            waiting.append((inner, scale - math.log(factor) if part.row is div else scale + math.log(factor)))
+        else:
+            return None
+    return terms
 
 
 class SumOfExponentials(Law):
@@ -76,17 +86,19 @@ class ShareOfExponentials(Law):
 
     def apart(self, node, a):
         """The exponents of a sum without one that is a; None where there is none."""
-        if node.row is not add:
-            return None
-        for own, other in (node.operands, node.operands[::-1]):
-            rest = exponents(other, shared=True)
-            if own.row is exp and own.operands[0].same(a):
-                return rest
-            if own.row is add and rest:
-                inner = self.apart(own, a)
-                if inner:
-                    return inner + rest
-        return None
+        terms, found, waiting = [], False, [node]
+        while waiting:
+            part = waiting.pop()
+            if part.row is add:
+                waiting += part.operands[::-1]
+            elif not found and part.row is exp and part.operands[0].same(a):
+                found = True
+            else:
+                inner = exponents(part, shared=True)
+                if inner is None:
+                    return None
+                terms += inner
+        return terms if found else None
 
 
 PARTS = (mul, div, reciprocal, sqrt, square, pow)

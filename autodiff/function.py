@@ -256,7 +256,8 @@ class Function(Replayed):
     def cost(self, *args, **kwargs):
         """What one call with such arguments costs (programs.Cost): operations, bytes, the peak of its memory.
 
-        Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.  Raises ValueError where such a call cannot be replayed.
+        Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.  Raises ValueError where such a call
+        cannot be replayed.
         """
         return cost_of(self._told(args, kwargs))
 

@@ -325,7 +325,10 @@ def angle_between(a, b, axes, keepdims):
     assessments of roundoff", 2006, section 12); acos of a cosine has half the digits beside 0."""
     u, v = (x / ops.reduce_euclidean_norm(x, axes=axes, keepdims=1) for x in (a, b))
     apart, together = (ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) for x in (u - v, u + v))
-    total = lambda x: ops.reduce_sum(x, axes=axes, keepdims=1)  # noqa: E731
+
+    def total(x):
+        return ops.reduce_sum(x, axes=axes, keepdims=1)
+
     size = total(ops.square(a))
     beside = (total(ops.square(a - b)) < 0.01 * size) & ops.is_finite(size)     # then a - b has all its digits
     e, d = ops.where(beside, a, 1), ops.where(beside, b - a, 0)

@@ -12,7 +12,7 @@
 #include "broadcast.h"
 #include "generated/opcodes.h"
 
-enum { FEW = 8, MOST_WORDS = 3 * (AD_MAX_RANK + 2) };
+enum { MOST_WORDS = 3 * (AD_MAX_RANK + 2) };
 
 /* A scalar as an array of rank 0 over memory of the caller's: never held, never released. */
 static ad_array *as_array(ad_array *a, void *value, int dtype)

@@ -334,6 +334,17 @@ def test_sums_of_any_number_of_exponentials():
     assert np.isnan(float(y))                               # inf - inf, as written
 
 
+def test_a_sum_may_be_longer_than_the_stack_is_deep():
+    xs = [ad.constant(800.0 + k % 7, dtype="float64") for k in range(3000)]
+    whole = float(ad.reduce_logsumexp(ad.stack(xs)))
+    with ad.GradientTape(stabilize=True, persistent=True) as tape:
+        tape.watch(xs)
+        y = ad.math.log(sum(ad.exp(x) for x in xs))
+        share = ad.exp(xs[0]) / sum(ad.exp(x) for x in xs)
+    assert float(y) == pytest.approx(whole, rel=1e-14) and float(share) == pytest.approx(np.exp(800.0 - whole), rel=1e-11)
+    assert float(tape.gradient(y, xs[0])) == pytest.approx(np.exp(800.0 - whole), rel=1e-11)
+
+
 def test_one_entry_of_a_softmax():
     x = ad.Variable([40.0, -900.0, 1.0], dtype="float64")
     with ad.GradientTape(stabilize=True) as tape:
