@@ -69,7 +69,7 @@ class Row:
     linear    operands in which the operator is linear, each by itself: its own tangent there
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
               has the gradient 0 at -1, not inf * 0
-    twin      do the value and the derivative share most of their work (one exponential)?  Then a traced loop that needs both has them from
+    twin      do the value and the derivative share work (an exponential, a root)?  Then a traced loop that needs both has them from
               one kernel; of one operand
     given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
               was computed; of one operand

@@ -114,14 +114,12 @@ AD_INLINE double ad_exp_times(double x, double m)
     return p * m * ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-512;
 }
 
-/* exp(x) - 1 for -40 <= x <= 710 as a sum of two numbers, halved, since 2^1024 is too large: 2^(k-1) (exp(r) - 1) + (2^(k-1) - 1/2),
+/* exp(x) - 1 as a sum of two numbers, halved, since 2^1024 is too large: for x reduced to a and s = 2^(k-1), s (exp(r) - 1) + (s - 1/2),
  * whose parts never cancel, and of which what is lost by rounding is kept; that of r too. */
 typedef struct { double high, low, tail; } ad_half;         /* tail: exp(x) - 1 - x if |x| < ln(2)/2 */
-AD_INLINE ad_half ad_half_expm1(double x)
+AD_INLINE ad_half ad_half_expm1(double x, ad_reduced a, double s)
 {
-    const ad_reduced a = ad_reduce(x);
     const double near = AD_FMA(-a.k, AD_LN2_HI, x), lost = AD_FMA(-a.k, AD_LN2_LO, near - a.r);
-    const double s = ad_from_bits((ad_bits(a.shift) + 1022) << 52);
     const ad_pair u = ad_two_sum(s, -0.5);
     const double v = s * a.r, h = u.high + v, tail = AD_FMA(lost, 1 + a.r, ad_exp_tail(a.r));
     return (ad_half){h, (a.k == 0 ? 0 : v - (h - u.high)) + (u.low + s * tail), tail};
@@ -130,7 +128,9 @@ AD_INLINE ad_half ad_half_expm1(double x)
 /* exp(x) - 1 on all of R, 1 ULP; -0 stays -0. */
 AD_INLINE double ad_expm1(double x)
 {
-    const ad_half t = ad_half_expm1(x < -40 ? -40 : x > 710 ? 710 : x);      /* -1 + 4e-18 is -1 */
+    const double z = x < -40 ? -40 : x > 710 ? 710 : x;     /* -1 + 4e-18 is -1 */
+    const ad_reduced a = ad_reduce(z);
+    const ad_half t = ad_half_expm1(z, a, ad_from_bits((ad_bits(a.shift) + 1022) << 52));
     const double y = 2 * (t.high + t.low), near = x + t.tail;
     return fabs(x) < 0.34657359027997264 ? (x == 0 ? x : near) : x != x ? x : y;
 }
@@ -341,15 +341,16 @@ AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
 }
 
 /* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 1 ULP: the quotient q of the rounded halves h, h + 1, and a step towards that of the
- * whole ones.  1 / (h + 1) is 1 + q. */
+ * whole ones.  1 / (h + 1) is 1 + q.  What is reduced, and 2^k by way of 2^(k + 512), is that of sech2: their twin has it once. */
 AD_INLINE double ad_tanh(double x)
 {
-    const double z = fabs(x);
-    const ad_half t = ad_half_expm1(z < 20 ? -2 * z : -40);
+    const double u = -2 * fabs(x), z = u < -820 ? -820 : u;
+    const ad_reduced a = ad_reduce(z);
+    const ad_half t = ad_half_expm1(z, a, ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-513);
     const double h = t.high + t.low, l = (t.high - h) + t.low, d = h + 1, lost = (h - (d - 1)) + l, q = -h / d;
     const ad_pair p = ad_two_product(q, d);
     const double y = q + (((-h - p.high) - p.low) - l - q * lost) * (1 + q);
-    return z < 0x1p-28 ? x : x != x ? x : copysign(y, x);
+    return u > -0x1p-27 ? x : x != x ? x : copysign(y, x);
 }
 
 /* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|), 1 ULP. */

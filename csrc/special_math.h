@@ -87,7 +87,7 @@ AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair
 AD_INLINE double ad_erf(double x)
 {
     const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double far = 1 - ad_gauss_pair(z, 1, ad_erfcx_mid_pair(z, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    const double far = 1 - ad_gauss_pair(x, 1, ad_erfcx_mid_pair(z, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
     return u > 0.83 ? copysign(far, x) : near;
 }
 
@@ -95,7 +95,7 @@ AD_INLINE double ad_erf(double x)
 AD_INLINE double ad_erfc(double x)
 {
     const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double tail = ad_gauss_pair(z, 1, ad_erfcx_mid_pair(z, 0)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    const double tail = ad_gauss_pair(x, 1, ad_erfcx_mid_pair(z, 0)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
     return x > 0.3 ? tail : x < -1 ? 2 - tail : near;
 }
 
