@@ -109,6 +109,7 @@ ONE_OPERAND = {
     "exp_minus_square": lambda x: (-x * x).exp(),
     "ndtr": lambda x: (-x / _sqrt2()).erfc() * HALF, "normal_pdf": lambda x: (-x * x * HALF).exp() / (2 * arb.pi()).sqrt(),
     "ndtri": lambda x: -_sqrt2() * (2 * x).erfcinv(), "erfinv": arb.erfinv, "lgamma": lgamma, "digamma": arb.digamma,
+    "trigamma": lambda x: polygamma(ONE, x),
     "bessel_i0": lambda x: bessel(0, x), "bessel_i1": lambda x: bessel(1, x), "bessel_i0e": lambda x: bessel_scaled(0, x),
     "bessel_i1e": lambda x: bessel_scaled(1, x), "bessel_gap": bessel_gap, "bessel_i1e_slope": bessel_i1e_slope,
     "elu": lambda x: _halves(x, lambda t: t, arb.expm1), "selu": _selu, "silu": lambda x: x * _sigmoid(x),

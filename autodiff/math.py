@@ -108,6 +108,7 @@ squared_difference = operator(ops.squared_difference, "squared_difference", "x y
 subtract           = operator(ops.sub, "subtract", "x y")
 tan                = operator(ops.tan, "tan", "x")
 tanh               = operator(ops.tanh, "tanh", "x")
+trigamma           = operator(ops.trigamma, "trigamma", "x")
 truediv            = operator(ops.div, "truediv", "x y")
 xdivy              = operator(ops.xdivy, "xdivy", "x y")
 xlog1py            = operator(ops.xlog1py, "xlog1py", "x y")
@@ -410,9 +411,3 @@ def sinc(x, name=None):
     1.0
     """
     return stable.sinc(floating(x, "sinc"))
-
-
-def trigamma(x, name=None):
-    """The derivative of digamma, polygamma(1, x)."""
-    x = floating(x, "trigamma")
-    return ops.polygamma(ops.cast(to_tensor(1, "trigamma"), dtype=x.dtype.code), x)

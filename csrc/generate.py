@@ -44,7 +44,7 @@ def table_hash():
 class Text:
     """A number that is C text of one dtype; `reads` are the variables it mentions.  A bool remembers the dtype of the rule it
     stands in (`of`), which is that of bare numbers selected by it: where(a > b, 1, 0).  `near`: calls of rows that have a
-    branch-free function for operands near 0, as (the call, the same of that function, the operand)."""
+    branch-free function for some operands, as (the call, the same of that function, the operand, the ends of their interval)."""
 
     def __init__(self, code, dtype, reads=frozenset(), constant=False, of=None, near=frozenset()):
         self.code, self.dtype, self.reads, self.constant = code, dtype, frozenset(reads), constant
@@ -82,8 +82,8 @@ def call(row, operands, dtype):
     arguments, suffix = ", ".join(x.code for x in operands), SUFFIX[takes]
     code = f"ad_{row.name}{suffix}({arguments})"
     near = frozenset().union(*(x.near for x in operands))
-    if row.near in (True, dtype) and arguments in OPERANDS:
-        near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", arguments)}
+    if row.near and arguments in OPERANDS:
+        near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", arguments, row.near)}
     return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype, near=near)
 
 
@@ -177,12 +177,21 @@ def loop(name, parameters, text, result, dtype):
     return "\n".join([*lines, "}", ""])
 
 
+def branch_free(text):
+    code = text.code
+    for call, instead, *_ in text.near:
+        code = code.replace(call, instead)
+    return code
+
+
+def all_within(near, suffix):
+    """Are these operands, from s to e, what the branch-free functions are for?"""
+    return " && ".join(sorted({f"ad_all_within{suffix}({v} + s, e - s, {least}, {most})" for _, _, v, (least, most) in near}))
+
+
 def blocks(text, result, suffix):
-    """The loop in blocks, each of which takes the branch-free function if all of it is near."""
-    near = text.code
-    for call, branch_free, _ in text.near:
-        near = near.replace(call, branch_free)
-    test = " && ".join(f"ad_all_near{suffix}({v} + s, e - s)" for v in sorted({v for _, _, v in text.near}))
+    """The loop in blocks, each of which takes the branch-free function if it holds for all of it."""
+    near, test = branch_free(text), all_within(text.near, suffix)
     return ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;", f"        if ({test})",
             "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(near, text.reads)};",
             "        else", "            for (size_t i = s; i < e; i++)",
@@ -226,12 +235,26 @@ def kernels(row):
 def twin(row, dtype):
     """The loop that has value and share at once; g may be a block of ones.  Numbers are read before any is written: the compiler
     must see that both start from the same one, or it computes the exponential twice."""
-    t = C_TYPE[dtype]
+    t, value, share = C_TYPE[dtype], forward_text(row, dtype), partial_text(row, 0, dtype)
+
+    def body(y, gx):
+        return [f"const {t} a = as[i], g = gs[i], y = {y};", f"const {t} gx = {gx};", "ys[i] = y;", "gxs[i] = gx;"]
+
+    if value.near:
+        lines = ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;",
+                 f"        if ({all_within(value.near | share.near, SUFFIX[dtype]).replace('a + s', 'as + s')})",
+                 *each("s", "e", 12, body(branch_free(value), branch_free(share))), "        else",
+                 *each("s", "e", 12, body(value.code, share.code)), "    }"]  # fmt: skip
+    else:
+        lines = each("0", "n", 4, body(value.code, share.code))
     return "\n".join([
         f"static void {row.name}_twin_{FIELD[dtype]}(const void *g_, const void *a_, void *y_, void *gx_, size_t n)", "{",
-        f"    const {t} *restrict gs = g_, *restrict as = a_;", f"    {t} *restrict ys = y_, *restrict gxs = gx_;",
-        "    for (size_t i = 0; i < n; i++) {", f"        const {t} a = as[i], g = gs[i], y = {forward_text(row, dtype).code};",
-        f"        const {t} gx = {partial_text(row, 0, dtype).code};", "        ys[i] = y;", "        gxs[i] = gx;", "    }", "}", ""])  # fmt: skip
+        f"    const {t} *restrict gs = g_, *restrict as = a_;", f"    {t} *restrict ys = y_, *restrict gxs = gx_;", *lines, "}", ""])  # fmt: skip
+
+
+def each(start, end, indent, lines):
+    space = " " * indent
+    return [f"{space}for (size_t i = {start}; i < {end}; i++) {{", *(f"{space}    {line}" for line in lines), f"{space}}}"]
 
 
 def kernel_table(rows):

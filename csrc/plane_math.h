@@ -149,16 +149,17 @@ static inline double ad_sin(double x) { return fabs(x) <= AD_NEAR ? ad_sin_near(
 static inline double ad_cos(double x) { return fabs(x) <= AD_NEAR ? ad_cos_near(x) : cos(x); }
 static inline double ad_tan(double x) { return fabs(x) <= AD_NEAR ? ad_tan_near(x) : tan(x); }
 
-#define AD_ALL_NEAR(T, name)                                                                                      \
-    static inline int name(const T *x, size_t n)                                                                  \
+/* Is every number of x in [least, most]? */
+#define AD_ALL_WITHIN(T, name)                                                                                    \
+    static inline int name(const T *x, size_t n, T least, T most)                                                 \
     {                                                                                                             \
-        int far = 0;                                                                                              \
+        int out = 0;                                                                                              \
         for (size_t i = 0; i < n; i++)                                                                            \
-            far |= !(x[i] <= AD_NEAR) | !(x[i] >= -AD_NEAR);                                                      \
-        return !far;                                                                                              \
+            out |= !(x[i] <= most) | !(x[i] >= least);                                                            \
+        return !out;                                                                                              \
     }
-AD_ALL_NEAR(double, ad_all_near)
-AD_ALL_NEAR(float, ad_all_nearf)
+AD_ALL_WITHIN(double, ad_all_within)
+AD_ALL_WITHIN(float, ad_all_withinf)
 
 /* ------------------------------------------------------------------------------------------------- angles */
 /* h + x + low, |h| >= |x| or h = 0. */

@@ -25,8 +25,8 @@
 #define AD_INLINE static inline
 #endif
 
-#define AD_THROUGH_DOUBLE(name) static inline float ad_##name##f(float x) { return (float)ad_##name((double)x); }
-#define AD_THROUGH_DOUBLE_2(name) static inline float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
+#define AD_THROUGH_DOUBLE(name) AD_INLINE float ad_##name##f(float x) { return (float)ad_##name((double)x); }
+#define AD_THROUGH_DOUBLE_2(name) AD_INLINE float ad_##name##f(float a, float b) { return (float)ad_##name((double)a, (double)b); }
 
 /* ------------------------------------------------------------------------------------------------- arithmetic */
 /* d + d, not d, is compared with 0: GCC would follow the condition back into the branches that d was selected by, and there are no

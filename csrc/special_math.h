@@ -26,18 +26,18 @@ AD_INLINE ad_pair ad_horner(ad_pair y, double t, double t_low, double c, double 
 /* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: a polynomial in t = (x - 3)/(x + 3), off by 2^-56.  The change of variable is that of
  * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
  * still to multiply it: t and the last three steps are taken in pairs. */
-typedef struct { double d, d_low, t, t_low; } ad_erfcx_variable;        /* 1/(x + 3) and t */
-AD_INLINE ad_erfcx_variable ad_erfcx_change(double x, double x_low)
+typedef struct { double d, d_low, t, t_low; } ad_fraction;  /* 1/(x + c) and (x - c)/(x + c) */
+AD_INLINE ad_fraction ad_change(double x, double x_low, double c)
 {
-    const ad_pair s = ad_two_sum(x, 3), n = ad_two_sum(x, -3);
+    const ad_pair s = ad_two_sum(x, c), n = ad_two_sum(x, -c);
     const double d = 1 / s.high, t = n.high * d;
     const ad_pair one = ad_two_product(d, s.high), back = ad_two_product(t, s.high);
-    return (ad_erfcx_variable){d, ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t,
+    return (ad_fraction){d, ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t,
                                (((n.high - back.high) - back.low) + (n.low + x_low) - t * (s.low + x_low)) * d};
 }
 AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
-    const ad_erfcx_variable v = ad_erfcx_change(x, x_low);
+    const ad_fraction v = ad_change(x, x_low, 3);
     const double d = v.d, t = v.t, t_low = v.t_low, t2 = t * t;
     double q = AD_FMA(-0x1.813e465a720edp-28, t, -0x1.d335b791cf127p-29);
     q = AD_FMA(q, t2, AD_FMA(0x1.8c892d7a595fep-25, t, 0x1.a816c443a5463p-25));
@@ -136,10 +136,11 @@ AD_INLINE double ad_erfcx(double x)
     const ad_reduced a = ad_reduce(h.high < 710 ? h.high : 710);
     const double near = AD_FMA(-a.k, AD_LN2_HI, h.high), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r + h.low)) + h.low, t = near + tail, p = 1 + t;
     const double p_low = ((near - t) + tail) + (t - (p - 1)), scale = ad_from_bits((ad_bits(a.shift) + 1023) << 52);
-    const ad_pair one = ad_two_sum(1, -x), c = ad_two_sum(one.high, -x * ad_erf_factor(u > 1 ? 1 : u)), y = ad_two_product(p, c.high);
-    const double middle = (y.high + (y.low + AD_FMA(p, c.low + one.low, p_low * c.high))) * scale;
-    const double left = 2 * ((p - (u > 28 ? 0 : mid / (2 * scale))) + p_low) * scale;
-    return x != x ? x : x > 28 ? far : x > 0.3 ? mid : x < -26.7 ? AD_INF : x < -1 ? left : middle;
+    const ad_pair one = ad_two_sum(1, -x), c = ad_two_sum(one.high, -x * ad_erf_factor(u > 1 ? 1 : u)), product = ad_two_product(p, c.high);
+    const double middle = (product.high + (product.low + AD_FMA(p, c.low + one.low, p_low * c.high))) * scale;
+    const double left = 2 * ((p - mid / (2 * scale)) + p_low) * scale;
+    const double right = x > 28 ? far : mid, rest = x < -1 ? left : middle, y = x > 0.3 ? right : rest;
+    return x < -26.7 ? AD_INF : x == x ? y : x;
 }
 
 /* The derivative of erfcx, 2x erfcx(x) - 2/sqrt(pi), whose terms cancel above 0: there a polynomial in t = (x - 3)/(x + 3), off by
@@ -158,7 +159,7 @@ static inline double ad_erfcx_slope(double x)
         const double r = 1 / x, w = r * r;
         return -0.5641895835477563 * r * r * (1 - w * (1.5 - w * (3.75 - w * (13.125 - w * (59.0625 - w * (324.84375 - w * 2111.484375))))));
     }
-    const ad_erfcx_variable v = ad_erfcx_change(x, 0);
+    const ad_fraction v = ad_change(x, 0, 3);
     double p = 0;
     for (int i = (int)(sizeof c / sizeof *c) - 1; i > 4; i--)
         p = AD_FMA(p, v.t, c[i]);

@@ -48,7 +48,7 @@ def bessel_slope(order):
 
 # Of what is slow at many bits.
 DERIVATIVES = {
-    ("lgamma", 0): arb.digamma, ("digamma", 0): lambda x: balls.polygamma(balls.ONE, x), ("polygamma", 1): lambda n, x: balls.polygamma(n + 1, x),
+    ("lgamma", 0): arb.digamma, ("digamma", 0): lambda x: balls.polygamma(balls.ONE, x), ("trigamma", 0): lambda x: balls.polygamma(arb(2), x), ("polygamma", 1): lambda n, x: balls.polygamma(n + 1, x),
     ("bessel_i0", 0): lambda x: balls.bessel(1, x), ("bessel_i1", 0): lambda x: balls.bessel(0, x) - balls.bessel(1, x) / x,
     ("bessel_i0e", 0): bessel_slope(0), ("bessel_i1e", 0): bessel_slope(1), ("bessel_gap", 0): bessel_slope(2), ("bessel_i1e_slope", 0): bessel_slope(3),
     # Beside 1 to the power of 1e200 no step is small.

@@ -119,7 +119,7 @@ REFERENCE = {
     "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 1e5 else mp.loggamma(x), "digamma": mp.digamma,
     "bessel_i0": lambda x: _bessel(0, x), "bessel_i1": lambda x: _bessel(1, x), "bessel_i0e": lambda x: _bessel_scaled(0, x),
     "bessel_i1e": lambda x: _sign(x) * _bessel_scaled(1, x), "bessel_gap": _bessel_gap, "bessel_i1e_slope": lambda x: bessel_slope(1, x),
-    "polygamma": lambda n, x: mp.psi(int(n), x),
+    "polygamma": lambda n, x: mp.psi(int(n), x), "trigamma": lambda x: mp.psi(1, x),
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),
     "selu": lambda x: mp.mpf("1.0507009873554804934193349852946") * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
@@ -183,6 +183,7 @@ def ulps(got, exact, dtype):
 TERM_OF_VALUE = {"logaddexp": lambda a, b: max(abs(a), abs(b), mp.ln2), "logsubexp": lambda a, b: abs(a) + 1}
 TERM_OF_VALUE["lgamma"] = lambda x: mp.mpf(0 if x > 0 else 0.25)
 TERM_OF_VALUE["polygamma"] = lambda n, x: mp.mpf(0) if x > 0 else abs(mp.psi(int(n), 1 - x))
+TERM_OF_VALUE["trigamma"] = lambda x: mp.mpf(0) if x > 0 else abs(mp.psi(1, 1 - x))
 TERM_OF_VALUE["digamma"] = lambda x: mp.mpf(0) if x > 0 else max(abs(mp.pi * mp.cot(mp.pi * x)), abs(mp.digamma(1 - x)))
 
 
@@ -196,7 +197,7 @@ def error(got, exact, point, dtype, term=None):
         return float(off * min(1, abs(exact) / size)) if size else off
 
 
-SLOW = {"lgamma", "digamma", "polygamma"}
+SLOW = {"lgamma", "digamma", "trigamma", "polygamma"}
 
 
 def bits(xs):

@@ -57,6 +57,9 @@ def points(row, k, dtype, rng, n):
     return np.resize(x, x.size)
 
 
+NEAR = {"-AD_NEAR": -1e6, "AD_NEAR": 1e6, "AD_GAMMA_LEAST": 2.0**-60, "AD_GAMMA_MOST": 2.0**60}
+
+
 def operands(row, dtype, n):
     """Tuples of points; of two operands also some that are nearly equal or opposite."""
     rng = np.random.default_rng([zlib.crc32(row.name.encode()), len(dtype)])
@@ -72,7 +75,8 @@ def operands(row, dtype, n):
         ok = near & np.isfinite(twin) & (twin > row.on[1].lo) & (twin < row.on[1].hi)
         columns[1] = np.where(ok, twin, columns[1])
     if row.near:        # a block of 512 is taken without branches only if nothing in it is far
-        moderate = columns[0][np.abs(columns[0]) < 1e6]
+        least, most = (NEAR[end] for end in row.near)
+        moderate = columns[0][(columns[0] >= least) & (columns[0] <= most)]
         columns = [np.concatenate([np.resize(moderate, 512), columns[0]])]
     return [np.ascontiguousarray(c) for c in columns]
 
@@ -84,7 +88,8 @@ VALUED = [r for r in ROWS if r.name in REFERENCE]
 PARTIALS = [(r, k) for r in VALUED if r.d for k in range(r.arity) if r.d[k]]
 
 TERM_OF_PARTIAL = {
-    ("lgamma", 0): TERM_OF_VALUE["digamma"], ("gelu", 0): lambda x: mp.mpf(0.2), ("gelu_tanh", 0): lambda x: mp.mpf(0.2),
+    ("lgamma", 0): TERM_OF_VALUE["digamma"], ("digamma", 0): TERM_OF_VALUE["trigamma"],
+    ("trigamma", 0): lambda x: mp.mpf(0) if x > 0 else abs(mp.psi(2, 1 - x)), ("gelu", 0): lambda x: mp.mpf(0.2), ("gelu_tanh", 0): lambda x: mp.mpf(0.2),
     ("mish", 0): lambda x: mp.mpf(0.3),
     ("bessel_i1e_slope", 0): lambda x: mp.mpf(0.01 if abs(x) < 5 else 0),
     ("atan2_slope", 0): lambda a, b: mp.mpf(2) ** -1022 / mp.hypot(a, b), ("atan2_slope", 1): lambda a, b: 1 / (a * a + b * b),
@@ -99,7 +104,7 @@ SUBNORMAL_FACTOR = {"silu", "gelu", "gelu_tanh", "gelu_gate", "mish", "normal_pd
 # Derivatives of functions that are too slow to difference at high precision.
 # fmt: off
 DERIVATIVE = {
-    ("lgamma", 0): mp.digamma, ("digamma", 0): lambda x: mp.psi(1, x), ("polygamma", 1): lambda n, x: mp.psi(int(n) + 1, x),
+    ("lgamma", 0): mp.digamma, ("digamma", 0): lambda x: mp.psi(1, x), ("trigamma", 0): lambda x: mp.psi(2, x), ("polygamma", 1): lambda n, x: mp.psi(int(n) + 1, x),
     ("pow", 0): REFERENCE["pow_slope"], ("pow", 1): REFERENCE["pow_log"], ("pow_slope", 0): lambda a, b: b * (b - 1) * mp.power(a, b - 2),
     ("pow_slope", 1): lambda a, b: mp.power(a, b - 1) * (1 + b * mp.log(a)), ("pow_log", 0): lambda a, b: mp.power(a, b - 1) * (1 + b * mp.log(a)),
     ("pow_log", 1): lambda a, b: mp.power(a, b) * mp.log(a) ** 2, ("atan2_slope", 1): lambda a, b: (a - b) * (a + b) / (a * a + b * b) ** 2,
@@ -455,7 +460,7 @@ for _method, _name in dict(add="add", sub="sub", mul="mul", truediv="div", lt="l
     setattr(Dual, f"__r{_method.strip('_')}__", operator_of(_name, True))
 Dual.__neg__ = lambda x: TABLE.ROWS["neg"](x)
 
-TWICE = [(r, k) for r, k in PARTIALS if r.name not in ("sign", "select", "scale", "mod", "floordiv", "lgamma", "digamma", "polygamma")]
+TWICE = [(r, k) for r, k in PARTIALS if r.name not in ("sign", "select", "scale", "mod", "floordiv", "lgamma", "digamma", "trigamma", "polygamma")]
 
 
 def exact_second(row, k, point):
