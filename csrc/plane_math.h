@@ -1,32 +1,8 @@
-/* Roots, powers, the plane and its angles.  Included by scalar_math.h. */
+/* Roots, the plane and its angles.  Included by scalar_math.h. */
 #ifndef AD_PLANE_MATH_H
 #define AD_PLANE_MATH_H
 
 static inline double ad_rsqrt(double x) { return 1 / sqrt(x); }
-static inline double ad_pow(double a, double b) { return pow(a, b); }
-
-/* m a^(b + low) for a > 0, 2 ULP.  Where the power alone would over- or underflow, 3 ULP: in two halves, and m between them. */
-static inline double ad_power_times(double a, double b, double low, double m)
-{
-    const double s = fabs(m) < 0x1p-400 ? 0x1p300 : 1, f = m * s, c = AD_FMA(f * low, ad_log(a), f), y = pow(a, b);
-    if (y > 0x1p-500 && y < 0x1p500)
-        return c * y / s;
-    const double p = pow(a, 0.5 * b);
-    return c * p * p / s;
-}
-
-/* b a^(b - 1), 3 ULP for a > 0.  What b - 1 has lost by rounding is up to 2^-54 of b, and that of b log(a), which may be 745. */
-static inline double ad_pow_slope(double a, double b)
-{
-    const ad_pair d = ad_two_sum(b, -1);
-    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, d.high, d.low, b) : b * pow(a, b - 1);
-}
-
-/* a^b log(a), 3 ULP for a > 0. */
-static inline double ad_pow_log(double a, double b)
-{
-    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, b, 0, ad_log(a)) : pow(a, b) * ad_log(a);
-}
 
 /* Cube root, 1 ULP.  x = 2^(3q) z with z in [0.35, 2.83]; a polynomial good to 22 bits, cut to 26 so that its square is exact, then
  * one step of Halley's method, in the order of fdlibm's s_cbrt.c. */
@@ -234,9 +210,6 @@ AD_INLINE double ad_acos(double x)
 
 AD_THROUGH_DOUBLE(rsqrt)
 AD_THROUGH_DOUBLE(cbrt)
-AD_THROUGH_DOUBLE_2(pow)
-AD_THROUGH_DOUBLE_2(pow_slope)
-AD_THROUGH_DOUBLE_2(pow_log)
 AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
 AD_THROUGH_DOUBLE_2(over_hypot)

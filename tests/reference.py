@@ -221,4 +221,6 @@ def usable(row, point):
         return point[1] != 0 and 1e-12 < abs(float(point[0]) / float(point[1])) < 1e12
     if row.name == "over_expm1":
         return point[0] != point[1]
+    if row.name in ("div", "xdivy"):
+        return point[1] != 0
     return row.name not in ("pow", "pow_slope", "pow_log") or abs(float(point[1]) * math.log(float(point[0]))) < 2000

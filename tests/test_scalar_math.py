@@ -8,7 +8,7 @@ import zlib
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, usable
+from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, ulps, usable
 from scalar_kernels import ISAS, ROWS, TABLE, build
 
 FLOATS = ("float64", "float32")
@@ -364,6 +364,46 @@ def test_special_values_and_what_is_said_where_there_is_no_derivative(name, dtyp
         for k, want in enumerate(partials):
             for gx in isa.partial(row, k, xs):
                 assert same(float(gx), want, dtype) or gx == want == 0, f"d{name}{point} by operand {k} is {gx}, expected {want}"
+
+
+def power(a, b):
+    """a**b as C11, F.10.4.4 has it, not rounded where it is finite and not 0."""
+    if a == 1 or b == 0:
+        return 1.0
+    if a != a or b != b:
+        return NAN
+    whole = math.isinf(b) or b == math.floor(b)
+    if -INF < a < 0 and not whole:
+        return NAN
+    sign = -1.0 if whole and not math.isinf(b) and b % 2 == 1 and math.copysign(1, a) < 0 else 1.0
+    u = abs(a)
+    if u == 0 or math.isinf(u) or math.isinf(b):
+        return 1.0 if u == 1 else sign * (INF if (u > 1) == (b > 0) else 0.0)
+    return mp.mpf(sign) * mp.exp(max(-5000, min(5000, mp.mpf(b) * mp.log(u))))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["pow", "pow_slope"])
+def test_powers_at_every_corner(name, dtype, isa):
+    """pow_slope where b - 1 is exact, and an infinity or 0 times b."""
+    info = np.finfo(dtype)
+    tiny, top = float(info.smallest_subnormal), float(info.max)
+    ends = [0.0, tiny, float(info.tiny), 0.5, 1 - float(info.epsneg), 1.0, 1 + float(info.eps), 1.5, 2.0, 3.0, 10.0, top, INF]
+    whole = 2.0 ** (info.nmant + 1)
+    exponents = [0.0, tiny, 0.5, 1.0, 2.0, 3.0, 2.5, 101.0, 1023.0, 1074.0, whole / 2 - 0.5, whole - 1, whole, 2 * whole + 4, top, INF]
+    if name == "pow_slope":
+        exponents = exponents[2:-3]
+    xs = [np.ascontiguousarray(c, dtype).ravel() for c in np.meshgrid([*ends, *(-x for x in ends), NAN], [*exponents, *(-x for x in exponents), NAN])]
+    got = isa.value(TABLE.ROWS[name], xs)
+    for y, a, b in zip(got.tolist(), *(x.tolist() for x in xs)):
+        if name == "pow_slope" and (b - 1) + 1 != b:
+            continue
+        with mp.workprec(200):
+            want = power(a, b) if name == "pow" else power(a, b - 1) * b
+            if not mp.isfinite(want) or want == 0:
+                assert y == want and math.copysign(1, y) == math.copysign(1, want) or y != y and mp.isnan(want), f"{name}({a!r}, {b!r}) is {y}, not {want}"
+            else:
+                assert ulps(y, mp.mpf(want), dtype) <= 3 and math.copysign(1, y) == mp.sign(want), f"{name}({a!r}, {b!r}) is {y}, not {want}"
 
 
 @pytest.mark.parametrize("row, k", PARTIALS, ids=ids)
