@@ -50,6 +50,7 @@ cdef class Program:
     cdef Trace trace                            # that the program is recorded for, or None
     cdef bint precise                           # has one of its tapes been precise?
     cdef dict places                            # slot: "file:line", while somebody asks for them; or None
+    cdef dict written                           # slot: the row and Nodes that a law put it in the place of (_stabilise.pxi); or None
 
     def __dealloc__(self):
         drop_variables(self)
@@ -105,7 +106,7 @@ cdef void give_back(Program program) noexcept:
         return
     ad_program_reset(program.p)
     drop_variables(program)
-    program.calls = program.places = None
+    program.calls = program.places = program.written = None
     program.precise = False
     if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
         Py_INCREF(program)

@@ -15,7 +15,7 @@ cdef extern from *:                             # of the thread:
     int holders                                 # references to a temporary operand on the present way into the core
     bint at_work                                # a law is computing: its intermediate values are nobody's
     bint in_rule                                # a row's rule is computing: it has its digits as it is written
-cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place, or None
+cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place or None, is it so beside a point alone?
 cdef int is_head[AD_NOPS]                       # which laws begin with the row?
 
 
@@ -120,6 +120,12 @@ cdef class Node:
         return self.own if self.slot < 0 else tensor_at(self.p, self.slot)
 
     @property
+    def written(self):
+        """The row and the Nodes that a law put it in the place of, and whether it did so beside some point alone; or None."""
+        cdef Program program = <Program>self.p.host if self.slot >= 0 and self.p.host is not NULL else None
+        return None if program is None or program.written is None else program.written.get(self.made)
+
+    @property
     def number(self):
         """The number that a scalar constant is, else None."""
         cdef Tensor t = self.own
@@ -154,8 +160,9 @@ cdef object rewritten(int op, const Operand *x, int n):
     """What a law puts in the place of a row on these operands, or None."""
     global at_work, holders
     cdef ad_program *p = ad_current
+    cdef Program program
     cdef Node node
-    cdef int64_t slot
+    cdef int64_t slot, size = p.n if p is not NULL else 0
     cdef int k, before = holders
     cdef bint seen = False
     if at_work or in_rule or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or (p.next is not NULL and p.pulled == 0):
@@ -174,6 +181,14 @@ cdef object rewritten(int op, const Operand *x, int n):
         return None
     at_work, holders = True, 1
     try:
-        return stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
+        y, local = stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
     finally:
         at_work, holders = False, before
+    if y is not None and p.host is not NULL:
+        slot = slot_in(<Tensor>y, p)
+        if slot >= size:                        # made by the law: laws around it may see what was written there
+            program = <Program>p.host
+            if program.written is None:
+                program.written = {}
+            program.written[slot] = (ROWS[op], nodes, local)
+    return y

@@ -4,10 +4,11 @@ of the two factors of a normal distribution's tail.
 
 import math
 
-from . import ops, stable
-from .laws import Law, all_of
-from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, sqrt, square, sub
+from . import expansions, ops, stable, stable_logs
+from .laws import Law, Written, all_of, any_of, as_written, same
+from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, reduce_sum, sqrt, square, sub
 
+SERIES = {*expansions.FUNCTIONS, *expansions.PLAIN, "pow", "hypot"}
 HELD = "the exponentials are the operands of one quotient: their rounding cancels nothing"
 
 
@@ -24,35 +25,58 @@ def exponents(node, shared=False):
                 return None
             terms.append(math.log(part.number) + scale)
             continue
+        part = as_written(part)
         if part.row is None or not (part.temporary or shared):
             return None
         parts = part.operands
-        if part.row is exp:
-            terms.append(parts[0].value + scale if scale else parts[0].value)
-        elif part.row is add:
+        if part.row is add:
             waiting += [(parts[1], scale), (parts[0], scale)]
         elif part.row is mul or part.row is div:
-            a, b = parts if parts[1].number is None or part.row is div else parts[::-1]
-            inner, factor = (a, b.number) if part.row is div else (b, a.number)
-            if factor is None or not 0 < factor < math.inf:
+            found = apart(part.row, parts)
+            if found is None:
                 return None
-            waiting.append((inner, scale - math.log(factor) if part.row is div else scale + math.log(factor)))
+            waiting.append((found[0], found[1] + scale))
         else:
-            return None
+            term = exponent(part)
+            if term is None:
+                return None
+            terms.append(term if isinstance(scale, float) and scale == 0 else term + scale)
     return terms
+
+
+def exponent(part):
+    """The logarithm of exp(x), or of the sum of one along axes."""
+    x = part.operands[0]
+    if part.row is exp:
+        return x.value
+    if part.row is reduce_sum and x.row is exp and x.temporary:
+        return ops.reduce_logsumexp(x.operands[0].value, **part.attrs)
+    return None
+
+
+def apart(row, parts):
+    """What a product or quotient is made of: a node, and the logarithm of its factor, a number or an exponential of finite ones."""
+    for inner, factor in (parts,) if row is div else (parts, parts[::-1]):
+        sign = -1 if row is div else 1
+        if factor.number is not None and 0 < factor.number < math.inf:
+            return inner, sign * math.log(factor.number)
+        if factor.row is exp and factor.temporary and inner.number is None and all_of(ops.is_finite(factor.operands[0].value)):
+            u = factor.operands[0].value
+            return inner, u if sign > 0 else -u
+    return None
 
 
 class SumOfExponentials(Law):
     """The logarithm of any number of terms exp(x), c exp(x), exp(x)/c, c with c > 0; the pattern is its shortest form."""
 
     def __init__(self, text):
-        super().__init__(text, lambda a, b, e: log(2 * exp(a) + exp(b) + 3 * exp(e) + 5), lambda *terms: stable.log_of_sum(terms))
+        super().__init__(text, lambda a, b, e: log(2 * exp(a) + exp(b) + 3 * exp(e) + 5), lambda *terms: stable_logs.log_of_sum(terms))
 
     def heads(self):
         return {log, log1p}
 
     def fits(self, row, rows):
-        return rows[0] is add
+        return rows[0] is add or rows[0] is mul or rows[0] is Written
 
     def apply(self, row, nodes):
         terms = exponents(nodes[0]) if row in (log, log1p) else None
@@ -67,7 +91,7 @@ class ShareOfExponentials(Law):
     """exp(a) over a sum of exponentials, one of them exp(a)."""
 
     def __init__(self, text):
-        super().__init__(text, lambda a, b: exp(a) / (exp(a) + exp(b)), lambda a, others: ops.sigmoid(-stable.log_of_sum([t - a for t in others])), shared=HELD)
+        super().__init__(text, lambda a, b: exp(a) / (exp(a) + exp(b)), lambda a, others: ops.sigmoid(-stable_logs.log_of_sum([t - a for t in others])), shared=HELD)
 
     def heads(self):
         return {div}
@@ -115,7 +139,7 @@ class LogOfParts(Law):
         return {log}
 
     def fits(self, row, rows):
-        return rows[0] in PARTS
+        return rows[0] in PARTS or rows[0] is Written
 
     def apply(self, row, nodes):
         y, known = self.log_of(nodes[0], 4)
@@ -124,20 +148,24 @@ class LogOfParts(Law):
     def log_of(self, node, depth):
         """The logarithm of a node, and whether a law knew it."""
         if node.row is not None and node.temporary and depth:
-            if node.row is exp:
-                return node.operands[0].value, True
-            if node.row in PARTS:
-                y = self.of_parts(node, node.operands, depth - 1)
-                if y is not None:
-                    return y, True
-            for law in self.laws():
-                y = law.apply(log, [node])
+            for form in (node,) if node.written is None else (node, as_written(node)):
+                y = self.known(form, depth)
                 if y is not None:
                     return y, True
         number = node.number
         if number is not None:
             return (math.log(number) if number > 0 else math.nan), False
         return log(node.value), False
+
+    def known(self, node, depth):
+        if node.row is exp:
+            return node.operands[0].value
+        y = self.of_parts(node, node.operands, depth - 1) if node.row in PARTS else None
+        for law in self.laws() if y is None else ():
+            y = law.apply(log, [node])
+            if y is not None:
+                break
+        return y
 
     def of_parts(self, node, parts, depth):
         powers = {reciprocal: -1, sqrt: 0.5, square: 2}
@@ -215,3 +243,95 @@ class NormalTail(Law):
             if (two, one) == (2, 1) and x.same(y) and abs(p * c - q * s * s) <= 1e-6 * s * s:
                 return self.replacement(x.value, s, j**p * k**q, q)
         return None
+
+
+class Loss:
+    """The operations of one variable below a node, as a tree (expansions.py); the variable is the `leaf`."""
+
+    def __init__(self, joint):
+        self.joint, self.leaf, self.size = joint, None, 0
+
+    def tree(self, row, nodes):
+        """None where there is more than one variable, or a row without a series."""
+        if row.name not in SERIES:
+            return None
+        parts = []
+        for node in nodes:
+            parts.append(self.part(node))
+            if parts[-1] is None:
+                return None
+        return (row.name, *parts)
+
+    def part(self, node):
+        number = node.number
+        if number is not None:
+            return number if math.isfinite(number) else None
+        self.size += 1
+        if self.size > 40:
+            return None
+        node = as_written(node)
+        row = node.row
+        if row is not None and node.temporary and row.name in SERIES and not (self.joint and row in (mul, div) and is_joint(node)):
+            return self.tree(row, node.operands)
+        if self.leaf is None:
+            self.leaf = node
+        return expansions.VARIABLE if same(self.leaf, node) else None
+
+
+def is_joint(node):
+    return all(part.number is None and not (part.temporary and part.row is not None and part.row.name in SERIES) for part in node.operands)
+
+
+class BesidePoint(Law):
+    """A formula of one variable that loses digits beside 0 or 1, in value or slope, by its power series there."""
+
+    def __init__(self, text, pattern, rest):
+        super().__init__(text, pattern, self.by_series, local=True)
+        self.rest = rest                                # gives the laws that hold elsewhere: the table is not whole yet
+        self.known = {}                                 # by tree and centre: v, step, coefficients, radius; or None
+
+    def heads(self):
+        return {log} if self.pattern.row is log else {add, sub, mul, div}
+
+    def fits(self, row, rows):
+        return row in self.heads() and any(r is Written or r is not None and r.name in SERIES for r in rows)
+
+    def apply(self, row, nodes):
+        if row not in self.heads():
+            return None
+        for joint in (False, True):
+            loss = Loss(joint)
+            tree = loss.tree(row, nodes)
+            if tree is not None:
+                break
+        if tree is None or loss.leaf is None:
+            return None
+        for centre in (0, 1):
+            series = self.series(tree, centre)
+            if series is not None:
+                x = loss.leaf.value
+                t = x - centre if centre else x
+                near = ops.abs(t) < series[-1]
+                if any_of(near):
+                    return self.replacement(t, near, self.elsewhere(row, nodes), *series)
+        return None
+
+    def elsewhere(self, row, nodes):
+        for law in self.rest():
+            y = law.apply(row, nodes)
+            if y is not None:
+                return y
+        return row(*[node.value for node in nodes])
+
+    def series(self, tree, centre):
+        if (tree, centre) not in self.known:
+            self.known[tree, centre] = expansions.found(tree, centre)
+        return self.known[tree, centre]
+
+    @staticmethod
+    def by_series(t, near, y, v, step, coefficients, radius):
+        t = ops.where(near, t, 0.5 * radius)
+        z = square(t) if step == 2 else t
+        total = stable.polynomial(z, coefficients)
+        power = t if abs(v) == 1 else square(t) if abs(v) == 2 else pow(t, float(abs(v)))
+        return ops.where(near, total if v == 0 else power * total if v > 0 else total / power, y)

@@ -35,7 +35,7 @@ class Name(Pattern):
 
 NUMBERS = {"n", "c", "d"}
 COMMUTATIVE = {add, mul, ops.maximum, ops.logaddexp}
-EXPONENTIAL = {ops.exp, ops.expm1, ops.sigmoid, ops.sinh, ops.cosh, ops.softmax, ops.erfc, ops.ndtr, ops.bessel_i0}
+EXPONENTIAL = {ops.exp, ops.expm1, ops.sigmoid, ops.sinh, ops.cosh, ops.softmax, ops.erfc, ops.ndtr, ops.bessel_i0, ops.softplus, ops.sech2, ops.hypot}
 
 
 def total(x):
@@ -50,6 +50,34 @@ class Mean:
 def average(x):
     """The mean along any axes, bound as for `total`; `count` is the number of elements that go into one."""
     return Pattern(Mean, (x,))
+
+
+class Written:
+    """A node as it was written, where a law put something else in its place; also, in the place of the row that made one, that it is so."""
+
+    attrs, number, written = {}, None, None
+
+    def __init__(self, node):
+        self.node, self.temporary, (self.row, self.operands, _) = node, node.temporary, node.written
+
+    @property
+    def value(self):
+        return self.node.value
+
+    def same(self, other):
+        return self.node.same(other.node if isinstance(other, Written) else other)
+
+
+def makers(node):
+    """What `fits` is asked of a node: the rows that made it."""
+    if node.written is None:
+        return (node.row,)
+    return (node.row, node.written[0], Written) if node.written[2] else (node.row, Written)
+
+
+def as_written(node):
+    """The node before any law, or the node itself."""
+    return node if node.written is None else Written(node)
 
 
 class View:
@@ -118,7 +146,7 @@ def made_by(pattern, row):
 
 def same(a, b, depth=8):
     """Are both one value, or the same operations on the same values?"""
-    if a.same(b):
+    if (b.same(a) if isinstance(b, Written) else a.same(b)):
         return True
     if depth == 0 or a.row is None or a.row is not b.row or a.attrs != b.attrs or len(a.operands) != len(b.operands):
         return False
@@ -137,6 +165,13 @@ def matches(pattern, node, found, law):
         return found if number is not None and number in (pattern, float(np.float32(pattern))) else None
     if node.row is None or not (node.temporary or law.shared):
         return None
+    found_as_it_is = matches_operation(pattern, node, found, law)
+    if found_as_it_is is None and node.written is not None and node.written[2]:
+        return matches_operation(pattern, Written(node), found, law)
+    return found_as_it_is
+
+
+def matches_operation(pattern, node, found, law):
     if pattern.row is View:
         view = []
         while node.row in VIEWS and len(node.operands) == 1 and (node.temporary or law.shared):
@@ -185,9 +220,11 @@ def matches_mean(pattern, row, operands, found, law):
 # ------------------------------------------------------------------------------------------------------------------- laws
 class Law:
     """text, pattern, replacement; `when`: a condition on the values; `shared`: why its parts may be held by others too; `of_range`: why
-    it holds for tapes that do not stabilise too."""
+    it holds for tapes that do not stabilise too; `local`: does it change the formula beside some point alone?  Then laws around it see the
+    formula as it was written."""
 
-    def __init__(self, text, pattern, replacement, when=None, shared=None, of_range=None):
+    def __init__(self, text, pattern, replacement, when=None, shared=None, of_range=None, local=False):
+        self.local = local
         self.text, self.replacement, self.when, self.shared, self.of_range = text, replacement, when, shared, of_range
         self.pattern_names = list(inspect.signature(pattern).parameters)
         self.pattern = pattern(*[Name(p) for p in self.pattern_names])

@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from . import dtypes, errors, ops, segments, special, stable
+from . import dtypes, errors, ops, segments, special, stable, stable_logs
 from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
@@ -303,10 +303,10 @@ def lbeta(x, name=None):
     B(x, y, z) = B(x, y) B(x + y, z)."""
     x = floating(x, "lbeta")
     if x.ndim and x.shape[-1] == 2:
-        return stable.lbeta_of_two(x[..., 0], x[..., 1])
+        return stable_logs.lbeta_of_two(x[..., 0], x[..., 1])
     if x.ndim and x.shape[-1] > 2:
         so_far = ops.cumsum(x[..., :-1], axis=x.ndim - 1, exclusive=0, reverse=0)
-        return reduce_sum(stable.lbeta_of_two(so_far, x[..., 1:]), -1)
+        return reduce_sum(stable_logs.lbeta_of_two(so_far, x[..., 1:]), -1)
     return ops.sub(reduce_sum(ops.lgamma(x), -1), ops.lgamma(reduce_sum(x, -1)))
 
 
@@ -317,7 +317,7 @@ def betaln(x, y, name=None):
     >>> ad.math.betaln(1e12, 1.0).numpy()
     np.float32(-27.631021)
     """
-    return stable.lbeta_of_two(*[floating(t, "betaln") for t in tensors("betaln", x, y)])
+    return stable_logs.lbeta_of_two(*[floating(t, "betaln") for t in tensors("betaln", x, y)])
 
 
 # -------------------------------------------------------------------------------------------------- integers, masks, counts

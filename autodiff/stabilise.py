@@ -10,14 +10,15 @@ meaning.  The identities stand in Theano's and PyTensor's rewrites, Herbie's rul
 log(1 - exp(-|a|))" (2012); what looks right and is not stands in REFUSED, with a counter-example.
 """
 
+import itertools
 import math
 
-from . import ops, stable
+from . import ops, stable, stable_logs
 from ._core import set_stabilise_hook
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
-from .compound import HELD, LogOfParts, NormalTail, ShareOfExponentials, SumOfExponentials
-from .laws import Law, Pattern, all_of, any_of, average, seen_through, total, view_of
+from .compound import HELD, BesidePoint, LogOfParts, NormalTail, ShareOfExponentials, SumOfExponentials
+from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
 # fmt: off
 LAWS = [
@@ -25,20 +26,20 @@ LAWS = [
     Law("log(1 + exp(x)) = softplus(x)", lambda x: log(1 + exp(x)), lambda x: softplus(x)),
     Law("log1p(exp(x)) = softplus(x)", lambda x: log1p(exp(x)), lambda x: softplus(x)),
     Law("log(1 + exp(a) + exp(b)) = log-sum-exp of 0, a, b", lambda a, b: log(1 + exp(a) + exp(b)), lambda a, b: ops.logaddexp(softplus(a), b)),
-    Law("log(exp(x) + exp(-x)) = log(2 cosh(x))", lambda x: log(exp(x) + exp(-x)), lambda x: stable.log_cosh(x) + stable.LN2),
+    Law("log(exp(x) + exp(-x)) = log(2 cosh(x))", lambda x: log(exp(x) + exp(-x)), lambda x: stable_logs.log_cosh(x) + stable.LN2),
     Law("log(exp(a) + exp(b)) = logaddexp(a, b)", lambda a, b: log(exp(a) + exp(b)), lambda a, b: ops.logaddexp(a, b)),
     Law("log(exp(a) + exp(b) + exp(e)) = log-sum-exp of a, b, e", lambda a, b, e: log(exp(a) + exp(b) + exp(e)), lambda a, b, e: ops.logaddexp(ops.logaddexp(a, b), e)),
-    Law("log((exp(a) + exp(b)) / 2), by their mean", lambda a, b: log((exp(a) + exp(b)) / 2), lambda a, b: stable.log_mean_of_two(a, b, 0.5), when=lambda a, b: a.shape == b.shape),
+    Law("log((exp(a) + exp(b)) / 2), by their mean", lambda a, b: log((exp(a) + exp(b)) / 2), lambda a, b: stable_logs.log_mean_of_two(a, b, 0.5), when=lambda a, b: a.shape == b.shape),
     Law("log(c exp(a) + d exp(b)) = logaddexp(a + log c, b + log d), c, d >= 0", lambda c, d, a, b: log(c * exp(a) + d * exp(b)),
-        lambda c, d, a, b: stable.log_of_two(c, a, d, b), when=lambda c, d: c > 0 and d > 0),
+        lambda c, d, a, b: stable_logs.log_of_two(c, a, d, b), when=lambda c, d: c > 0 and d > 0),
     Law("log(u exp(a) + v exp(b)) = logaddexp(a + log u, b + log v), u, v >= 0", lambda u, v, a, b: log(u * exp(a) + v * exp(b)),
         lambda u, v, a, b: ops.logaddexp(a + log(u), b + log(v)), when=lambda u, v: all_of(u >= 0) and all_of(v >= 0)),
     Law("log(c + d exp(x)) = log c + softplus(x + log(d/c)), c, d > 0", lambda c, d, x: log(c + d * exp(x)), lambda c, d, x: softplus(x + (math.log(d) - math.log(c))) + math.log(c), when=lambda c, d: c > 0 and d > 0),
     Law("log(c + exp(x)) = log c + softplus(x - log c), c > 0", lambda c, x: log(c + exp(x)), lambda c, x: softplus(x - math.log(c)) + math.log(c), when=lambda c: c > 0),
     SumOfExponentials("log(c exp(a) + d exp(b) + ...) = log-sum-exp of a + log c, b + log d, ..., c, d > 0"),
-    Law("log(exp(a) - exp(b)) = logsubexp(a, b)", lambda a, b: log(exp(a) - exp(b)), lambda a, b: stable.log_difference(a, b)),
-    Law("log(1 - exp(-exp(x)))", lambda x: log(-expm1(-exp(x))), lambda x: stable.log_cloglog(x)),
-    Law("log1p(-exp(-exp(x)))", lambda x: log1p(-exp(-exp(x))), lambda x: stable.log_cloglog(x)),
+    Law("log(exp(a) - exp(b)) = logsubexp(a, b)", lambda a, b: log(exp(a) - exp(b)), lambda a, b: stable_logs.log_difference(a, b)),
+    Law("log(1 - exp(-exp(x)))", lambda x: log(-expm1(-exp(x))), lambda x: stable_logs.log_cloglog(x)),
+    Law("log1p(-exp(-exp(x)))", lambda x: log1p(-exp(-exp(x))), lambda x: stable_logs.log_cloglog(x)),
     Law("log((exp(x) - 1) / exp(x)) = log1mexp(-x)", lambda x: log(expm1(x) / exp(x)), lambda x: ops.log1mexp(-x)),
     Law("log((exp(a) + exp(b)) / exp(a)) = softplus(b - a)", lambda a, b: log((exp(a) + exp(b)) / exp(a)), lambda a, b: softplus(b - a), when=lambda a: all_of(ops.is_finite(a))),
     Law("log(-expm1(x)) = log1mexp(x)", lambda x: log(-expm1(x)), lambda x: ops.log1mexp(x)),
@@ -46,8 +47,8 @@ LAWS = [
     Law("log(expm1(x)) = x + log1mexp(-x)", lambda x: log(expm1(x)), lambda x: x + ops.log1mexp(-x)),
     Law("log(sum(exp(x))) = logsumexp(x)", lambda x: log(total(exp(x))), lambda x, axes, keepdims: ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims), shared="the logarithm of a sum of exponentials has its digits whatever theirs are"),
     Law("log(sum(u exp(x))) = logsumexp(x + log u), u >= 0", lambda u, x: log(total(u * exp(x))), lambda u, x, axes, keepdims: ops.reduce_logsumexp(x + log(u), axes=axes, keepdims=keepdims), when=lambda u: all_of(u >= 0)),
-    Law("log(mean(exp(x))) = logsumexp(x) - log n", lambda x: log(average(exp(x))), lambda x, axes, keepdims, count: stable.log_mean_exp(x, axes, keepdims, count), shared="as of the sum"),
-    Law("log(sum(exp(x)) / c) = logsumexp(x) - log c, c > 0", lambda c, x: log(total(exp(x)) / c), lambda c, x, axes, keepdims: stable.log_mean_exp(x, axes, keepdims, c), when=lambda c: c > 0, shared="as of the sum"),
+    Law("log(mean(exp(x))) = logsumexp(x) - log n", lambda x: log(average(exp(x))), lambda x, axes, keepdims, count: stable_logs.log_mean_exp(x, axes, keepdims, count), shared="as of the sum"),
+    Law("log(sum(exp(x)) / c) = logsumexp(x) - log c, c > 0", lambda c, x: log(total(exp(x)) / c), lambda c, x, axes, keepdims: stable_logs.log_mean_exp(x, axes, keepdims, c), when=lambda c: c > 0, shared="as of the sum"),
     Law("log(sum(exp(x) / c)) = logsumexp(x) - log c, c > 0", lambda c, x: log(total(exp(x) / c)), lambda c, x, axes, keepdims: ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims) - math.log(c), when=lambda c: c > 0),
     Law("log(cumsum(exp(x))) = cumulative_logsumexp(x)", lambda x: log(Pattern(cumsum, (exp(x),))),
         lambda x, axis, exclusive, reverse: ops.cumulative_logsumexp(x, axis=axis, exclusive=exclusive, reverse=reverse), shared="as of the sum"),
@@ -59,9 +60,9 @@ LAWS = [
     Law("exp(x[k]) / sum(exp(x)) = softmax(x)[k]", lambda x: exp(view_of(x)) / total(exp(x)), lambda x, axes, view: seen_through(view, ops.softmax(x, axis=axes[0])), when=lambda x, axes: len(axes) == 1 and x.ndim == 1 and all_of(x < ops.INF), shared=HELD),
     Law("exp(x)[k] / sum(exp(x)) = softmax(x)[k]", lambda x: view_of(exp(x)) / total(exp(x)), lambda x, axes, view: seen_through(view, ops.softmax(x, axis=axes[0])), when=lambda x, axes: len(axes) == 1 and x.ndim == 1 and all_of(x < ops.INF), shared=HELD),
     ShareOfExponentials("exp(a) / (exp(a) + exp(b) + ...) = sigmoid(a - log-sum-exp of b, ...)"),
-    Law("1 - softmax(x) by the sum of the other exponentials", lambda x: 1 - Pattern(softmax, (x,)), lambda x, axis: exp(stable.log_not_softmax(x, axis))),
-    Law("1 - softmax(x)[k] by the sum of the other exponentials", lambda x: 1 - view_of(Pattern(softmax, (x,))), lambda x, axis, view: exp(seen_through(view, stable.log_not_softmax(x, axis)))),
-    Law("log1p(-softmax(x)) by the sum of the other exponentials", lambda x: log1p(-Pattern(softmax, (x,))), lambda x, axis: stable.log_not_softmax(x, axis)),
+    Law("1 - softmax(x) by the sum of the other exponentials", lambda x: 1 - Pattern(softmax, (x,)), lambda x, axis: exp(stable_logs.log_not_softmax(x, axis))),
+    Law("1 - softmax(x)[k] by the sum of the other exponentials", lambda x: 1 - view_of(Pattern(softmax, (x,))), lambda x, axis, view: exp(seen_through(view, stable_logs.log_not_softmax(x, axis)))),
+    Law("log1p(-softmax(x)) by the sum of the other exponentials", lambda x: log1p(-Pattern(softmax, (x,))), lambda x, axis: stable_logs.log_not_softmax(x, axis)),
     Law("logsumexp(x) - x = -log_softmax(x)", lambda x: Pattern(ops.reduce_logsumexp, (x,)) - x, lambda x, axes: -ops.log_softmax(x, axis=axes[0]), when=lambda x, axes, keepdims: len(axes) == 1 and (keepdims or x.ndim == 1) and all_of(x < ops.INF)),
     Law("logsumexp(x) - x[k] = -log_softmax(x)[k]", lambda x: Pattern(ops.reduce_logsumexp, (x,)) - view_of(x), lambda x, axes, view: -seen_through(view, ops.log_softmax(x, axis=axes[0])), when=lambda x, axes: len(axes) == 1 and x.ndim == 1 and all_of(x < ops.INF)),
     Law("logaddexp(a, b) - a = softplus(b - a)", lambda a, b: Pattern(ops.logaddexp, (a, b)) - a, lambda a, b: softplus(b - a), when=lambda a, b: all_of(ops.is_finite(a))),
@@ -74,22 +75,23 @@ LAWS = [
     Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: x + math.log(c), when=lambda c: c > 0),
     Law("log(exp(x) / c) = x - log c, c > 0", lambda c, x: log(exp(x) / c), lambda c, x: x - math.log(c), when=lambda c: c > 0),
     # ---- logarithms of sigmoid, tanh, cosh
-    Law("log(2 sigmoid(x))", lambda x: log(2 * sigmoid(x)), lambda x: stable.log_two_sigmoid(x)),
-    Law("log(erfc(x))", lambda x: log(erfc(x)), lambda x: stable.log_erfc(x)),
-    Law("log(erfc(x) / 2): the normal distribution", lambda x: log(0.5 * erfc(x)), lambda x: stable.log_half_erfc(x)),
+    Law("log(2 sigmoid(x))", lambda x: log(2 * sigmoid(x)), lambda x: stable_logs.log_two_sigmoid(x)),
+    Law("log(erfc(x))", lambda x: log(erfc(x)), lambda x: stable_logs.log_erfc(x)),
+    Law("log(erfc(x) / 2): the normal distribution", lambda x: log(0.5 * erfc(x)), lambda x: stable_logs.log_half_erfc(x)),
     Law("log(sigmoid(x)) = log_sigmoid(x)", lambda x: log(sigmoid(x)), lambda x: log_sigmoid(x), shared="the logarithm keeps digits that sigmoid has not"),
+    Law("log(softplus(x))", lambda x: log(softplus(x)), lambda x: stable_logs.log_softplus(x)),
     Law("log1p(-sigmoid(x)) = log_sigmoid(-x)", lambda x: log1p(-sigmoid(x)), lambda x: log_sigmoid(-x)),
     Law("log(p / (1 - p)) = logit(p)", lambda p: log(p / (1 - p)), lambda p: logit(p)),
     Law("logit(sigmoid(x)) = x", lambda x: logit(sigmoid(x)), lambda x: stable.itself(x)),
     Law("log(sigmoid(x)) - log(1 - sigmoid(x)) = x", lambda x: log_sigmoid(x) - log_sigmoid(-x), lambda x: stable.itself(x)),
     Law("log(1/p - 1) = -logit(p)", lambda p: log(1 / p - 1), lambda p: -logit(p)),
     Law("log(sigmoid(a) - sigmoid(b)) = log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b)", lambda a, b: log(sigmoid(a) - sigmoid(b)), lambda a, b: ops.log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
-    Law("log(1 - tanh(x)**2)", lambda x: log(Pattern(sech2, (x,))), lambda x: -2 * stable.log_cosh(x)),
-    Law("log1p(-tanh(x)**2)", lambda x: log1p(-square(tanh(x))), lambda x: -2 * stable.log_cosh(x)),
+    Law("log(1 - tanh(x)**2)", lambda x: log(Pattern(sech2, (x,))), lambda x: -2 * stable_logs.log_cosh(x)),
+    Law("log1p(-tanh(x)**2)", lambda x: log1p(-square(tanh(x))), lambda x: -2 * stable_logs.log_cosh(x)),
     Law("log(ndtr(x)) = log_ndtr(x)", lambda x: log(ops.ndtr(x)), lambda x: ops.log_ndtr(x), shared="the logarithm keeps digits that ndtr has not"),
-    Law("log(cosh(x))", lambda x: log(cosh(x)), lambda x: stable.log_cosh(x)),
-    Law("log(sinh(x))", lambda x: log(sinh(x)), lambda x: stable.log_sinh(x)),
-    Law("log(tanh(x))", lambda x: log(tanh(x)), lambda x: stable.log_tanh(x)),
+    Law("log(cosh(x))", lambda x: log(cosh(x)), lambda x: stable_logs.log_cosh(x)),
+    Law("log(sinh(x))", lambda x: log(sinh(x)), lambda x: stable_logs.log_sinh(x)),
+    Law("log(tanh(x))", lambda x: log(tanh(x)), lambda x: stable_logs.log_tanh(x)),
     # ---- inverse functions spelled out
     Law("log(x + sqrt(x*x + 1)) = asinh(x)", lambda x: log(x + hypot(1, x)), lambda x: ops.asinh(x)),
     Law("log(x + sqrt(x*x - 1)) = acosh(x)", lambda x: log(x + sqrt(square(x) - 1)), lambda x: ops.acosh(x), when=lambda x: all_of(ops.greater_equal(x, 1))),
@@ -102,31 +104,37 @@ LAWS = [
     Law("atanh(tanh(x)) = x", lambda x: atanh(tanh(x)), lambda x: stable.itself(x)),
     Law("atan(y / x): the derivatives of atan2", lambda y, x: atan(y / x), lambda y, x: stable.angle_of(y, x)),
     Law("atan(exp(x))", lambda x: atan(exp(x)), lambda x: stable.atan_exp(x)),
+    Law("atan(a) - atan(b) by a - b where a is near b", lambda a, b: atan(a) - atan(b), lambda a, b: stable.atan_difference(a, b), when=lambda a, b: any_of(stable.beside(a, b)), local=True),
+    Law("tanh(a) - tanh(b) by a - b", lambda a, b: tanh(a) - tanh(b), lambda a, b: 2 * stable.sigmoid_difference(2 * a, 2 * b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b)), local=True),
+    Law("sigmoid(a) - sigmoid(b) by a - b", lambda a, b: sigmoid(a) - sigmoid(b), lambda a, b: stable.sigmoid_difference(a, b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b)), local=True),
     # ---- logarithms of what leaves the format
-    Law("log(1 + x*x)", lambda x: log(1 + square(x)), lambda x: stable.log1p_square(x)),
-    Law("log1p(x*x)", lambda x: log1p(square(x)), lambda x: stable.log1p_square(x)),
-    Law("log(sqrt(1 + x*x))", lambda x: log(hypot(1, x)), lambda x: 0.5 * stable.log1p_square(x)),
+    Law("log(1 + x*x)", lambda x: log(1 + square(x)), lambda x: stable_logs.log1p_square(x)),
+    Law("log1p(x*x)", lambda x: log1p(square(x)), lambda x: stable_logs.log1p_square(x)),
+    Law("log(sqrt(1 + x*x))", lambda x: log(hypot(1, x)), lambda x: 0.5 * stable_logs.log1p_square(x)),
+    Law("log(1 + x*x / c), c > 0", lambda c, x: log(1 + square(x) / c), lambda c, x: stable_logs.log1p_square(x / math.sqrt(c)), when=lambda c: c > 0),
+    Law("log(c + x*x) where x*x leaves the format, c > 0", lambda c, x: log(c + square(x)), lambda c, x: 2 * log(hypot(math.sqrt(c), x)), when=lambda c, x: c > 0 and not all_of(stable.in_range(c + square(x))) and all_of(ops.is_finite(x))),
     Law("log(x*x + y*y) = 2 log(hypot(x, y)) where the sum leaves the format", lambda x, y: log(square(x) + square(y)), lambda x, y: 2 * log(hypot(x, y)), when=lambda x, y: not all_of(stable.in_range(square(x) + square(y))) and all_of(stable.in_format(hypot(x, y)))),
     Law("log(sum(x*x)) = 2 log(norm(x)) where the sum leaves the format", lambda x: log(total(square(x))), lambda x, axes, keepdims: 2 * log(ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)), when=lambda x, axes, keepdims: not all_of(stable.in_range(ops.reduce_sum(square(x), axes=axes, keepdims=keepdims))) and all_of(stable.in_format(ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)))),
-    Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable.log_power(x, n)),
-    Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable.log_power(x, 2)),
-    LogOfParts("log(u v), log(u / v), log(u**n) by the logarithms of u, v >= 0 where another law has one", lambda u, v: log(u * sinh(v)), lambda: LOGARITHMS),
-    Law("log((1 + x) / x) = log1p(1/x), x > 0", lambda x: log((1 + x) / x), lambda x: stable.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
-    Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(ops.is_finite(x))),
-    Law("log(a b) = log|a| + log|b| where a b leaves the format", lambda a, b: log(a * b), lambda a, b: stable.log_product(a, b)),
-    Law("log(a / b) = log|a| - log|b| where a / b leaves the format", lambda a, b: log(a / b), lambda a, b: stable.log_quotient(a, b)),
-    Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.log_of_product(x, axes, keepdims)),
+    Law("log((1 + x) / x) = log1p(1/x), x > 0", lambda x: log((1 + x) / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
+    Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable_logs.log_of_product(x, axes, keepdims)),
     Law("prod(x)**n = exp(n sum(log|x|)) where the product leaves the format", lambda x, n: Pattern(pow, (Pattern(reduce_prod, (x,)), n)), lambda x, n, axes, keepdims: stable.power_of_product(x, n, axes, keepdims)),
     Law("sqrt(prod(x)) = exp(sum(log|x|) / 2) where the product leaves the format", lambda x: sqrt(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.power_of_product(x, 0.5, axes, keepdims)),
     Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
-    Law("log(bessel_i0(x)) = log(bessel_i0e(x)) + |x|", lambda x: log(bessel_i0(x)), lambda x: stable.log_bessel_i0(x)),
-    Law("log(1 + 1/x) = log1p(1/x), x > 0", lambda x: log(1 + 1 / x), lambda x: stable.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
+    Law("log(bessel_i0(x)) = log(bessel_i0e(x)) + |x|", lambda x: log(bessel_i0(x)), lambda x: stable_logs.log_bessel_i0(x)),
+    Law("log(1 + 1/x) = log1p(1/x), x > 0", lambda x: log(1 + 1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
     Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
-    Law("log1p(1/x), x > 0", lambda x: log1p(1 / x), lambda x: stable.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
-    Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: stable.log1p_reciprocal(x), when=lambda x: all_of(ops.greater(x, 0))),
+    BesidePoint("logarithms of formulas of one variable that are 1 at 0 or 1, by their power series there", lambda x: log(x / ops.atan(x)), lambda: LOGARITHMS_OF_ANY),
+    LogOfParts("log(u v), log(u / v), log(u**n) by the logarithms of u, v >= 0 where another law has one", lambda u, v: log(u * sinh(v)), lambda: LOGARITHMS),
+    Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable_logs.log_power(x, n)),
+    Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable_logs.log_power(x, 2)),
+    Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(ops.is_finite(x))),
+    Law("log(a b) = log|a| + log|b| where a b leaves the format", lambda a, b: log(a * b), lambda a, b: stable_logs.log_product(a, b)),
+    Law("log(a / b) = log|a| - log|b| where a / b leaves the format", lambda a, b: log(a / b), lambda a, b: stable_logs.log_quotient(a, b)),
+    Law("log1p(1/x), x > 0", lambda x: log1p(1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
+    Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(ops.greater(x, 0))),
     Law("log(x + a) - log(x) = log1p(a/x), a, x > 0", lambda x, a: log(x + a) - log(x), lambda x, a: log1p(a / x), when=lambda x, a: all_of((x > 0) & (a > 0) & ops.is_finite(x) & ops.is_finite(a) & ops.is_finite(a / x))),
-    Law("log(a) - log(b) by a - b where a is near b", lambda a, b: log(a) - log(b), lambda a, b: stable.log_ratio(a, b)),
+    Law("log(a) - log(b) by a - b where a is near b", lambda a, b: log(a) - log(b), lambda a, b: stable_logs.log_ratio(a, b)),
     # ---- exponentials
     Law("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, lambda x: expm1(x)),
     Law("expm1(x) - x", lambda x: expm1(x) - x, lambda x: stable.expm1_minus_x(x)),
@@ -142,18 +150,30 @@ LAWS = [
     Law("exp(a) exp(b) = exp(a + b)", lambda a, b: exp(a) * exp(b), lambda a, b: exp(a + b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("exp(x)**c = exp(c x)", lambda x, c: Pattern(pow, (exp(x), c)), lambda x, c: exp(c * x)),
     Law("exp(x)**2 = exp(2 x)", lambda x: square(exp(x)), lambda x: exp(2 * x)),
+    Law("sqrt(exp(x)) = exp(x / 2)", lambda x: sqrt(exp(x)), lambda x: exp(0.5 * x)),
+    Law("exp(a) - exp(b) by a - b where a is near b", lambda a, b: exp(a) - exp(b), lambda a, b: stable.exp_difference(a, b), when=lambda a, b: any_of(stable.beside(a, b)), local=True),
     Law("exp(n log(x)) = x**n", lambda n, x: exp(n * log(x)), lambda n, x: ops.where(ops.less(x, 0), ops.NAN, ops.pow(x, n))),
     # ---- logistic and hyperbolic quotients
     Law("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), shared=HELD),
     Law("exp(x) / (1 + exp(x))**2 = sigmoid(x) sigmoid(-x)", lambda x: exp(x) / square(1 + exp(x)), lambda x: 0.25 * sech2(0.5 * x), shared=HELD),
+    Law("sigmoid(x) / (1 + exp(x)) = sigmoid(x) sigmoid(-x)", lambda x: sigmoid(x) / (1 + exp(x)), lambda x: 0.25 * sech2(0.5 * x)),
+    Law("1 / (exp(x) + 2 + exp(-x)) = sigmoid(x) sigmoid(-x)", lambda x: 1 / (exp(x) + 2 + exp(-x)), lambda x: 0.25 * sech2(0.5 * x), shared=HELD),
     Law("a exp(x) / (1 + exp(x)) = a sigmoid(x)", lambda a, x: (a * exp(x)) / (1 + exp(x)), lambda a, x: a * sigmoid(x), shared=HELD),
     Law("x exp(x) / (exp(x) - 1)", lambda x: (x * exp(x)) / expm1(x), lambda x: stable.x_over_expm1(-x)),
     Law("exp(x) / (exp(x) - 1) = 1 / (1 - exp(-x))", lambda x: exp(x) / expm1(x), lambda x: -1 / expm1(-x)),
     Law("exp(x) / (1 - exp(x)) = 1 / (exp(-x) - 1)", lambda x: exp(x) / -expm1(x), lambda x: stable.one_over_expm1(-x)),
+    Law("exp(x) / (exp(x) - 1)**2", lambda x: exp(x) / square(expm1(x)), lambda x: stable.exp_over_expm1_square(x)),
+    Law("a exp(x) / (exp(x) - 1)**2", lambda a, x: (a * exp(x)) / square(expm1(x)), lambda a, x: a * stable.exp_over_expm1_square(x)),
     Law("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)", lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: tanh(x), shared=HELD),
     Law("(exp(x) - 1) / (exp(x) + 1) = tanh(x/2)", lambda x: expm1(x) / (exp(x) + 1), lambda x: tanh(0.5 * x)),
+    Law("(exp(x) + 1) / (exp(x) - 1) = 1 / tanh(x/2)", lambda x: (exp(x) + 1) / expm1(x), lambda x: 1 / tanh(0.5 * x)),
+    Law("(exp(x) + exp(-x)) / (exp(x) - exp(-x)) = 1 / tanh(x)", lambda x: (exp(x) + exp(-x)) / (exp(x) - exp(-x)), lambda x: 1 / tanh(x), shared=HELD),
+    Law("(exp(a) - exp(b)) / (exp(a) + exp(b)) = tanh((a - b) / 2)", lambda a, b: (exp(a) - exp(b)) / (exp(a) + exp(b)), lambda a, b: tanh(0.5 * (a - b)), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("(1 - exp(x)) / (1 + exp(x)) = -tanh(x/2)", lambda x: -expm1(x) / (1 + exp(x)), lambda x: -tanh(0.5 * x)),
     Law("sinh(x) / cosh(x) = tanh(x)", lambda x: sinh(x) / cosh(x), lambda x: tanh(x)),
+    Law("cosh(x) / sinh(x) = 1 / tanh(x)", lambda x: cosh(x) / sinh(x), lambda x: 1 / tanh(x)),
+    Law("cosh(x) - sinh(x) = exp(-x)", lambda x: cosh(x) - sinh(x), lambda x: exp(-x)),
+    Law("cosh(x) + sinh(x) = exp(x)", lambda x: cosh(x) + sinh(x), lambda x: exp(x)),
     Law("c / (exp(x) + exp(-x)) = c/2 sech(x)", lambda c, x: c / (exp(x) + exp(-x)), lambda c, x: 0.5 * c * stable.sech(x), shared=HELD),
     Law("exp(x)/2 - exp(-x)/2 = sinh(x)", lambda x: exp(x) / 2 - exp(-x) / 2, lambda x: sinh(x)),
     Law("exp(x)/2 + exp(-x)/2 = cosh(x)", lambda x: exp(x) / 2 + exp(-x) / 2, lambda x: cosh(x)),
@@ -175,6 +195,7 @@ LAWS = [
     Law("1 + tanh(x) = 2 sigmoid(2 x)", lambda x: 1 + tanh(x), lambda x: 2 * sigmoid(2 * x)),
     Law("(1 - tanh(x)) (1 + tanh(x)) = sech(x)**2", lambda x: (2 * sigmoid(-2 * x)) * (2 * sigmoid(2 * x)), lambda x: sech2(x)),
     Law("(1 + tanh(x)) / 2 = sigmoid(2 x)", lambda x: 0.5 + 0.5 * tanh(x), lambda x: sigmoid(2 * x)),
+    Law("(1 - tanh(x)) / 2 = sigmoid(-2 x)", lambda x: 0.5 - 0.5 * tanh(x), lambda x: sigmoid(-2 * x)),
     Law("2 sigmoid(x) - 1 = tanh(x/2)", lambda x: 2 * sigmoid(x) - 1, lambda x: tanh(0.5 * x)),
     Law("1 - tanh(x)**2 = sech(x)**2", lambda x: 1 - square(tanh(x)), lambda x: ops.sech2(x)),
     Law("1 / cosh(x)", lambda x: 1 / cosh(x), lambda x: stable.sech(x)),
@@ -187,6 +208,7 @@ LAWS = [
     Law("(exp(-x) - 1) / x", lambda x: expm1(-x) / x, lambda x: -stable.expm1_over_x(-x)),
     Law("x / (1 - exp(-x))", lambda x: x / -expm1(-x), lambda x: stable.x_over_expm1(-x)),
     Law("x / (exp(x) - 1)", lambda x: x / expm1(x), lambda x: stable.x_over_expm1(x)),
+    Law("a / (exp(x) - 1)", lambda a, x: a / expm1(x), lambda a, x: a * stable.one_over_expm1(x)),
     Law("log(1 + x) / x", lambda x: log1p(x) / x, lambda x: stable.log1p_over_x(x)),
     Law("log(x) / (x - 1)", lambda x: log(x) / (x - 1), lambda x: stable.log_over_distance(x)),
     Law("log(x) / (1 - x)", lambda x: log(x) / (1 - x), lambda x: -stable.log_over_distance(x)),
@@ -200,6 +222,7 @@ LAWS = [
     Law("sqrt(x*x + y*y + z*z) = hypot(hypot(x, y), z)", lambda x, y, z: sqrt(square(x) + square(y) + square(z)), lambda x, y, z: hypot(hypot(x, y), z)),
     Law("sqrt(c + x*x) = hypot(sqrt c, x), c > 0", lambda c, x: sqrt(c + square(x)), lambda c, x: hypot(math.sqrt(c), x), when=lambda c: c > 0),
     Law("sqrt(1 + x*x) - x", lambda x: hypot(1, x) - x, lambda x: stable.hypot1_minus_x(x)),
+    Law("sqrt(c + x*x) - x, c > 0", lambda c, x: hypot(c, x) - x, lambda c, x: c * stable.hypot1_minus_x(x / c), when=lambda c: c > 0),
     Law("sqrt(sum(x*x)) = norm(x)", lambda x: sqrt(total(square(x))), lambda x, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims), when=lambda x: all_of(ops.is_finite(x))),
     Law("sqrt(mean(x*x)) = norm(x) / sqrt(n)", lambda x: sqrt(average(square(x))), lambda x, axes, keepdims, count: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(count), when=lambda x: all_of(ops.is_finite(x))),
     Law("sqrt(sum(x*x) / n) = norm(x) / sqrt(n)", lambda x, n: sqrt(total(square(x)) / n), lambda x, n, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims) / math.sqrt(n), when=lambda x, n: n > 0 and all_of(ops.is_finite(x))),
@@ -223,7 +246,6 @@ LAWS = [
     Law("1 - (1 - p)**n = -expm1(n log1p(-p))", lambda p, n: 1 - Pattern(pow, (1 - p, n)), lambda p, n: -expm1(n * log1p(-p)), when=lambda p: all_of(ops.less(p, 1))),
     Law("x*x / (c + x*x), c > 0", lambda c, x: square(x) / (c + square(x)), lambda c, x: stable.square_over_plus_square(x, c), when=lambda c: c > 0),
     Law("(1 - cos(x)) / x", lambda x: (2 * square(sin(0.5 * x))) / x, lambda x: stable.vercos_over(x)),
-    Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.has_left(a * b, a, b) & ops.is_finite(e))),
     Law("sigmoid(x) (1 - sigmoid(x)) = sech(x/2)**2 / 4", lambda x: sigmoid(x) * sigmoid(-x), lambda x: 0.25 * sech2(0.5 * x)),
     Law("1/(x + c) - 1/x = -c / (x (x + c))", lambda c, x: 1 / (x + c) - 1 / x, lambda c, x: stable.difference_of_reciprocals(x, c)),
     Law("sqrt(b*b - e) - b", lambda b, e: sqrt(square(b) - e) - b, lambda b, e: stable.root_less(b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
@@ -242,8 +264,8 @@ LAWS = [
         lambda a, b, axes, keepdims: stable.angle_between(a, b, axes, keepdims)),
     Law("acos of a cosine clipped to [-1, 1]", lambda a, b: Pattern(ops.acos, (Pattern(ops.clip_by_value, (total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))), -1, 1)),)),
         lambda a, b, axes, keepdims: stable.angle_between(a, b, axes, keepdims)),
-    Law("lgamma(a) + lgamma(b) - lgamma(a + b) = betaln(a, b)", lambda a, b: ops.lgamma(a) + ops.lgamma(b) - ops.lgamma(a + b), lambda a, b: stable.lbeta_of_two(a, b), when=lambda a, b: all_of((a > 0) & (b > 0) & ops.is_finite(a) & ops.is_finite(b))),
-    Law("lgamma(a) - lgamma(a + b) + lgamma(b) = betaln(a, b)", lambda a, b: ops.lgamma(a) - ops.lgamma(a + b) + ops.lgamma(b), lambda a, b: stable.lbeta_of_two(a, b), when=lambda a, b: all_of((a > 0) & (b > 0) & ops.is_finite(a) & ops.is_finite(b))),
+    Law("lgamma(a) + lgamma(b) - lgamma(a + b) = betaln(a, b)", lambda a, b: ops.lgamma(a) + ops.lgamma(b) - ops.lgamma(a + b), lambda a, b: stable_logs.lbeta_of_two(a, b), when=lambda a, b: all_of((a > 0) & (b > 0) & ops.is_finite(a) & ops.is_finite(b))),
+    Law("lgamma(a) - lgamma(a + b) + lgamma(b) = betaln(a, b)", lambda a, b: ops.lgamma(a) - ops.lgamma(a + b) + ops.lgamma(b), lambda a, b: stable_logs.lbeta_of_two(a, b), when=lambda a, b: all_of((a > 0) & (b > 0) & ops.is_finite(a) & ops.is_finite(b))),
     Law("1 - cos(x) = 2 sin(x/2)**2", lambda x: 1 - cos(x), lambda x: 2 * square(sin(0.5 * x))),
     Law("cosh(x) - 1 = 2 sinh(x/2)**2", lambda x: cosh(x) - 1, lambda x: 2 * square(sinh(0.5 * x))),
     Law("1 - cos(x)**2 = sin(x)**2", lambda x: 1 - square(cos(x)), lambda x: square(sin(x))),
@@ -253,7 +275,11 @@ LAWS = [
     Law("(1 + erf(x)) / 2", lambda x: 0.5 + 0.5 * erf(x), lambda x: 0.5 * erfc(-x)),
     Law("1 - ndtr(x) = ndtr(-x)", lambda x: 1 - ops.ndtr(x), lambda x: ops.ndtr(-x)),
     Law("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), lambda x: erf(x)),
+    # ---- what is left
+    BesidePoint("formulas of one variable that lose digits beside 0 or 1, by their power series there", lambda x: x - ops.atan(x), lambda: [PRODUCT_OVER]),
+    Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.has_left(a * b, a, b) & ops.is_finite(e))),
     # ---- 0 log 0
+    Law("-(-x) = x", lambda x: -(-x), lambda x: 1 * x),
     Law("x log(x) = 0 at 0", lambda x: x * log(x), lambda x: -ops.entr(x)),
     Law("(-x) log(x) = 0 at 0", lambda x: -x * log(x), lambda x: ops.entr(x)),
     Law("x log(y) = 0 where both are 0", lambda x, y: x * log(y), lambda x, y: ops.where(ops.equal(x, 0) & ops.equal(y, 0), 0, ops.where(ops.equal(x, 0) & ops.equal(y, 0), 0, x) * log(ops.where(ops.equal(x, 0) & ops.equal(y, 0), 1, y))), when=lambda x, y: any_of(x == 0) and any_of(y == 0)),
@@ -291,6 +317,8 @@ REFUSED = [
 # fmt: on
 
 # Those whose logarithm LogOfParts takes for that of a part: of a number that leaves the format, or is as near to 0 as it likes.
+LOGARITHMS_OF_ANY = [law for law in LAWS if law.pattern.row is log and law.text.startswith(("log(u v)", "log(x**", "log(a b)", "log(a / b)", "log(1 / x)"))]
+PRODUCT_OVER = next(law for law in LAWS if law.text.startswith("a b / c"))
 LOGARITHMS = [law for law in LAWS if isinstance(law, SumOfExponentials) or law.of_exponentials()]
 
 
@@ -312,16 +340,16 @@ dry = False  # is nothing to be rewritten, only witnessed?
 
 def rewrite(row, nodes, of_range):
     """What the first law that fits, of all or of those of range, puts in the place of a row on these operands, or None."""
-    key = (of_range, row, *[node.row for node in nodes])
+    key = (of_range, row, *[makers(node) for node in nodes])
     if key not in _fitting:
-        _fitting[key] = [law for law in (_OF_RANGE if of_range else _EVERY).get(row, ()) if law.fits(row, key[2:])]
+        _fitting[key] = [law for law in (_OF_RANGE if of_range else _EVERY).get(row, ()) if any(law.fits(row, rows) for rows in itertools.product(*key[2:]))]
     for law in _fitting[key]:
         y = law.apply(row, nodes)
         if y is not None:
             if witness is not None:
                 witness(law)
-            return None if dry else y
-    return None
+            return (None if dry else y), law.local
+    return None, False
 
 
 set_stabilise_hook(rewrite, *[[row for row in heads if row.code is not None] for heads in (_EVERY, _OF_RANGE)])

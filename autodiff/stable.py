@@ -12,13 +12,14 @@ from ._op import INF
 LN2 = math.log(2)
 
 
-def _beside_zero(x, width, series, elsewhere):
+def beside_zero(x, width, series, elsewhere):
     """series(x) where |x| < width, else elsewhere(x); neither sees a number that is the other's."""
     near = ops.less(ops.abs(x), width)
     return ops.where(near, series(ops.where(near, x, 0)), elsewhere(ops.where(near, 1, x)))
 
 
-def _polynomial(x, coefficients):
+def polynomial(x, coefficients):
+    """c[0] + c[1] x + c[2] x**2 + ..."""
     total = x * 0 + coefficients[-1]
     for c in coefficients[-2::-1]:
         total = total * x + c
@@ -36,22 +37,22 @@ _FACTORIAL = [math.factorial(k) for k in range(24)]
 
 def expm1_over_x(x):
     """(exp(x) - 1)/x, 1 at 0."""
-    return _beside_zero(x, 0.5, lambda t: _polynomial(t, [1 / _FACTORIAL[k + 1] for k in range(14)]), lambda t: ops.expm1(t) / t)
+    return beside_zero(x, 0.5, lambda t: polynomial(t, [1 / _FACTORIAL[k + 1] for k in range(14)]), lambda t: ops.expm1(t) / t)
 
 
 def expm1_minus_x(x):
     """exp(x) - 1 - x."""
     series = [1 / _FACTORIAL[k + 2] for k in range(14)]
-    return _beside_zero(x, 0.5, lambda t: t * t * _polynomial(t, series), lambda t: ops.expm1(t) - t)
+    return beside_zero(x, 0.5, lambda t: t * t * polynomial(t, series), lambda t: ops.expm1(t) - t)
 
 
 def log1p_over_x(x):
     """log(1 + x)/x, 1 at 0: 2 atanh(s)/x with s = x/(2 + x)."""
     def series(t):
         s = t / (2 + t)
-        return 2 / (2 + t) * _polynomial(s * s, [1 / (2 * k + 1) for k in range(18)])
+        return 2 / (2 + t) * polynomial(s * s, [1 / (2 * k + 1) for k in range(18)])
 
-    return _beside_zero(x, 0.5, series, lambda t: ops.log1p(t) / t)
+    return beside_zero(x, 0.5, series, lambda t: ops.log1p(t) / t)
 
 
 def log_over_distance(x):
@@ -63,7 +64,7 @@ def log_over_distance(x):
 def sin_over_x(x):
     """sin(x)/x, 1 at 0."""
     series = [(-1) ** k / _FACTORIAL[2 * k + 1] for k in range(11)]
-    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: ops.sin(t) / t)
+    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sin(t) / t)
 
 
 def sinc(x):
@@ -75,47 +76,34 @@ def sinc(x):
         sign = 1 - 2 * ops.mod(whole, 2.0)
         return sign * ops.sin(math.pi * (t - whole)) / (math.pi * t)
 
-    return _beside_zero(x, 0.25, lambda t: _polynomial(ops.square(math.pi * t), series), far)
+    return beside_zero(x, 0.25, lambda t: polynomial(ops.square(math.pi * t), series), far)
 
 
 def sinh_over_x(x):
     """sinh(x)/x, 1 at 0."""
     series = [1 / _FACTORIAL[2 * k + 1] for k in range(11)]
-    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: ops.sinh(t) / t)
+    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sinh(t) / t)
 
 
 def vercos_over_square(x):
     """(1 - cos(x))/x**2, 1/2 at 0."""
     series = [(-1) ** k / _FACTORIAL[2 * k + 2] for k in range(11)]
-    return _beside_zero(x, 1.0, lambda t: _polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t))
+    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t))
 
 
 def vercos_over(x):
     """(1 - cos(x))/x, 0 at 0."""
-    return _beside_zero(x, 1.0, lambda t: t * vercos_over_square(t), lambda t: 2 * ops.square(ops.sin(0.5 * t)) / t)
+    return beside_zero(x, 1.0, lambda t: t * vercos_over_square(t), lambda t: 2 * ops.square(ops.sin(0.5 * t)) / t)
 
 
 # --------------------------------------------------------------------------------------------------------------- hyperbolic
-def log_cosh(x):
-    """log(cosh(x)), no overflow."""
-    def far(t):
-        return ops.abs(t) + (ops.log1p(ops.exp(-2 * ops.abs(t))) - LN2)
-
-    return _beside_zero(x, 0.5, lambda t: ops.log1p(2 * ops.square(ops.sinh(0.5 * t))), far)
-
-
-def log_sinh(x):
-    """log(sinh(x)) of a positive number, no overflow."""
-    return x + (ops.log1mexp(-2 * x) - LN2)
-
-
 def sech(x):
     """1/cosh(x), no overflow."""
     def far(t):
         a = ops.abs(t)
         return 2 * ops.exp(-a) * ops.sigmoid(2 * a)
 
-    return _beside_zero(x, 1.0, lambda t: 1 / ops.cosh(t), far)
+    return beside_zero(x, 1.0, lambda t: 1 / ops.cosh(t), far)
 
 
 # ------------------------------------------------------------------------------------------ logarithms of what leaves the format
@@ -141,61 +129,6 @@ def has_left(y, *parts):
     return gone
 
 
-def _log_of(y, gone, otherwise):
-    """log(y), or `otherwise` where y has left the format."""
-    return ops.where(gone, otherwise, ops.log(ops.where(gone, 1, y)))
-
-
-def _log_abs(x, where):
-    return ops.log(ops.abs(ops.where(where, x, 1)))
-
-
-def log_of_sum(terms):
-    """log(exp(t) + exp(u) + ...) of tensors and numbers."""
-    y = None
-    for t in sorted(terms, key=lambda t: isinstance(t, float)):     # a tensor first
-        y = t if y is None else ops.logaddexp(y, t)
-    return y
-
-
-def log_difference(a, b):
-    """log(exp(a) - exp(b))."""
-    nothing = ops.equal(b, -INF)
-    return ops.where(nothing, a, ops.logsubexp(ops.where(nothing, 1, a), ops.where(nothing, 0, b)))
-
-
-def log_product(a, b):
-    """log(a * b), also where a * b is no number but its logarithm is."""
-    y = a * b
-    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
-    return _log_of(y, gone, _log_abs(a, gone) + _log_abs(b, gone))
-
-
-def log_quotient(a, b):
-    """log(a / b), also where a / b is no number but its logarithm is."""
-    y = a / b
-    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
-    return _log_of(y, gone, _log_abs(a, gone) - _log_abs(b, gone))
-
-
-def log_power(x, n):
-    """log(x**n) for a number n, also where x**n is no number but its logarithm is."""
-    y = ops.square(x) if n == 2 else ops.pow(x, n)
-    gone = has_left(y, x)
-    if n % 2 != 0:
-        gone = ops.logical_and(gone, ops.greater(x, 0))
-    return _log_of(y, gone, n * _log_abs(x, gone))
-
-
-def log_of_product(x, axes, keepdims):
-    """log(prod(x)), also where the product is no number but its logarithm is."""
-    y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
-    sign = ops.reduce_prod(ops.sign(x), axes=axes, keepdims=keepdims)
-    usable = ops.reduce_all(ops.is_finite(x), axes=axes, keepdims=keepdims)
-    gone = ops.logical_and(ops.logical_and(has_left(y), ops.greater(sign, 0)), usable)
-    return _log_of(y, gone, ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims))
-
-
 def power_of_product(x, n, axes, keepdims):
     """prod(x)**n, also where the product is no number."""
     y = ops.reduce_prod(x, axes=axes, keepdims=keepdims)
@@ -204,13 +137,6 @@ def power_of_product(x, n, axes, keepdims):
     gone = ops.logical_and(ops.logical_and(has_left(y), ops.greater(sign, 0)), usable)
     logs = ops.reduce_sum(ops.log(ops.abs(ops.where(ops.equal(x, 0), 1, x))), axes=axes, keepdims=keepdims)
     return ops.where(gone, ops.exp(n * logs), ops.pow(ops.where(gone, 1, y), n))
-
-
-def log1p_square(x):
-    """log(1 + x*x), no overflow."""
-    small = ops.less(ops.abs(x), 1)
-    near, far = ops.where(small, x, 0), ops.where(small, 1, x)
-    return ops.where(small, ops.log1p(near * near), 2 * ops.log(ops.hypot(1, far)))
 
 
 # ------------------------------------------------------------------------------------------------------------ roots, quotients
@@ -253,6 +179,12 @@ def one_over_expm1(x):
     up = ops.greater(x, 0)
     far, near = ops.where(up, x, 1), ops.where(up, -1, x)
     return ops.where(up, ops.exp(-far) / -ops.expm1(-far), 1 / ops.expm1(near))
+
+
+def exp_over_expm1_square(x):
+    """exp(x)/(exp(x) - 1)**2 = 1/(4 sinh(x/2)**2), no overflow."""
+    half = 0.5 * ops.abs(x)
+    return ops.square(ops.exp(-half) / ops.expm1(-2 * half))
 
 
 def x_over_expm1(x):
@@ -300,10 +232,32 @@ def angle_of(y, x):
     return ops.atan2(side * y, side * x)
 
 
-def log_ratio(a, b):
-    """log(a) - log(b): where both are near each other, by their difference."""
-    near = ops.logical_and(ops.logical_and(ops.less(0.5 * b, a), ops.less(a, 2 * b)), ops.greater(b, 0))
-    return ops.where(near, ops.log1p((ops.where(near, a, 1) - ops.where(near, b, 1)) / ops.where(near, b, 1)), ops.log(a) - ops.log(b))
+def beside(a, b):
+    """Where a is near b, as finite numbers: then a - b has all digits that both have."""
+    return (ops.abs(a - b) < 0.25) & ops.is_finite(a)
+
+
+def exp_difference(a, b):
+    """exp(a) - exp(b): where both are near each other, by a - b."""
+    near = beside(a, b)
+    t, u = ops.where(near, a, 0), ops.where(near, b, 0)
+    half = ops.exp(0.5 * u)                             # (twice: their product may leave the format)
+    return ops.where(near, half * (half * ops.expm1(t - u)), ops.exp(a) - ops.exp(b))
+
+
+def atan_difference(a, b):
+    """atan(a) - atan(b): where both are near each other, by a - b."""
+    near = beside(a, b)
+    t, u = ops.where(near, a, 0), ops.where(near, b, 0)
+    return ops.where(near, ops.atan2(t - u, 1 + t * u), ops.atan(a) - ops.atan(b))
+
+
+def sigmoid_difference(a, b):
+    """sigmoid(a) - sigmoid(b) of finite numbers: with the larger one first, sigmoid(a) sigmoid(-b) (1 - exp(b - a))."""
+    up = ops.greater(a, b)
+    high, low = ops.where(up, a, b), ops.where(up, b, a)
+    y = ops.sigmoid(high) * ops.sigmoid(-low) * -ops.expm1(low - high)
+    return ops.where(up, y, -y)
 
 
 def _near_one(x, axes):
@@ -366,111 +320,9 @@ def normal_tail(x, s, factor, power):
     return y if factor == 1 else factor * y
 
 
-def log_erfc(x):
-    """log(erfc(x)), no underflow; by erf beside 0."""
-    far, near = ops.greater(x, 3), ops.less(ops.abs(x), 0.25)
-    t, u = ops.where(far, x, 3), ops.where(far, 0, x)
-    small = ops.where(near, x, 0)
-    return ops.where(far, ops.log(ops.erfcx(t)) - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
-
-
-def log_half_erfc(x):
-    """log(erfc(x)/2), no underflow; where erfc(x)/2 is near 1, by what is missing."""
-    up = ops.greater(x, -0.5)
-    t, u = ops.where(up, x, 1), ops.where(up, -1, x)
-    return ops.where(up, log_erfc(t) - LN2, ops.log1p(-0.5 * ops.erfc(-u)))
-
-
-def log_two_sigmoid(x):
-    """log(2 sigmoid(x)), 0 at 0."""
-    return _beside_zero(x, 1.0, lambda t: ops.log1p(ops.tanh(0.5 * t)), lambda t: ops.log_sigmoid(t) + LN2)
-
-
-def log_mean_exp(x, axes, keepdims, count):
-    """log(sum(exp(x)) / count): of a mean, where all are near it, by what is left of the series there."""
-    if count != math.prod(x.shape[a] for a in axes):
-        return ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims) - math.log(count)
-    mean = ops.reduce_sum(x, axes=axes, keepdims=1) / count
-    near = ops.is_finite(mean) & (ops.reduce_max(ops.abs(x - mean), axes=axes, keepdims=1) < 0.5)
-    middle = ops.where(near, mean, 0)
-    rest = ops.where(near, x - middle, 0)
-    close = middle + ops.log1p(ops.reduce_sum(expm1_minus_x(rest), axes=axes, keepdims=1) / count)
-    far = ops.reduce_logsumexp(ops.where(near, 0, x), axes=axes, keepdims=1) - math.log(count)
-    y = ops.where(near, close, far)
-    return y if keepdims else ops.reshape(y, shape=tuple(n for k, n in enumerate(x.shape) if k not in {a % x.ndim for a in axes}))
-
-
-def log_mean_of_two(a, b, c):
-    """log(c exp(a) + (1 - c) exp(b)), 0 < c < 1."""
-    mean = c * a + (1 - c) * b
-    near = (ops.abs(a - mean) < 0.5) & (ops.abs(b - mean) < 0.5)
-    t, u = ops.where(near, a - mean, 0), ops.where(near, b - mean, 0)
-    far = ops.logaddexp(ops.where(near, 0, a) + math.log(c), ops.where(near, 0, b) + math.log1p(-c))
-    return ops.where(near, ops.where(near, mean, 0) + ops.log1p(c * expm1_minus_x(t) + (1 - c) * expm1_minus_x(u)), far)
-
-
-def log_of_two(c, a, d, b):
-    """log(c exp(a) + d exp(b)) for numbers c, d > 0."""
-    if abs(c + d - 1) < 1e-15 and a.shape == b.shape:
-        return log_mean_of_two(a, b, c)
-    return ops.logaddexp(a + math.log(c), b + math.log(d))
-
-
-def log_cloglog(x):
-    """log(1 - exp(-exp(x))): below 0 by x."""
-    low = ops.less(x, 0)
-    t, u = ops.where(low, x, -1), ops.where(low, 1, x)
-    return ops.where(low, t + ops.log(expm1_over_x(-ops.exp(t))), ops.log1mexp(-ops.exp(u)))
-
-
-def log_tanh(x):
-    """log(tanh(x)) of a positive number."""
-    return ops.log1mexp(-2 * x) - ops.log1p(ops.exp(-2 * x))
-
-
-def log1p_reciprocal(x):
-    """log(1 + 1/x), x > 0."""
-    small = ops.less(x, 1)
-    t, u = ops.where(small, x, 1), ops.where(small, 1, x)
-    return ops.where(small, ops.log1p(t) - ops.log(t), ops.log1p(1 / u))
-
-
 def atan_exp(x):
     """atan(exp(x)), whose derivative does not overflow."""
     up = ops.greater(x, 0)
     return ops.where(up, math.pi / 2 - ops.atan(ops.exp(-ops.where(up, x, 0))), ops.atan(ops.exp(ops.where(up, 0, x))))
 
 
-def log_not_softmax(x, axis):
-    """log(1 - softmax(x)): of an entry above 1/2 by the sum of the other exponentials."""
-    axis = axis % x.ndim
-    p = ops.softmax(x, axis=axis)
-    most = ops.greater(p, 0.5)
-    others = ops.reduce_logsumexp(ops.where(most, -INF, x), axes=(axis,), keepdims=1)
-    return ops.where(most, others - ops.reduce_logsumexp(x, axes=(axis,), keepdims=1), ops.log1p(-ops.where(most, 0, p)))
-
-
-def lbeta_of_two(x, y):
-    """log(beta(x, y)). lgamma(a) - lgamma(a + b) cancels for a large a: Stirling's series (DLMF 5.11.1) taken apart, as in Didonato
-    & Morris, "Algorithm 708" (1992), its two sums term by term: the powers of u = 1/a and v = 1/(a + b) by their common factor."""
-    a, b = ops.where(x >= y, x, y), ops.where(x >= y, y, x)      # (not maximum: equal ones would share the second derivative too)
-    far = (a > 16) & (b > 0)
-    c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
-    s = c + d
-    u, v = 1 / c, 1 / s
-    h, q, series = 1.0, v * (u + v), 1 / 12             # h = (u**n - v**n) / (u - v)
-    for k in (-1 / 360, 1 / 1260, -1 / 1680, 1 / 1188):
-        h, q = u * u * h + q, q * v * v
-        series = series + k * h
-    stirling = d * u * v * series + d - d * ops.log(s) + (c - 0.5) * ops.log1p(-d / s) + ops.lgamma(d)
-    return ops.where(far, stirling, ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y))
-
-
-def log_bessel_i0(x):
-    """log(I0(x)): below 2 by the power series of I0 - 1, where the two terms of the other formula would cancel."""
-    near = ops.abs(x) < 2
-    z = ops.square(ops.where(near, x, 0)) * 0.25
-    more = z * (1 / 196)
-    for k in range(13, 0, -1):
-        more = z * (1 / k**2) * (1 + more)
-    return ops.where(near, ops.log1p(more), ops.log(ops.bessel_i0e(ops.clip_by_value(ops.abs(x), 2, 1e30))) + ops.abs(x))

@@ -13,13 +13,14 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
-    {"errors", "_op", "_series", "places", "programs", "folding"},
+    {"errors", "_op", "_series", "places", "programs", "folding", "expansions"},
     {"dtypes", "ops", "tape", "arithmetic"},
     {"passes"},
     {"shapes", "nest"},
     {"_core"},
     {"entries", "pattern"},
-    {"arguments", "colouring", "laws", "stable", "precise_numbers", "ball_functions", "summary"},
+    {"stable"},
+    {"arguments", "colouring", "laws", "stable_logs", "precise_numbers", "ball_functions", "summary"},
     {"compound", "drawing"},
     {"stabilise"},
     {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},
