@@ -5,12 +5,15 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 cdef extern from "plan.h":
     ctypedef struct ad_register:
         uint8_t dtype, is_array, lasting, fixed, needed
-        uint32_t number, born, dies, base
+        uint32_t number, born, dies, base, strip
         int64_t offset
         const ad_array *like
     ctypedef struct ad_item:
         uint8_t kind
         uint32_t start "from", to, dead, n_dead
+    ctypedef struct ad_band:
+        uint32_t start "from", to
+        int64_t rows
     ctypedef struct ad_loop:
         uint32_t first_step, n_looped
     enum: AD_SCALARS, AD_LOOP, AD_SINGLE
@@ -19,6 +22,9 @@ cdef extern from "plan.h":
         uint32_t n
     ctypedef struct Items:
         ad_item *at
+        uint32_t n
+    ctypedef struct Bands:
+        ad_band *at
         uint32_t n
     ctypedef struct Steps:
         ad_step *at
@@ -30,6 +36,7 @@ cdef extern from "plan.h":
     ctypedef struct ad_plan_inside "struct ad_plan":
         Registers registers
         Items items
+        Bands bands
         Steps steps
         Loops loops
         Slots looped, dead, scalar_steps
@@ -48,7 +55,7 @@ cdef dict register_told(Trace trace, uint32_t r):
             "value": out_of(trace.plan, r).numpy().item() if reg.fixed and not reg.is_array else None,
             "number": None if reg.number == AD_NO_SLOT else reg.number,
             "base": None if reg.base == AD_NO_SLOT else reg.base, "offset": reg.offset,
-            "inner": bool(reg.born != AD_NO_SLOT and reg.born == reg.dies and t.items.at[reg.born].kind == AD_LOOP)}
+            "inner": bool(reg.strip or (reg.born != AD_NO_SLOT and reg.born == reg.dies and t.items.at[reg.born].kind == AD_LOOP))}
 
 
 cdef dict step_told(Trace trace, const ad_step *s):
@@ -66,7 +73,7 @@ cdef dict step_told(Trace trace, const ad_step *s):
 
 
 cdef dict listing_of(Trace trace):
-    """The plan's registers, and its items: (kind, steps, registers given up afterwards)."""
+    """The plan's registers, its items: (kind, steps, registers given up afterwards), and its bands: (first item, the one after, rows)."""
     cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
     cdef const ad_item *item
     cdef uint32_t i, j
@@ -84,7 +91,7 @@ cdef dict listing_of(Trace trace):
                 steps.append(step_told(trace, &t.steps.at[t.scalar_steps.at[j]]))
         items.append((("scalars", "loop", "single")[item.kind], steps, [t.dead.at[item.dead + j] for j in range(item.n_dead)]))
     return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
-            "laid": trace.laid, "known": t.n_known,
+            "bands": [(t.bands.at[i].start, t.bands.at[i].to, t.bands.at[i].rows) for i in range(t.bands.n)], "laid": trace.laid, "known": t.n_known,
             "laws": [(law_texts[i], t.law_uses[i]) for i in range(len(law_texts)) if t.law_uses[i]],
             "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": trace.program.p.n,
             "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs),

@@ -31,11 +31,17 @@ class Program:
         did = [f"{count} {what}" for count, what in self._did()]
         if did:
             lines.append(f"  passes   {', '.join(did)}")
-        for kind, steps, _ in told["items"]:
+        bands = {first: (end, rows) for first, end, rows in told["bands"]}
+        until = 0
+        for at, (kind, steps, _) in enumerate(told["items"]):
+            if at in bands:
+                until, rows = bands[at]
+                lines.append(f"  strips of {rows} rows, through all of this:")
+            margin = "    " if at < until else "  "
             if kind == "loop":
                 shape = next(registers[s["out"]]["shape"] for s in steps if registers[s["out"]]["shape"])
-                lines.append(f"  one loop over {shape}:")
-            lines += [("    " if kind == "loop" else "  ") + self._step(s) for s in steps]
+                lines.append(f"{margin}one loop over {shape}:")
+            lines += [margin + ("  " if kind == "loop" else "") + self._step(s) for s in steps]
         return "\n".join([*lines, f"  returns  {', '.join(f'%{r}' for r in told['outputs']) or 'constants'}"])
 
     __repr__ = __str__
@@ -82,8 +88,9 @@ class Cost:
     steps       steps that are left of it, forward and backward
     loops       fused loops that elementwise steps on arrays share
     operations  operations on numbers: one an element of an elementwise step, two a product in a matrix product
-    bytes       read from and written to arrays in memory; what stays inside a loop does not count
+    bytes       read from and written to arrays in memory; what stays inside a loop or a band does not count
     peak_bytes  of arrays held at once: arguments, variables, constants, results, and what lies between
+    bands       stretches of products and loops that rows go through strip by strip, so that what lies between stays in the cache
     """
 
     recorded: int
@@ -92,6 +99,7 @@ class Cost:
     operations: int
     bytes: int
     peak_bytes: int
+    bands: int
 
 
 def cost_of(listing):
@@ -107,11 +115,11 @@ def cost_of(listing):
         held -= sum(nbytes[r] for r in dead)
         operations += sum(_operations(s, size, registers) for s in steps)
     return Cost(listing["recorded"], sum(len(steps) for _, steps, _ in items), sum(kind == "loop" for kind, _, _ in items),
-                operations, moved, peak)  # fmt: skip
+                operations, moved, peak, len(listing["bands"]))  # fmt: skip
 
 
 def bytes_of(registers):
-    """The bytes of the array in each register; 0 of a number, and of what stays inside a loop."""
+    """The bytes of the array in each register; 0 of a number, and of what stays inside a loop or a band."""
     return [math.prod(r["shape"]) * np.dtype(r["dtype"]).itemsize if r["shape"] and r["number"] is None and not r["inner"] else 0
             for r in registers]  # fmt: skip
 

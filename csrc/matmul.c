@@ -1,8 +1,9 @@
 /* matmul and matvec: batches around the products of csrc/matmul.inc. */
 #include "matmul.h"
+#include "rows.h"
 #include "strided.h"
 
-static const ad_products *products(void)
+const ad_products *ad_products_here(void)
 {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     static const ad_products *const of[3] = {&ad_products_baseline, &ad_products_avx2, &ad_products_avx512};
@@ -85,14 +86,93 @@ static void multiply_rows(void *arg, int64_t first, int64_t end)
     const int64_t from = first * ROWS, to = end == s->m / ROWS ? s->m : end * ROWS;           /* the last takes what is left over */
     const size_t item = ad_itemsize(s->dtype);
     const ad_matrix a = {(const char *)s->a.data + from * s->a.row * (int64_t)item, s->a.row, s->a.column};
-    if (products()->multiply[s->dtype](to - from, s->n, s->k, a, s->b, s->c + (size_t)(from * s->n) * item, s->fresh) != AD_OK)
+    if (ad_products_here()->multiply[s->dtype](to - from, s->n, s->k, a, s->b, s->c + (size_t)(from * s->n) * item, s->fresh) != AD_OK)
         __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
+}
+
+int ad_rows_are_alike(int64_t n, int64_t k) { return n < 4 || AD_STRIP * n * k >= 12 * 12 * 12; }
+
+/* ------------------------------------------------------------------------------------------------- tall products */
+enum { LEAST_TERMS = 4 * AD_STRIP, LARGEST_RESULT = 128 * 128, LEAST_STRIPS = 2, MOST_PIECES = 32 };
+
+int ad_is_tall(int dtype, int64_t m, int64_t n, int64_t k)
+{
+    return dtype <= AD_F64 && k >= LEAST_TERMS && m * n > 0 && m * n <= LARGEST_RESULT;
+}
+
+static int64_t strips_in_piece(int64_t k)
+{
+    const int64_t wish = (k / AD_STRIP + MOST_PIECES - 1) / MOST_PIECES;
+    return wish > LEAST_STRIPS ? wish : LEAST_STRIPS;
+}
+
+int64_t ad_tall_piece(int64_t k) { return strips_in_piece(k) * AD_STRIP; }
+
+int64_t ad_tall_pieces(int64_t k) { return (k / AD_STRIP + strips_in_piece(k) - 1) / strips_in_piece(k); }
+
+int64_t ad_strip_end(int64_t from, int64_t k) { return k - from < 2 * AD_STRIP ? k : from + AD_STRIP; }
+
+void ad_tall_finish(int dtype, int64_t size, int64_t pieces, const void *sums, void *c, int fresh)
+{
+    const char *piece = sums;
+    const size_t bytes = (size_t)size * ad_itemsize(dtype);
+    if (fresh)
+        memcpy(c, piece, bytes);
+    for (int64_t p = fresh ? 1 : 0; p < pieces; p++)
+        ad_rows(dtype)->add(size, c, piece + (size_t)p * bytes, c);
+}
+
+typedef struct {
+    int dtype, failed;
+    int64_t m, n, k;
+    ad_matrix a, b;
+    char *sums;
+} some_pieces;
+
+static const void *from_term(const ad_matrix *x, int64_t step, int64_t at, int dtype)
+{
+    return (const char *)x->data + at * step * (int64_t)ad_itemsize(dtype);
+}
+
+static void multiply_pieces(void *arg, int64_t from, int64_t to)
+{
+    some_pieces *s = arg;
+    const int64_t piece = ad_tall_piece(s->k);
+    int status = AD_OK;
+    for (int64_t p = from; p < to; p++) {
+        char *sum = s->sums + (size_t)(p * s->m * s->n) * ad_itemsize(s->dtype);
+        const int64_t last = p + 1 == ad_tall_pieces(s->k) ? s->k : (p + 1) * piece;
+        for (int64_t l = p * piece, end; l < last && status == AD_OK; l = end) {
+            const ad_matrix a = {from_term(&s->a, s->a.column, l, s->dtype), s->a.row, s->a.column};
+            const ad_matrix b = {from_term(&s->b, s->b.row, l, s->dtype), s->b.row, s->b.column};
+            end = ad_strip_end(l, s->k);
+            status = ad_products_here()->multiply[s->dtype](s->m, s->n, end - l, a, b, sum, l == p * piece);
+        }
+    }
+    if (status != AD_OK)
+        __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
+}
+
+static int multiply_tall(int dtype, int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh)
+{
+    const int64_t pieces = ad_tall_pieces(k), shape[2] = {pieces, m * n};
+    ad_array *sums = ad_array_new(dtype, 2, shape);
+    if (sums == NULL)
+        return AD_NO_MEMORY;
+    some_pieces s = {dtype, 0, m, n, k, a, b, sums->data};
+    ad_share_out(multiply_pieces, &s, pieces, 1, m * n * k / 4);
+    if (!s.failed)
+        ad_tall_finish(dtype, m * n, pieces, sums->data, c, fresh);
+    ad_array_release(sums);
+    return s.failed ? AD_NO_MEMORY : AD_OK;
 }
 
 static int multiply(int dtype, int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh)
 {
+    if (a.row == 1 && ad_is_tall(dtype, m, n, k))
+        return multiply_tall(dtype, m, n, k, a, b, c, fresh);
     if (n < 2 || m < 2 * ROWS)
-        return products()->multiply[dtype](m, n, k, a, b, c, fresh);
+        return ad_products_here()->multiply[dtype](m, n, k, a, b, c, fresh);
     some_rows s = {dtype, fresh, 0, m, n, k, a, b, c};
     ad_share_out(multiply_rows, &s, m / ROWS, 1, m * n * k / 4);
     return s.failed ? AD_NO_MEMORY : AD_OK;
@@ -228,7 +308,7 @@ static void apply_rows(void *arg, int64_t from, int64_t to)
 {
     const some_products *s = arg;
     const size_t item = ad_itemsize(s->dtype);
-    products()->apply[s->dtype](to - from, s->n, s->a + (size_t)(from * s->n) * item, s->x, s->y + (size_t)from * item);
+    ad_products_here()->apply[s->dtype](to - from, s->n, s->a + (size_t)(from * s->n) * item, s->x, s->y + (size_t)from * item);
 }
 
 static void apply_chunks(void *arg, int64_t from, int64_t to)
@@ -237,7 +317,7 @@ static void apply_chunks(void *arg, int64_t from, int64_t to)
     const size_t item = ad_itemsize(s->dtype);
     for (int64_t c = from; c < to; c++) {
         const int64_t at = c * CHUNK, rows = s->m - at < CHUNK ? s->m - at : CHUNK;
-        products()->apply_transposed[s->dtype](rows, s->n, s->a + (size_t)(at * s->n) * item, s->x + (size_t)at * item, s->y + (size_t)(c * s->n) * item);
+        ad_products_here()->apply_transposed[s->dtype](rows, s->n, s->a + (size_t)(at * s->n) * item, s->x + (size_t)at * item, s->y + (size_t)(c * s->n) * item);
     }
 }
 
@@ -263,7 +343,7 @@ static int apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const
     if (flip && m > CHUNK)
         return apply_by_chunks(dtype, m, n, a, x, y);
     if (flip)
-        products()->apply_transposed[dtype](m, n, a, x, y);
+        ad_products_here()->apply_transposed[dtype](m, n, a, x, y);
     else
         ad_share_out(apply_rows, &s, m, 4, m * n / 2);
     return AD_OK;
@@ -311,7 +391,7 @@ int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in,
         const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]);
         void *to = (void *)element(acc, s.at[k]);
         if (k == 0)
-            products()->add_outer[g->dtype](m, n, flip ? xi : gi, flip ? gi : xi, to);
+            ad_products_here()->add_outer[g->dtype](m, n, flip ? xi : gi, flip ? gi : xi, to);
         else
             status = apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
     }

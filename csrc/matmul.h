@@ -10,13 +10,35 @@ typedef struct {
     int64_t row, column;
 } ad_matrix;
 
+/* Rows that are taken at once: intermediate results of so many stay in the second-level cache. */
+enum { AD_STRIP = 128 };
+
 /* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order; with `fresh` nothing stands there. */
 typedef struct {
     int (*multiply[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);     /* c += a b; AD_OK or AD_NO_MEMORY */
     void (*apply[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);                /* y += a x */
     void (*apply_transposed[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);     /* y += x a */
     void (*add_outer[AD_NDTYPES])(int64_t m, int64_t n, const void *u, const void *v, void *c);            /* c[i][j] += u[i] * v[j] */
+    /* Many strips that meet one b: it is packed once.  `packed`: elements of room for it; 0: not worth it, or not the same sums.  The rows
+     * of a lie in order, and are AD_STRIP at least. */
+    int64_t (*packed[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b);
+    void (*pack[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b, void *to);
+    void (*multiply_packed[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, const void *packed, void *c, int fresh);
 } ad_products;
+
+const ad_products *ad_products_here(void);                  /* for the instruction set at hand */
+
+/* Is every row of a product of that many columns and terms the same bits in whatever strips it is computed?  One of b's columns lies in order
+ * where `b` has row 1. */
+int ad_rows_are_alike(int64_t n, int64_t k);
+
+/* Tall products, a^T b with many rows and few columns: strips of AD_STRIP terms (the last one has what is left over, too) are added up
+ * in pieces of some strips, and those in order.  So threads can share them, and the order of sums depends on the shape alone. */
+int ad_is_tall(int dtype, int64_t m, int64_t n, int64_t k);
+int64_t ad_tall_piece(int64_t k);                           /* terms in a piece */
+int64_t ad_tall_pieces(int64_t k);
+int64_t ad_strip_end(int64_t from, int64_t k);              /* of the strip that begins there */
+void ad_tall_finish(int dtype, int64_t size, int64_t pieces, const void *sums, void *c, int fresh);    /* c (+)= the pieces, in order */
 
 extern const ad_products ad_products_baseline;
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))

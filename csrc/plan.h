@@ -2,8 +2,9 @@
  *
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
  *                  --plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps), with what is never needed left out
+ *                  --plan_band.c--> items in bands, in which rows go through several of them at once
  *                  --plan_loop.c, plan_blocks.c--> loops over streams
- *                  --plan_run.c, plan_loop_run.c--> results */
+ *                  --plan_run.c, plan_loop_run.c, plan_band_run.c--> results */
 #ifndef AD_PLAN_H
 #define AD_PLAN_H
 
@@ -24,6 +25,8 @@ typedef struct {
     uint32_t stream;                                        /* of the loop at hand, the latest that reads it */
     uint32_t made;                                          /* the step that writes it; of a constant, which one it is; AD_NONE: neither */
     uint8_t late, placed;                                   /* what a loop computes of it is whole after the loop alone; by AD_PLACE */
+    uint32_t strip;                                         /* of the band that computes it: where a strip of it is, plus one; 0: it is whole */
+    uint32_t banded;                                        /* plan_band.c */
 } ad_register;
 
 /* A fused loop goes over rows.  Its arrays are wide or narrow: they have `size` elements or one for each row.  Without sums over rows
@@ -125,6 +128,8 @@ typedef struct {
     int64_t history;                                        /* elements of the block before that places read */
     size_t room;                                            /* bytes for sums */
     uint32_t first_step;                                    /* where its steps are listed among plan->looped */
+    int64_t strip;                                          /* rows of a strip of its band; 0: it is in none */
+    size_t room_at;                                         /* where its room is in the plan's: loops of a band all need theirs at once */
 } ad_loop;
 typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's numbers are: of the first row, bytes a row */
 int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
@@ -138,7 +143,32 @@ typedef struct {
     uint32_t from, to;                                      /* scalar steps; or the loop, or the step, `from` */
     uint32_t dead, n_dead;                                  /* registers that nothing reads afterwards, among plan->dead */
     ad_form form;                                           /* of the loop */
+    uint32_t band;                                          /* the one it is in, plus one */
 } ad_item;
+
+/* A band: items that follow each other and go over the same rows, run strip by strip.  plan_band.c says which those are. */
+typedef struct {
+    uint32_t item;
+    uint8_t tall;                                           /* out (+)= left^T right, known after the band; or out = acc + left right, by rows */
+    uint8_t dtype;
+    uint32_t left, right, out, acc;                         /* registers; acc may be AD_NONE */
+    int64_t m, n;                                           /* left has m columns, right (or what is taken as it) n */
+    int64_t row, column;                                    /* of right, in elements */
+    int64_t packed;                                         /* elements of right, packed; 0: it is read where it is */
+    size_t at;                                              /* of the packed elements, or of the pieces' sums, in what the threads share */
+} ad_band_product;
+typedef struct {
+    uint32_t from, to;                                      /* items */
+    int64_t rows, grain;                                    /* threads' parts begin at multiples of grain; 0: one thread does all */
+    int64_t work;
+    size_t scratch, shared;                                 /* bytes: a thread's strips, then the scratch memory of its loops; what all share */
+    size_t strips;
+    AD_LIST(ad_band_product) products;
+} ad_band;
+int ad_find_bands(struct ad_plan *t);                       /* once there are items: these may change their order */
+int ad_build_bands(struct ad_plan *t);                      /* once there are loops */
+int ad_band_run(const struct ad_plan *t, ad_band *b);
+void ad_place_item(struct ad_plan *t, uint32_t at);         /* registers that it reads and writes: where they are born, and die */
 
 /* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
 typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
@@ -163,6 +193,7 @@ struct ad_plan {
     AD_LIST(ad_loop) loops;
     AD_LIST(uint32_t) looped;                               /* steps of loops that are not built yet */
     AD_LIST(ad_item) items;
+    AD_LIST(ad_band) bands;
     AD_LIST(uint32_t) dead;
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
     char *scratch, *room;
@@ -203,6 +234,11 @@ void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /*
 int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_loop_run(const struct ad_plan *t, ad_loop *l);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
+/* The same strip by strip, each thread in scratch memory of its own; registers have strips at `strips` or are whole. */
+void ad_loop_begin(const struct ad_plan *t, const ad_loop *l);
+void ad_loop_open(const struct ad_plan *t, const ad_loop *l, char *memory);
+void ad_loop_strip(const struct ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t from, int64_t to);
+int ad_loop_end(const struct ad_plan *t, const ad_loop *l);
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);
 

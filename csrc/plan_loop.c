@@ -1,6 +1,7 @@
 /* Fused loops, built: steps on arrays of one size, and on numbers for their rows, block by block, so that what passes between them stays
  * in the first-level cache.  plan_loop_run.c runs them.  Every element sees the same kernels in the same order as outside of a loop, and
  * sums are taken in the same blocks, so they have the same bits. */
+#include "matmul.h"
 #include "plan.h"
 
 #include <stdlib.h>
@@ -165,7 +166,8 @@ static void add_total(builder *b, const ad_step *s, uint16_t in, int wide)
     to->which = l->totals.n;
     note(b, AD_PUSH(l->totals, (ad_loop_total){.out = s->out, .acc = s->acc, .size = size, .is_f32 = s->dtype == AD_F32,
                                                .room = take_room(l, blocks * sizeof(double)),
-                                               .block = ad_is_short(l) || (l->block_rows == AD_LOOP_BLOCK && l->width == 1) ? AD_NONE : l->n_blocks++}));
+                                               .block = ad_is_short(l) || (l->block_rows == AD_LOOP_BLOCK && l->width == 1 && l->strip % AD_SUM_BLOCK == 0)
+                                                            ? AD_NONE : l->n_blocks++}));
 }
 
 /* A whole array that is given up after the loop. */
@@ -386,6 +388,7 @@ int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
     if (kernel == NULL)
         return AD_NO_MEMORY;
     take_form(l, item->form);
+    l->strip = item->band ? AD_STRIP * (l->rows / t->bands.at[item->band - 1].rows) : 0;
     l->n_looped = n;
     for (uint32_t i = 0; i < n && b.status == AD_OK; i++) {
         add_loop_step(&b, &t->steps.at[t->looped.at[from + i]]);

@@ -15,6 +15,7 @@ typedef struct {
     ad_where *place;                                        /* by stream */
     int64_t row, first;                                     /* of the block at hand, and of the thread's part */
     int ahead;                                              /* before the part: to know the end of the block before */
+    char *strips;                                           /* of registers that have one; that of row `first`, if not NULL */
 } runner;
 
 static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * r->l->block_bytes; }
@@ -102,7 +103,7 @@ static void run_sum_all(const runner *r, const ad_loop_step *s, int64_t n)
     const ad_loop_total *total = &r->l->totals.at[s->which];
     const char *from = seek(r, s->in[0]);
     const size_t item = s->is_f32 ? 4 : 8;
-    double *sums = (double *)(void *)(r->t->room + total->room);
+    double *sums = (double *)(void *)(r->t->room + r->l->room_at + total->room);
     int64_t at = s->wide ? r->row * r->l->width : r->row;
     if (total->block == AD_NONE) {
         sums[at / AD_SUM_BLOCK] = ad_sum_block(from, (int)n, s->is_f32);
@@ -124,7 +125,7 @@ static void run_sum_back(const runner *r, const ad_loop_step *s, int64_t n)
 {
     const ad_loop_back *back = &r->l->backs.at[s->which];
     if (back->whole == AD_NO_STREAM)
-        ad_back_add(&back->b, s->is_f32, seek(r, s->in[0]), s->wide ? r->row * r->l->width : r->row, n, r->t->room + back->room);
+        ad_back_add(&back->b, s->is_f32, seek(r, s->in[0]), s->wide ? r->row * r->l->width : r->row, n, r->t->room + r->l->room_at + back->room);
 }
 
 static inline void run_steps(const runner *r, int64_t rows, int is_short)
@@ -244,6 +245,12 @@ static void open_stream(const runner *r, uint32_t i)
     const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
     const ad_stream *s = &l->streams.at[i];
     const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
+    const uint32_t strip = r->strips && whole ? r->t->registers.at[s->reg].strip : 0;
+    if (strip) {
+        const size_t pace = s->item * (size_t)(s->wide ? l->width : 1);
+        r->place[i] = (ad_where){r->strips + (size_t)(strip - 1) - (size_t)r->first * pace, pace};
+        return;
+    }
     r->place[i] = (ad_where){whole ? (char *)r->t->value[s->reg].array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
                              whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
@@ -349,9 +356,9 @@ static void add_number(ad_value *to, double sum, const ad_value *acc, int is_f32
         to->f64 = acc ? acc->f64 + sum : sum;
 }
 
-static void finish_total(const ad_plan *t, const ad_loop_total *total)
+static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total *total)
 {
-    const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + total->room), total->size);
+    const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + l->room_at + total->room), total->size);
     const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, total->acc);
     ad_value acc = {.bits = 0}, value;
     if (home != AD_NONE)
@@ -373,22 +380,57 @@ static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *b
         acc = t->registers.at[back->acc].number != AD_NONE ? out->data : t->value[back->acc].array->data;
     if (back->whole != AD_NO_STREAM)
         return ad_sum_back(&back->b, back->is_f32, t->value[l->streams.at[back->whole].reg].array->data, out->data, acc);
-    ad_back_finish(&back->b, back->is_f32, t->room + back->room, out->data, acc);
+    ad_back_finish(&back->b, back->is_f32, t->room + l->room_at + back->room, out->data, acc);
     return AD_OK;
 }
 
-int ad_loop_run(const ad_plan *t, ad_loop *l)
+void ad_loop_begin(const ad_plan *t, const ad_loop *l)
 {
     for (uint32_t i = 0; i < l->backs.n; i++)
         if (l->backs.at[i].whole == AD_NO_STREAM)
-            memset(t->room + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
-    int status = run_all(t, l);
+            memset(t->room + l->room_at + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
+}
+
+int ad_loop_end(const ad_plan *t, const ad_loop *l)
+{
+    int status = AD_OK;
     for (uint32_t i = 0; i < l->ends.n && status == AD_OK; i++) {
         const ad_loop_step *s = &l->steps.at[l->ends.at[i]];
         if (s->kind == AD_SUM_ALL)
-            finish_total(t, &l->totals.at[s->which]);
+            finish_total(t, l, &l->totals.at[s->which]);
         else
             status = finish_back(t, l, &l->backs.at[s->which]);
     }
     return status;
+}
+
+int ad_loop_run(const ad_plan *t, ad_loop *l)
+{
+    ad_loop_begin(t, l);
+    const int status = run_all(t, l);
+    return status == AD_OK ? ad_loop_end(t, l) : status;
+}
+
+/* ------------------------------------------------------------------------------------------------- strip by strip */
+static runner on_strip(const ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t first)
+{
+    runner r = {.t = t, .l = l, .scratch = on_line(memory), .strips = strips, .first = first};
+    r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
+    return r;
+}
+
+void ad_loop_open(const ad_plan *t, const ad_loop *l, char *memory)
+{
+    const runner r = on_strip(t, l, memory, memory, 0);
+    open_streams(&r);
+}
+
+void ad_loop_strip(const ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t from, int64_t to)
+{
+    runner r = on_strip(t, l, memory, strips, from);
+    for (uint32_t i = 0; i < l->streams.n; i++)
+        if (l->streams.at[i].kind == AD_WHOLE && t->registers.at[l->streams.at[i].reg].strip)
+            open_stream(&r, i);
+    for (r.row = from; r.row < to; r.row += l->block_rows)
+        run_steps(&r, to - r.row < l->block_rows ? to - r.row : l->block_rows, 0);
 }

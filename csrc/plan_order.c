@@ -123,6 +123,15 @@ static void place(ad_plan *t, const ad_step *s, uint32_t at)
         t->registers.at[s->out].born = t->registers.at[s->out].dies = at;
 }
 
+void ad_place_item(ad_plan *t, uint32_t at)
+{
+    const ad_item *item = &t->items.at[at];
+    for (uint32_t i = item->from; item->kind != AD_SINGLE && i < item->to; i++)
+        place(t, &t->steps.at[item->kind == AD_LOOP ? t->looped.at[i] : t->scalar_steps.at[i]], at);
+    if (item->kind == AD_SINGLE)
+        place(t, &t->steps.at[item->from], at);
+}
+
 static int is_scalar(const ad_plan *t, const ad_step *s)
 {
     if (s->out == AD_NONE || t->registers.at[s->out].is_array)
@@ -333,9 +342,10 @@ static int own_scratch(ad_plan *t)
 
 static int build_loops(ad_plan *t)
 {
-    size_t scratch = 0, room = 0;
+    size_t scratch = 0, room = 0, banded = 0;
     for (uint32_t i = 0; i < t->items.n; i++) {
         ad_item *item = &t->items.at[i];
+        banded = item->band && t->bands.at[item->band - 1].from == i ? 0 : banded;
         if (item->kind != AD_LOOP)
             continue;
         ad_loop l = {.size = 0};
@@ -347,9 +357,11 @@ static int build_loops(ad_plan *t)
             return status;
         }
         t->loops.at[t->loops.n - 1].first_step = item->from;
+        t->loops.at[t->loops.n - 1].room_at = item->band ? banded : 0;
+        banded = item->band ? banded + l.room : 0;
         item->from = t->loops.n - 1;
         scratch = ad_loop_scratch(&l) > scratch ? ad_loop_scratch(&l) : scratch;
-        room = l.room > room ? l.room : room;
+        room = banded > room ? banded : l.room > room ? l.room : room;
     }
     t->scratch = malloc(scratch + 64);
     t->room = malloc(room + 64);
@@ -388,6 +400,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     mark(t);
     ad_drop_views(t, outputs, n);
     int status = sort_into_items(t);
+    if (status == AD_OK)
+        status = ad_find_bands(t);
     for (uint32_t i = 0; i < n; i++)
         t->registers.at[outputs[i]].dies = AD_NONE;
     if (status == AD_OK)
@@ -396,6 +410,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         status = keep_shapes(t);
     if (status == AD_OK)
         status = build_loops(t);
+    if (status == AD_OK)
+        status = ad_build_bands(t);
     t->value = status == AD_OK ? calloc(t->registers.n + 1, sizeof *t->value) : NULL;
     if (t->value == NULL)
         return AD_NO_MEMORY;

@@ -238,10 +238,21 @@ int ad_plan_item(ad_plan *t)
     return AD_OK;
 }
 
+static int band(ad_plan *t, ad_band *b)
+{
+    void *left = leave(b->work);
+    const int status = ad_band_run(t, b);
+    enter(left);
+    while (status == AD_OK && t->at + 1 < b->to)
+        ad_plan_done(t);
+    return status;
+}
+
 int ad_plan_run(ad_plan *t)
 {
     for (; t->at < t->items.n; ad_plan_done(t)) {
-        const int status = ad_plan_item(t);
+        const uint32_t in = t->items.at[t->at].band;
+        const int status = in ? band(t, &t->bands.at[in - 1]) : ad_plan_item(t);
         if (status != AD_OK)
             return status;
     }
