@@ -145,41 +145,44 @@ AD_INLINE double ad_erfcx(double x)
 
 /* The derivative of erfcx, 2x erfcx(x) - 2/sqrt(pi), whose terms cancel above 0: there a polynomial in t = (x - 3)/(x + 3), off by
  * 2^-55, and beyond 28 the derivative of the series.  3 ULP. */
-static inline double ad_erfcx_slope(double x)
+AD_INLINE double ad_erfcx_slope(double x)
 {
-    static const double c[] = {
-        0x1.f518416b7479dp+0, -0x1.793f5830c4317p+1, 0x1.59ddfb6ce9cc0p+1, -0x1.b8509d8823899p+0, 0x1.76ab35ca7af5cp-1, -0x1.3ac1400c43c40p-3,
-        -0x1.e70527fb6eb9dp-6, 0x1.d58c727735917p-6, -0x1.404fdc60e51fbp-9, -0x1.f7c2dd12536abp-9, 0x1.bd0339a13b7ecp-11, 0x1.2d29a98b69ed2p-11,
-        -0x1.5acc9f469f66bp-13, -0x1.b93b4430eb058p-14, 0x1.bc115f1769177p-16, 0x1.7975ea6dd47e5p-16, -0x1.87b74215419e2p-19, -0x1.50fc0a7cea5b1p-18,
-        -0x1.1115368a6e027p-23, 0x1.12f9a614bc997p-20, 0x1.64b1dae4fec1fp-23, -0x1.5222da9b60113p-23, -0x1.19660d90e82c1p-25, 0x1.9db9067ba4da7p-27};
-    static const double low[] = {-0x1.2b5810917189ap-54, 0x1.8287f05830974p-53, 0x1.7f69093fbbb98p-53, 0x1.3218b98f63756p-57, 0x1.988444c335b8dp-56};
-    if (x < 0.25)
-        return 2 * x * ad_erfcx(x) - 1.1283791670955126;
-    if (x > 28) {
-        const double r = 1 / x, w = r * r;
-        return -0.5641895835477563 * r * r * (1 - w * (1.5 - w * (3.75 - w * (13.125 - w * (59.0625 - w * (324.84375 - w * 2111.484375))))));
-    }
-    const ad_fraction v = ad_change(x, 0, 3);
-    double p = 0;
-    for (int i = (int)(sizeof c / sizeof *c) - 1; i > 4; i--)
-        p = AD_FMA(p, v.t, c[i]);
-    ad_pair y = {p, 0};
-    for (int i = 4; i >= 0; i--)
-        y = ad_horner(y, v.t, v.t_low, c[i], low[i]);
+    const ad_fraction v = ad_change(x < 0.25 ? 0.25 : x > 28 ? 28 : x, 0, 3);
+    const double t = v.t, t2 = t * t, r = 1 / (x > 28 ? x : 28), w = r * r;
+    double p = AD_FMA(0x1.9db9067ba4da7p-27, t, -0x1.19660d90e82c1p-25);
+    p = AD_FMA(p, t2, AD_FMA(-0x1.5222da9b60113p-23, t, 0x1.64b1dae4fec1fp-23));
+    p = AD_FMA(p, t2, AD_FMA(0x1.12f9a614bc997p-20, t, -0x1.1115368a6e027p-23));
+    p = AD_FMA(p, t2, AD_FMA(-0x1.50fc0a7cea5b1p-18, t, -0x1.87b74215419e2p-19));
+    p = AD_FMA(p, t2, AD_FMA(0x1.7975ea6dd47e5p-16, t, 0x1.bc115f1769177p-16));
+    p = AD_FMA(p, t2, AD_FMA(-0x1.b93b4430eb058p-14, t, -0x1.5acc9f469f66bp-13));
+    p = AD_FMA(p, t2, AD_FMA(0x1.2d29a98b69ed2p-11, t, 0x1.bd0339a13b7ecp-11));
+    p = AD_FMA(p, t2, AD_FMA(-0x1.f7c2dd12536abp-9, t, -0x1.404fdc60e51fbp-9));
+    p = AD_FMA(p, t2, AD_FMA(0x1.d58c727735917p-6, t, -0x1.e70527fb6eb9dp-6));
+    ad_pair y = {AD_FMA(p, t, -0x1.3ac1400c43c40p-3), 0};
+    y = ad_horner(y, t, v.t_low, 0x1.76ab35ca7af5cp-1, 0x1.988444c335b8dp-56);
+    y = ad_horner(y, t, v.t_low, -0x1.b8509d8823899p+0, 0x1.3218b98f63756p-57);
+    y = ad_horner(y, t, v.t_low, 0x1.59ddfb6ce9cc0p+1, 0x1.7f69093fbbb98p-53);
+    y = ad_horner(y, t, v.t_low, -0x1.793f5830c4317p+1, 0x1.8287f05830974p-53);
+    y = ad_horner(y, t, v.t_low, 0x1.f518416b7479dp+0, -0x1.2b5810917189ap-54);
     const ad_pair q = ad_two_product(y.high, v.d);
-    return -(q.high * v.d + (q.low + (y.low * v.d + 2 * y.high * v.d_low)) * v.d);
+    const double mid = -(q.high * v.d + (q.low + (y.low * v.d + 2 * y.high * v.d_low)) * v.d), near = 2 * x * ad_erfcx(x) - 1.1283791670955126;
+    const double far = -0.5641895835477563 * r * r * (1 - w * (1.5 - w * (3.75 - w * (13.125 - w * (59.0625 - w * (324.84375 - w * 2111.484375))))));
+    const double right = x > 28 ? far : mid;
+    return x >= 0.25 ? right : near;
 }
 
-/* log(ndtr(x)), 2 ULP.  Below -1 the logarithm of Mills' ratio less x*x/2, above 0 by way of what is missing from 1. */
-static inline double ad_log_ndtr(double x)
+/* log(ndtr(x)), 2 ULP: below -1 the logarithm of Mills' ratio less x*x/2, from -39 down by its asymptotic series (DLMF 7.12.1); above 1 by way of
+ * what is missing from 1. */
+AD_INLINE double ad_log_ndtr(double x)
 {
-    if (x < -1)
-        return ad_log(0.5 * ad_erfcx(-0.7071067811865476 * x)) - 0.5 * x * x;
-    if (x > 1)
-        return ad_log1p(-ad_ndtr(-x));
-    const ad_pair n = ad_ndtr_near(x);
-    const ad_parts a = ad_split(n.high);
-    return x != x ? x : ad_log_parts(a.m - 1, a.k, n.low / n.high);
+    const int left = x < -1, right = x > 1;
+    const ad_pair m = ad_mills(x), n = ad_ndtr_near(left | right ? 0 : x);
+    const double r = 1 / (x < -39 ? -x : 39), w = r * r;
+    const double far = 0x1.9884533d43651p-2 * r * (1 - w * (1 - w * (3 - w * (15 - w * (105 - w * 945)))));
+    const double high = left ? (x < -39 ? far : m.high) : n.high, low = left ? (x < -39 ? 0 : m.low) : n.low;
+    const ad_parts a = ad_split(high);
+    const double y = ad_log_parts(right ? -ad_gauss_pair(x, 0.5, m) : a.m - 1, right ? 0 : a.k, right ? 0 : low / high);
+    return x != x ? x : left ? y - 0.5 * x * x : y;
 }
 
 /* x ndtr(x), 2 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
@@ -192,77 +195,79 @@ AD_INLINE double ad_gelu(double x)
 }
 
 /* The quantile of the normal distribution for p = 1/2 + q, where p is the smaller of both tails: rational approximations of Wichura,
- * "Algorithm AS 241" (1988), good to 1e-16. */
-static inline double ad_normal_quantile(double q, double p)
+ * "Algorithm AS 241" (1988), good to 1e-16; of its three pairs the coefficients of one. */
+AD_INLINE double ad_normal_quantile(double q, double p)
 {
-    static const double c[6][8] = {
-        {3.3871328727963666080, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
-         4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3},
-        {1, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
-         2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3},
-        {1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550, 3.64784832476320460504,
-         1.27045825245236838258, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4},
-        {1, 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1,
-         1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9},
-        {6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580, 2.96560571828504891230e-1,
-         2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7},
-        {1, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-         7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15},
+    static const double c[3][2][8] = {
+        {{3.3871328727963666080, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+          4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3},
+         {1, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+          2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3}},
+        {{1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550, 3.64784832476320460504,
+          1.27045825245236838258, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4},
+         {1, 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1,
+          1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9}},
+        {{6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580, 2.96560571828504891230e-1,
+          2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7},
+         {1, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+          7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15}},
     };
     const int middle = fabs(q) <= 0.425;
     const double r = middle ? 0.180625 - q * q : sqrt(-ad_log(p)), x = middle ? r : r <= 5 ? r - 1.6 : r - 5;
-    const double *const a = c[middle ? 0 : r <= 5 ? 2 : 4], *const b = c[middle ? 1 : r <= 5 ? 3 : 5];
-    double y = a[7], z = b[7];
-    for (int k = 6; k >= 0; k--) {
-        y = AD_FMA(y, x, a[k]);
-        z = AD_FMA(z, x, b[k]);
-    }
-    return middle ? q * (y / z) : p == 0 ? copysign(AD_INF, q) : copysign(y / z, q);
+    const int outer = r <= 5;
+#define AD_CHOSEN(of, k) (middle ? c[0][of][k] : outer ? c[1][of][k] : c[2][of][k])
+#define AD_STEP(k) y = AD_FMA(y, x, AD_CHOSEN(0, k)), z = AD_FMA(z, x, AD_CHOSEN(1, k))
+    double y = AD_CHOSEN(0, 7), z = AD_CHOSEN(1, 7);
+    AD_STEP(6), AD_STEP(5), AD_STEP(4), AD_STEP(3), AD_STEP(2), AD_STEP(1), AD_STEP(0);
+#undef AD_STEP
+#undef AD_CHOSEN
+    const double quotient = y / z, tail = copysign(p == 0 ? AD_INF : quotient, q);
+    return middle ? q * quotient : tail;
 }
 /* The same with one step of Newton's method, as a number and what it lacks: half the central distribution function near 0, or a tail as
  * a scaled pair, is what q or p is compared with.  `over`: 1 over the density there, whose logarithm changes by the quantile times that lack. */
 typedef struct { double y, low, over; } ad_quantile;
-static inline ad_quantile ad_quantile_of(double q, double p)
+AD_INLINE ad_quantile ad_quantile_of(double q, double p)
 {
-    const double y = ad_normal_quantile(q, p);
-    if (!(fabs(y) < AD_INF))
-        return (ad_quantile){y, 0, y != y ? y : AD_INF};
-    const ad_scaled f = ad_gauss_scaled(y, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56});
-    const double density = f.high + f.low;
-    double low;
-    if (fabs(q) <= 0.25) {
-        const ad_pair t = ad_two_product(0x1.6a09e667f3bcdp-2, y);
-        const ad_pair n = ad_two_sum(t.high, t.high * ad_erf_factor(2 * t.high));
-        low = ((q - n.high) - (n.low + AD_FMA(-0x1.bdd3413b26456p-56, y, t.low))) / (density * (f.scale * 0x1p-512));
-    } else {
-        const ad_scaled n = ad_gauss_scaled(y, 0.5, ad_mills(y));
-        const double off = ((p * 0x1p512 / f.scale - n.high) - n.low) / density;
-        low = q < 0 ? off : -off;
-    }
-    return (ad_quantile){y, low, (1 + y * low) / density * 0x1p512 / f.scale};
+    const double quantile = ad_normal_quantile(q, p);
+    const int finite = fabs(quantile) < AD_INF, middle = fabs(q) <= 0.25;
+    const double y = finite ? quantile : 0;
+    const ad_scaled f = ad_gauss_scaled(y, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56}), m = ad_gauss_scaled(y, 0.5, ad_mills(y));
+    const double density = f.high + f.low, v = middle ? y : 0;
+    const ad_pair t = ad_two_product(0x1.6a09e667f3bcdp-2, v), n = ad_two_sum(t.high, t.high * ad_erf_factor(2 * t.high));
+    const double near = ((q - n.high) - (n.low + AD_FMA(-0x1.bdd3413b26456p-56, v, t.low))) / (f.scale * 0x1p-512);
+    const double far = (p * 0x1p512 / f.scale - m.high) - m.low, low = (middle ? near : q < 0 ? far : -far) / density;
+    return (ad_quantile){quantile, finite ? low : 0, finite ? (1 + y * low) / density * 0x1p512 / f.scale : fabs(quantile)};
 }
 
 /* 1 ULP, and their derivatives, 3 ULP: not of the rounded quantile, whose last place counts 38 times itself. */
-static inline ad_quantile ad_ndtri_pair(double x) { return ad_quantile_of(x - 0.5, x < 0.5 ? x : 1 - x); }
-static inline double ad_ndtri(double x)
+AD_INLINE ad_quantile ad_ndtri_pair(double x) { return ad_quantile_of(x - 0.5, x < 0.5 ? x : 1 - x); }
+AD_INLINE double ad_ndtri(double x)
 {
     const ad_quantile z = ad_ndtri_pair(x);
-    return x >= 0 && x <= 1 ? z.y + z.low : AD_NAN;
+    return (x >= 0) & (x <= 1) ? z.y + z.low : AD_NAN;
 }
-static inline double ad_ndtri_slope(double x) { return x >= 0 && x <= 1 ? ad_ndtri_pair(x).over : AD_NAN; }
-static inline ad_quantile ad_erfinv_pair(double x) { return ad_quantile_of(0.5 * x, 0.5 * (1 - fabs(x))); }
-static inline double ad_erfinv(double x)
+AD_INLINE double ad_ndtri_slope(double x)
 {
-    const double u = fabs(x);
-    if (u < 0x1p-30) {                                      /* sqrt(pi)/2 x */
-        const ad_pair y = ad_two_product(0x1.c5bf891b4ef6bp-1, x * 0x1p200);
-        return (y.high + (y.low + -0x1.618f13eb7ca89p-55 * (x * 0x1p200))) * 0x1p-200;
-    }
-    const ad_quantile z = ad_erfinv_pair(x);
-    const ad_pair y = ad_two_product(0x1.6a09e667f3bcdp-1, z.y);
-    return !(u <= 1) ? AD_NAN : u == 1 ? copysign(AD_INF, x) : y.high + (y.low + (-0x1.bdd3413b26456p-55 * z.y + 0x1.6a09e667f3bcdp-1 * z.low));
+    const double y = ad_ndtri_pair(x).over;
+    return (x >= 0) & (x <= 1) ? y : AD_NAN;
 }
-static inline double ad_erfinv_slope(double x) { return fabs(x) <= 1 ? 0x1.6a09e667f3bcdp-2 * ad_erfinv_pair(x).over : AD_NAN; }
+AD_INLINE ad_quantile ad_erfinv_pair(double x) { return ad_quantile_of(0.5 * x, 0.5 * (1 - fabs(x))); }
+AD_INLINE double ad_erfinv(double x)
+{
+    const double u = fabs(x), v = x * 0x1p200;
+    const ad_quantile z = ad_erfinv_pair(x);
+    const ad_pair small = ad_two_product(0x1.c5bf891b4ef6bp-1, v), y = ad_two_product(0x1.6a09e667f3bcdp-1, z.y);      /* the first: sqrt(pi)/2 x */
+    const double near = (small.high + (small.low + -0x1.618f13eb7ca89p-55 * v)) * 0x1p-200;
+    const double far = y.high + (y.low + (-0x1.bdd3413b26456p-55 * z.y + 0x1.6a09e667f3bcdp-1 * z.low));
+    const double end = u == 1 ? copysign(AD_INF, x) : far;
+    return u <= 1 ? (u < 0x1p-30 ? near : end) : AD_NAN;
+}
+AD_INLINE double ad_erfinv_slope(double x)
+{
+    const double y = 0x1.6a09e667f3bcdp-2 * ad_erfinv_pair(x).over;
+    return fabs(x) <= 1 ? y : AD_NAN;
+}
 
 AD_THROUGH_DOUBLE(erfcx)
 AD_THROUGH_DOUBLE(erfcx_slope)
