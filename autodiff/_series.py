@@ -22,6 +22,18 @@ def erfcx_bend(r):
     return y * r * r * r
 
 
+def sinc_bend(x):
+    """The second derivative of sin(pi x)/(pi x) for |x| <= 1/2 by its power series: the terms of the formula have poles at 0."""
+    z, term, terms = x * x, 1.0, []
+    for k in range(1, 14):
+        term *= -9.869604401089358 / (2 * k * (2 * k + 1))
+        terms.append(term * 2 * k * (2 * k - 1))
+    y = terms.pop()
+    while terms:
+        y = terms.pop() + z * y
+    return y
+
+
 def bessel_quotient(x, order):
     """I1(x) / x or I2(x) / x**2 for |x| <= 1.5 by its power series, whose derivatives are right at 0 too."""
     z, term, terms = 0.25 * x * x, (0.5, 0.125)[order - 1], []

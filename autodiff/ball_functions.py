@@ -31,6 +31,10 @@ def erfcx_slope(x):
     return 2 * x * erfcx(x) - 2 / arb.pi().sqrt()
 
 
+def sinc_slope(x):
+    return (x.cos_pi() - x.sinc_pi()) / x if not x.is_zero() else x
+
+
 def log_ndtr(x):
     u = -x / arb(2).sqrt()
     return (-(-u).erfc() * HALF).log1p() if x > 0 else (erfcx(u) * HALF).log() - u * u

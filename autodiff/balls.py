@@ -22,7 +22,7 @@ except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
-from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma  # noqa: E402
+from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma, sinc_slope  # noqa: E402
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
@@ -103,7 +103,7 @@ ONE_OPERAND = {
     "log1p": arb.log1p, "log1mexp": lambda x: (-x.expm1()).log() if x > -0.5 else (-x.exp()).log1p(),
     "entr": lambda x: -x * x.log() if not x.is_zero() else x, "sigmoid": _sigmoid, "softplus_slope": _sigmoid, "logit": lambda x: (x / (ONE - x)).log(),
     "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus, "softsign": lambda x: x / (ONE + abs(x)),
-    "tanh": arb.tanh, "sech2": lambda x: x.sech() ** 2, "sin": arb.sin, "cos": arb.cos, "tan": arb.tan, "asin": arb.asin,
+    "tanh": arb.tanh, "sech2": lambda x: x.sech() ** 2, "sin": arb.sin, "cos": arb.cos, "sinc": arb.sinc_pi, "sinc_slope": sinc_slope, "tan": arb.tan, "asin": arb.asin,
     "acos": arb.acos, "atan": arb.atan, "sinh": arb.sinh, "cosh": arb.cosh, "asinh": arb.asinh, "acosh": arb.acosh,
     "atanh": arb.atanh, "erf": arb.erf, "erfc": arb.erfc, "erfcx": erfcx, "erfcx_slope": erfcx_slope, "log_ndtr": log_ndtr,
     "exp_minus_square": lambda x: (-x * x).exp(),
@@ -128,7 +128,7 @@ TWO_OPERANDS = {
 # Numbers in the rules of the table that stand for others.
 KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / arb.const_log2(),
          0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
-         0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e,
+         0.886226925452758: lambda: arb.pi().sqrt() / 2, 2.718281828459045: arb.const_e, 3.141592653589793: arb.pi, 9.869604401089358: lambda: arb.pi() ** 2,
          1.5957691216057308: _twice_root, 0.7978845608028654: lambda: (2 / arb.pi()).sqrt(), 0.7071067811865476: lambda: ONE / _sqrt2(), 0.21406444881780074: lambda: 3 * arb("0.044715") * _twice_root(),
          1.0507009873554805: _selu_scale, 1.7580993408473766: _selu_low}
 # fmt: on

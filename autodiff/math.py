@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from . import dtypes, errors, ops, segments, special, stable, stable_logs
+from . import dtypes, errors, ops, segments, special, stable_logs
 from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
@@ -410,4 +410,4 @@ def sinc(x, name=None):
     >>> float(ad.math.sinc(0.0))
     1.0
     """
-    return stable.sinc(floating(x, "sinc"))
+    return ops.sinc(floating(x, "sinc"))

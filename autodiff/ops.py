@@ -8,7 +8,7 @@ they must be finite and accurate wherever the true ones are.
 from . import errors
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
-from ._series import bessel_bend_over_root, bessel_quotient, distance, erfcx_bend
+from ._series import bessel_bend_over_root, bessel_quotient, distance, erfcx_bend, sinc_bend
 
 
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
@@ -103,9 +103,12 @@ tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            
 sech2       = row(d=lambda x, y: -2 * tanh(x) * y,          on=REAL,            ulp=1, ulp32=0.6,                doc="1 / cosh(x)**2, no overflow")
 
 # -------------------------------------------------------------------------------------------- trigonometric, hyperbolic
-sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="sin", twin=True, doc="sine of x radians")
-cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="cos", twin=True, doc="cosine of x radians")
-tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="tan",   doc="tangent of x radians")
+sin        = row(d=lambda x, y: cos(x),                     on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="sin", twin=True, doc="sine of x radians; beyond a million libm's, which has all of 2/pi")
+cos        = row(d=lambda x, y: -sin(x),                    on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="cos", twin=True, doc="cosine of x radians; beyond a million libm's, which has all of 2/pi")
+tan        = row(d=lambda x, y: 1 + y * y,                  on=REAL,            ulp=1, ulp32=0.6, near="-AD_NEAR AD_NEAR", numpy="tan",   doc="tangent of x radians; beyond a million libm's, which has all of 2/pi")
+sinc       = row(d=lambda x, y: sinc_slope(x),              on=REAL,            ulp=1, ulp32=0.6, plainly=lambda x: where(x == 0, 1, sin(3.141592653589793 * x) / where(x == 0, 1, 3.141592653589793 * x)), doc="sin(pi x) / (pi x), 1 at 0")
+sinc_slope = row(d=lambda x, y: where(abs(x) < 0.5, sinc_bend(clip_by_value(x, -0.5, 0.5)), -9.869604401089358 * sinc(x) - 2 * y / where(abs(x) < 0.5, 1, x)), on=REAL, ulp=3, ulp32=0.6, d32="double",
+                                                                                                      plainly=lambda x: where(x == 0, 0, (cos(3.141592653589793 * x) - sinc(x)) / where(x == 0, 1, x)), doc="derivative of sinc")
 asin       = row(d=lambda x, y: rsqrt(one_minus_square(x)), on=UNIT,            ulp=1, ulp32=0.6, numpy="arcsin asin", doc="angle in radians, in [-pi/2, pi/2], whose sine is x")
 acos       = row(d=lambda x, y: -rsqrt(one_minus_square(x)),on=UNIT,            ulp=1, ulp32=0.6, numpy="arccos acos", doc="angle in radians, in [0, pi], whose cosine is x")
 atan       = row(d=lambda x, y: where(abs(x) > 1e8, 1 / x / (x + 1 / x), 1 / (1 + x * x)), on=REAL, ulp=1, ulp32=0.6, numpy="arctan atan", twin=True, doc="angle in radians, in [-pi/2, pi/2], whose tangent is x")
@@ -132,7 +135,7 @@ ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       
 ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
 erfinv     = row(d=lambda x, y: erfinv_slope(x),            on=UNIT,            ulp=1, twin=True,                doc="inverse of erf")
 erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=4, d_ulp=10, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
-lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="log|gamma(x)|")
+lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="log|gamma(x)|; libm's beside the roots below 0, each of which would need a table")
 digamma    = row(d=lambda x, y: trigamma(x),                on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="derivative of lgamma")
 trigamma   = row(d=lambda x, y: polygamma(2, x),            on=REAL, plainly=lambda x: polygamma(1, x), ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", doc="derivative of digamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=2,    doc="derivative of order a, a whole number, of digamma at b")

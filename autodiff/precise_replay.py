@@ -15,6 +15,7 @@ ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0
 # the value is nan, no slope: a replay beside a singular point must not take that side for one.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
+    "sinc_slope": (lambda x, y: -9.869604401089358 * ops.where(x == 0, 1 / ops.where(x == 0, 3, 1), ops.sinc(x) + 2 * y / (9.869604401089358 * ops.where(x == 0, 1, x))),),
     "silu": (lambda x, y: ops.sigmoid(x) * (1 + ops.scale(ops.sigmoid(-x), x)),),
     "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
     "log2": (lambda x, y: ops.where(x < 0, ops.NAN, 1.4426950408889634 / x),),

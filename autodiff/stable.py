@@ -67,18 +67,6 @@ def sin_over_x(x):
     return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sin(t) / t)
 
 
-def sinc(x):
-    """sin(pi x)/(pi x), 1 at 0; with its digits beside the whole numbers, where it is 0."""
-    series = [(-1) ** k / _FACTORIAL[2 * k + 1] for k in range(11)]
-
-    def far(t):
-        whole = ops.round(t)
-        sign = 1 - 2 * ops.mod(whole, 2.0)
-        return sign * ops.sin(math.pi * (t - whole)) / (math.pi * t)
-
-    return beside_zero(x, 0.25, lambda t: polynomial(ops.square(math.pi * t), series), far)
-
-
 def sinh_over_x(x):
     """sinh(x)/x, 1 at 0."""
     series = [1 / _FACTORIAL[2 * k + 1] for k in range(11)]

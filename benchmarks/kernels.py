@@ -25,6 +25,7 @@ ROWS = {
     "log2": (POSITIVE, "log2", "", "log2", "numpy.log2"), "log10": (POSITIVE, "log10", "", "log10", "numpy.log10"),
     "log1p": (POSITIVE, "log1p", "log1p", "log1p", "numpy.log1p"), "sin": (ANY, "sin", "", "sin", "numpy.sin"),
     "cos": (ANY, "cos", "", "cos", "numpy.cos"), "tan": (ANY, "tan", "", "tan", "numpy.tan"),
+    "sinc": (ANY, "sinc", "", "sinc", "numpy.sinc"),
     "asin": (UNIT, "arcsin", "", "asin", "numpy.arcsin"), "acos": (UNIT, "arccos", "", "acos", "numpy.arccos"),
     "atan": (ANY, "arctan", "", "atan", "numpy.arctan"), "sinh": (ANY, "sinh", "", "sinh", "numpy.sinh"),
     "cosh": (ANY, "cosh", "", "cosh", "numpy.cosh"), "tanh": (ANY, "tanh", "", "tanh", "numpy.tanh"),

@@ -12,6 +12,16 @@ AD_INLINE double ad_if(int on, double c) { return ad_from_bits(-(uint64_t)on & a
 #else
 AD_INLINE double ad_if(int on, double c) { return on ? c : 0; }
 #endif
+/* a or b likewise. */
+#ifdef AD_TARGET_FMA
+AD_INLINE double ad_pick(int on, double a, double b)
+{
+    const uint64_t mask = -(uint64_t)on;
+    return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask));
+}
+#else
+AD_INLINE double ad_pick(int on, double a, double b) { return on ? a : b; }
+#endif
 /* a where the mask has its bits set, b where it has none: SSE2 compares no 64-bit numbers. */
 AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
 
@@ -66,7 +76,11 @@ AD_INLINE double ad_exp_tail(double r)
  * taken off again by a multiplication, which rounds. */
 AD_INLINE double ad_times_power(double p, double shift, int tiny)
 {
+#ifdef AD_TARGET_FMA
     return ad_from_bits(ad_bits(p) + (ad_bits(shift) << 52) + (tiny ? UINT64_C(128) << 52 : 0)) * (tiny ? 0x1p-128 : 1);
+#else                                                       /* SSE2 selects no 64-bit integers: there would be no vectors */
+    return ad_from_bits(ad_bits(p) + (ad_bits(shift + (tiny ? 128 : 0)) << 52)) * (tiny ? 0x1p-128 : 1);
+#endif
 }
 
 /* exp of what neither overflows nor is NaN, 1 ULP. */

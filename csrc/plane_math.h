@@ -137,6 +137,77 @@ static inline double ad_tan(double x) { return fabs(x) <= AD_NEAR ? ad_tan_near(
 AD_ALL_WITHIN(double, ad_all_within)
 AD_ALL_WITHIN(float, ad_all_withinf)
 
+/* x less the nearest even number: 0 of an even number, 1 or -1 of an odd one.  From 2^53 on all are even. */
+AD_INLINE double ad_beside_even(double x)
+{
+    const double u = fabs(x), v = u > 0x1p53 ? 0x1p53 : u;
+    return v - ((v + 0x1p53) - 0x1p53);
+}
+
+/* 1 + z (c + c_low + z r), z = g g, 0 <= g <= 1/2, as a pair. */
+AD_INLINE ad_pair ad_even_series(double g, double c, double c_low, double r)
+{
+    const ad_pair z = ad_two_product(g, g);
+    const double more = z.high * r, p = c + more, p_low = ((c - p) + more) + c_low;
+    const ad_pair t = ad_two_product(z.high, p);
+    const double h = 1 + t.high;
+    return (ad_pair){h, ((1 - h) + t.high) + (t.low + AD_FMA(z.high, p_low, z.low * p))};
+}
+
+/* sin(pi g) / (pi g) and cos(pi g) likewise: minimax, off by 2^-71. */
+AD_INLINE ad_pair ad_sinc_series(double g)
+{
+    const double z = g * g, w = z * z;
+    const double p0 = AD_FMA(-0x1.86a8e4720db4ap-3, z, 0x1.9f9cb402bc46cp-1), p1 = AD_FMA(-0x1.33816aa357a66p-9, z, 0x1.ac6805cf33231p-6);
+    const double p2 = AD_FMA(-0x1.d4241a738c27ap-18, z, 0x1.37471953f3edfp-13), p3 = AD_FMA(-0x1.e7ee3286909fcp-28, z, 0x1.0fad20313d2e7p-22);
+    return ad_even_series(g, -0x1.a51a6625307d3p+0, -0x1.1873d8912200cp-55, AD_FMA(AD_FMA(AD_FMA(p3, w, p2), w, p1), w, p0));
+}
+AD_INLINE ad_pair ad_cos_pi_series(double g)
+{
+    const double z = g * g, w = z * z;
+    const double p0 = AD_FMA(-0x1.55d3c7e3cbffap+0, z, 0x1.03c1f081b5ac4p+2), p1 = AD_FMA(-0x1.a6d1f2a2022e5p-6, z, 0x1.e1f506891ba81p-3);
+    const double p2 = AD_FMA(-0x1.b6e24e438cd45p-14, z, 0x1.f9d38a35649efp-10), p3 = AD_FMA(-0x1.29ec815825dbap-23, z, 0x1.20c5da8809564p-18);
+    return ad_even_series(g, -0x1.3bd3cc9be45dep+2, -0x1.692b71366cc04p-52, AD_FMA(AD_FMA(AD_FMA(AD_FMA(0x1.e17b71b323638p-29, w, p3), w, p2), w, p1), w, p0));
+}
+
+/* sin(pi x) / (pi x), 1 ULP: +-g Q(g) / |x|, g what x is beside a whole number, and Q that series, so that there is no product with pi to round. */
+AD_INLINE ad_pair ad_sinc_far(ad_pair q, double g, double u)
+{
+    const ad_pair n = ad_two_product(g, q.high);
+    return ad_pair_over((ad_pair){n.high, AD_FMA(g, q.low, n.low)}, (ad_pair){u < 0.5 ? 1 : u > 0x1p60 ? 0x1p60 : u, 0});
+}
+AD_INLINE double ad_sinc(double x)
+{
+    const double u = fabs(x), beside = ad_beside_even(u), f = fabs(beside), g = f > 0.5 ? 1 - f : f;
+    const ad_pair q = ad_sinc_series(g), far = ad_sinc_far(q, g, u);
+    const double y = u <= 0.5 ? q.high + q.low : copysign(1, beside) * (far.high + far.low);
+    return u < AD_INF ? y : x - x;
+}
+
+/* cos(pi g) for 0 <= g <= 1/2 as a pair, also beside its root. */
+AD_INLINE ad_pair ad_cos_pi(double g)
+{
+    const double h = 0.5 - g;
+    const ad_pair near = ad_cos_pi_series(g), q = ad_sinc_series(h), t = ad_two_product(0x1.921fb54442d18p+1, h), far = ad_two_product(t.high, q.high);
+    const double far_low = far.low + AD_FMA(t.high, q.low, AD_FMA(h, 0x1.1a62633145c07p-53, t.low));
+    return (ad_pair){g > 0.25 ? far.high : near.high, g > 0.25 ? far_low : near.low};
+}
+
+/* Its derivative (cos(pi x) - sinc(x)) / x, of which 2^-57 of cos is lost beside its roots; up to 1/2 a polynomial of x^2 times x, off by 2^-74.
+ * 3 ULP. */
+AD_INLINE double ad_sinc_slope(double x)
+{
+    const double u = fabs(x), beside = ad_beside_even(u), f = fabs(beside), g = f > 0.5 ? 1 - f : f, even = f > 0.5 ? -1 : 1, sign = copysign(1, beside);
+    const ad_pair c = ad_cos_pi(g), y = ad_sinc_far(ad_sinc_series(g), g, u), less = ad_two_sum(even * c.high, -sign * y.high);
+    const double far = (less.high + (less.low + (even * c.low - sign * y.low))) / u;
+    const double v = u > 0.5 ? 0.5 : u, z = v * v, w = z * z;
+    const double p0 = AD_FMA(0x1.9f9cb402bc46cp+1, z, -0x1.a51a6625307d3p+1), p1 = AD_FMA(0x1.ac6805cf3508dp-3, z, -0x1.24feab558a48dp+0);
+    const double p2 = AD_FMA(0x1.d2eaa6f6d78c6p-10, z, -0x1.8061c54d774dbp-6), p3 = AD_FMA(0x1.0fc954f40eaeep-18, z, -0x1.99a0050762cd6p-14);
+    const double p4 = AD_FMA(0x1.cb58e59796a37p-29, z, -0x1.1a421cd91284ep-23);
+    const double near = u * AD_FMA(AD_FMA(AD_FMA(AD_FMA(p4, w, p3), w, p2), w, p1), w, p0), r = u <= 0.5 ? near : far;
+    return u < AD_INF ? r * copysign(1, x) : x - x;
+}
+
 /* ------------------------------------------------------------------------------------------------- angles */
 /* h + x + low, |h| >= |x| or h = 0. */
 AD_INLINE double ad_sum_of(double h, double x, double low)
@@ -150,16 +221,16 @@ AD_INLINE double ad_sum_of(double h, double x, double low)
 AD_INLINE double ad_angle(double u, double v, int far)
 {
     const ad_pair less = ad_two_sum(u, -v), more = ad_two_sum(u, v);
-    const uint64_t low = 0 - (uint64_t)(u <= 0x1.a827999fcef32p-2 * v), high = 0 - (uint64_t)(0x1.a827999fcef32p-2 * u >= v);
-    const ad_pair n = {ad_either(low, u, ad_either(high, -v, less.high)), ad_either(low | high, 0, less.low)};
-    const ad_pair d = {ad_either(low, v, ad_either(high, u, more.high)), ad_either(low | high, 0, more.low)};
+    const int low = u <= 0x1.a827999fcef32p-2 * v, high = 0x1.a827999fcef32p-2 * u >= v;
+    const ad_pair n = {ad_pick(low, u, ad_pick(high, -v, less.high)), ad_pick(low | high, 0, less.low)};
+    const ad_pair d = {ad_pick(low, v, ad_pick(high, u, more.high)), ad_pick(low | high, 0, more.low)};
     const ad_pair q = ad_pair_over(n, d);
     const double s = q.high, z = s * s, w = z * z;
     const double p0 = AD_FMA(0x1.99999999958ffp-3, z, -0x1.555555555553dp-2), p1 = AD_FMA(0x1.c71c70e7ccd42p-4, z, -0x1.24924922b1929p-3);
     const double p2 = AD_FMA(0x1.3b111cb397954p-4, z, -0x1.745cf90fb69e5p-4), p3 = AD_FMA(0x1.df11967074622p-5, z, -0x1.10ebe0fd99cafp-4);
     const double p4 = AD_FMA(AD_FMA(-0x1.25a13c33a065dp-6, z, 0x1.37ef26fe4ba70p-5), z, -0x1.9cdcf073216b6p-5);
     const double p = AD_FMA(AD_FMA(AD_FMA(AD_FMA(p4, w, p3), w, p2), w, p1), w, p0);
-    const double tail = AD_FMA(s * z, p, AD_FMA(-q.low, z, q.low)), m = ad_either(low, 0, ad_either(high, 2, 1)), t = far ? 4 - m : m, sign = far ? -1 : 1;
+    const double tail = AD_FMA(s * z, p, AD_FMA(-q.low, z, q.low)), m = ad_pick(low, 0, ad_pick(high, 2, 1)), t = far ? 4 - m : m, sign = far ? -1 : 1;
     const ad_pair base = ad_two_product(0x1.921fb54442d18p-1, t);
     return ad_sum_of(base.high, sign * s, AD_FMA(t, 0x1.1a62633145c07p-55, base.low + sign * tail));
 }
@@ -210,6 +281,8 @@ AD_INLINE double ad_acos(double x)
 
 AD_THROUGH_DOUBLE(rsqrt)
 AD_THROUGH_DOUBLE(cbrt)
+AD_THROUGH_DOUBLE(sinc)
+AD_THROUGH_DOUBLE(sinc_slope)
 AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
 AD_THROUGH_DOUBLE_2(over_hypot)

@@ -4,18 +4,11 @@
 #define AD_POWER_MATH_H
 
 /* ------------------------------------------------------------------------------------------------- signs */
-/* |b| less the nearest even number: 0 of an even number, +-1 of an odd one, else b is not whole.  From 2^53 on all are even. */
-AD_INLINE double ad_beside_even(double b)
-{
-    const double w = fabs(b), v = w > 0x1p53 ? 0x1p53 : w;
-    return fabs(v - ((v + 0x1p53) - 0x1p53));
-}
-
 /* |a|^b = y with its sign (C11, F.10.4.4): nan of a finite number below 0 to a power that is not whole; 1 of 1, and to the power of 0, whatever
  * the other operand is. */
 AD_INLINE double ad_signed_power(double a, double b, double y)
 {
-    const double beside = ad_beside_even(b);
+    const double beside = fabs(ad_beside_even(b));
     const uint64_t odd = 0 - (uint64_t)(beside == 1), part = 0 - (uint64_t)((a < 0) & (a > -AD_INF) & (beside != 0));
     const uint64_t r = (ad_bits(y) ^ (ad_bits(a) & odd & UINT64_C(1) << 63)) | (part & ~odd);
     return (a == 1) | (b == 0) ? 1 : ad_from_bits(r);
@@ -24,7 +17,7 @@ AD_INLINE double ad_signed_power(double a, double b, double y)
 /* b |a|^(b - 1) = y likewise. */
 AD_INLINE double ad_signed_slope(double a, double b, double y)
 {
-    const double beside = ad_beside_even(b), r = beside == 0 ? y * copysign(1, a) : y;
+    const double beside = fabs(ad_beside_even(b)), r = beside == 0 ? y * copysign(1, a) : y;
     const double s = (a < 0) & (a > -AD_INF) & (beside != 0) & (beside != 1) ? AD_NAN : r;
     return b == 1 ? 1 : s;
 }

@@ -55,6 +55,7 @@ DERIVATIVES = {
     ("pow", 0): lambda a, b: b * a ** (b - 1), ("pow", 1): lambda a, b: a**b * a.log(), ("pow_slope", 0): lambda a, b: b * (b - 1) * a ** (b - 2),
     ("pow_slope", 1): lambda a, b: a ** (b - 1) * (1 + b * a.log()), ("pow_log", 0): lambda a, b: a ** (b - 1) * (1 + b * a.log()),
     ("pow_log", 1): lambda a, b: a**b * a.log() ** 2, ("atan2_slope", 1): lambda a, b: (a - b) * (a + b) / (a * a + b * b) ** 2,
+    ("sinc", 0): balls.sinc_slope, ("sinc_slope", 0): lambda x: -(arb.pi() ** 2) * x.sinc_pi() - 2 * balls.sinc_slope(x) / x,
     ("erfinv", 0): FURTHER["erfinv_slope"], ("ndtri", 0): FURTHER["ndtri_slope"],
     ("erfinv_slope", 0): lambda x: arb.pi() / 2 * x.erfinv() * (2 * x.erfinv() ** 2).exp(),
     ("ndtri_slope", 0): lambda x: -2 * arb.pi() * arb(2).sqrt() * (2 * x).erfcinv() * (2 * (2 * x).erfcinv() ** 2).exp(),

@@ -88,6 +88,20 @@ def bessel_slope(order, x):
         return (-_sign(x) * gap, gap - quotient, _sign(x) * (quotient - 2 * gap), _sign(x) * (quotient - 2 * gap - (gap - 2 * quotient) / u))[order]
 
 
+def sinc_slope(x):
+    if x == 0:
+        return mp.mpf(0)
+    with mp.workprec(mp.mp.prec + 3 * abs(mp.mag(x)) + 20):
+        return (mp.cospi(x) - mp.sincpi(x)) / x
+
+
+def sinc_bend(x):
+    if x == 0:
+        return -mp.pi**2 / 3
+    with mp.workprec(mp.mp.prec + 3 * abs(mp.mag(x)) + 20):
+        return -(mp.pi**2) * mp.sincpi(x) - 2 * sinc_slope(x) / x
+
+
 def _gelu_gate(x):
     return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
 
@@ -109,7 +123,7 @@ REFERENCE = {
     "sigmoid_of_difference": lambda a, b: 1 / (1 + mp.exp(b - a)), "logit": lambda x: mp.log(x / (1 - x)),
     "entr": lambda x: -x * mp.log(x), "sigmoid_cross_entropy": lambda a, b: max(b, 0) - a * b + mp.log1p(mp.exp(-abs(b))),
     "softsign": lambda x: x / (1 + abs(x)), "tanh": mp.tanh, "sech2": lambda x: mp.sech(x) ** 2,
-    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
+    "sin": mp.sin, "cos": mp.cos, "sinc": mp.sincpi, "sinc_slope": sinc_slope, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "atan2": mp.atan2,
     "sinh": mp.sinh, "cosh": mp.cosh, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
     "erf": mp.erf, "erfc": _erfc, "erfcx": _erfcx, "erfcx_slope": _erfcx_slope, "log_ndtr": _log_ndtr,
     "exp_minus_square": lambda x: mp.exp(-x * x),
@@ -181,6 +195,7 @@ def ulps(got, exact, dtype):
 
 # Sums that have a root where no operand has one are accurate to ulps of their largest term, not of themselves.
 TERM_OF_VALUE = {"logaddexp": lambda a, b: max(abs(a), abs(b), mp.ln2), "logsubexp": lambda a, b: abs(a) + 1}
+TERM_OF_VALUE["sinc_slope"] = lambda x: 0.05 / abs(x) if abs(x) > 1 else mp.mpf(0)
 TERM_OF_VALUE["lgamma"] = lambda x: mp.mpf(0 if x > 0 else 0.25)
 TERM_OF_VALUE["polygamma"] = lambda n, x: mp.mpf(0) if x > 0 else abs(mp.psi(int(n), 1 - x))
 TERM_OF_VALUE["trigamma"] = lambda x: mp.mpf(0) if x > 0 else abs(mp.psi(1, 1 - x))

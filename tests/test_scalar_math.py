@@ -8,7 +8,7 @@ import zlib
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, ulps, usable
+from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, sinc_bend, sinc_slope, ulps, usable
 from scalar_kernels import ISAS, ROWS, TABLE, build
 
 FLOATS = ("float64", "float32")
@@ -33,6 +33,7 @@ LANDMARKS = {
     "entr": (0.36787944117144233, 1), "silu": (-1.2784645427610738,), "gelu": (-0.7517915246935645, -1.414), "mish": (-1.1924312, -1.1),
     "gelu_tanh": (-0.7524614220, -1), "log1mexp": (-0.6931471805599453,), "logit": (0.5, 0.25, 0.75), "atan": (0.41421356237309503, 2.414213562373095, 1e8, 134217728.0),
     "erf": (0.5, 0.84375, 1, 2), "erfcx": (0.25, 0.3, -1, 1, 28, -26.6), "erfcx_slope": (0.25, -1, 28, -26.6), "log_ndtr": (-1, 0, -40, 38.5), "erfc": (0.5, 0.84375, 1.25, 2.857, 6, 26), "sin": (3.141592653589793, 6.283185307179586, 355.0),
+    "sinc": (0.5, 2, 1.4302966531242027, 3), "sinc_slope": (0.5, 0.6625, 2, 1.4302966531242027, 3),
     "cos": (1.5707963267948966, 4.71238898038469), "tan": (0.7853981633974483, 1.5707963267948966, 3.141592653589793), "log": (1,), "log2": (1, 1.414), "log10": (1, 1.414, 10),
     "acosh": (1, 1.0606601717798212, 2, 1073741824.0), "asinh": (0.2, 0.3535533905932738, 1073741824.0), "atanh": (0.1667, 0.5), "asin": (0.5, -0.5), "acos": (0.5, -0.5),
     "sinh": (0.34657359, -0.34657359, 1.0397, 710.47), "cosh": (0.34657359, 1.0397, 710.47), "relu6": (6,), "exp": (709.78, 88.72, -708.4, -745.1, -87.3, -103.9), "sigmoid": (-709.78, 36.7, -745.1),
@@ -88,6 +89,7 @@ VALUED = [r for r in ROWS if r.name in REFERENCE]
 PARTIALS = [(r, k) for r in VALUED if r.d for k in range(r.arity) if r.d[k]]
 
 TERM_OF_PARTIAL = {
+    ("sinc", 0): TERM_OF_VALUE["sinc_slope"], ("sinc_slope", 0): lambda x: mp.pi**2 * abs(mp.sincpi(x)),
     ("lgamma", 0): TERM_OF_VALUE["digamma"], ("digamma", 0): TERM_OF_VALUE["trigamma"],
     ("trigamma", 0): lambda x: mp.mpf(0) if x > 0 else abs(mp.psi(2, 1 - x)), ("gelu", 0): lambda x: mp.mpf(0.2), ("gelu_tanh", 0): lambda x: mp.mpf(0.2),
     ("mish", 0): lambda x: mp.mpf(0.3),
@@ -108,6 +110,7 @@ DERIVATIVE = {
     ("pow", 0): REFERENCE["pow_slope"], ("pow", 1): REFERENCE["pow_log"], ("pow_slope", 0): lambda a, b: b * (b - 1) * mp.power(a, b - 2),
     ("pow_slope", 1): lambda a, b: mp.power(a, b - 1) * (1 + b * mp.log(a)), ("pow_log", 0): lambda a, b: mp.power(a, b - 1) * (1 + b * mp.log(a)),
     ("pow_log", 1): lambda a, b: mp.power(a, b) * mp.log(a) ** 2, ("atan2_slope", 1): lambda a, b: (a - b) * (a + b) / (a * a + b * b) ** 2,
+    ("sinc", 0): sinc_slope, ("sinc_slope", 0): sinc_bend,
     ("erf", 0): lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x), ("erfc", 0): lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x),
     ("bessel_i0", 0): REFERENCE["bessel_i1"], ("bessel_i0e", 0): lambda x: bessel_slope(0, x), ("bessel_i1e", 0): lambda x: bessel_slope(1, x),
     ("bessel_gap", 0): lambda x: bessel_slope(2, x), ("bessel_i1e_slope", 0): lambda x: bessel_slope(3, x), ("bessel_i1", 0): lambda x: REFERENCE["bessel_i0"](x) - (REFERENCE["bessel_i1"](x) / x if abs(x) < 2000 else 0),
@@ -314,6 +317,8 @@ AT = {                          # row: [(operands, (value, derivatives...))]; "a
     "atan2": [((0.0, 0.0), (0.0, 0.0, 0.0)), ((0.0, -1.0), (math.pi, -1.0, 0.0)), ((-0.0, -1.0), (-math.pi, -1.0, 0.0)), ((1e200, 2e200), (math.atan2(1, 2), 4e-201, -2e-201))],
     "asin": [((1.0,), (math.asin(1), INF))], "acos": [((1.0,), (0.0, -INF))], "acosh": [((1.0,), (0.0, INF))], "atanh": [((1.0,), (INF, INF)), ((-1.0,), (-INF, INF))],
     "atan": [((INF,), (math.pi / 2, 0.0)), ((-INF,), (-math.pi / 2, 0.0))], "sin": [((INF,), (NAN, NAN)), ((-0.0,), (-0.0, 1.0))], "cos": [((INF,), (NAN, NAN))],
+    "sinc": [((0.0,), (1.0, 0.0)), ((-0.0,), (1.0, 0.0)), ((2.0,), (0.0, 0.5)), ((-3.0,), (-0.0, 1 / 3)), ((0.5,), (2 / math.pi, -4 / math.pi)), ((INF,), (NAN, NAN)), ((NAN,), (NAN, NAN))],
+    "sinc_slope": [((0.0,), (-0.0, -math.pi**2 / 3)), ((-0.0,), (0.0, -math.pi**2 / 3)), ((1.0,), (-1.0, 2.0))],
     "erf": [((INF,), (1.0, 0.0)), ((-INF,), (-1.0, -0.0))], "erfc": [((INF,), (0.0, -0.0)), ((-INF,), (2.0, -0.0)), ((NAN,), (NAN, NAN))],
     "erfcx": [((INF,), (0.0, "any")), ((-INF,), (INF, -INF)), ((0.0,), (1.0, -1.1283791670955126)), ((NAN,), (NAN, NAN))],
     "log_ndtr": [((INF,), (-0.0, 0.0)), ((-INF,), (-INF, INF)), ((NAN,), (NAN, NAN))],
