@@ -256,6 +256,19 @@ AD_INLINE float ad_normal_pdf_slopef(float x)
     return (float)(-0x1.9884533d43651p-2 * u * ad_exp_short(-0.5 * u * u));
 }
 
+/* sin(pi x) / (pi x), as in plane_math.h: minimax in g^2, off by 2^-35. */
+AD_INLINE float ad_sincf(float x)
+{
+    const double u = fabsf(x), beside = ad_beside_even(u), f = fabs(beside), g = f > 0.5 ? 1 - f : f, z = g * g;
+    double p = AD_FMA(-0x1.24f94d6880076p-9, z, 0x1.abe34718b4dcfp-6);
+    p = AD_FMA(p, z, -0x1.86a6b05da6026p-3);
+    p = AD_FMA(p, z, 0x1.9f9cab77a2e44p-1);
+    p = AD_FMA(p, z, -0x1.a51a660ca88ebp+0);
+    p = AD_FMA(p, z, 0x1.ffffffffd175bp-1);
+    const double y = u <= 0.5 ? p : copysign(1, beside) * (g * p / u);
+    return (float)(u < AD_INF ? y : u - u);
+}
+
 /* ------------------------------------------------------------------------------------------------- activations */
 /* What is x times a gate near 1 or near 0, and its slope, which has a root below 0: there x less the root, times a minimax polynomial of it.
  * Elsewhere the slopes' terms have one sign or do not cancel. */

@@ -281,7 +281,6 @@ AD_INLINE double ad_acos(double x)
 
 AD_THROUGH_DOUBLE(rsqrt)
 AD_THROUGH_DOUBLE(cbrt)
-AD_THROUGH_DOUBLE(sinc)
 AD_THROUGH_DOUBLE(sinc_slope)
 AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
