@@ -6,7 +6,7 @@ import math
 
 from . import expansions, ops, stable, stable_logs
 from .laws import Law, Written, all_of, any_of, as_written, same
-from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, reduce_sum, sqrt, square, sub
+from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, reduce_max, reduce_prod, reduce_sum, sqrt, square, sub
 
 SERIES = {*expansions.FUNCTIONS, *expansions.PLAIN, "pow", "hypot"}
 HELD = "the exponentials are the operands of one quotient: their rounding cancels nothing"
@@ -126,6 +126,7 @@ class ShareOfExponentials(Law):
 
 
 PARTS = (mul, div, reciprocal, sqrt, square, pow)
+OVER_AXES = {reduce_prod: reduce_sum, reduce_max: reduce_max, reduce_sum: ops.reduce_logsumexp}      # of the logarithms
 
 
 class LogOfParts(Law):
@@ -139,7 +140,7 @@ class LogOfParts(Law):
         return {log}
 
     def fits(self, row, rows):
-        return rows[0] in PARTS or rows[0] is Written
+        return rows[0] in PARTS or rows[0] in OVER_AXES or rows[0] is Written
 
     def apply(self, row, nodes):
         y, known = self.log_of(nodes[0], 4)
@@ -160,6 +161,9 @@ class LogOfParts(Law):
     def known(self, node, depth):
         if node.row is exp:
             return node.operands[0].value
+        if node.row in OVER_AXES:
+            y, known = self.log_of(node.operands[0], depth - 1)
+            return OVER_AXES[node.row](y, **node.attrs) if known else None
         y = self.of_parts(node, node.operands, depth - 1) if node.row in PARTS else None
         for law in self.laws() if y is None else ():
             y = law.apply(log, [node])

@@ -227,7 +227,7 @@ def loses(name, parts):
     """Does this operation, on parts with these series, lose digits of its value or of its slope beside the centre?"""
     if name == "log":
         v, c = parts[0]
-        return v == 0 and c[0] == 1
+        return v == 0 and c[:1] == [1]
     if len(parts) < 2 or not parts[0][1] or not parts[1][1]:
         return False
     (v, c), (w, d) = parts

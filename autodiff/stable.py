@@ -107,14 +107,19 @@ def in_range(y):
     return (y < most) & (y > 1 / most)
 
 
-def has_left(y, *parts):
+def has_left(y, *parts, most=None):
     """Where y is so far from 1 that it, or a derivative that goes through it, has no digits, though all it was made of are finite and
     none is 0."""
-    most = 1e18 if y.dtype.name == "float32" else 1e150
+    most = most or (1e18 if y.dtype.name == "float32" else 1e150)
     gone = ops.logical_or(ops.greater(ops.abs(y), most), ops.less(ops.abs(y), 1 / most))
     for part in parts:
         gone = ops.logical_and(gone, ops.logical_and(ops.is_finite(part), ops.not_equal(part, 0)))
     return gone
+
+
+def is_lost(y, *parts):
+    """Where y itself is no number with all its digits, though all it was made of are finite and none is 0."""
+    return has_left(y, *parts, most=8e37 if y.dtype.name == "float32" else 4e307)
 
 
 def power_of_product(x, n, axes, keepdims):
@@ -158,7 +163,7 @@ def sqrt_difference(a, b):
 def product_over(a, b, c):
     """a * b / c, also where a * b is no number."""
     y = a * b
-    gone = ops.logical_and(has_left(y, a, b), ops.is_finite(c))
+    gone = ops.logical_and(is_lost(y, a, b), ops.is_finite(c))
     return ops.where(gone, a * (ops.where(gone, b, 1) / c), ops.where(gone, 1, y) / c)
 
 
@@ -191,6 +196,20 @@ def difference_of_reciprocals(x, c):
     apart = ops.is_finite(1 / x) & (x + c != 0)
     t = ops.where(apart, x, 1 + abs(c))
     return ops.where(apart, (-c / t) / (t + c), 1 / (x + c) - 1 / x)
+
+
+def power_less_one(logarithm, a, y):
+    """y - 1 for a power y = exp(a logarithm): beside 1 by that."""
+    z = a * logarithm
+    near = ops.abs(z) < 0.5
+    return ops.where(near, ops.expm1(ops.where(near, z, 0)), y - 1)
+
+
+def power_quotient(logarithm, a, y):
+    """(y - 1)/a for a power y = exp(a logarithm): beside a = 0, where it is the logarithm, by that."""
+    z = a * logarithm
+    near = ops.abs(z) < 0.5
+    return ops.where(near, logarithm * expm1_over_x(ops.where(near, z, 0)), (y - 1) / a)
 
 
 def square_over_plus_square(x, c):

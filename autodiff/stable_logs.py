@@ -173,20 +173,36 @@ def log_not_softmax(x, axis):
     return ops.where(most, others - ops.reduce_logsumexp(x, axes=(axis,), keepdims=1), ops.log1p(-ops.where(most, 0, p)))
 
 
-def lbeta_of_two(x, y):
-    """log(beta(x, y)). lgamma(a) - lgamma(a + b) cancels for a large a: Stirling's series (DLMF 5.11.1) taken apart, as in Didonato
-    & Morris, "Algorithm 708" (1992), its two sums term by term: the powers of u = 1/a and v = 1/(a + b) by their common factor."""
-    a, b = ops.where(x >= y, x, y), ops.where(x >= y, y, x)      # (not maximum: equal ones would share the second derivative too)
-    far = (a > 16) & (b > 0)
-    c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
+def _lgamma_quotient(c, d):
+    """lgamma(c) - lgamma(c + d) for a large c and a d that is small beside it: Stirling's series (DLMF 5.11.1) taken apart, as in Didonato
+    & Morris, "Algorithm 708" (1992), its two sums term by term: the powers of u = 1/c and v = 1/(c + d) by their common factor."""
     s = c + d
     u, v = 1 / c, 1 / s
     h, q, series = 1.0, v * (u + v), 1 / 12             # h = (u**n - v**n) / (u - v)
     for k in (-1 / 360, 1 / 1260, -1 / 1680, 1 / 1188):
         h, q = u * u * h + q, q * v * v
         series = series + k * h
-    stirling = d * u * v * series + d - d * ops.log(s) + (c - 0.5) * ops.log1p(-d / s) + ops.lgamma(d)
-    return ops.where(far, stirling, ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y))
+    return d * u * v * series + d - d * ops.log(s) + (c - 0.5) * ops.log1p(-d / s)
+
+
+def lbeta_of_two(x, y):
+    """log(beta(x, y)); lgamma(a) - lgamma(a + b) would cancel for a large a."""
+    a, b = ops.where(x >= y, x, y), ops.where(x >= y, y, x)      # (not maximum: equal ones would share the second derivative too)
+    far = (a > 16) & (b > 0)
+    c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
+    return ops.where(far, _lgamma_quotient(c, d) + ops.lgamma(d), ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y))
+
+
+def is_far(a, b):
+    """Where lgamma(a + b) - lgamma(a) is small beside both."""
+    return (a > 16) & ops.is_finite(a) & (ops.abs(b) < 0.5 * a)
+
+
+def lgamma_difference(a, b):
+    """lgamma(a + b) - lgamma(a)."""
+    far = is_far(a, b)
+    c, d = ops.where(far, a, 16.0), ops.where(far, b, 1.0)
+    return ops.where(far, -_lgamma_quotient(c, d), ops.lgamma(a + b) - ops.lgamma(a))
 
 
 def log_bessel_i0(x):

@@ -20,7 +20,7 @@ UNARY = {ops.neg: operator.neg, ops.abs: operator.abs,
          ops.reduce_euclidean_norm: lambda x: ad.sqrt(ad.reduce_sum(x * x, -1, keepdims=True))}  # fmt: skip
 EXPONENTIAL = {ops.exp, ops.expm1, ops.sigmoid, ops.cosh, ops.sinh, ops.tanh, ops.sech2, ops.pow}
 # Beside 0 these are known to so many places after the point: what they are the logarithm of is near 1.
-TO_PLACES = {text for text in [law.text for law in LAWS] if text.startswith(("log(c ", "log(u ", "log(a b)", "log(sum(u", "log(exp(a) + ", "log(1 + exp(a)", "sum(a*b)", "mean(x*x)", "acos of", "1 - softmax", "log1p(-softmax", "log(x*x + y*y)", "log(sum(x*x))", "log((exp(a) + exp(b)) / 2)", "log(u v)"))}
+TO_PLACES = {text for text in [law.text for law in LAWS] if text.startswith(("log(c ", "log(u ", "log(a b)", "log(sum(u", "log(exp(a) + ", "log(1 + exp(a)", "sum(a*b)", "mean(x*x)", "acos of", "1 - softmax", "log1p(-softmax", "log(x*x + y*y)", "log(sum(x*x))", "log((exp(a) + exp(b)) / 2)", "log(u v)", "sum(a*exp(x))", "sum(x*x) - "))}
 OF_ONE_ROW = {"exp(x[k]) / sum(exp(x)) = softmax(x)[k]", "exp(x)[k] / sum(exp(x)) = softmax(x)[k]", "logsumexp(x) - x[k] = -log_softmax(x)[k]"}
 OVER_ROWS = {Mean, ops.reduce_sum, ops.reduce_prod, ops.cumsum, ops.softmax, ops.reduce_euclidean_norm}
 
@@ -57,6 +57,14 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "log(p / (1 - p)) = logit(p)": OPEN_UNIT,
     **{f"lgamma(a) {rest} = betaln(a, b)": [0.25, 1.0, 2.5, 20.0, 1e-4, 1e6, 1e10]
        for rest in ("+ lgamma(b) - lgamma(a + b)", "- lgamma(a + b) + lgamma(b)")},
+    "lgamma(a + b) - lgamma(a) - lgamma(b) = -betaln(a, b)": [0.25, 1.0, 2.5, 20.0, 1e-4, 1e6, 1e10],
+    "lgamma(a + b) - lgamma(a) by Stirling's series where a is large": [0.25, 1.0, 2.5, 20.0, 1e-4, 1e6, 1e10],
+    "(1 + x)**a - 1 = expm1(a log1p(x))": [0.25, -0.25, 1e-9, -1e-9, 0.75, 2.5, 20.0], "(1 - x)**a - 1 = expm1(a log1p(-x))": [0.25, -0.25, 1e-9, -2.5, 0.75],
+    "((1 + x)**a - 1) / a = log1p(x) (exp(a log1p(x)) - 1) / (a log1p(x))": [0.25, -0.25, 1e-9, -1e-9, 0.75, 2.5, 20.0],
+    "x**a - 1 = expm1(a log(x))": [0.25, 1e-9, 1 + 1e-9, 0.75, 2.5, 20.0], "log(1 + a x) / a = x log(1 + a x) / (a x)": [0.25, 1e-9, 0.75, 2.5, 1e5],
+    "(x**a - 1) / a = log(x) (exp(a log(x)) - 1) / (a log(x))": [0.25, 1e-9, 1 + 1e-9, 0.75, 2.5, 20.0],
+    **{f"sum(x*x) - {rest} = n variance(x)": [0.25, 1.0, 2.5, 1e5, 1e5 + 1, -3.0] for rest in ("sum(x)**2 / n", "n mean(x)**2")},
+    **{text: [0.5, 2.5, 1e-160, 3e160, 1e-155, 1e150] for text in ("sqrt(a / b) where a / b leaves the format, a, b > 0", "sqrt(a b) where a b leaves the format, a, b > 0")},
     "1 - (1 - p)**n = -expm1(n log1p(-p))": OPEN_UNIT,
     "log((1 + x) / (1 - x)) = 2 atanh(x)": [0.5, -0.5, 1e-9, 1 - 1e-12],
     "sqrt(1 - x*x) = sqrt((1 - x)(1 + x))": [0.5, -0.5, 1 - 1e-12, 1e-9],
@@ -76,6 +84,11 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
 }
 
 
+def numbers_of(law):
+    count = 3.0 if "n variance" in law.text else 8.0            # of the elements of a row
+    return {n: {"n": count, "c": 0.25, "d": 0.75}[n] for n in law.pattern_names if n in NUMBERS}
+
+
 def inputs(law, names):
     points = np.array(DOMAINS.get(law.text, POINTS))
     if rows_in(law.pattern) & EXPONENTIAL:
@@ -93,7 +106,7 @@ def test_every_law_is_right_where_the_formula_is_a_number(law, monkeypatch):
     fired = []
     if {"u", "v", "k"} & set(names):
         values = {n: np.abs(x) if n in "uvk" or "k" in names else x for n, x in values.items()}
-    numbers = {n: {"n": 8.0, "c": 0.25, "d": 0.75}[n] for n in law.pattern_names if n in NUMBERS}
+    numbers = numbers_of(law)
     xs = {n: ad.constant(x) for n, x in values.items()}
     with ad.GradientTape(persistent=True, precise=True) as tape:
         tape.watch(list(xs.values()))
@@ -121,7 +134,7 @@ AWKWARD = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-9, 1e308, -1e308, 0
 def test_no_law_puts_nan_where_there_was_none(law):
     names = [n for n in law.pattern_names if n not in NUMBERS]
     shape = (3,) if rows_in(law.pattern) & {*OVER_ROWS, View} else ()
-    numbers = {n: {"n": 8.0, "c": 0.25, "d": 0.75}[n] for n in law.pattern_names if n in NUMBERS}
+    numbers = numbers_of(law)
     # (exp of two such numbers: their difference is beyond any number of digits.)
     awkward = AWKWARD if len(names) == 1 else [v for v in AWKWARD if abs(v) != 1e308]
     grids = np.stack(np.meshgrid(*[awkward] * min(len(names), 2)), -1).reshape(-1, min(len(names), 2))
