@@ -9,10 +9,14 @@ cdef bint stabilise_all = False                 # config.stabilize
 cdef extern from *:                             # of the thread:
     """
     static AD_THREAD int holders = 1;
+    static AD_THREAD int more_holders = 0;
+    static AD_THREAD PyObject *called = 0;
     static AD_THREAD int at_work = 0;
     static AD_THREAD int in_rule = 0;
     """
     int holders                                 # references to a temporary operand on the present way into the core
+    int more_holders                            # of the operand of a sum that came through NumPy
+    PyObject *called                            # the operand whose method NumPy called, which holds it once more
     bint at_work                                # a law is computing: its intermediate values are nobody's
     bint in_rule                                # a row's rule is computing: it has its digits as it is written
 cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place or None, is it so beside a point alone?
@@ -58,6 +62,10 @@ cdef inline bint stabilising_here() noexcept:
     return ad_current is not NULL and ad_current.laws & AD_EVERY_LAW != 0
 
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *x)
+
+
 cdef extern from *:
     """
     #define AD_HOLDERS(tensor) Py_REFCNT((PyObject *)(tensor))
@@ -66,7 +74,7 @@ cdef extern from *:
 
 
 cdef inline bint is_temporary(const Operand *x) noexcept:
-    return at_work or AD_HOLDERS(x.tensor) <= holders
+    return at_work or AD_HOLDERS(x.tensor) <= holders + (x.tensor == called) * numpy_holders[1]
 
 
 cdef int temporaries(const Operand *x, int n) noexcept:
@@ -81,11 +89,45 @@ cdef int temporaries(const Operand *x, int n) noexcept:
 cdef Tensor stabilised_sum(Operand *x, object axis, object keepdims, str name, int64_t *count):
     """`sum_over`, where a temporary operand has two holders: the caller's stack and the argument."""
     global holders
-    holders = 2
+    holders = 2 + more_holders
     try:
         return sum_over(x, axis, keepdims, name, count)
     finally:
         holders = 1
+
+
+# ---- on the way through NumPy, np.log(1 + np.exp(t)): how many hold a temporary is counted once, when autodiff.arrays is imported
+cdef int numpy_holders[3]                       # of an operand of a ufunc; how many more of that whose method is called; of np.sum's
+cdef set through_numpy = set()                  # the functions that the last is for
+
+
+def holders_of(tuple tensors):
+    """How many hold each, the tuple among them."""
+    return [Py_REFCNT(<PyObject *>t) - 1 for t in tensors]          # (t is one more)
+
+
+def set_numpy_holders(int of_operands, int of_called, int of_summed, functions):
+    """Called by autodiff.arrays, which has counted."""
+    numpy_holders[0], numpy_holders[1], numpy_holders[2] = of_operands, of_called - of_operands, of_summed
+    through_numpy.update(functions)
+
+
+cdef object stabilised_ufunc(Tensor self, object ufunc, object method, tuple inputs, dict kwargs):
+    global holders, called
+    holders, called = numpy_holders[0], <PyObject *>self
+    try:
+        return numpy_hooks[0](ufunc, method, inputs, kwargs)
+    finally:
+        holders, called = 1, NULL
+
+
+cdef object stabilised_function(object func, object types, object args, object kwargs):
+    global more_holders
+    more_holders = numpy_holders[2]
+    try:
+        return numpy_hooks[1](func, types, args, kwargs)
+    finally:
+        more_holders = 0
 
 
 @cython.final
@@ -158,7 +200,7 @@ cdef Node node_at(ad_program *p, int64_t slot, bint temporary):
 
 cdef object rewritten(int op, const Operand *x, int n):
     """What a law puts in the place of a row on these operands, or None."""
-    global at_work, holders
+    global at_work, holders, more_holders, called
     cdef ad_program *p = ad_current
     cdef Program program
     cdef Node node

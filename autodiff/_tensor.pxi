@@ -249,9 +249,13 @@ cdef class Tensor:
 
     # ---- protocols
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if stabilising_here():
+            return stabilised_ufunc(self, ufunc, method, inputs, kwargs)
         return numpy_hooks[0](ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
+        if stabilising_here() and func in through_numpy:
+            return stabilised_function(func, types, args, kwargs)
         return numpy_hooks[1](func, types, args, kwargs)
 
     @staticmethod

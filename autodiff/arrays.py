@@ -8,7 +8,7 @@ recorded, which `lose` says where a tape was following.
 import numpy as np
 
 from . import constants, dtypes, indexing, linalg, math, ops, shaping
-from ._core import Tensor, apply, convert, is_tensor, lost, set_numpy_hooks
+from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
 
@@ -301,4 +301,21 @@ def _moved(rank, source, destination):
     return order
 
 
+def _count_holders():
+    """How many hold a temporary where a ufunc's operands and a sum's arrive: laws of stabilisation look through what nobody else holds
+    (_stabilise.pxi).  It depends on NumPy's version."""
+    seen = []
+
+    def summed(a, *args, **kwargs):
+        seen.append(holders_of((a,))[0] - 1)
+
+    set_numpy_hooks(lambda function, method, inputs, kwargs: seen.extend(holders_of(inputs)),
+                    lambda func, types, args, kwargs: summed(*args, **kwargs))  # fmt: skip
+    np.add(convert(1.0), convert(1.0))
+    np.sum(convert(1.0))
+    called, operand, argument = seen
+    set_numpy_holders(operand, called, argument, (np.sum, np.mean))
+
+
+_count_holders()
 set_numpy_hooks(ufunc, function)

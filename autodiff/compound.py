@@ -317,7 +317,7 @@ class BesidePoint(Law):
                 t = x - centre if centre else x
                 near = ops.abs(t) < series[-1]
                 if any_of(near):
-                    return self.replacement(t, near, self.elsewhere(row, nodes), *series)
+                    return self.replacement(t, near, self.elsewhere(row, nodes), row in (add, sub), *series)
         return None
 
     def elsewhere(self, row, nodes):
@@ -333,9 +333,10 @@ class BesidePoint(Law):
         return self.known[tree, centre]
 
     @staticmethod
-    def by_series(t, near, y, v, step, coefficients, radius):
+    def by_series(t, near, y, is_sum, v, step, coefficients, radius):
         t = ops.where(near, t, 0.5 * radius)
         z = square(t) if step == 2 else t
         total = stable.polynomial(z, coefficients)
         power = t if abs(v) == 1 else square(t) if abs(v) == 2 else pow(t, float(abs(v)))
-        return ops.where(near, total if v == 0 else power * total if v > 0 else total / power, y)
+        total = total if v == 0 else power * total if v > 0 else total / power
+        return ops.where(near, total + 0.0 if is_sum and v > 0 else total, y)       # (a sum that is 0 is +0)

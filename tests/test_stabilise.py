@@ -210,6 +210,41 @@ def test_shared_exponentials_of_a_quotient():
     assert np.isfinite(tape.gradient(p, x).numpy()).all()
 
 
+def numpy_held(x):
+    u = np.add(1, np.exp(x))
+    return np.log(u)
+
+
+def numpy_kahan(x):
+    u = np.add(1, x)
+    return np.divide(np.multiply(np.log(u), x), np.subtract(u, 1))
+
+
+def numpy_squares(x):
+    u = np.square(x)
+    return np.sqrt(np.sum(u))
+
+
+@pytest.mark.parametrize("f, want", [
+    (lambda x: np.log(1 + np.exp(x)), ad.math.softplus), (lambda x: np.log(np.add(np.exp(x), 1)), ad.math.softplus),
+    (lambda x: np.subtract(np.exp(x), 1), ad.expm1), (lambda x: np.sqrt(np.sum(np.square(x))), ad.norm),
+    (lambda x: np.log(np.sum(np.exp(x))), ad.reduce_logsumexp)])  # fmt: skip
+def test_formulas_of_numpy_are_seen(f, want):
+    x = ad.Variable([800.0, 1e-9, -750.0], dtype="float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        y = f(x)
+    np.testing.assert_array_equal(y.numpy(), want(x).numpy())
+
+
+@pytest.mark.parametrize("f", [numpy_held, numpy_kahan, numpy_squares])
+def test_what_is_held_beside_numpy_is_not_looked_through(f):
+    x = ad.constant([1e-9, 1e-160, 3e-7], dtype="float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(x)
+        y = f(x)
+    assert y.numpy().tobytes() == f(x).numpy().tobytes()
+
+
 def test_without_the_flag_formulas_are_as_written():
     x = ad.Variable(100.0)
     with ad.GradientTape() as tape:
