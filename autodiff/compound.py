@@ -25,7 +25,7 @@ def exponents(node, shared=False):
                 return None
             terms.append(math.log(part.number) + scale)
             continue
-        part = as_written(part)
+        part = as_written(part, local=True)
         if part.row is None or not (part.temporary or shared):
             return None
         parts = part.operands
@@ -76,7 +76,7 @@ class SumOfExponentials(Law):
         return {log, log1p}
 
     def fits(self, row, rows):
-        return rows[0] is add or rows[0] is mul or rows[0] is Written
+        return rows[0] is add or rows[0] is mul
 
     def apply(self, row, nodes):
         terms = exponents(nodes[0]) if row in (log, log1p) else None
@@ -183,6 +183,26 @@ class LogOfParts(Law):
         if len(used) == 1:
             return logs[0][0] * n
         return logs[0][0] + logs[1][0] if node.row is mul else logs[0][0] - logs[1][0]
+
+
+class MinusMinus(Law):
+    """-(-x) of a temporary: laws leave one minus behind, and somebody writes the other."""
+
+    def __init__(self, text):
+        super().__init__(text, lambda x: -(-exp(x)), lambda x: x)
+
+    def heads(self):
+        return {neg}
+
+    def fits(self, row, rows):
+        return rows[0] is neg
+
+    def apply(self, row, nodes):
+        inner = nodes[0]
+        if row is not neg or inner.row is not neg or not inner.temporary:
+            return None
+        (x,) = inner.operands
+        return self.replacement(x.value) if x.temporary and x.row is not None else None
 
 
 def monomial(node, depth=6):

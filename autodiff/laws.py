@@ -75,9 +75,9 @@ def makers(node):
     return (node.row, node.written[0], Written) if node.written[2] else (node.row, Written)
 
 
-def as_written(node):
-    """The node before any law, or the node itself."""
-    return node if node.written is None else Written(node)
+def as_written(node, local=False):
+    """The node before any law, or any local one, took its place."""
+    return node if node.written is None or local and not node.written[2] else Written(node)
 
 
 class View:

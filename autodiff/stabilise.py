@@ -17,7 +17,7 @@ from . import ops, stable, stable_logs
 from ._core import set_stabilise_hook
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
-from .compound import HELD, BesidePoint, LogOfParts, NormalTail, ShareOfExponentials, SumOfExponentials
+from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, ShareOfExponentials, SumOfExponentials
 from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
 # fmt: off
@@ -173,7 +173,7 @@ LAWS = [
     Law("cosh(x) / sinh(x) = 1 / tanh(x)", lambda x: cosh(x) / sinh(x), lambda x: 1 / tanh(x)),
     Law("cosh(x) - sinh(x) = exp(-x)", lambda x: cosh(x) - sinh(x), lambda x: exp(-x)),
     Law("cosh(x) + sinh(x) = exp(x)", lambda x: cosh(x) + sinh(x), lambda x: exp(x)),
-    Law("c / (exp(x) + exp(-x)) = c/2 sech(x)", lambda c, x: c / (exp(x) + exp(-x)), lambda c, x: 0.5 * c * stable.sech(x), shared=HELD),
+    Law("c / (exp(x) + exp(-x)) = c/2 sech(x)", lambda c, x: c / (exp(x) + exp(-x)), lambda c, x: 0.5 * c * stable.sech(x), shared=HELD, local=True),
     Law("exp(x)/2 - exp(-x)/2 = sinh(x)", lambda x: exp(x) / 2 - exp(-x) / 2, lambda x: sinh(x)),
     Law("exp(x)/2 + exp(-x)/2 = cosh(x)", lambda x: exp(x) / 2 + exp(-x) / 2, lambda x: cosh(x)),
     Law("(exp(-x) - exp(x)) / 2 = -sinh(x)", lambda x: (exp(-x) - exp(x)) / 2, lambda x: -sinh(x)),
@@ -263,7 +263,7 @@ LAWS = [
     Law("sqrt(b*b / 4 - e) - b / 2", lambda b, e: sqrt(square(b) / 4 - e) - b / 2, lambda b, e: stable.root_less(0.5 * b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
     Law("sqrt(b*b + e) - |b|", lambda b, e: sqrt(square(b) + e) - Pattern(ops.abs, (b,)), lambda b, e: stable.root_less(ops.abs(b), -e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
     Law("-b - sqrt(b*b - e)", lambda b, e: -b - sqrt(square(b) - e), lambda b, e: -stable.root_less(-b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
-    Law("1 / (1 + x*x)", lambda x: 1 / (1 + square(x)), lambda x: stable.one_over_one_plus_square(x)),
+    Law("1 / (1 + x*x)", lambda x: 1 / (1 + square(x)), lambda x: stable.one_over_one_plus_square(x), local=True),
     Law("x / (1 + x*x)", lambda x: x / (1 + square(x)), lambda x: stable.over_one_plus_square(x)),
     Law("x / sqrt(1 + x*x)", lambda x: x / hypot(1, x), lambda x: ops.over_hypot(x, 1), when=lambda x: all_of(ops.is_finite(x))),
     Law("1 / sqrt(1 + x*x)", lambda x: 1 / hypot(1, x), lambda x: ops.over_hypot(1, x)),
@@ -290,6 +290,7 @@ LAWS = [
     Law("1 - ndtr(x) = ndtr(-x)", lambda x: 1 - ops.ndtr(x), lambda x: ops.ndtr(-x)),
     Law("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), lambda x: erf(x)),
     # ---- what is left
+    MinusMinus("-(-x) = x of a temporary"),
     BesidePoint("formulas of one variable that lose digits beside 0 or 1, by their power series there", lambda x: x - ops.atan(x), lambda: [PRODUCT_OVER]),
     Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.is_lost(a * b, a, b) & ops.is_finite(e))),
     Law("sqrt(a / b) where a / b leaves the format, a, b > 0", lambda a, b: sqrt(a / b), lambda a, b: ops.where(stable.has_left(a / b, a, b) & (a > 0) & (b > 0), sqrt(a) / sqrt(b), sqrt(a / b)), when=lambda a, b: any_of(stable.has_left(a / b, a, b)), local=True),
