@@ -273,7 +273,7 @@ class Loss:
     """The operations of one variable below a node, as a tree (expansions.py); the variable is the `leaf`."""
 
     def __init__(self, joint):
-        self.joint, self.leaf, self.size = joint, None, 0
+        self.joint, self.leaf, self.size, self.may_be_joint = joint, None, 0, False
 
     def tree(self, row, nodes):
         """None where there is more than one variable, or a row without a series."""
@@ -295,8 +295,11 @@ class Loss:
             return None
         node = as_written(node)
         row = node.row
-        if row is not None and node.temporary and row.name in SERIES and not (self.joint and row in (mul, div) and is_joint(node)):
-            return self.tree(row, node.operands)
+        if row is not None and node.temporary and row.name in SERIES:
+            joint = row in (mul, div) and is_joint(node)
+            if not (joint and self.joint):
+                self.may_be_joint |= joint
+                return self.tree(row, node.operands)
         if self.leaf is None:
             self.leaf = node
         return expansions.VARIABLE if same(self.leaf, node) else None
@@ -318,16 +321,19 @@ class BesidePoint(Law):
         return {log} if self.pattern.row is log else {add, sub, mul, div}
 
     def fits(self, row, rows):
-        return row in self.heads() and any(r is Written or r is not None and r.name in SERIES for r in rows)
+        known = [r is Written or r is not None and r.name in SERIES for r in rows]
+        if row is mul and not all(known):                       # x * f(x): only where f has a pole
+            return any(r in (Written, div, reciprocal, pow) for r in rows)
+        return row in self.heads() and any(known)
 
     def apply(self, row, nodes):
-        if row not in self.heads():
+        if row not in self.heads() or row is mul and nodes[1].number is not None or row in (mul, div) and nodes[0].number is not None:
             return None
-        for joint in (False, True):
-            loss = Loss(joint)
+        loss = Loss(False)
+        tree = loss.tree(row, nodes)
+        if tree is None and loss.may_be_joint:
+            loss = Loss(True)
             tree = loss.tree(row, nodes)
-            if tree is not None:
-                break
         if tree is None or loss.leaf is None:
             return None
         for centre in (0, 1):
@@ -349,6 +355,8 @@ class BesidePoint(Law):
 
     def series(self, tree, centre):
         if (tree, centre) not in self.known:
+            if len(self.known) >= 4096:                         # numbers may differ each time
+                self.known.clear()
             self.known[tree, centre] = expansions.found(tree, centre)
         return self.known[tree, centre]
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 __all__ = []
 
 TERMS = 34
+FEW = 10                                                # are enough to see that nothing cancels
 VARIABLE = "x"
 
 
@@ -21,9 +22,10 @@ def constant(c):
     return (0, [Fraction(c)] + [Fraction(0)] * (TERMS - 1)) if c else (0, [])
 
 
-def variable(centre):
+def variable(centre, terms):
     """x itself, x = centre + t, as a series in t."""
-    return (0, [Fraction(centre), Fraction(1)] + [Fraction(0)] * (TERMS - 2)) if centre else (1, [Fraction(1)] + [Fraction(0)] * (TERMS - 2))
+    rest = [Fraction(1)] + [Fraction(0)] * (terms - 2)
+    return (0, [Fraction(centre), *rest]) if centre else (1, rest)
 
 
 def _leading(v, c):
@@ -185,13 +187,13 @@ PLAIN = {"add": add, "sub": sub, "mul": mul, "div": div}
 NOT_PLAIN = set(FUNCTIONS) - {"neg", "square", "reciprocal"} | {"hypot", "pow"}
 
 
-def of(tree, centre):
+def of(tree, centre, terms=TERMS):
     """The series of a formula: a number, VARIABLE, or (name, part, ...)."""
     if tree == VARIABLE:
-        return variable(centre)
+        return variable(centre, terms)
     if not isinstance(tree, tuple):
         return constant(tree)
-    return applied(tree[0], tree[1:], [of(part, centre) for part in tree[1:]])
+    return applied(tree[0], tree[1:], [of(part, centre, terms) for part in tree[1:]])
 
 
 def applied(name, trees, parts):
@@ -211,8 +213,9 @@ def found(tree, centre):
     if not any(map(is_more, trees)) and (name in NOT_PLAIN or not is_more(tree)):
         return None
     try:
-        parts = [of(part, centre) for part in trees]
-        return polynomial(applied(name, trees, parts)) if loses(name, parts) else None
+        if not loses(name, [of(part, centre, FEW) for part in trees]):
+            return None
+        return polynomial(of(tree, centre))
     except (NoSeries, OverflowError):
         return None
 
