@@ -12,12 +12,18 @@ cdef extern from *:                             # of the thread:
     static AD_THREAD int more_holders = 0;
     static AD_THREAD PyObject *called = 0;
     static AD_THREAD int at_work = 0;
+    enum { AD_MOST_HELD = 16 };
+    static AD_THREAD int64_t work_held[AD_MOST_HELD];
+    static AD_THREAD int n_work_held = 0;
     static AD_THREAD int in_rule = 0;
     """
     int holders                                 # references to a temporary operand on the present way into the core
     int more_holders                            # of the operand of a sum that came through NumPy
     PyObject *called                            # the operand whose method NumPy called, which holds it once more
     bint at_work                                # a law is computing: its intermediate values are nobody's
+    enum: AD_MOST_HELD
+    int64_t *work_held                          # slots that it was given and that others hold; n_work_held of them, or more than there is room for
+    int n_work_held
     bint in_rule                                # a row's rule is computing: it has its digits as it is written
 cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place or None, is it so beside a point alone?
 cdef int is_head[AD_NOPS]                       # which laws begin with the row?
@@ -73,8 +79,19 @@ cdef extern from *:
     Py_ssize_t AD_HOLDERS(PyObject *tensor) nogil
 
 
+cdef bint held_at_work(const Operand *x) noexcept:
+    cdef int64_t slot = slot_in(<Tensor>x.tensor, ad_current)
+    cdef int k
+    for k in range(min(n_work_held, AD_MOST_HELD)):
+        if work_held[k] == slot:
+            return True
+    return n_work_held > AD_MOST_HELD
+
+
 cdef inline bint is_temporary(const Operand *x) noexcept:
-    return at_work or AD_HOLDERS(x.tensor) <= holders + (x.tensor == called) * numpy_holders[1]
+    if at_work:
+        return not held_at_work(x)
+    return AD_HOLDERS(x.tensor) <= holders + (x.tensor == called) * numpy_holders[1]
 
 
 cdef int temporaries(const Operand *x, int n) noexcept:
@@ -159,6 +176,11 @@ cdef class Node:
     @property
     def value(self):
         """The tensor, as the tapes know it."""
+        global n_work_held
+        if self.slot >= 0 and not self.temporary and at_work:
+            if n_work_held < AD_MOST_HELD:
+                work_held[n_work_held] = self.slot
+            n_work_held += 1
         return self.own if self.slot < 0 else tensor_at(self.p, self.slot)
 
     @property
@@ -200,7 +222,7 @@ cdef Node node_at(ad_program *p, int64_t slot, bint temporary):
 
 cdef object rewritten(int op, const Operand *x, int n):
     """What a law puts in the place of a row on these operands, or None."""
-    global at_work, holders, more_holders, called
+    global at_work, holders, n_work_held
     cdef ad_program *p = ad_current
     cdef Program program
     cdef Node node
@@ -221,7 +243,7 @@ cdef object rewritten(int op, const Operand *x, int n):
         nodes.append(node)
     if not seen:
         return None
-    at_work, holders = True, 1
+    at_work, holders, n_work_held = True, 1, 0
     try:
         y, local = stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
     finally:

@@ -204,6 +204,8 @@ def applied(name, trees, parts):
         return power(parts[0], Fraction(trees[1]))
     if name == "hypot":
         return _half(add(mul(parts[0], parts[0]), mul(parts[1], parts[1])), 1)
+    if name in ("add", "sub") and any(isinstance(t, tuple) for t in trees) and not any(map(is_more, trees)) and loses(name, parts):
+        raise NoSeries                                  # (x + C) - C: the rounding is what is meant
     return (PLAIN.get(name) or FUNCTIONS[name])(*parts)
 
 
