@@ -10,12 +10,12 @@ cdef extern from "plan.h":
         const ad_array *like
     ctypedef struct ad_item:
         uint8_t kind
-        uint32_t start "from", to, dead, n_dead
+        uint32_t start "from", to, dead, n_dead, looped
     ctypedef struct ad_band:
         uint32_t start "from", to
         int64_t rows
     ctypedef struct ad_loop:
-        uint32_t first_step, n_looped
+        uint32_t n_looped
     enum: AD_SCALARS, AD_LOOP, AD_SINGLE
     ctypedef struct Registers:
         ad_register *at
@@ -85,7 +85,7 @@ cdef dict listing_of(Trace trace):
             steps.append(step_told(trace, &t.steps.at[item.start]))
         elif item.kind == AD_LOOP:
             for j in range(t.loops.at[item.start].n_looped):
-                steps.append(step_told(trace, &t.steps.at[t.looped.at[t.loops.at[item.start].first_step + j]]))
+                steps.append(step_told(trace, &t.steps.at[t.looped.at[item.looped + j]]))
         else:
             for j in range(item.start, item.to):
                 steps.append(step_told(trace, &t.steps.at[t.scalar_steps.at[j]]))

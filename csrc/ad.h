@@ -307,6 +307,7 @@ typedef struct {
     uint8_t blockwise;                                      /* always in a loop: elementwise on arrays, or the share of a sum over axes */
     uint8_t dtype;                                          /* of out */
     uint16_t op;
+    uint8_t takes;                                          /* is acc an array that nothing else needs, to be written over? */
     uint32_t n;
     uint32_t slot;                                          /* the recorded instruction */
     uint32_t out, acc, g, y, in;                            /* registers; the operands' stand in the plan's words at `in` */

@@ -104,6 +104,7 @@ static void *take(size_t bytes, uint8_t *size_class)
     if (mine && mine->free[c]) {
         block *b = mine->free[c];
         mine->free[c] = b->next;
+        __builtin_prefetch(b->next, 1);                     /* the next one will be looked at, and written to */
         mine->bytes -= bytes_of(c);
         return b;
     }

@@ -3,7 +3,7 @@
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
  *                  --plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps), with what is never needed left out
  *                  --plan_band.c--> items in bands, in which rows go through several of them at once
- *                  --plan_loop.c, plan_blocks.c--> loops over streams
+ *                  --plan_loop.c, plan_blocks.c--> loops over streams --plan_share.c--> those that do the same are one
  *                  --plan_run.c, plan_loop_run.c, plan_band_run.c--> results */
 #ifndef AD_PLAN_H
 #define AD_PLAN_H
@@ -28,6 +28,13 @@ typedef struct {
     uint32_t strip;                                         /* of the band that computes it: where a strip of it is, plus one; 0: it is whole */
     uint32_t banded;                                        /* plan_band.c */
 } ad_register;
+
+/* What a run looks up of it: a long plan is read from memory as it runs. */
+typedef struct {
+    const ad_array *like;
+    uint32_t number;
+    uint8_t dtype, is_array;
+} ad_known;
 
 /* A fused loop goes over rows.  Its arrays are wide or narrow: they have `size` elements or one for each row.  Without sums over rows
  * all are wide, and a row is an element. */
@@ -59,8 +66,8 @@ typedef struct {
     int64_t offset;                                         /* element of the register */
     uint32_t reg;                                           /* whose numbers */
     uint32_t block;                                         /* of the scratch memory */
-    uint8_t item, kind, written, wide, kept;                /* kept: the block before is read too */
-} ad_stream;
+    uint8_t item, kind, written, wide, kept, fill[3];       /* kept: the block before is read too.  fill: no byte is left undefined, here */
+} ad_stream;                                                /* and below: loops are compared byte by byte */
 /* What is known of it only while the loop is built. */
 typedef struct {
     uint32_t owner;                                         /* for which register; AD_NONE: for none */
@@ -92,11 +99,11 @@ typedef struct {
     uint32_t which;                                         /* of the loop's reads, totals, backs */
 } ad_loop_step;
 
-typedef struct { uint32_t reg; int64_t offset; ad_layout l; } ad_loop_read;
-typedef struct { uint32_t out, acc, block; int64_t size; uint8_t is_f32; size_t room; } ad_loop_total;       /* block: where it is gathered */
-typedef struct { ad_back b; uint32_t out, acc; uint16_t whole; uint8_t is_f32; size_t room; } ad_loop_back;  /* whole: summed after the loop */
-typedef struct { uint16_t stream; int64_t offset, size; } ad_loop_source;
-typedef struct { uint32_t out, acc, from, to; uint8_t is_f32, inner; } ad_loop_place;                        /* of which sources; inner: another has it */
+typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read;
+typedef struct { uint32_t out, acc, block, is_f32; int64_t size; size_t room; } ad_loop_total;    /* block: where it is gathered */
+typedef struct { ad_back b; uint32_t out, acc, whole, is_f32; size_t room; } ad_loop_back;        /* whole: summed after the loop */
+typedef struct { uint32_t stream, fill; int64_t offset, size; } ad_loop_source;
+typedef struct { uint32_t out, acc, from, to, is_f32, inner; } ad_loop_place;                     /* of which sources; inner: another has it */
 
 /* A growing list. */
 #define AD_LIST(T) struct { T *at; uint32_t n, room; }
@@ -105,6 +112,7 @@ int ad_list_grow(void **at, uint32_t *room, uint32_t needed, size_t item);
     ((list).n == (list).room && ad_list_grow((void **)&(list).at, &(list).room, (list).n + 1, sizeof *(list).at) != AD_OK      \
          ? AD_NO_MEMORY : ((list).at[(list).n++] = __VA_ARGS__, AD_OK))
 
+/* Its registers are named by their places in a list (`bound` in the plan), one for each item that runs the loop. */
 typedef struct {
     int64_t size, rows, width, block_rows;                  /* width: size / rows */
     int64_t grain;                                          /* rows: threads' parts begin at multiples; 0: one thread does all */
@@ -121,13 +129,15 @@ typedef struct {
     AD_LIST(uint32_t) ends;                                 /* steps that are finished after the last block, in order */
     AD_LIST(uint16_t) moving;                               /* streams that stand elsewhere, or hold another number, at each run */
     char *packed;                                           /* all these lists, one behind the other */
+    size_t packed_bytes;
+    uint64_t hash;                                          /* of what equal loops have in common */
     uint32_t n_blocks, n_looped;                            /* of the plan's steps */
+    uint32_t bound, n_bound;                                /* the registers of the first item that runs it */
     size_t block_bytes;
     char *own;                                              /* scratch memory that nobody else writes to; NULL: the plan's.  Where streams */
     uint8_t ready;                                          /* are, and constants, stay there from one run to the next */
     int64_t history;                                        /* elements of the block before that places read */
     size_t room;                                            /* bytes for sums */
-    uint32_t first_step;                                    /* where its steps are listed among plan->looped */
     int64_t strip;                                          /* rows of a strip of its band; 0: it is in none */
     size_t room_at;                                         /* where its room is in the plan's: loops of a band all need theirs at once */
 } ad_loop;
@@ -140,10 +150,11 @@ static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_row
 enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
 typedef struct {
     uint8_t kind;
-    uint32_t from, to;                                      /* scalar steps; or the loop, or the step, `from` */
+    uint32_t from, to;                                      /* scalar steps; or the step `from`; or the loop, with its registers at `to` */
     uint32_t dead, n_dead;                                  /* registers that nothing reads afterwards, among plan->dead */
-    ad_form form;                                           /* of the loop */
+    uint32_t looped;                                        /* where a loop's steps are listed among plan->looped */
     uint32_t band;                                          /* the one it is in, plus one */
+    ad_form form;                                           /* of the loop */
 } ad_item;
 
 /* A band: items that follow each other and go over the same rows, run strip by strip.  plan_band.c says which those are. */
@@ -172,6 +183,11 @@ void ad_place_item(struct ad_plan *t, uint32_t at);         /* registers that it
 
 /* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
 typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
+static inline uint64_t ad_mix(uint64_t h, uint64_t x)
+{
+    h = (h ^ x) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ (h >> 29);
+}
 
 /* A law of autodiff/passes.py: what a step may be (`before`, one operand of which may be a step `nested`), and what has the same bits.  An
  * operand is a name, 0 or 1, or one of these. */
@@ -184,6 +200,7 @@ struct ad_plan {
     uint32_t *register_of;                                  /* by slot; AD_NONE: not yet */
     ad_value *value;                                        /* by register, once it is laid out */
     AD_LIST(ad_register) registers;
+    ad_known *known;                                        /* by register, once it is laid out */
     AD_LIST(ad_value) fixed;                                /* values of constants, */
     AD_LIST(uint32_t) fixed_register;                       /* and where they go */
     AD_LIST(uint32_t) words;
@@ -191,7 +208,8 @@ struct ad_plan {
     AD_LIST(ad_scalar_step) scalars;
     AD_LIST(uint32_t) scalar_steps;                         /* which steps they are */
     AD_LIST(ad_loop) loops;
-    AD_LIST(uint32_t) looped;                               /* steps of loops that are not built yet */
+    AD_LIST(uint32_t) looped;                               /* steps of all items that run loops */
+    AD_LIST(uint32_t) bound;                                /* registers of these items */
     AD_LIST(ad_item) items;
     AD_LIST(ad_band) bands;
     AD_LIST(uint32_t) dead;
@@ -199,7 +217,7 @@ struct ad_plan {
     char *scratch, *room;
     int64_t at;                                             /* item where the run goes on */
     uint32_t one[2];                                        /* constants 1, float32 and float64; or AD_NONE */
-    ad_table known_steps, known_constants;
+    ad_table known_steps, known_constants, known_loops;
     uint32_t law_uses[AD_MOST_LAWS], n_known;               /* how often each law, and how often what is known already, took a step's place */
 };
 
@@ -231,14 +249,16 @@ int ad_plan_add_constant(struct ad_plan *t, int dtype, const ad_array *like, ad_
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
 void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
-int ad_plan_add_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
-int ad_loop_run(const struct ad_plan *t, ad_loop *l);
+int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
+int ad_plan_add_loop(struct ad_plan *t, ad_item *item, ad_loop *l);           /* or one that does the same; takes over l */
+int ad_table_grow(const struct ad_plan *t, ad_table *table, uint64_t (*hash)(const struct ad_plan *, uint32_t i));
+int ad_loop_run(const struct ad_plan *t, ad_loop *l, const uint32_t *bound);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */
 /* The same strip by strip, each thread in scratch memory of its own; registers have strips at `strips` or are whole. */
 void ad_loop_begin(const struct ad_plan *t, const ad_loop *l);
-void ad_loop_open(const struct ad_plan *t, const ad_loop *l, char *memory);
-void ad_loop_strip(const struct ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t from, int64_t to);
-int ad_loop_end(const struct ad_plan *t, const ad_loop *l);
+void ad_loop_open(const struct ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory);
+void ad_loop_strip(const struct ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, char *strips, int64_t from, int64_t to);
+int ad_loop_end(const struct ad_plan *t, const ad_loop *l, const uint32_t *bound);
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);
 

@@ -276,7 +276,7 @@ static void give_strips(builder *w, uint32_t at)
     const uint32_t n = loop ? l->n_looped : 1;
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < n; i++) {
-            const ad_step *s = &t->steps.at[loop ? t->looped.at[l->first_step + i] : item->from];
+            const ad_step *s = &t->steps.at[loop ? t->looped.at[item->looped + i] : item->from];
             const ad_register *out = &t->registers.at[s->out];
             if (pass == 0 && out->banded % 4 == BY_ROWS && out->number == AD_NONE && out->dies > at && out->dies < w->b->to && w->b->strips < MOST_STRIPS)
                 give_strip(w, s->out);

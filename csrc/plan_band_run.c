@@ -64,7 +64,7 @@ static int run_strip(const work *w, const strip *s)
         }
         const ad_loop *l = &t->loops.at[t->items.at[at].from];
         const int64_t times = l->rows / w->b->rows;
-        ad_loop_strip(t, l, memory, s->strips, s->from * times, s->to * times);
+        ad_loop_strip(t, l, t->bound.at + t->items.at[at].to, memory, s->strips, s->from * times, s->to * times);
         memory += (ad_loop_scratch(l) + 63) / 64 * 64;
     }
     return status;
@@ -75,7 +75,7 @@ static void open_loops(const work *w, char *memory)
     for (uint32_t at = w->b->from; at < w->b->to; at++)
         if (w->t->items.at[at].kind == AD_LOOP) {
             const ad_loop *l = &w->t->loops.at[w->t->items.at[at].from];
-            ad_loop_open(w->t, l, memory);
+            ad_loop_open(w->t, l, w->t->bound.at + w->t->items.at[at].to, memory);
             memory += (ad_loop_scratch(l) + 63) / 64 * 64;
         }
 }
@@ -126,7 +126,7 @@ static int begin(const work *w)
         const ad_loop *l = &t->loops.at[t->items.at[at].from];
         ad_loop_begin(t, l);
         for (uint32_t i = 0; i < l->makes.n && status == AD_OK; i++)
-            status = make(t, l->makes.at[i].reg);
+            status = make(t, t->bound.at[t->items.at[at].to + l->makes.at[i].reg]);
     }
     return status;
 }
@@ -146,7 +146,7 @@ static int end(const work *w)
     int status = AD_OK;
     for (uint32_t at = w->b->from; at < w->b->to && status == AD_OK; at++) {
         if (t->items.at[at].kind == AD_LOOP)
-            status = ad_loop_end(t, &t->loops.at[t->items.at[at].from]);
+            status = ad_loop_end(t, &t->loops.at[t->items.at[at].from], t->bound.at + t->items.at[at].to);
         else if (p++->tall)
             finish_tall(w, p - 1);
     }
@@ -158,7 +158,7 @@ static void drop_inner(const work *w)
     for (uint32_t at = w->b->from; at < w->b->to; at++) {
         const ad_loop *l = w->t->items.at[at].kind == AD_LOOP ? &w->t->loops.at[w->t->items.at[at].from] : NULL;
         for (uint32_t i = 0; l && i < l->drops.n; i++) {
-            ad_value *v = &w->t->value[l->drops.at[i]];
+            ad_value *v = &w->t->value[w->t->bound.at[w->t->items.at[at].to + l->drops.at[i]]];
             if (v->array)
                 ad_array_release(v->array);
             v->array = NULL;

@@ -94,7 +94,7 @@ static int pack(ad_loop *l)
     size_t bytes = 1;
 #define ADD_BYTES(list) bytes += even(l->list.n * sizeof *l->list.at);
     EACH_LIST(ADD_BYTES)
-    char *at = l->packed = malloc(bytes);
+    char *at = l->packed = calloc(bytes, 1);
     if (at == NULL)
         return AD_NO_MEMORY;
 #define MOVE(list)                                                              \
@@ -107,6 +107,7 @@ static int pack(ad_loop *l)
     EACH_LIST(MOVE)
     free(l->notes.at);
     l->notes.at = NULL;
+    l->packed_bytes = bytes;
     return AD_OK;
 }
 

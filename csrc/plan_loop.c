@@ -101,7 +101,7 @@ static uint16_t read_in(builder *b, uint32_t reg, const ad_layout *l, int in_row
         return old;
     const uint16_t narrow = in_rows ? stream_of(b, reg) : AD_NO_STREAM;
     if (!in_rows)
-        note(b, AD_PUSH(b->l->reads, (ad_loop_read){ad_home(b->t, reg), r.base == AD_NONE ? 0 : r.offset, *l}));
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){.reg = ad_home(b->t, reg), .offset = r.base == AD_NONE ? 0 : r.offset, .l = *l}));
     const uint16_t made = new_stream(b, reg, of, (ad_stream){.reg = reg, .item = (uint8_t)ad_itemsize(r.dtype), .kind = AD_BLOCK, .written = 1, .wide = (uint8_t)wide,
                                                              .block = AD_NONE});
     ad_loop_step *s = add_step(b, in_rows ? AD_SPREAD_ROWS : AD_READ, wide, r.dtype);
@@ -241,7 +241,7 @@ static void add_spread(builder *b, const ad_step *s)
     step->acc = acc;
     step->which = b->l->reads.n;
     if (!in_rows)
-        note(b, AD_PUSH(b->l->reads, (ad_loop_read){g, 0, layout}));
+        note(b, AD_PUSH(b->l->reads, (ad_loop_read){.reg = g, .l = layout}));
 }
 
 static void add_copy(builder *b, uint16_t from, uint16_t to, int dtype)
@@ -287,7 +287,7 @@ static void add_place(builder *b, const ad_step *s)
             for (uint32_t j = before.from; j < before.to; j++)
                 note(b, AD_PUSH(l->sources, l->sources.at[j]));
         }
-    note(b, AD_PUSH(l->sources, (ad_loop_source){g, ad_place_of(b->t, s), size}));
+    note(b, AD_PUSH(l->sources, (ad_loop_source){.stream = g, .offset = ad_place_of(b->t, s), .size = size}));
     p.to = l->sources.n;
     note(b, AD_PUSH(l->places, p));
 }
@@ -380,7 +380,7 @@ static void take_form(ad_loop *l, ad_form form)
     l->grain = part * AD_LOOP_BLOCK;                        /* sums of blocks are those of one part */
 }
 
-int ad_plan_add_loop(ad_plan *t, const ad_item *item, ad_loop *l)
+int ad_plan_build_loop(ad_plan *t, const ad_item *item, ad_loop *l)
 {
     builder b = {t, l, (uint32_t)(item - t->items.at), AD_OK};
     const uint32_t from = item->from, n = item->to - item->from;

@@ -11,6 +11,7 @@
 typedef struct {
     const ad_plan *t;
     const ad_loop *l;
+    const uint32_t *bound;                                  /* the loop's registers */
     char *scratch;
     ad_where *place;                                        /* by stream */
     int64_t row, first;                                     /* of the block at hand, and of the thread's part */
@@ -25,8 +26,12 @@ static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); 
 
 static const void *number_at(const ad_plan *t, uint32_t reg)
 {
-    return t->registers.at[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
+    return t->known[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
 }
+
+static const ad_known *known_of(const runner *r, uint32_t reg) { return &r->t->known[r->bound[reg]]; }
+
+static ad_value *value_of(const runner *r, uint32_t reg) { return &r->t->value[r->bound[reg]]; }
 
 /* (Of no stream: NULL.) */
 static inline void *seek(const runner *r, uint16_t stream)
@@ -64,7 +69,7 @@ static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
         r->place[s->out].at = block_at(r, to->block);
     void *out = seek(r, s->out);
     const int64_t at = s->wide ? r->row * r->l->width : r->row;
-    const void *from = ad_read_spread(&read->l, (const char *)number_at(r->t, read->reg) + (size_t)read->offset * s->item, at, n, s->item, out);
+    const void *from = ad_read_spread(&read->l, (const char *)number_at(r->t, r->bound[read->reg]) + (size_t)read->offset * s->item, at, n, s->item, out);
     if (seek(r, s->acc))
         ad_add(out, seek(r, s->acc), from, n, s->is_f32);
     else if (from != out && to->kind == AD_BLOCK && !to->kept)
@@ -165,12 +170,12 @@ static const char *source_at(const runner *r, const ad_loop_source *s, int64_t e
 static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
 {
     const size_t item = p->is_f32 ? 4 : 8;
-    const ad_register *acc = p->acc == AD_NONE ? NULL : &r->t->registers.at[p->acc];
-    char *out = (char *)r->t->value[p->out].array->data;
+    const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
+    char *out = (char *)value_of(r, p->out)->array->data;
     if (from >= to)
         return;
     if (acc && acc->number == AD_NONE)
-        memcpy(out + (size_t)from * item, (const char *)r->t->value[p->acc].array->data + (size_t)from * item, (size_t)(to - from) * item);
+        memcpy(out + (size_t)from * item, (const char *)value_of(r, p->acc)->array->data + (size_t)from * item, (size_t)(to - from) * item);
     else if (acc)
         ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
     else
@@ -188,11 +193,11 @@ static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, i
 static void place_inside(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
 {
     const size_t item = p->is_f32 ? 4 : 8;
-    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)r->t->value[p->acc].array->data + (size_t)from * item;
+    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)value_of(r, p->acc)->array->data + (size_t)from * item;
     for (uint32_t i = p->from; i < p->to; i++)
         x[i - p->from] = source_at(r, &r->l->sources.at[i], from, item, start);
     ad_rows(p->is_f32 ? AD_F32 : AD_F64)
-        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)r->t->value[p->out].array->data + (size_t)from * item);
+        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)value_of(r, p->out)->array->data + (size_t)from * item);
 }
 
 static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
@@ -207,10 +212,10 @@ static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
         end = s->offset + s->size < end ? s->offset + s->size : end;
     }
     const int64_t from = r->row == 0 ? 0 : start + low;
-    const int64_t to = r->row + rows == l->rows ? r->t->registers.at[p->out].like->size : start + rows * width + low;
+    const int64_t to = r->row + rows == l->rows ? known_of(r, p->out)->like->size : start + rows * width + low;
     first = first > from ? first : from;
     end = end < to ? end : to;
-    if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && r->t->registers.at[p->acc].number != AD_NONE)) {
+    if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && known_of(r, p->acc)->number != AD_NONE)) {
         place_edge(r, p, start, from, to);
         return;
     }
@@ -225,7 +230,7 @@ static void run_places(const runner *r, int64_t rows)
     for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
         const ad_loop_place *p = &l->places.at[i];
         if (!p->inner && ad_is_short(l))
-            place_edge(r, p, 0, 0, r->t->registers.at[p->out].like->size);
+            place_edge(r, p, 0, 0, known_of(r, p->out)->like->size);
         else if (!p->inner)
             run_place(r, p, rows);
     }
@@ -245,16 +250,16 @@ static void open_stream(const runner *r, uint32_t i)
     const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
     const ad_stream *s = &l->streams.at[i];
     const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
-    const uint32_t strip = r->strips && whole ? r->t->registers.at[s->reg].strip : 0;
+    const uint32_t strip = r->strips && whole ? r->t->registers.at[r->bound[s->reg]].strip : 0;
     if (strip) {
         const size_t pace = s->item * (size_t)(s->wide ? l->width : 1);
         r->place[i] = (ad_where){r->strips + (size_t)(strip - 1) - (size_t)r->first * pace, pace};
         return;
     }
-    r->place[i] = (ad_where){whole ? (char *)r->t->value[s->reg].array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
+    r->place[i] = (ad_where){whole ? (char *)value_of(r, s->reg)->array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
                              whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
-        ad_fill(block_at(r, s->block), number_at(r->t, s->reg), longest, s->item);
+        ad_fill(block_at(r, s->block), number_at(r->t, r->bound[s->reg]), longest, s->item);
     else if (s->kind == AD_ONES)
         ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
 }
@@ -279,9 +284,9 @@ static void run_rows(runner *r, int64_t from, int64_t to)
 }
 
 /* A short loop in memory of its own: most of it stands there from the last run. */
-static void run_own(const ad_plan *t, ad_loop *l)
+static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
-    runner r = {.t = t, .l = l, .scratch = on_line(l->own)};
+    runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(l->own)};
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     if (!l->ready)
         open_streams(&r);
@@ -294,9 +299,9 @@ static void run_own(const ad_plan *t, ad_loop *l)
         run_places(&r, l->rows);
 }
 
-static void run_part(const ad_plan *t, const ad_loop *l, char *memory, int64_t from, int64_t to)
+static void run_part(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, int64_t from, int64_t to)
 {
-    runner r = {.t = t, .l = l, .scratch = on_line(memory)};
+    runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(memory)};
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     r.ahead = from > 0 && l->history > 0;
     if (r.ahead)
@@ -311,6 +316,7 @@ enum { WORTH_SHARING = 1 << 18, PARTS_A_THREAD = 4 };       /* element steps */
 typedef struct {
     const ad_plan *t;
     const ad_loop *l;
+    const uint32_t *bound;
     int64_t grains;
     int parts, failed;
 } shared;
@@ -321,7 +327,7 @@ static void run_shared_part(void *arg, int part)
     const int64_t from = s->grains * part / s->parts * s->l->grain, to = s->grains * (part + 1) / s->parts * s->l->grain;
     char *memory = malloc(ad_loop_scratch(s->l));
     if (memory)
-        run_part(s->t, s->l, memory, from, to < s->l->rows ? to : s->l->rows);
+        run_part(s->t, s->l, s->bound, memory, from, to < s->l->rows ? to : s->l->rows);
     else
         __atomic_store_n(&s->failed, 1, __ATOMIC_RELAXED);
     free(memory);
@@ -329,17 +335,17 @@ static void run_shared_part(void *arg, int part)
 
 int64_t ad_loop_work(const ad_loop *l) { return l->size * l->steps.n; }
 
-static int run_all(const ad_plan *t, ad_loop *l)
+static int run_all(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
     if (l->own) {
-        run_own(t, l);
+        run_own(t, l, bound);
         return AD_OK;
     }
-    shared s = {.t = t, .l = l, .grains = l->grain ? (l->rows + l->grain - 1) / l->grain : 1};
+    shared s = {.t = t, .l = l, .bound = bound, .grains = l->grain ? (l->rows + l->grain - 1) / l->grain : 1};
     const int64_t wish = (int64_t)ad_thread_count() * PARTS_A_THREAD;
     s.parts = (int)(wish < s.grains ? wish : s.grains);
     if (ad_thread_count() < 2 || ad_loop_work(l) < WORTH_SHARING || s.parts < 2) {
-        run_part(t, l, t->scratch, 0, l->rows);
+        run_part(t, l, bound, t->scratch, 0, l->rows);
         return AD_OK;
     }
     ad_run_parts(run_shared_part, &s, s.parts);
@@ -356,31 +362,32 @@ static void add_number(ad_value *to, double sum, const ad_value *acc, int is_f32
         to->f64 = acc ? acc->f64 + sum : sum;
 }
 
-static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total *total)
+static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total *total, const uint32_t *bound)
 {
     const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + l->room_at + total->room), total->size);
-    const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, total->acc);
+    const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, bound[total->acc]), out = bound[total->out];
     ad_value acc = {.bits = 0}, value;
     if (home != AD_NONE)
         memcpy(&acc, number_at(t, home), total->is_f32 ? 4 : 8);
     add_number(&value, sum, home == AD_NONE ? NULL : &acc, total->is_f32);
-    if (t->registers.at[total->out].is_array)
-        memcpy(t->value[total->out].array->data, &value, total->is_f32 ? 4 : 8);
+    if (t->known[out].is_array)
+        memcpy(t->value[out].array->data, &value, total->is_f32 ? 4 : 8);
     else
-        t->value[total->out] = value;
+        t->value[out] = value;
 }
 
-static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *back)
+static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *back, const uint32_t *bound)
 {
-    ad_array *out = t->value[back->out].array;
+    ad_array *out = t->value[bound[back->out]].array;
+    const uint32_t to = back->acc == AD_NONE ? AD_NONE : bound[back->acc];
     const void *acc = NULL;
-    if (back->acc != AD_NONE && t->registers.at[back->acc].number != AD_NONE)
-        ad_fill(out->data, &t->value[ad_home(t, back->acc)], out->size, ad_itemsize(out->dtype));
-    if (back->acc != AD_NONE)
-        acc = t->registers.at[back->acc].number != AD_NONE ? out->data : t->value[back->acc].array->data;
+    if (to != AD_NONE && t->known[to].number != AD_NONE)
+        ad_fill(out->data, &t->value[ad_home(t, to)], out->size, ad_itemsize(out->dtype));
+    if (to != AD_NONE)
+        acc = t->known[to].number != AD_NONE ? out->data : t->value[to].array->data;
     if (back->whole != AD_NO_STREAM)
-        return ad_sum_back(&back->b, back->is_f32, t->value[l->streams.at[back->whole].reg].array->data, out->data, acc);
-    ad_back_finish(&back->b, back->is_f32, t->room + l->room_at + back->room, out->data, acc);
+        return ad_sum_back(&back->b, (int)back->is_f32, t->value[bound[l->streams.at[back->whole].reg]].array->data, out->data, acc);
+    ad_back_finish(&back->b, (int)back->is_f32, t->room + l->room_at + back->room, out->data, acc);
     return AD_OK;
 }
 
@@ -391,45 +398,45 @@ void ad_loop_begin(const ad_plan *t, const ad_loop *l)
             memset(t->room + l->room_at + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
 }
 
-int ad_loop_end(const ad_plan *t, const ad_loop *l)
+int ad_loop_end(const ad_plan *t, const ad_loop *l, const uint32_t *bound)
 {
     int status = AD_OK;
     for (uint32_t i = 0; i < l->ends.n && status == AD_OK; i++) {
         const ad_loop_step *s = &l->steps.at[l->ends.at[i]];
         if (s->kind == AD_SUM_ALL)
-            finish_total(t, l, &l->totals.at[s->which]);
+            finish_total(t, l, &l->totals.at[s->which], bound);
         else
-            status = finish_back(t, l, &l->backs.at[s->which]);
+            status = finish_back(t, l, &l->backs.at[s->which], bound);
     }
     return status;
 }
 
-int ad_loop_run(const ad_plan *t, ad_loop *l)
+int ad_loop_run(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
     ad_loop_begin(t, l);
-    const int status = run_all(t, l);
-    return status == AD_OK ? ad_loop_end(t, l) : status;
+    const int status = run_all(t, l, bound);
+    return status == AD_OK ? ad_loop_end(t, l, bound) : status;
 }
 
 /* ------------------------------------------------------------------------------------------------- strip by strip */
-static runner on_strip(const ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t first)
+static runner on_strip(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, char *strips, int64_t first)
 {
-    runner r = {.t = t, .l = l, .scratch = on_line(memory), .strips = strips, .first = first};
+    runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(memory), .strips = strips, .first = first};
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     return r;
 }
 
-void ad_loop_open(const ad_plan *t, const ad_loop *l, char *memory)
+void ad_loop_open(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory)
 {
-    const runner r = on_strip(t, l, memory, memory, 0);
+    const runner r = on_strip(t, l, bound, memory, memory, 0);
     open_streams(&r);
 }
 
-void ad_loop_strip(const ad_plan *t, const ad_loop *l, char *memory, char *strips, int64_t from, int64_t to)
+void ad_loop_strip(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, char *strips, int64_t from, int64_t to)
 {
-    runner r = on_strip(t, l, memory, strips, from);
+    runner r = on_strip(t, l, bound, memory, strips, from);
     for (uint32_t i = 0; i < l->streams.n; i++)
-        if (l->streams.at[i].kind == AD_WHOLE && t->registers.at[l->streams.at[i].reg].strip)
+        if (l->streams.at[i].kind == AD_WHOLE && t->registers.at[bound[l->streams.at[i].reg]].strip)
             open_stream(&r, i);
     for (r.row = from; r.row < to; r.row += l->block_rows)
         run_steps(&r, to - r.row < l->block_rows ? to - r.row : l->block_rows, 0);

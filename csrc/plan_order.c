@@ -191,7 +191,7 @@ static int close_loop(order *o)
     o->high = -o->low;
     if (o->open.n == 0)
         return AD_OK;
-    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n, .form = form});
+    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n, .looped = t->looped.n, .form = form});
     for (uint32_t i = 0; i < o->open.n && status == AD_OK; i++) {
         place(t, &t->steps.at[o->open.at[i]], t->items.n - 1);
         status = AD_PUSH(t->looped, o->open.at[i]);
@@ -349,19 +349,18 @@ static int build_loops(ad_plan *t)
         if (item->kind != AD_LOOP)
             continue;
         ad_loop l = {.size = 0};
-        int status = ad_plan_add_loop(t, item, &l);
-        if (status == AD_OK)
-            status = AD_PUSH(t->loops, l);
-        if (status != AD_OK) {
-            ad_loop_free(&l);
-            return status;
-        }
-        t->loops.at[t->loops.n - 1].first_step = item->from;
-        t->loops.at[t->loops.n - 1].room_at = item->band ? banded : 0;
+        int status = ad_plan_build_loop(t, item, &l);
+        const size_t bytes = ad_loop_scratch(&l);
+        l.room_at = item->band ? banded : 0;
         banded = item->band ? banded + l.room : 0;
-        item->from = t->loops.n - 1;
-        scratch = ad_loop_scratch(&l) > scratch ? ad_loop_scratch(&l) : scratch;
+        scratch = bytes > scratch ? bytes : scratch;
         room = banded > room ? banded : l.room > room ? l.room : room;
+        if (status == AD_OK)
+            status = ad_plan_add_loop(t, item, &l);
+        else
+            ad_loop_free(&l);
+        if (status != AD_OK)
+            return status;
     }
     t->scratch = malloc(scratch + 64);
     t->room = malloc(room + 64);
@@ -393,6 +392,30 @@ static int keep_shapes(ad_plan *t)
     return AD_OK;
 }
 
+/* An adjoint may be an operand itself: that of x in x * y is y. */
+static int takes_acc(const ad_plan *t, const ad_step *s, uint32_t at)
+{
+    const ad_register *r = s->acc == AD_NONE ? NULL : &t->registers.at[s->acc];
+    int takes = r && r->number == AD_NONE && !r->lasting && r->dies == at && s->acc != s->y;
+    for (uint32_t k = 0; k < s->n; k++)
+        takes &= t->words.at[s->in + k] != s->acc;
+    return takes;
+}
+
+/* What a run looks up. */
+static int list_known(ad_plan *t)
+{
+    t->known = malloc((t->registers.n + 1) * sizeof *t->known);
+    for (uint32_t r = 0; r < t->registers.n && t->known; r++) {
+        const ad_register *reg = &t->registers.at[r];
+        t->known[r] = (ad_known){.like = reg->like, .number = reg->number, .dtype = reg->dtype, .is_array = reg->is_array};
+    }
+    for (uint32_t i = 0; i < t->items.n; i++)
+        if (t->items.at[i].kind == AD_SINGLE)
+            t->steps.at[t->items.at[i].from].takes = (uint8_t)takes_acc(t, &t->steps.at[t->items.at[i].from], i);
+    return t->known ? AD_OK : AD_NO_MEMORY;
+}
+
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -410,6 +433,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         status = keep_shapes(t);
     if (status == AD_OK)
         status = build_loops(t);
+    if (status == AD_OK)
+        status = list_known(t);
     if (status == AD_OK)
         status = ad_build_bands(t);
     t->value = status == AD_OK ? calloc(t->registers.n + 1, sizeof *t->value) : NULL;

@@ -22,7 +22,7 @@ static void enter(void *left)
 
 void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
 {
-    if (t->registers.at[reg].is_array)
+    if (t->known[reg].is_array)
         ad_array_hold(value.array);
     t->value[reg] = value;
 }
@@ -44,7 +44,7 @@ static void drop(ad_plan *t, uint32_t reg)
 /* A new reference to the array in a register, or to one of that number throughout. */
 static ad_array *array_in(const ad_plan *t, uint32_t reg)
 {
-    const ad_register *r = &t->registers.at[reg];
+    const ad_known *r = &t->known[reg];
     if (r->number == AD_NONE)
         return ad_array_hold(t->value[reg].array);
     ad_array *a = ad_array_uniform(r->dtype, r->like->ndim, r->like->shape);
@@ -57,11 +57,7 @@ static ad_array *array_in(const ad_plan *t, uint32_t reg)
 static ad_array *take_acc(ad_plan *t, const ad_step *s)
 {
     ad_array *a = array_in(t, s->acc);
-    const ad_register *r = &t->registers.at[s->acc];
-    int mine = r->number == AD_NONE && !r->lasting && r->dies == (uint32_t)t->at && s->acc != s->y;
-    for (uint32_t k = 0; k < s->n; k++)                     /* an adjoint may be an operand itself: that of x in x * y is y */
-        mine &= t->words.at[s->in + k] != s->acc;
-    if (a && mine)
+    if (a && s->takes)
         drop(t, s->acc);
     return a ? ad_exclusive(a) : NULL;
 }
@@ -74,7 +70,7 @@ typedef struct {
 
 static void wrap(const ad_plan *t, uint32_t reg, ad_array *scalar, const ad_array **to)
 {
-    const ad_register *r = &t->registers.at[reg];
+    const ad_known *r = &t->known[reg];
     *scalar = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &t->value[reg]};
     *to = r->is_array ? t->value[reg].array : scalar;
 }
@@ -123,7 +119,7 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
     enter(left);
     if (status != AD_OK)
         return status;
-    const ad_register *r = &t->registers.at[s->out];
+    const ad_known *r = &t->known[s->out];
     if (r->is_array) {
         t->value[s->out].array = out;
         return ad_alike(out, r->like) || s->op == AD_OP_nonzero ? AD_OK : AD_BAD_SHAPE;       /* a guard looks at that one */
@@ -137,14 +133,14 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
 static int vjp(ad_plan *t, const ad_step *s, const operands *o)
 {
     const ad_instruction *in = &t->program->code[s->slot];
-    const ad_register *r = &t->registers.at[s->out];
+    const ad_known *r = &t->known[s->out];
     const int fresh = s->acc == AD_NONE || !r->is_array, n = (int)s->n;
     ad_array y_scalar, number, *acc = &number, *g = NULL;
     const ad_array *y = NULL, *from = &y_scalar;
     ad_value share = {.bits = 0};
     wrap(t, s->y, &y_scalar, &y);
     ad_array g_scalar;
-    if (t->registers.at[s->g].is_array)
+    if (t->known[s->g].is_array)
         from = g = array_in(t, s->g);
     else
         wrap(t, s->g, &g_scalar, &from);
@@ -197,24 +193,20 @@ static int single(ad_plan *t, const ad_step *s)
 }
 
 /* ------------------------------------------------------------------------------------------------- items */
-static int new_array(ad_plan *t, const ad_make *m)
+static int loop(ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
-    t->value[m->reg].array = ad_array_new((int)m->dtype, m->like->ndim, m->like->shape);
-    return t->value[m->reg].array ? AD_OK : AD_NO_MEMORY;
-}
-
-static int loop(ad_plan *t, ad_loop *l)
-{
-    int status = AD_OK;
-    for (uint32_t i = 0; i < l->makes.n && status == AD_OK; i++)
-        status = new_array(t, &l->makes.at[i]);
-    if (status != AD_OK)
-        return status;
+    for (uint32_t i = 0; i < l->makes.n; i++) {
+        const ad_make *m = &l->makes.at[i];
+        ad_array *made = ad_array_new((int)m->dtype, m->like->ndim, m->like->shape);
+        t->value[bound[m->reg]].array = made;
+        if (made == NULL)
+            return AD_NO_MEMORY;
+    }
     void *left = leave(ad_loop_work(l));
-    status = ad_loop_run(t, l);
+    const int status = ad_loop_run(t, l, bound);
     enter(left);
     for (uint32_t i = 0; i < l->drops.n; i++)
-        drop(t, l->drops.at[i]);
+        drop(t, bound[l->drops.at[i]]);
     return status;
 }
 
@@ -229,7 +221,7 @@ int ad_plan_item(ad_plan *t)
 {
     const ad_item *item = &t->items.at[t->at];
     if (item->kind == AD_LOOP)
-        return loop(t, &t->loops.at[item->from]);
+        return loop(t, &t->loops.at[item->from], t->bound.at + item->to);
     if (item->kind == AD_SINGLE)
         return t->steps.at[item->from].kind >= AD_PYTHON_FORWARD ? AD_PLAN_PYTHON : single(t, &t->steps.at[item->from]);
     void *left = leave(item->to - item->from);
@@ -248,9 +240,54 @@ static int band(ad_plan *t, ad_band *b)
     return status;
 }
 
+/* A plan of many registers does not stay in the second-level cache, and the processor cannot know what the items after this one will read:
+ * ask for it while this one runs.  Farthest ahead for what an item is, then for what it names, then for arrays, then for their numbers. */
+enum { MANY = 1 << 15, FAR = 8, NEAR = 4, NEXT = 2 };       /* registers; items */
+enum { LOOKED_AT = 4096 };                                  /* bytes of an array: longer ones the processor follows by itself */
+
+static void look_at_register(const ad_plan *t, uint32_t reg, int distance)
+{
+    const ad_array *a = distance < NEAR && t->known[reg].is_array ? t->value[reg].array : NULL;
+    const size_t bytes = a && distance < NEXT ? ad_array_bytes(a) : 0;
+    if (distance == NEAR) {
+        __builtin_prefetch(&t->known[reg]);
+        __builtin_prefetch(&t->value[reg]);
+    } else if (distance == NEXT) {
+        __builtin_prefetch(a);
+    }
+    for (size_t at = 0; at < bytes && bytes <= LOOKED_AT; at += 64)
+        __builtin_prefetch((const char *)a->data + at);
+}
+
+static void look_at_step(const ad_plan *t, const ad_step *s)
+{
+    const uint32_t touched[] = {s->out, s->acc, s->g, s->y};
+    __builtin_prefetch(&t->program->code[s->slot]);
+    __builtin_prefetch(&t->words.at[s->in]);
+    for (int i = 0; i < 4; i++)
+        if (touched[i] != AD_NONE)
+            look_at_register(t, touched[i], NEAR);
+}
+
+static void look_ahead(const ad_plan *t)
+{
+    const ad_item *item = &t->items.at[t->at];
+    if (item[FAR].kind == AD_SINGLE)
+        __builtin_prefetch(&t->steps.at[item[FAR].from]);
+    else if (item[FAR].kind == AD_LOOP)
+        __builtin_prefetch(t->bound.at + item[FAR].to);
+    if (item[NEAR].kind == AD_SINGLE)
+        look_at_step(t, &t->steps.at[item[NEAR].from]);
+    for (int distance = NEAR; distance > 0; distance /= 2)
+        for (uint32_t i = 0; item[distance].kind == AD_LOOP && i < t->loops.at[item[distance].from].n_bound; i++)
+            look_at_register(t, t->bound.at[item[distance].to + i], distance);
+}
+
 int ad_plan_run(ad_plan *t)
 {
     for (; t->at < t->items.n; ad_plan_done(t)) {
+        if (t->registers.n >= MANY && t->at + FAR < t->items.n)
+            look_ahead(t);
         const uint32_t in = t->items.at[t->at].band;
         const int status = in ? band(t, &t->bands.at[in - 1]) : ad_plan_item(t);
         if (status != AD_OK)
@@ -265,8 +302,8 @@ uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k) { retur
 
 ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array)
 {
-    *dtype = t->registers.at[reg].dtype;
-    *is_array = t->registers.at[reg].is_array;
+    *dtype = t->known[reg].dtype;
+    *is_array = t->known[reg].is_array;
     return t->value[reg];
 }
 

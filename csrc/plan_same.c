@@ -6,18 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t mix(uint64_t h, uint64_t x)
-{
-    h = (h ^ x) * UINT64_C(0x9E3779B97F4A7C15);
-    return h ^ (h >> 29);
-}
-
 static uint64_t hash_of_step(const ad_plan *t, const ad_step *s)
 {
-    uint64_t h = mix(s->kind, (uint64_t)s->op << 8 | s->k);
-    h = mix(mix(h, s->g), s->acc);
+    uint64_t h = ad_mix(s->kind, (uint64_t)s->op << 8 | s->k);
+    h = ad_mix(ad_mix(h, s->g), s->acc);
     for (uint32_t k = 0; k < s->n; k++)
-        h = mix(h, t->words.at[s->in + k]);
+        h = ad_mix(h, t->words.at[s->in + k]);
     return h;
 }
 
@@ -28,10 +22,10 @@ static int same_steps(const ad_plan *t, const ad_step *a, const ad_step *b)
     return memcmp(t->words.at + a->in, t->words.at + b->in, a->n * sizeof *t->words.at) == 0;
 }
 
-static uint64_t hash_of_constant(int dtype, ad_value value) { return mix((uint64_t)dtype, value.bits); }
+static uint64_t hash_of_constant(int dtype, ad_value value) { return ad_mix((uint64_t)dtype, value.bits); }
 
 /* ------------------------------------------------------------------------------------------------- tables */
-static int grow(const ad_plan *t, ad_table *table, uint64_t (*hash)(const ad_plan *, uint32_t))
+int ad_table_grow(const ad_plan *t, ad_table *table, uint64_t (*hash)(const ad_plan *, uint32_t))
 {
     const uint32_t room = table->room ? table->room * 2 : 64;
     uint32_t *at = calloc(room, sizeof *at);
@@ -60,7 +54,7 @@ static uint64_t hash_of_kept_constant(const ad_plan *t, uint32_t i)
 uint32_t ad_same_step(ad_plan *t, const ad_step *s, int *noted)
 {
     ad_table *table = &t->known_steps;
-    *noted = table->n * 2 >= table->room ? grow(t, table, hash_of_kept_step) : AD_OK;
+    *noted = table->n * 2 >= table->room ? ad_table_grow(t, table, hash_of_kept_step) : AD_OK;
     if (*noted != AD_OK || (s->kind != AD_FORWARD && s->kind != AD_VJP) || ad_ops[s->op].kind != AD_ELEMENTWISE)
         return AD_NONE;
     uint32_t place = (uint32_t)hash_of_step(t, s) & (table->room - 1);
@@ -75,7 +69,7 @@ uint32_t ad_same_step(ad_plan *t, const ad_step *s, int *noted)
 uint32_t ad_same_constant(ad_plan *t, int dtype, int is_array, ad_value value, int *noted)
 {
     ad_table *table = &t->known_constants;
-    *noted = table->n * 2 >= table->room ? grow(t, table, hash_of_kept_constant) : AD_OK;
+    *noted = table->n * 2 >= table->room ? ad_table_grow(t, table, hash_of_kept_constant) : AD_OK;
     if (*noted != AD_OK)
         return AD_NONE;
     uint32_t place = (uint32_t)hash_of_constant(dtype, value) & (table->room - 1);

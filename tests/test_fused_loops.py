@@ -250,3 +250,22 @@ def test_what_a_short_loop_keeps_from_one_run_to_the_next(n):
     kept = [t.numpy().copy() for t in (first[0], *first[1])]
     traced(x + 1.0, s)
     assert all(np.array_equal(t.numpy(), was) for t, was in zip((first[0], *first[1]), kept))
+
+
+@pytest.mark.parametrize("n, constants", [(3, (0.5, 0.25)), (14, (2.0,)), (600, (0.5, 0.25))])
+def test_steps_of_a_python_loop_are_loops_that_differ_in_registers_or_in_constants(n, constants):
+    """What is recorded over and over is built once, for other registers each time; another constant is another loop."""
+
+    def f(x, w):
+        total = x
+        for t in range(12):
+            c = constants[t % len(constants)]
+            y = ad.tanh(c * total + w) - c
+            total = ad.concat([y[1:], y[:1] * total[-1:]], 0)
+        return ad.reduce_sum(total * total)
+
+    f, traced = with_gradient(f), ad.function(with_gradient(f))
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        on_threads(traced, f, *(ad.constant(rng.normal(size=n)) for _ in "xw"))
+    assert loops(traced, ad.constant(np.ones(n)), ad.constant(np.ones(n))) >= 12
