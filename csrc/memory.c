@@ -12,10 +12,12 @@
 
 /* Sizes: multiples of 64 bytes to 4 KiB, then four steps to each power of two.  A block keeps its class in its header. */
 enum { SMALL = 64, STEPS = 4, CLASSES = SMALL + STEPS * 26, UNCACHED = 255 };
+enum { AHEAD = 4 };                                         /* blocks */
 static const size_t CACHE_LIMIT = (size_t)192 << 20;    /* bytes a thread keeps at most */
 
-typedef struct block { struct block *next; } block;
-typedef struct { block *free[CLASSES]; size_t bytes; } cache;
+/* Free blocks are listed beside them, not through them: one that was long unused is in no cache, and taking it would wait for it. */
+typedef struct { void **at; uint32_t n, room; } stack;
+typedef struct { stack free[CLASSES]; size_t bytes; } cache;
 
 #if defined(__GLIBC__)
 static _Thread_local cache *thread_cache __attribute__((tls_model("initial-exec")));
@@ -46,12 +48,13 @@ static size_t bytes_of(int c)
 static void empty(void *p)
 {
     cache *c = p;
-    for (int i = 0; i < CLASSES; i++)
-        while (c->free[i]) {
-            block *b = c->free[i];
-            c->free[i] = b->next;
-            free(b);
-        }
+    for (int i = 0; i < CLASSES; i++) {
+        stack *s = &c->free[i];
+        while (s->n)
+            free(s->at[--s->n]);
+        free(s->at);
+        *s = (stack){NULL, 0, 0};
+    }
     c->bytes = 0;
 }
 
@@ -101,12 +104,12 @@ static void *take(size_t bytes, uint8_t *size_class)
     if (c == UNCACHED)
         return new_block(bytes);
     cache *mine = thread_cache;
-    if (mine && mine->free[c]) {
-        block *b = mine->free[c];
-        mine->free[c] = b->next;
-        __builtin_prefetch(b->next, 1);                     /* the next one will be looked at, and written to */
+    if (mine && mine->free[c].n) {
+        stack *s = &mine->free[c];
         mine->bytes -= bytes_of(c);
-        return b;
+        if (s->n > AHEAD)
+            __builtin_prefetch(s->at[s->n - 1 - AHEAD], 1);  /* it will be written to */
+        return s->at[--s->n];
     }
     void *p = new_block(bytes_of(c));
     if (p == NULL) {
@@ -116,15 +119,26 @@ static void *take(size_t bytes, uint8_t *size_class)
     return p;
 }
 
+static int grow(stack *s)
+{
+    const uint32_t room = s->room ? s->room * 2 : 16;
+    void **at = room > s->room ? realloc(s->at, room * sizeof *at) : NULL;
+    if (at == NULL)
+        return AD_NO_MEMORY;
+    s->at = at;
+    s->room = room;
+    return AD_OK;
+}
+
 static void give(void *p, int c)
 {
     cache *mine = thread_cache ? thread_cache : make_cache();
-    if (c == UNCACHED || mine == NULL || mine->bytes + bytes_of(c) > CACHE_LIMIT) {
+    if (c == UNCACHED || mine == NULL || mine->bytes + bytes_of(c) > CACHE_LIMIT ||
+        (mine->free[c].n == mine->free[c].room && grow(&mine->free[c]) != AD_OK)) {
         free(p);
         return;
     }
-    ((block *)p)->next = mine->free[c];
-    mine->free[c] = p;
+    mine->free[c].at[mine->free[c].n++] = p;
     mine->bytes += bytes_of(c);
 }
 
