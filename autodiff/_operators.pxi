@@ -34,8 +34,8 @@ cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:
             return NULL
     else:
         return NULL
-    if t.is_array or t.code > AD_F64 or (p is NULL and t.place.program is not NULL and t.place.program.tracing):
-        return NULL                             # (a tape looks itself for what was made inside an ad.function)
+    if t.is_array or t.code > AD_F64 or (t.place.program is not p and t.place.program is not NULL and t.place.program.tracing):
+        return NULL                             # (what was made inside an ad.function, and is left behind)
     return t
 
 

@@ -349,8 +349,10 @@ def test_a_tensor_that_is_left_behind_is_named_with_its_line():
                 lambda: v * kept[0], lambda: ad.exp(kept[0]), lambda: ad.reduce_sum(kept[0]), lambda: ad.reshape(kept[0], (1,)), lambda: f(kept[0])):  # fmt: skip
         with pytest.raises(ad.errors.TraceError, match=text):
             use()
-    with pytest.raises(ad.errors.TraceError, match=text), ad.GradientTape():
-        v * kept[0]
+    free = ad.constant(2.0)
+    for use in (lambda: v * kept[0], lambda: free * kept[0], lambda: kept[0] * 2.0, lambda: -kept[0], lambda: ad.exp(kept[0])):
+        with pytest.raises(ad.errors.TraceError, match=text), ad.GradientTape():
+            use()
     with pytest.raises(ad.errors.TraceError, match=text):
         ad.function(lambda x: x + kept[0])(ad.constant(1.0))
     assert "6.0" in repr(kept[0]) and float(f(ad.constant(4.0))) == 9
