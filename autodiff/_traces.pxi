@@ -345,8 +345,9 @@ cdef bint step_in_python_again(Trace trace, ad_plan *t, list path) except -1:
     if step.kind == AD_GUARD:
         guard = trace.guards[len(path)]
         value = ad_plan_value(t, step.g, &dtype, &is_array)
-        path.append(guard.look(dtype, is_array, value))
-        if path[len(path) - 1] != guard.outcome:
+        outcome = guard.look(dtype, is_array, value)
+        path.append(outcome)
+        if outcome is not guard.outcome and outcome != guard.outcome:
             trace.outcome = ELSEWHERE
             return False
         return True
