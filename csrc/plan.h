@@ -63,10 +63,10 @@ ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /*
 
 /* Numbers of a fused loop, block by block. */
 typedef struct {
-    int64_t offset;                                         /* element of the register */
+    int64_t offset;                                         /* element of the register; or which of the loop's offsets that is */
     uint32_t reg;                                           /* whose numbers */
     uint32_t block;                                         /* of the scratch memory */
-    uint8_t item, kind, written, wide, kept, fill[3];       /* kept: the block before is read too.  fill: no byte is left undefined, here */
+    uint8_t item, kind, written, wide, kept, moves, fill[2]; /* kept: the block before is read too.  fill: no byte is left undefined, here */
 } ad_stream;                                                /* and below: loops are compared byte by byte */
 /* What is known of it only while the loop is built. */
 typedef struct {
@@ -132,7 +132,7 @@ typedef struct {
     size_t packed_bytes;
     uint64_t hash;                                          /* of what equal loops have in common */
     uint32_t n_blocks, n_looped;                            /* of the plan's steps */
-    uint32_t bound, n_bound;                                /* the registers of the first item that runs it */
+    uint32_t bound, n_bound, n_offsets;                     /* the registers of the first item that runs it, and behind them offsets */
     size_t block_bytes;
     char *own;                                              /* scratch memory that nobody else writes to; NULL: the plan's.  Where streams */
     uint8_t ready;                                          /* are, and constants, stay there from one run to the next */
@@ -250,7 +250,7 @@ uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
 void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
-int ad_plan_add_loop(struct ad_plan *t, ad_item *item, ad_loop *l);           /* or one that does the same; takes over l */
+int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */
 int ad_table_grow(const struct ad_plan *t, ad_table *table, uint64_t (*hash)(const struct ad_plan *, uint32_t i));
 int ad_loop_run(const struct ad_plan *t, ad_loop *l, const uint32_t *bound);
 int64_t ad_loop_work(const ad_loop *l);                     /* elements times steps */

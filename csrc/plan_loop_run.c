@@ -244,20 +244,28 @@ static void run_places(const runner *r, int64_t rows)
 }
 
 /* ------------------------------------------------------------------------------------------------- rows */
+static void open_whole(const runner *r, const ad_stream *s, ad_where *place)
+{
+    const size_t pace = s->item * (size_t)(s->wide ? r->l->width : 1);
+    const uint32_t reg = r->bound[s->reg], strip = r->strips ? r->t->registers.at[reg].strip : 0;
+    if (strip) {
+        *place = (ad_where){r->strips + (size_t)(strip - 1) - (size_t)r->first * pace, pace};
+        return;
+    }
+    const size_t offset = s->moves ? r->bound[r->l->n_bound + (size_t)s->offset] : (size_t)s->offset;
+    *place = (ad_where){(char *)r->t->value[reg].array->data + offset * s->item, pace};
+}
+
 static void open_stream(const runner *r, uint32_t i)
 {
     const ad_loop *l = r->l;
-    const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
     const ad_stream *s = &l->streams.at[i];
-    const int whole = s->kind == AD_WHOLE && !(r->ahead && s->written);
-    const uint32_t strip = r->strips && whole ? r->t->registers.at[r->bound[s->reg]].strip : 0;
-    if (strip) {
-        const size_t pace = s->item * (size_t)(s->wide ? l->width : 1);
-        r->place[i] = (ad_where){r->strips + (size_t)(strip - 1) - (size_t)r->first * pace, pace};
+    if (s->kind == AD_WHOLE && !(r->ahead && s->written)) {
+        open_whole(r, s, &r->place[i]);
         return;
     }
-    r->place[i] = (ad_where){whole ? (char *)value_of(r, s->reg)->array->data + (size_t)s->offset * s->item : s->block == AD_NONE ? NULL : block_at(r, s->block),
-                             whole ? s->item * (size_t)(s->wide ? l->width : 1) : 0};
+    const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
+    r->place[i] = (ad_where){s->block == AD_NONE ? NULL : block_at(r, s->block), 0};
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
         ad_fill(block_at(r, s->block), number_at(r->t, r->bound[s->reg]), longest, s->item);
     else if (s->kind == AD_ONES)

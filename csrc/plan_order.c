@@ -324,49 +324,6 @@ static int list_dead(ad_plan *t)
     return AD_OK;
 }
 
-/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache. */
-enum { MOST_OWN = 16 * 1024 };                              /* bytes */
-static int own_scratch(ad_plan *t)
-{
-    size_t all = 0;
-    for (uint32_t i = 0; i < t->loops.n; i++)
-        all += ad_loop_scratch(&t->loops.at[i]);
-    for (uint32_t i = 0; i < t->loops.n && all <= MOST_OWN; i++) {
-        ad_loop *l = &t->loops.at[i];
-        l->own = ad_is_short(l) ? malloc(ad_loop_scratch(l)) : NULL;
-        if (ad_is_short(l) && l->own == NULL)
-            return AD_NO_MEMORY;
-    }
-    return AD_OK;
-}
-
-static int build_loops(ad_plan *t)
-{
-    size_t scratch = 0, room = 0, banded = 0;
-    for (uint32_t i = 0; i < t->items.n; i++) {
-        ad_item *item = &t->items.at[i];
-        banded = item->band && t->bands.at[item->band - 1].from == i ? 0 : banded;
-        if (item->kind != AD_LOOP)
-            continue;
-        ad_loop l = {.size = 0};
-        int status = ad_plan_build_loop(t, item, &l);
-        const size_t bytes = ad_loop_scratch(&l);
-        l.room_at = item->band ? banded : 0;
-        banded = item->band ? banded + l.room : 0;
-        scratch = bytes > scratch ? bytes : scratch;
-        room = banded > room ? banded : l.room > room ? l.room : room;
-        if (status == AD_OK)
-            status = ad_plan_add_loop(t, item, &l);
-        else
-            ad_loop_free(&l);
-        if (status != AD_OK)
-            return status;
-    }
-    t->scratch = malloc(scratch + 64);
-    t->room = malloc(room + 64);
-    return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
-}
-
 /* Registers keep shapes of their own: what the program holds is then free to go.  One array serves all that follow each other closely with
  * its shape: a long plan is read from memory as it runs, and there are few shapes in it. */
 enum { SHAPES = 16 };
@@ -432,7 +389,7 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     if (status == AD_OK)
         status = keep_shapes(t);
     if (status == AD_OK)
-        status = build_loops(t);
+        status = ad_build_loops(t);
     if (status == AD_OK)
         status = list_known(t);
     if (status == AD_OK)

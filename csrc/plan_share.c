@@ -23,6 +23,17 @@ static int name(ad_plan *t, ad_loop *l, uint32_t *reg)
     return status;
 }
 
+/* The rows of one array that a Python loop goes over differ in where they begin. */
+static int list_offset(ad_plan *t, ad_loop *l, ad_stream *s)
+{
+    if (s->offset <= 0 || s->offset >= AD_NONE)
+        return AD_OK;
+    const int status = AD_PUSH(t->bound, (uint32_t)s->offset);
+    s->moves = 1;
+    s->offset = l->n_offsets++;
+    return status;
+}
+
 static int name_all(ad_plan *t, ad_loop *l)
 {
     int status = AD_OK;
@@ -41,6 +52,8 @@ static int name_all(ad_plan *t, ad_loop *l)
     NAME(drops, )
     for (uint32_t i = 0; i < l->n_bound; i++)
         t->registers.at[t->bound.at[l->bound + i]].stream = AD_NONE;
+    for (uint32_t i = 0; i < l->streams.n && status == AD_OK; i++)
+        status = list_offset(t, l, &l->streams.at[i]);
     return status;
 }
 
@@ -61,7 +74,7 @@ static uint64_t hash_of_known(const ad_plan *t, uint32_t i) { return t->loops.at
 static int same(const ad_plan *t, const ad_loop *a, const ad_loop *b)
 {
 #define SAME(field) if (a->field != b->field) return 0;
-    SAME(hash) SAME(packed_bytes) SAME(size) SAME(rows) SAME(grain) SAME(n_blocks) SAME(n_looped) SAME(n_bound) SAME(history) SAME(room)
+    SAME(hash) SAME(packed_bytes) SAME(size) SAME(rows) SAME(grain) SAME(n_blocks) SAME(n_looped) SAME(n_bound) SAME(n_offsets) SAME(history) SAME(room)
     SAME(strip) SAME(room_at)
     SAME(steps.n) SAME(streams.n) SAME(moving.n) SAME(makes.n) SAME(drops.n) SAME(ends.n) SAME(reads.n) SAME(totals.n) SAME(backs.n)
     SAME(places.n) SAME(sources.n)
@@ -76,7 +89,8 @@ static int same(const ad_plan *t, const ad_loop *a, const ad_loop *b)
     return 1;
 }
 
-int ad_plan_add_loop(ad_plan *t, ad_item *item, ad_loop *l)
+/* Or one that does the same; takes over l. */
+static int add_loop(ad_plan *t, ad_item *item, ad_loop *l)
 {
     l->bound = item->to = t->bound.n;
     ad_table *table = &t->known_loops;
@@ -101,4 +115,48 @@ int ad_plan_add_loop(ad_plan *t, ad_item *item, ad_loop *l)
     table->at[place] = t->loops.n;
     table->n++;
     return AD_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- all of them */
+/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache. */
+enum { MOST_OWN = 16 * 1024 };                              /* bytes */
+static int own_scratch(ad_plan *t)
+{
+    size_t all = 0;
+    for (uint32_t i = 0; i < t->loops.n; i++)
+        all += ad_loop_scratch(&t->loops.at[i]);
+    for (uint32_t i = 0; i < t->loops.n && all <= MOST_OWN; i++) {
+        ad_loop *l = &t->loops.at[i];
+        l->own = ad_is_short(l) ? malloc(ad_loop_scratch(l)) : NULL;
+        if (ad_is_short(l) && l->own == NULL)
+            return AD_NO_MEMORY;
+    }
+    return AD_OK;
+}
+
+int ad_build_loops(ad_plan *t)
+{
+    size_t scratch = 0, room = 0, banded = 0;
+    for (uint32_t i = 0; i < t->items.n; i++) {
+        ad_item *item = &t->items.at[i];
+        banded = item->band && t->bands.at[item->band - 1].from == i ? 0 : banded;
+        if (item->kind != AD_LOOP)
+            continue;
+        ad_loop l = {.size = 0};
+        int status = ad_plan_build_loop(t, item, &l);
+        const size_t bytes = ad_loop_scratch(&l);
+        l.room_at = item->band ? banded : 0;
+        banded = item->band ? banded + l.room : 0;
+        scratch = bytes > scratch ? bytes : scratch;
+        room = banded > room ? banded : l.room > room ? l.room : room;
+        if (status == AD_OK)
+            status = add_loop(t, item, &l);
+        else
+            ad_loop_free(&l);
+        if (status != AD_OK)
+            return status;
+    }
+    t->scratch = malloc(scratch + 64);
+    t->room = malloc(room + 64);
+    return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
 }

@@ -256,16 +256,16 @@ def test_what_a_short_loop_keeps_from_one_run_to_the_next(n):
 def test_steps_of_a_python_loop_are_loops_that_differ_in_registers_or_in_constants(n, constants):
     """What is recorded over and over is built once, for other registers each time; another constant is another loop."""
 
-    def f(x, w):
+    def f(x, v, w):
         total = x
         for t in range(12):
             c = constants[t % len(constants)]
-            y = ad.tanh(c * total + w) - c
+            y = ad.tanh(c * total + w[t]) - c * v
             total = ad.concat([y[1:], y[:1] * total[-1:]], 0)
         return ad.reduce_sum(total * total)
 
     f, traced = with_gradient(f), ad.function(with_gradient(f))
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        on_threads(traced, f, *(ad.constant(rng.normal(size=n)) for _ in "xw"))
-    assert loops(traced, ad.constant(np.ones(n)), ad.constant(np.ones(n))) >= 12
+        on_threads(traced, f, *(ad.constant(rng.normal(size=shape)) for shape in (n, n, (12, n))))
+    assert loops(traced, ad.constant(np.ones(n)), ad.constant(np.ones(n)), ad.constant(np.ones((12, n)))) >= 12
