@@ -1,13 +1,14 @@
 """NumPy's protocols: np.exp(tensor) finds its row, np.sum(tensor, axis=0) its front, and both record.
 
 A ufunc is found through the `numpy=` column of the table.  Other functions take NumPy's arguments, which differ from
-TensorFlow's by name; their adaptors stand in FUNCTIONS.  What has neither is computed by NumPy on values: nothing of it can be
-recorded, which `lose` says where a tape was following.
+TensorFlow's by name; their adaptors stand in FUNCTIONS, and take only what they give NumPy's meaning.  What has neither, or arguments
+that only NumPy's own function takes, is computed by NumPy on values: nothing of it can be recorded, which `lost` says where a tape was
+following.
 """
 
 import numpy as np
 
-from . import constants, dtypes, indexing, linalg, math, ops, shaping
+from . import constants, dtypes, errors, indexing, linalg, math, ops, shaping
 from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
@@ -27,7 +28,10 @@ def ufunc(function, method, inputs, kwargs):
         y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
         return y if dtype is None else math.cast(y, dtype)
     if plain and method == "reduce" and function in REDUCTIONS:
-        return REDUCTIONS[function](inputs[0], kwargs.get("axis", 0), kwargs.get("keepdims", False))
+        try:
+            return REDUCTIONS[function](_in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))
+        except errors.DtypeError:  # of truth values, say, which NumPy counts; no gradient is lost by that
+            _without_gradient(inputs)
     if method == "at":
         raise TypeError(f"np.{function.__name__}.at: tensors are immutable; use ad.tensor_scatter_nd_add(t, indices, updates)")
     if out is not None:
@@ -37,7 +41,18 @@ def ufunc(function, method, inputs, kwargs):
     if dtype is not None:
         kwargs["dtype"] = dtypes.as_dtype(dtype).as_numpy_dtype if not isinstance(dtype, (str, type, np.dtype)) else dtype
     words = f"np.{function.__name__}" + (" with out=" if out is not None else "")
-    return getattr(function, method)(*_values(words, inputs), **kwargs)
+    return getattr(function, method)(*_values(words, inputs), **{k: v if k == "out" else _values(words, v) for k, v in kwargs.items()})
+
+
+def _in_dtype(x, dtype):
+    """x as NumPy has it before it adds up."""
+    return x if dtype is None else math.cast(x, dtype)
+
+
+def _without_gradient(xs):
+    """Raise what is being handled where one of the operands could have a gradient."""
+    if any(is_tensor(x) and x.dtype.is_floating for x in xs):
+        raise
 
 
 def _matmul(a, b):
@@ -72,6 +87,8 @@ def function(func, types, args, kwargs):
             return adaptor(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
         except _NotOurs:
             pass
+        except errors.DtypeError:
+            _without_gradient(args)
     if func in QUIET:
         words = None
         return func(*_quiet(args), **{k: _quiet(v) for k, v in kwargs.items()})
@@ -95,17 +112,26 @@ def _front(front):
     def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
         if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
             raise _NotOurs
-        y = front(a, axis, keepdims)
-        return y if dtype is None else math.cast(y, dtype)
+        a = _in_dtype(a, dtype)
+        if front is math.reduce_mean and not convert(a).dtype.is_floating:      # whose mean is no integer in NumPy
+            raise _NotOurs
+        return front(_truth(a) if front in (math.reduce_any, math.reduce_all) else a, axis, keepdims)
 
     return adaptor
 
 
+def _truth(x):
+    x = convert(x)
+    return x if x.dtype is dtypes.bool else math.not_equal(x, 0)
+
+
 def _std(root):
+    front = _front(math.reduce_std if root else math.reduce_variance)
+
     def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **rest):
-        if out is not None or ddof:
+        if ddof:
             raise _NotOurs
-        return (math.reduce_std if root else math.reduce_variance)(a, axis, keepdims)
+        return front(a, axis, dtype, out, keepdims, **rest)
 
     return adaptor
 
@@ -154,18 +180,23 @@ def _clip(a, a_min=None, a_max=None, out=None, **rest):
 def _dot(a, b, out=None):
     if out is not None:
         raise _NotOurs
-    a, b = (x if isinstance(x, Tensor) else convert(x) for x in (a, b))
-    if a.ndim == 0 or b.ndim == 0:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
+    a, b = _array(a), _array(b)
     if b.ndim == 1:
         return linalg.tensordot(a, b, 1)
     return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
 
 
+def _array(x):
+    """x with the dtype that NumPy gives it: a list of floats has float64."""
+    return x if isinstance(x, Tensor) else convert(x if is_tensor(x) or isinstance(x, np.ndarray) else np.asarray(_quiet(x)))
+
+
 def _where(condition, x=None, y=None):
     if x is None:
         raise _NotOurs
-    return indexing.where(condition, x, y)
+    return indexing.where(_truth(condition), x, y)
 
 
 def _reshape(a, shape=None, order="C", newshape=None, **rest):
@@ -175,10 +206,55 @@ def _reshape(a, shape=None, order="C", newshape=None, **rest):
 
 
 def _norm(x, ord=None, axis=None, keepdims=False):
-    return linalg.norm(x, "euclidean" if ord is None else ord, axis, keepdims)
+    """Of vectors only: norms of matrices by another `ord` are others in NumPy (1: the largest sum of a column)."""
+    x = convert(x)
+    of_vectors = isinstance(axis, (int, np.integer)) or axis is None and x.ndim == 1
+    if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
+        return linalg.norm(x, "euclidean", axis, keepdims)
+    if not of_vectors or isinstance(ord, str) or not ord > 0:
+        raise _NotOurs
+    return linalg.norm(x, ord, axis, keepdims)
 
 
-def _full_like(a, fill_value, dtype=None, **rest):
+def _solve(a, b):
+    b = _array(b)
+    if b.ndim != 1:
+        return linalg.solve(_array(a), b)
+    y = linalg.solve(_array(a), shaping.reshape(b, [-1, 1]))
+    return shaping.reshape(y, y.shape[:-1])
+
+
+def _einsum(subscripts, *xs, out=None, dtype=None, **rest):
+    if out is not None or dtype is not None or not isinstance(subscripts, str):
+        raise _NotOurs
+    return linalg.einsum(subscripts, *[_array(x) for x in xs])
+
+
+def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    if (offset, axis1, axis2) != (0, 0, 1) or convert(a).ndim != 2 or out is not None:
+        raise _NotOurs
+    return linalg.trace(_in_dtype(a, dtype))
+
+
+def _take(a, indices, axis=None, out=None, mode="raise"):
+    if axis is None or out is not None or mode != "raise":
+        raise _NotOurs
+    indices, size = np.asarray(_quiet(indices)), convert(a).shape[axis]
+    return indexing.gather(a, np.where(indices < 0, indices + size, indices), axis=axis)
+
+
+def _like(front):
+    """An adaptor of zeros_like and ones_like, which keep the shape."""
+
+    def adaptor(a, dtype=None, order="K", subok=True, shape=None, **rest):
+        return front(a, dtype) if shape is None else _refuse()
+
+    return adaptor
+
+
+def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **rest):
+    if shape is not None or np.ndim(fill_value):
+        raise _NotOurs
     y = constants.fill(convert(a).shape, convert(fill_value, like=convert(a)))
     return y if dtype is None else math.cast(y, dtype)
 
@@ -190,7 +266,18 @@ def _flip(m, axis=None):
 def _outer(a, b, out=None):
     if out is not None:
         raise _NotOurs
-    return shaping.reshape(a, [-1, 1]) * shaping.reshape(b, [1, -1])
+    return shaping.reshape(_array(a), [-1, 1]) * shaping.reshape(_array(b), [1, -1])
+
+
+def _hstack(tup, **rest):
+    parts = [_array(a) for a in tup]
+    parts = [shaping.reshape(a, [1]) if a.ndim == 0 else a for a in parts]
+    return _concatenate(parts, 0 if parts[0].ndim < 2 else 1, **rest)
+
+
+def _at_least_2d(a):
+    a = _array(a)
+    return a if a.ndim >= 2 else shaping.reshape(a, [1, -1])
 
 
 def _split(ary, indices_or_sections, axis=0):
@@ -198,6 +285,8 @@ def _split(ary, indices_or_sections, axis=0):
         return shaping.split(ary, int(indices_or_sections), axis)
     size = convert(ary).shape[axis]
     edges = [0, *[min(max(i + size if i < 0 else i, 0), size) for i in indices_or_sections], size]
+    if edges != sorted(edges):
+        raise _NotOurs
     return shaping.split(ary, [max(b - a, 0) for a, b in zip(edges, edges[1:])], axis)
 
 
@@ -221,20 +310,20 @@ FUNCTIONS = {
     np.concatenate:    _concatenate,
     np.stack:          _stack,
     np.vstack:         lambda tup, **kw: _concatenate([_at_least_2d(a) for a in tup], 0, **kw),
-    np.hstack:         lambda tup, **kw: _concatenate(list(tup), 0 if convert(tup[0]).ndim < 2 else 1, **kw),
+    np.hstack:         _hstack,
     np.where:          _where,
     np.clip:           _clip,
     np.dot:            _dot,
-    np.inner:          lambda a, b: linalg.tensordot(a, b, [[-1], [-1]]) if convert(a).ndim and convert(b).ndim else a * b,
+    np.inner:          lambda a, b: linalg.tensordot(_array(a), _array(b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
     np.outer:          _outer,
-    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(a, b, axes),
-    np.einsum:         lambda subscripts, *xs, **kw: linalg.einsum(subscripts, *xs),
+    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(_array(a), _array(b), axes),
+    np.einsum:         _einsum,
     np.linalg.norm:    _norm,
     np.linalg.inv:     linalg.inv,
     np.linalg.det:     linalg.det,
-    np.linalg.solve:   lambda a, b: linalg.solve(a, b),
-    np.linalg.cholesky: lambda a, **kw: linalg.cholesky(a),
-    np.trace:          lambda a, offset=0, axis1=0, axis2=1, **kw: linalg.trace(a) if (offset, axis1, axis2) == (0, 0, 1) else _refuse(),
+    np.linalg.solve:   _solve,
+    np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else _refuse(),
+    np.trace:          _trace,
     np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),
     np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else _refuse(),
     np.reshape:        _reshape,
@@ -243,17 +332,17 @@ FUNCTIONS = {
     np.swapaxes:       lambda a, axis1, axis2: shaping.transpose(a, _swapped(convert(a).ndim, axis1, axis2)),
     np.moveaxis:       lambda a, source, destination: shaping.transpose(a, _moved(convert(a).ndim, source, destination)),
     np.squeeze:        lambda a, axis=None: shaping.squeeze(a, axis),
-    np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis),
+    np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis) if not isinstance(axis, (tuple, list)) else _refuse(),
     np.broadcast_to:   lambda array, shape, subok=False: shaping.broadcast_to(array, shape),
     np.flip:           _flip,
-    np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None else _refuse(),
+    np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None and np.ndim(shift) == np.ndim(axis) else _refuse(),
     np.repeat:         lambda a, repeats, axis=None: shaping.repeat(a, repeats, axis),
     np.tile:           lambda A, reps: shaping.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else _refuse(),
     np.split:          _split,
     np.array_split:    lambda ary, n, axis=0: _refuse(),
-    np.take:           lambda a, indices, axis=None, out=None, mode="raise": indexing.gather(a, indices, axis=axis) if axis is not None and out is None else _refuse(),
-    np.zeros_like:     lambda a, dtype=None, **kw: constants.zeros_like(a, dtype),
-    np.ones_like:      lambda a, dtype=None, **kw: constants.ones_like(a, dtype),
+    np.take:           _take,
+    np.zeros_like:     _like(constants.zeros_like),
+    np.ones_like:      _like(constants.ones_like),
     np.full_like:      _full_like,
     np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else _refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
@@ -263,7 +352,6 @@ FUNCTIONS = {
     np.shape:          lambda a: tuple(a.shape),
     np.ndim:           lambda a: a.ndim,
     np.size:           lambda a, axis=None: int(np.prod(a.shape)) if axis is None else a.shape[axis],
-    np.copy:           lambda a, **kw: np.array(a.numpy()),
 }
 # fmt: on
 
@@ -275,11 +363,6 @@ QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr,
 
 def _refuse():
     raise _NotOurs
-
-
-def _at_least_2d(a):
-    a = convert(a)
-    return a if a.ndim >= 2 else shaping.reshape(a, [1, -1])
 
 
 def _same_rank(a, reps):

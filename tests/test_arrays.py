@@ -1,5 +1,6 @@
 """NumPy's functions on tensors find their rows and record; what cannot be recorded says so."""
 
+import inspect
 import math
 import warnings
 
@@ -24,6 +25,38 @@ def test_a_ufunc_is_its_row(name):
     np.testing.assert_allclose(got.numpy(), expected, rtol=1e-14)
     if f.nin == 2:
         assert type(f(xs[0], ad.constant(xs[1]))) is type(f(ad.Variable(xs[0]), xs[1])) is ad.Tensor
+
+
+X, Y, SQUARE, CUBE = (np.random.default_rng(2).normal(size=s) for s in ((3, 4), (4,), (3, 3), (3, 3, 3)))
+WHOLE, TRUTH = np.array([[1, -3, 0], [3, 3, 2]]), np.array([[True, False, False], [True, True, False]])
+MEANT = """np.var(X, correction=1)|np.var(X, axis=0, where=X > 0)|np.std(X, axis=0, ddof=1)|np.std(X, 0, mean=np.mean(X, 0, keepdims=True))
+np.mean(WHOLE)|np.mean(WHOLE, axis=0)|np.mean(WHOLE, dtype="float32")|np.var(WHOLE)|np.std(WHOLE, axis=1)|np.mean(TRUTH)|np.sum(TRUTH, axis=0)
+np.max(TRUTH)|np.prod(TRUTH)|np.cumsum(TRUTH, 1)|np.argmax(TRUTH, 1)|np.any(X)|np.all(WHOLE, axis=0)|np.add.reduce(TRUTH)|np.logical_and.reduce(WHOLE)
+np.add.reduce(WHOLE, dtype="float64")|np.sum(WHOLE, dtype="float64")|np.linalg.norm(X, 2)|np.linalg.norm(X, 1)|np.linalg.norm(X, np.inf)
+np.linalg.norm(X, "fro")|np.linalg.norm(X, "nuc")|np.linalg.norm(X, -np.inf)|np.linalg.norm(Y, 0)|np.linalg.norm(Y, -1)|np.linalg.norm(Y, 3)
+np.linalg.norm(X, 1, axis=1)|np.linalg.norm(CUBE, 2, axis=(1, 2))|np.linalg.norm(CUBE, axis=(1, 2))|np.linalg.norm(CUBE)|np.linalg.norm(WHOLE)
+np.linalg.solve(SQUARE, X[:, 0])|np.linalg.solve(CUBE, X)|np.linalg.cholesky(np.eye(3) + 0 * SQUARE)|np.trace(SQUARE)|np.trace(CUBE)
+np.trace(WHOLE, dtype="float64")|np.einsum(X, [0, 1], [1, 0])|np.einsum("ij,ij->", X, X, optimize=True)|np.einsum("i,i->", WHOLE[0], WHOLE[1], dtype="float64")
+np.dot([0.1, 0.2, 0.3, 0.4], Y)|np.dot(Y, [0.1, 0.2, 0.3, 0.4])|np.dot(2, Y)|np.dot(0.1, Y)|np.inner(Y, [0.1, 0.2, 0.3, 0.4])|np.outer([0.1, 0.2], Y)
+np.tensordot(X, [0.1, 0.2, 0.3, 0.4], 1)|np.vstack([[0.1, 0.2, 0.3, 0.4], Y])|np.hstack([Y, 0.1])|np.hstack([0.1, Y])|np.where(X, X, 1.0)|np.where(WHOLE, WHOLE, 0.5)
+np.concatenate([Y, [0.1]])|np.concatenate([WHOLE[0], Y])|np.concatenate([Y, Y], dtype="float32")|np.clip(WHOLE, -0.5, 0.5)|np.clip(Y, 0.1, None)
+np.zeros_like(X, shape=(5,))|np.ones_like(X, dtype="int32")|np.full_like(X, 0.1, shape=(2,))|np.full_like(WHOLE, 2)|np.full_like(X, [0.1, 0.2, 0.3, 0.4])
+np.take(X, [0, -1], axis=1)|np.take(X, [0, 9], axis=1, mode="wrap")|np.take(X, [0, 9], axis=1, mode="clip")|np.take(X, [0, 5])|np.expand_dims(X, (0, 2))
+np.roll(X, 1, axis=(0, 1))|np.roll(X, (1, 2), axis=(0, 1))|np.split(Y, [1, 3])|np.split(Y, [3, 1])|np.exp(X, where=X > -9, out=np.zeros((3, 4)))
+np.copy(X)|np.sinc(WHOLE)|np.linalg.cholesky(np.eye(3) + 0 * SQUARE, **UPPER)|np.max(X, axis=0, initial=0.1)|np.tile(X, 2)|np.reshape(X, (4, 3), order="F")"""
+UPPER = {"upper": True} if "upper" in inspect.signature(np.linalg.cholesky).parameters else {}
+
+
+@pytest.mark.filterwarnings("ignore::autodiff.errors.LostGradientWarning")
+@pytest.mark.parametrize("call", MEANT.replace("\n", "|").split("|"))
+def test_a_numpy_function_of_a_tensor_has_numpys_meaning(call):
+    if "correction" in call or "mean=" in call:
+        pytest.importorskip("numpy", "2.0")
+    arrays = dict(X=X, Y=Y, SQUARE=SQUARE, CUBE=CUBE, WHOLE=WHOLE, TRUTH=TRUTH)
+    expected, got = (eval(call, {"np": np, "UPPER": UPPER, **given}) for given in (arrays, {k: ad.constant(x) for k, x in arrays.items()}))
+    for a, b in zip(*[x if isinstance(x, list) else [x] for x in (got, expected)], strict=True):
+        assert np.asarray(a).dtype == b.dtype
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-13, atol=1e-15)
 
 
 def test_every_numpy_name_in_the_table_is_a_numpy_function():
