@@ -11,14 +11,13 @@ cdef bint zeros_wanted(object unconnected) except -1:
     raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}; expected 'none' or 'zero'")
 
 
-cdef list targets_of(object target):
+cdef list targets_of(object target, str name="gradient"):
     if target is None:
-        raise TypeError("Argument `target` should be a list or nested structure of Tensors or Variables to be differentiated, "
-                        "but received None.")
+        raise TypeError(f"{name}: Argument `target` should be a list or nested structure of Tensors or Variables, but received None.")
     targets = nest_flatten(target)
     for t in targets:
         if not is_tensor(t):
-            raise errors.no_tensor_to_differentiate("target", t)
+            raise errors.no_tensor_to_differentiate("target", t, name)
     return targets
 
 

@@ -41,7 +41,7 @@ cdef object replayed_value(GradientTape tape, object target):
     if not tape.precise:
         raise errors.TapeError("value: the tape does not replay; make it GradientTape(precise=True)")
     untraceable("asks for precise values")
-    flat = [target] if is_tensor(target) else targets_of(target)
+    flat = [target] if is_tensor(target) else targets_of(target, "value")
     with stop_recording():
         results = replay_hooks[1](tape, flat)
     return results[0] if is_tensor(target) else nest_pack(target, results)

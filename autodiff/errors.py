@@ -214,9 +214,9 @@ TAPE_NEVER_ENTERED = ("A non-persistent GradientTape can only be used to compute
                       "recorded nothing; compute inside `with GradientTape() as tape:` first")  # fmt: skip
 
 
-def no_tensor_to_differentiate(role, value):
+def no_tensor_to_differentiate(role, value, name="gradient"):
     """A target or source that is neither tensor nor variable."""
-    return TypeError(f"gradient: {role} holds {shorten(value)} of type {type(value).__name__!r}, expected tensors or variables"
+    return TypeError(f"{name}: {role} holds {shorten(value)} of type {type(value).__name__!r}, expected tensors or variables"
                      + ("; make it a Variable, or a constant that the tape watches, before computing" if role == "sources" else
                         ""))  # fmt: skip
 

@@ -8,10 +8,9 @@ them are one sweep forward, in C.  The fewer of both are computed.
 import math
 
 from . import errors, nest, ops, shaping, tangents  # noqa: F401  (the core asks it for what it does not know)
-from ._core import GradientTape, Tensor, convert, is_swept_in_c, push_tangents, set_jacobian_hooks
+from ._core import GradientTape, is_swept_in_c, is_tensor, push_tangents, set_jacobian_hooks
 from .constants import ones_like, zeros, zeros_like
 from .linalg import eye
-from .variable import Variable
 from .vectorized import vectorized_map
 
 __all__ = []
@@ -87,6 +86,10 @@ def columns_of(tape, target, sources):
     shape, result = tuple(target.shape), []
     for s in sources:
         own, n = tuple(s.shape), math.prod(s.shape)
+        if not n:  # it has no columns
+            (slope,) = tape.gradient(target, [s], output_gradients=target)
+            result.append(None if slope is None else zeros((*shape, *own), dtype=s.dtype))
+            continue
         blocks = [_pushed(tape, target, s, units) for units in _unit_vectors(own, s.dtype, math.prod(shape), IN_CACHE)]
         columns = None if blocks[0] is None else blocks[0] if len(blocks) == 1 else shaping.concat(blocks, 0)
         if columns is not None:
@@ -119,12 +122,18 @@ def jacobians_of(tape, target, sources):
 def _target(name, target):
     if isinstance(target, (list, tuple, dict)):
         raise TypeError(f"{name}: expected one tensor as target, got a {type(target).__name__}; ask for each of its parts")
-    return target if isinstance(target, (Tensor, Variable)) else convert(target)
+    return _differentiable(name, "target", target)
+
+
+def _differentiable(name, role, x):
+    if not is_tensor(x):
+        raise errors.no_tensor_to_differentiate(role, x, name)
+    return x
 
 
 def _jacobian(tape, target, sources, zero):
     target = _target("jacobian", target)
-    leaves = nest.flatten(sources)
+    leaves = [_differentiable("jacobian", "sources", s) for s in nest.flatten(sources)]
     found = jacobians_of(tape, target, leaves) if target.dtype.is_floating else [None] * len(leaves)
     if zero:
         found = [zeros((*target.shape, *s.shape), dtype=s.dtype) if j is None else j for j, s in zip(found, leaves)]
@@ -132,7 +141,7 @@ def _jacobian(tape, target, sources, zero):
 
 
 def _batch_jacobian(tape, target, source, zero):
-    target = _target("batch_jacobian", target)
+    target, source = _target("batch_jacobian", target), _differentiable("batch_jacobian", "source", source)
     for x in (target, source):
         if len(x.shape) < 2:
             raise errors.ShapeError(f"batch_jacobian: Shape {tuple(x.shape)} must have rank at least 2")

@@ -193,7 +193,7 @@ def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT")
     x, k = _matrix("diag_part", input), _one_diagonal("diag_part", k)
     rows, columns = x.shape[-2:]
     n = _length(rows, columns, k)
-    if n <= 0:
+    if n < 0 or n == 0 and k:
         raise errors.ShapeError(f"diag_part: there is no diagonal {k} in matrices of shape {x.shape[-2:]}")
     where = _diagonal(tuple(x.shape), k)
     return ops.view(x, shape=(*x.shape[:-2], n), strides=where["strides"], offset=where["offset"])

@@ -154,9 +154,14 @@ def test_nothing_has_an_empty_jacobian():
     assert ad.jacobian(lambda x: x[:0])(x).shape == (0, 3)
     assert ad.jacobian(lambda x: ad.reduce_sum(x))(ad.constant(np.ones((0,)))).shape == (0,)
     assert ad.jacobian(lambda x: ad.constant([1, 2]))(x).numpy().tolist() == [[0, 0, 0], [0, 0, 0]]
+    empty, full = ad.jacobian(lambda a, b: ad.reduce_sum(a) + b, argnums=(0, 1))(ad.constant(np.ones((0, 2))), x)
+    assert empty.shape == (3, 0, 2) and full.numpy().tolist() == np.eye(3).tolist()
     v = ad.Variable(np.ones((0, 2)))
-    with ad.GradientTape() as tape:
+    with ad.GradientTape(persistent=True) as tape:
         y = v * v
+        z = ad.reduce_sum(v) + x
+    assert tape.jacobian(z, v).shape == (3, 0, 2)
+    assert tape.jacobian(z, [x, v])[0] is None
     assert tape.batch_jacobian(y, v).shape == (0, 2, 2)
 
 

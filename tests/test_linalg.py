@@ -128,6 +128,8 @@ def test_diagonals_taken():
         same(linalg.diag_part(M, k=k), np.diagonal(M, k, 1, 2))
         check_gradients(lambda x: linalg.diag_part(x, k=k) ** 2, M)
     same(linalg.trace(A), np.trace(A, axis1=1, axis2=2))
+    same(linalg.diag_part(np.ones((2, 0, 4))), np.ones((2, 0)))
+    same(linalg.trace(np.ones((2, 0, 4))), np.zeros(2))
     same(linalg.tensor_diag_part(np.arange(16.0).reshape(2, 2, 2, 2)), np.array([[0, 5.0], [10, 15]]))
     check_gradients(lambda x: linalg.trace(x) ** 2, A)
 

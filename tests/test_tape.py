@@ -432,6 +432,28 @@ def test_targets_and_sources_that_are_no_tensors():
     assert float(tape.gradient(y, x)) == 6.0
 
 
+@pytest.mark.parametrize("ask, text", [
+    (lambda tape, x, y: tape.value(3.0), "value: target holds 3.0 of type 'float', expected tensors or variables"),
+    (lambda tape, x, y: tape.value([y, "a"]), "value: target holds 'a' of type 'str', expected tensors or variables"),
+    (lambda tape, x, y: tape.value(None), "value: Argument `target` should be a list or nested structure of Tensors or Variables, but received None."),
+    (lambda tape, x, y: tape.jacobian(3.0, x), "jacobian: target holds 3.0 of type 'float', expected tensors or variables"),
+    (lambda tape, x, y: tape.jacobian(y, [x, 2.0]), "jacobian: sources holds 2.0 of type 'float', expected tensors or variables; make it a "
+                                                    "Variable, or a constant that the tape watches, before computing"),
+    (lambda tape, x, y: tape.jacobian(y, None), "jacobian: sources holds None of type 'NoneType', expected tensors or variables; make it a "
+                                                "Variable, or a constant that the tape watches, before computing"),
+    (lambda tape, x, y: tape.batch_jacobian(np.ones((2, 2)), x), "batch_jacobian: target holds array([[1., 1.], [1., 1.]]) of type 'ndarray', "
+                                                                 "expected tensors or variables"),
+    (lambda tape, x, y: tape.batch_jacobian(y, None), "batch_jacobian: source holds None of type 'NoneType', expected tensors or variables"),
+])  # fmt: skip
+def test_other_methods_name_themselves(ask, text):
+    x = ad.Variable(3.0)
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = x * x
+    with pytest.raises(TypeError) as info:
+        ask(tape, x, y)
+    assert str(info.value) == text
+
+
 def test_watching_what_cannot_be_watched():
     with ad.GradientTape() as tape:
         with pytest.raises(ValueError) as info:
