@@ -46,7 +46,7 @@ AWKWARD = {
     "rank 8": np.arange(256.0).reshape((2,) * 8),
     "unaligned": np.frombuffer(b"\0" + np.arange(3.0).tobytes(), np.uint8)[1:].view(np.float64),
     "longlong": np.arange(3, dtype=np.longlong),
-    "matrix": np.asmatrix([[1.0, 2.0]]),
+    "matrix": np.array([[1.0, 2.0]]).view(np.matrix),
     "masked": np.ma.masked_array([1.0, 2.0], mask=[False, False]),
 }
 
