@@ -253,25 +253,29 @@ def zeros_like(x):
     return unview(view(x, shape=(0,), strides=(1,), offset=0), shape=tuple(x.shape), strides=(1,), offset=0)
 
 
-def exponents(x):
-    """e with |x| / 2**e near 1, a constant to every derivative: products of such quotients do not overflow on the way.  0 where there is none."""
-    e = floor(log2(abs(x)))
-    return where(is_finite(e), e, 0)
+def exponents(x, axis):
+    """e with |product of x / 2**e so far| near 1, constants to every derivative: no product of them overflows on its way, however long."""
+    logarithm = log2(abs(x))
+    so_far = floor(cumsum(where(is_finite(logarithm), logarithm, 0), axis=axis, exclusive=0, reverse=0))
+    return sub(so_far, shift(so_far, axis, 0))
+
+
+def by_power(f, x, e):
+    """f of x and 2**e, which itself may be no number while the result is one."""
+    half = floor(mul(e, 0.5))
+    return f(f(x, exp2(half)), exp2(sub(e, half)))
 
 
 def product_of_others(x, axes):
     """At every element the product of all others along axes: of those before times those after, as no quotient can say where x is 0."""
-    e = exponents(x)
-    e_of_others = sub(spread(reduce_sum(e, axes=axes, keepdims=1), x, axes, 1), e)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
-    order = (*kept, *axes)
-    moved = transpose(div(x, exp2(e)), order)
+    order, last = (*kept, *axes), len(kept)
+    moved = transpose(x, order)
     row = reshape(moved, shape=(*(x.shape[i] for i in kept), elements(x.shape[i] for i in axes)))
-    before, after = (cumprod(row, axis=len(kept), exclusive=1, reverse=r) for r in (0, 1))
-    back = tuple(order.index(i) for i in range(x.ndim))
-    others = transpose(reshape(mul(before, after), shape=tuple(moved.shape)), back)
-    half = floor(mul(e_of_others, 0.5))                     # 2 ** e_of_others itself may be no number while the product is one
-    return scale(scale(others, exp2(half)), exp2(sub(e_of_others, half)))
+    e = exponents(row, last)
+    before, after = (cumprod(by_power(div, row, e), axis=last, exclusive=1, reverse=r) for r in (0, 1))
+    others = by_power(scale, mul(before, after), sub(reduce_sum(e, axes=(last,), keepdims=1), e))
+    return transpose(reshape(others, shape=tuple(moved.shape)), tuple(order.index(i) for i in range(x.ndim)))
 
 
 def share_of_extreme(g, x, y, axes, keepdims):

@@ -66,6 +66,8 @@ const void *ad_read_spread(const ad_layout *l, const void *data, int64_t at, int
     int64_t index[AD_MAX_RANK];
     const int last = l->ndim - 1;
     char *to = room;
+    if (n == 0)                                             /* a dimension may be empty */
+        return room;
     if (last < 0) {
         ad_fill(to, data, n, item);
         return to;

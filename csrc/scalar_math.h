@@ -85,8 +85,8 @@ static inline double ad_floordiv(double a, double b)
 {
     if (b == 0)
         return a / b;
-    const double q = (a - ad_mod(a, b)) / b, f = floor(q);
-    return q - f > 0.5 ? f + 1 : f;                         /* the division itself may have been rounded down */
+    const double r = fmod(a, b), q = (a - r) / b - (r != 0 && (r < 0) != (b < 0)), f = floor(q);   /* b may be infinite */
+    return f == 0 ? copysign(0.0, a / b) : q - f > 0.5 ? f + 1 : f;     /* the division itself may have been rounded down */
 }
 AD_THROUGH_DOUBLE_2(mod)
 AD_THROUGH_DOUBLE_2(floordiv)

@@ -103,6 +103,36 @@ FORMULAS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("traced", (False, True))
+@pytest.mark.parametrize("f", (ad.add, ad.multiply, ad.maximum, ad.math.hypot), ids=name_of)
+def test_tangents_that_broadcast_to_nothing(f, traced):
+    def along(a, b):
+        with ad.autodiff.ForwardAccumulator([a, b], [a, b]) as acc:
+            y = f(a, b)
+        return acc.jvp(y)
+
+    along = ad.function(along) if traced else along
+    for one, other in [((1, 4, 0), (1, 4, 1)), ((0, 2), (2,)), ((2, 0), (1, 1)), ((2, 1), (0,)), ((0,), ()), ((3, 0, 2), (1, 2))]:
+        for shapes in ((one, other), (other, one)):
+            xs = [ad.constant(np.ones(s)) for s in shapes]
+            assert along(*xs).shape == along(*xs).shape == np.broadcast_shapes(one, other)
+
+
+@pytest.mark.parametrize("values", ([1.4, 1 / 1.4], [1.9] * 5 + [1.9**-5], [1e-200, 1e200], [-0.6, 1 / 0.6, 3.0, -1 / 3]), ids=str)
+def test_products_of_ten_thousand_numbers(values):
+    x = ad.constant(np.resize(values, 12000))
+    t = ad.constant(np.cos(np.arange(12000.0)) * x.numpy())
+    with ad.autodiff.ForwardAccumulator(x, t) as acc, GradientTape() as outer:
+        outer.watch(x)
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_prod(x)
+        along = ad.reduce_sum(tape.gradient(y, x) * t)
+    total = float(y) * np.cos(np.arange(12000.0)).sum()             # sum of t * y / x
+    np.testing.assert_allclose([float(acc.jvp(y)), float(along)], total, rtol=1e-11)
+    np.testing.assert_allclose(outer.gradient(along, x).numpy() * x.numpy(), total - float(y) * np.cos(np.arange(12000.0)), rtol=1e-9, atol=1e-10)
+
+
 @pytest.mark.filterwarnings("ignore:function. followed takes the value of a tensor to Python")     # sort, slogdet
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formulas(name):
