@@ -77,7 +77,7 @@ cdef int read_key(const Operand *x, tuple key, View *v) except -1:
             start, stop, stride = slice(slice_end(item.start), slice_end(item.stop), slice_end(item.step)).indices(n)
             n = len(range(start, stop, stride))
             v.offset += start * strides[axis] if n else 0
-            push(v, n, stride * strides[axis] if n else 0)
+            push(v, n, stride * strides[axis] if n > 1 else 0)
             axis += 1
         else:
             at = whole_index(item)
@@ -102,13 +102,16 @@ cdef int push(View *v, int64_t size, int64_t stride) except -1:
 
 
 cdef object slice_end(object end):
-    """A bound of a slice: None or an integer, also as a scalar integer tensor."""
-    return None if end is None else whole_index(end)
+    """A bound of a slice: None or an integer of any size, also as a scalar integer tensor."""
+    return end if end is None or PyLong_CheckExact(end) else whole_index(end)
 
 
 cdef int64_t whole_index(object item) except? -1:
     if PyLong_CheckExact(item):
-        return item
+        try:
+            return item
+        except OverflowError:
+            raise errors.BadIndexError(f"index: {errors.shorten(item)} is out of bounds of any tensor") from None
     if isinstance(item, (bool, np.bool_, float)):
         raise errors.bad_key(item)
     try:

@@ -171,7 +171,9 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None):
     x, k = to_tensor(input, "top_k"), integer("top_k", "k", k)
     if x.ndim == 0:
         raise errors.low_rank("top_k", x.shape, 1)
-    if not 0 <= k <= x.shape[-1]:
+    if k < 0:
+        raise errors.InvalidArgumentError(f"top_k: k must not be negative, got {k}")
+    if k > x.shape[-1]:
         raise errors.ShapeError(
             f"top_k: input must have at least k={k} elements along its last dimension, which has {x.shape[-1]}"
         )

@@ -138,6 +138,8 @@ def test_searchsorted_and_unique():
          "scatter_nd: updates must have shape (2,) for indices of shape (2, 1) into (3,), got (3,)"),
         (lambda: indexing.tensor_scatter_nd_update(V, [[0, 0]], [1.0]), ValueError,
          "tensor_scatter_nd_update: indices of shape (1, 2) do not index a tensor of shape (3,)"),
+        (lambda: indexing.top_k(V, -1), ValueError, "top_k: k must not be negative, got -1"),
+        (lambda: ad.constant(V)[2**70], IndexError, "index: 1180591620717411303424 is out of bounds of any tensor"),
         (lambda: indexing.top_k(V, 4), ValueError, "top_k: input must have at least k=4 elements along its last dimension, which has 3"),
         (lambda: indexing.sort(V, direction="UP"), ValueError, "sort: direction is 'ASCENDING' or 'DESCENDING', got 'UP'"),
         (lambda: indexing.unique(X), ValueError, "unique: expects a vector, got shape (2, 2, 3)"),
@@ -149,3 +151,9 @@ def test_misuse_is_said(call, error, text):
         call()
     assert str(caught.value) == text
     assert isinstance(caught.value, (errors.OpError, ValueError))
+
+
+@pytest.mark.parametrize("key", [slice(-(2**70), 2**70), slice(2**70, None, -1), slice(None, 2**80, 2**70), slice(2**70, None), slice(None, None, -(2**70))], ids=str)
+def test_bounds_of_slices_of_any_size(key):
+    np.testing.assert_array_equal(ad.constant(V)[key].numpy(), V[key])
+    check_gradients(lambda x: x[key] ** 2, V)
