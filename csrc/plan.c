@@ -66,7 +66,7 @@ int ad_plan_add_register(ad_plan *t, int dtype, const ad_array *like, int lastin
     *reg = t->registers.n;
     return AD_PUSH(t->registers, (ad_register){.dtype = (uint8_t)dtype, .is_array = like != NULL, .lasting = (uint8_t)lasting,
                                                .number = AD_NONE, .base = AD_NONE, .like = like, .born = AD_NONE, .dies = 0, .stream = AD_NONE,
-                                               .made = AD_NONE});
+                                               .made = AD_NONE, .derivative = AD_NONE});
 }
 
 static const ad_array *like_of(const ad_instruction *in) { return in->flags & AD_IS_ARRAY ? in->value.array : NULL; }

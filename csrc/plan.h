@@ -27,6 +27,7 @@ typedef struct {
     uint8_t late, placed;                                   /* what a loop computes of it is whole after the loop alone; by AD_PLACE */
     uint32_t strip;                                         /* of the band that computes it: where a strip of it is, plus one; 0: it is whole */
     uint32_t banded;                                        /* plan_band.c */
+    uint32_t derivative;                                    /* what the step that writes it computes beside it, for shares; or AD_NONE */
 } ad_register;
 
 /* What a run looks up of it: a long plan is read from memory as it runs. */
@@ -235,6 +236,13 @@ static inline int ad_alike(const ad_array *a, const ad_array *b)
         if (a->shape[i] != b->shape[i])
             return 0;
     return 1;
+}
+
+/* For a share that is its cotangent times what stands in a register: that one; or AD_NONE. */
+static inline uint32_t ad_factor_of(const struct ad_plan *t, const ad_step *s)
+{
+    const int share = s->kind == AD_VJP && s->blockwise && ad_ops[s->op].kind == AD_ELEMENTWISE;
+    return share ? t->registers.at[s->y].derivative : AD_NONE;
 }
 
 /* What has the same value already: its register, or AD_NONE.  *noted is AD_NO_MEMORY if the thing could not be noted. */

@@ -210,6 +210,39 @@ static int find_item(search *f, uint32_t at)
     return AD_PUSH(f->waiting, at);
 }
 
+/* A share whose cotangent comes back to the band later than the value is computed: let the kernel that has both compute the derivative then,
+ * so that it takes but a product. */
+static int add_derivative(ad_plan *t, const ad_band *b, const ad_step *s, uint32_t at)
+{
+    uint32_t made = AD_NONE;
+    if (s->kind != AD_VJP || !s->blockwise || ad_ops[s->op].kind != AD_ELEMENTWISE || ad_cpu->kernels[s->op].twin[s->dtype] == NULL)
+        return AD_OK;
+    const ad_register y = t->registers.at[s->y];
+    if (!y.is_array || y.number != AD_NONE || y.base != AD_NONE || y.lasting || y.derivative != AD_NONE || y.banded % 4 != BY_ROWS)
+        return AD_OK;
+    if (y.born < b->from || y.born >= at || t->items.at[y.born].kind != AD_LOOP || y.like->size != t->registers.at[s->out].like->size)
+        return AD_OK;
+    const int status = ad_plan_add_register(t, y.dtype, y.like, 0, &made);
+    if (status == AD_OK)
+        t->registers.at[made].banded = y.banded;
+    t->registers.at[s->y].derivative = made;
+    return status;
+}
+
+static int add_derivatives(ad_plan *t)
+{
+    int status = AD_OK;
+    for (uint32_t i = 0; i < t->bands.n; i++) {
+        const ad_band *b = &t->bands.at[i];
+        for (uint32_t at = b->from; at < b->to; at++)
+            for (uint32_t j = t->items.at[at].from; t->items.at[at].kind == AD_LOOP && j < t->items.at[at].to && status == AD_OK; j++)
+                status = add_derivative(t, b, step_of(t, &t->items.at[at], j), at);
+    }
+    for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++)
+        ad_place_item(t, i);
+    return status;
+}
+
 int ad_find_bands(ad_plan *t)
 {
     search f = {.t = t};
@@ -229,6 +262,7 @@ int ad_find_bands(ad_plan *t)
         t->items.room = t->items.n;
         for (uint32_t i = 0; i < t->items.n; i++)
             ad_place_item(t, i);
+        status = add_derivatives(t);
     }
     free(f.order.at);
     free(f.inside.at);
@@ -266,6 +300,16 @@ static void give_strip(builder *w, uint32_t r)
     w->b->strips += bytes;
 }
 
+static void take_strip_back(builder *w, uint32_t r, uint32_t at)
+{
+    ad_register *x = r == AD_NONE ? NULL : &w->t->registers.at[r];
+    if (x == NULL || x->strip == 0 || x->dies != at || x->banded == OUTSIDE)
+        return;
+    x->banded = OUTSIDE;                                    /* once */
+    if (AD_PUSH(w->spare, (room){x->strip - 1, strip_bytes(w, x)}) != AD_OK)
+        w->status = AD_NO_MEMORY;
+}
+
 /* What an item writes by rows and nobody outside reads gets strips; what it reads last gives them back. */
 static void give_strips(builder *w, uint32_t at)
 {
@@ -274,22 +318,20 @@ static void give_strips(builder *w, uint32_t at)
     const int loop = item->kind == AD_LOOP;
     const ad_loop *l = loop ? &t->loops.at[item->from] : NULL;
     const uint32_t n = loop ? l->n_looped : 1;
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < n; i++) {
-            const ad_step *s = &t->steps.at[loop ? t->looped.at[item->looped + i] : item->from];
-            const ad_register *out = &t->registers.at[s->out];
-            if (pass == 0 && out->banded % 4 == BY_ROWS && out->number == AD_NONE && out->dies > at && out->dies < w->b->to && w->b->strips < MOST_STRIPS)
-                give_strip(w, s->out);
-            for (uint32_t k = 0; k < s->n + 3 && pass == 1; k++) {
-                const uint32_t r = ad_read_by(t, s, k);
-                const ad_register *x = r == AD_NONE ? NULL : &t->registers.at[r];
-                if (x == NULL || x->strip == 0 || x->dies != at || x->banded % 4 != BY_ROWS)
-                    continue;
-                t->registers.at[r].banded = OUTSIDE;        /* once */
-                if (AD_PUSH(w->spare, (room){x->strip - 1, strip_bytes(w, x)}) != AD_OK)
-                    w->status = AD_NO_MEMORY;
-            }
+    for (uint32_t i = 0; i < n; i++) {
+        const ad_step *s = &t->steps.at[loop ? t->looped.at[item->looped + i] : item->from];
+        const uint32_t made[2] = {s->out, s->kind == AD_FORWARD ? t->registers.at[s->out].derivative : AD_NONE};
+        for (int k = 0; k < 2; k++) {
+            const ad_register *x = made[k] == AD_NONE ? NULL : &t->registers.at[made[k]];
+            if (x && x->banded % 4 == BY_ROWS && x->dies > at && x->dies < w->b->to && w->b->strips < MOST_STRIPS)
+                give_strip(w, made[k]);
         }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const ad_step *s = &t->steps.at[loop ? t->looped.at[l->first_step + i] : item->from];
+        for (uint32_t k = 0; k < s->n + 3; k++)
+            take_strip_back(w, ad_read_by(t, s, k), at);
+    }
 }
 
 static int64_t common_divisor(int64_t a, int64_t b)

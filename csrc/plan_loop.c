@@ -143,10 +143,35 @@ static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint
     to->g = in[AD_MAX_OPERANDS + 1];
     to->out = out;
     to->acc = acc;
-    if (s->kind == AD_FORWARD)
+    if (ad_factor_of(b->t, s) != AD_NONE) {                 /* which is where y would be */
+        to->in[0] = to->g;
+        to->in[1] = to->y;
+        to->g = to->y = AD_NO_STREAM;
+        to->forward = ad_cpu->kernels[AD_OP_scale].forward[s->dtype];
+    } else if (s->kind == AD_FORWARD)
         to->forward = ad_cpu->kernels[s->op].forward[b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype];
     else if (s->kind == AD_VJP)
         to->vjp = ad_cpu->kernels[s->op].vjp[s->k][s->dtype];
+}
+
+static uint16_t add_ones(builder *b, int item, int wide)
+{
+    return add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES, .wide = (uint8_t)wide}, OF_NONE);
+}
+
+/* The value, and the derivative beside it. */
+static void add_twin(builder *b, const ad_step *s, uint16_t out)
+{
+    const uint32_t beside = b->t->registers.at[s->out].derivative;
+    const uint16_t share = stream_of(b, beside), one = add_ones(b, (int)ad_itemsize(s->dtype), b->t->registers.at[s->out].like->size == b->l->size);
+    add_kernel(b, s, b->t->registers.at[s->out].like, out, AD_NO_STREAM);
+    if (b->status != AD_OK)
+        return;
+    ad_loop_step *to = &b->l->steps.at[b->l->steps.n - 1];
+    to->forward = NULL;
+    to->twin = ad_cpu->kernels[s->op].twin[s->dtype];
+    to->g = one;
+    to->share = share;
 }
 
 static size_t take_room(ad_loop *l, size_t bytes)
@@ -315,6 +340,9 @@ static void add_loop_step(builder *b, const ad_step *s)
         const ad_register *out = &b->t->registers.at[s->out];
         if (!out->is_array || out->like->size != whole->size) {
             add_back(b, s, whole);
+        } else if (s->kind == AD_FORWARD && out->derivative != AD_NONE) {
+            const uint16_t to = stream_of(b, s->out);
+            add_twin(b, s, to);
         } else {
             const uint16_t acc = acc_stream(b, s), to = stream_of(b, s->out);
             add_kernel(b, s, whole, to, acc);
@@ -346,8 +374,7 @@ static void pair_up(builder *b, uint32_t at, const ad_step *source)
         return;
     const int item = (int)ad_itemsize(source->dtype), known = written_before(l, share.g, from);
     const uint16_t derivative = known && share.acc == AD_NO_STREAM ? share.out : add_block(b, item, share.wide);
-    const uint16_t one = known ? share.g : add_stream(b, (ad_stream){.reg = AD_NONE, .item = (uint8_t)item, .block = AD_NONE, .kind = AD_ONES, .wide = share.wide},
-                                                          OF_NONE);
+    const uint16_t one = known ? share.g : add_ones(b, item, share.wide);
     ad_loop_step *value = &l->steps.at[from], *rest = &l->steps.at[at];
     *rest = (ad_loop_step){.in = {AD_NO_STREAM, AD_NO_STREAM, AD_NO_STREAM}, .acc = share.acc, .g = AD_NO_STREAM, .y = AD_NO_STREAM,
                            .out = share.out, .share = AD_NO_STREAM, .wide = share.wide, .is_f32 = share.is_f32};

@@ -22,6 +22,9 @@ static int reads_g_alone(const ad_step *s)
 uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)
 {
     const int elementwise = s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE;
+    const uint32_t factor = ad_factor_of(t, s);
+    if (factor != AD_NONE && k <= s->n)
+        return k == s->n ? factor : AD_NONE;
     if (k >= s->n) {
         const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k] & AD_READS_Y)) || reads_g_alone(s));
         return unread ? AD_NONE : k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
@@ -121,6 +124,9 @@ static void place(ad_plan *t, const ad_step *s, uint32_t at)
         }
     else if (s->out != AD_NONE)
         t->registers.at[s->out].born = t->registers.at[s->out].dies = at;
+    const uint32_t beside = s->kind == AD_FORWARD && s->out != AD_NONE ? t->registers.at[s->out].derivative : AD_NONE;
+    if (beside != AD_NONE)
+        t->registers.at[beside].born = t->registers.at[beside].dies = at;
 }
 
 void ad_place_item(ad_plan *t, uint32_t at)
