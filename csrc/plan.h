@@ -171,7 +171,7 @@ typedef struct {
 } ad_band_product;
 typedef struct {
     uint32_t from, to;                                      /* items */
-    int64_t rows, grain;                                    /* threads' parts begin at multiples of grain; 0: one thread does all */
+    int64_t rows, grain;                                    /* threads' parts begin at multiples of grain */
     int64_t work;
     size_t scratch, shared;                                 /* bytes: a thread's strips, then the scratch memory of its loops; what all share */
     size_t strips;

@@ -290,6 +290,8 @@ static void give_strip(builder *w, uint32_t r)
 {
     ad_register *x = &w->t->registers.at[r];
     const size_t bytes = strip_bytes(w, x);
+    if (bytes > MOST_STRIPS || w->b->strips > MOST_STRIPS - bytes)
+        return;
     for (uint32_t i = 0; i < w->spare.n; i++)
         if (w->spare.at[i].bytes == bytes) {
             x->strip = (uint32_t)w->spare.at[i].at + 1;
@@ -323,7 +325,7 @@ static void give_strips(builder *w, uint32_t at)
         const uint32_t made[2] = {s->out, s->kind == AD_FORWARD ? t->registers.at[s->out].derivative : AD_NONE};
         for (int k = 0; k < 2; k++) {
             const ad_register *x = made[k] == AD_NONE ? NULL : &t->registers.at[made[k]];
-            if (x && x->banded % 4 == BY_ROWS && x->dies > at && x->dies < w->b->to && w->b->strips < MOST_STRIPS)
+            if (x && x->banded % 4 == BY_ROWS && x->dies > at && x->dies < w->b->to)
                 give_strip(w, made[k]);
         }
     }
@@ -354,8 +356,6 @@ static int64_t grain_of(const ad_loop *l, int64_t rows)
         const ad_loop_step *s = &l->steps.at[i];
         const ad_loop_back *back = s->kind == AD_SUM_BACK ? &l->backs.at[s->which] : NULL;
         const int64_t block = s->kind == AD_SUM_ALL ? AD_SUM_BLOCK : back && back->whole == AD_NO_STREAM ? AD_BACK_CHUNK : 1;
-        if (back && back->whole == AD_NO_STREAM && back->b.n_chunks == 1)
-            return 0;
         grain = common_multiple(grain, s->wide ? block / common_divisor(block, l->width) : block);
     }
     return grain / common_divisor(grain, l->rows / rows);
@@ -385,7 +385,6 @@ int ad_build_bands(ad_plan *t)
     int status = AD_OK;
     for (uint32_t i = 0; i < t->bands.n && status == AD_OK; i++) {
         builder w = {.t = t, .b = &t->bands.at[i]};
-        int64_t alone = 0;
         w.b->grain = AD_STRIP;
         for (uint32_t at = w.b->from; at < w.b->to && status == AD_OK; at++) {
             const ad_item *item = &t->items.at[at];
@@ -395,13 +394,10 @@ int ad_build_bands(ad_plan *t)
                 continue;
             }
             const ad_loop *l = &t->loops.at[item->from];
-            const int64_t grain = grain_of(l, w.b->rows);
-            alone |= grain == 0;
-            w.b->grain = common_multiple(w.b->grain, grain ? grain : 1);
+            w.b->grain = common_multiple(w.b->grain, grain_of(l, w.b->rows));
             w.b->scratch += (ad_loop_scratch(l) + 63) / 64 * 64;
             w.b->work += ad_loop_work(l);
         }
-        w.b->grain = alone ? 0 : w.b->grain;
         w.b->scratch += w.b->strips;
         free(w.spare.at);
         status = status == AD_OK ? w.status : status;

@@ -83,7 +83,7 @@ static void open_loops(const work *w, char *memory)
 static void run_part(void *arg, int part)
 {
     work *w = arg;
-    const int64_t grain = w->b->grain ? w->b->grain : w->b->rows, bytes = (int64_t)w->b->scratch + 64;
+    const int64_t grain = w->b->grain, bytes = (int64_t)w->b->scratch + 64;
     const int64_t from = w->grains * part / w->parts * grain, to = part + 1 == w->parts ? w->b->rows : w->grains * (part + 1) / w->parts * grain;
     ad_array *memory = ad_array_new(AD_BOOL, 1, &bytes);
     int status = memory ? AD_OK : AD_NO_MEMORY;
@@ -174,7 +174,7 @@ int ad_band_run(const ad_plan *t, ad_band *b)
     ad_array *shared = ad_array_new(AD_BOOL, 1, &bytes);
     if (shared == NULL)
         return AD_NO_MEMORY;
-    work w = {.t = t, .b = b, .shared = on_line(shared->data), .grains = b->grain && b->grain < b->rows ? b->rows / b->grain : 1};
+    work w = {.t = t, .b = b, .shared = on_line(shared->data), .grains = b->grain < b->rows ? b->rows / b->grain : 1};
     int status = begin(&w);
     w.parts = ad_thread_count() < 2 || b->work < WORTH_SHARING ? 1 : (int)(wish < w.grains ? wish : w.grains);
     if (status == AD_OK)

@@ -209,6 +209,15 @@ static uint16_t add_temporary(builder *b, int dtype, const ad_array *like)
                                                    .wide = like->size == b->l->size, .block = AD_NONE});
 }
 
+/* Would a band be cut into too few parts for threads, if they all began where a chunk of these sums does? */
+static int is_coarse(const ad_loop *l, const ad_back *back)
+{
+    enum { FEW_PARTS = 8 };
+    const int64_t rows = l->strip ? l->rows / (l->strip / AD_STRIP) : 0, values = rows ? back->values / rows : 0;
+    const int64_t even = values & -values, part = values ? back->chunk / (even < back->chunk ? even : back->chunk) : rows;     /* whole rows */
+    return rows && (back->n_chunks == 1 || rows / part < FEW_PARTS);
+}
+
 /* The share of an operand that is smaller than the result. */
 static void add_back(builder *b, const ad_step *s, const ad_array *whole)
 {
@@ -217,7 +226,8 @@ static void add_back(builder *b, const ad_step *s, const ad_array *whole)
     const int wide = whole->size == l->size, item = (int)ad_itemsize(s->dtype);
     ad_array number = {.refs = 1, .size = 1};
     const ad_back back = ad_back_of(out.is_array ? out.like : &number, whole);
-    const int all = back.values == 1, in_rows = !out.late, at_once = !all && !in_rows && (ad_back_is_plain(&back) || (back.run > 1 && !(wide && back.run == l->width)));
+    const int all = back.values == 1, in_rows = !out.late;
+    const int at_once = !all && !in_rows && (ad_back_is_plain(&back) || is_coarse(l, &back) || (back.run > 1 && !(wide && back.run == l->width)));
     uint16_t share;
     if (ad_ops[s->op].passes[s->k] && !at_once) {
         share = operand_stream(b, s, s->n + 1, whole);

@@ -110,3 +110,73 @@ def test_a_network_is_one_band_and_keeps_nothing_that_lies_between():
     assert cost.bands == 1
     assert cost.peak_bytes < sum(x.numpy().nbytes for x in args) + 2000 * 30 * 8
     assert "strips of 2000 rows" in str(traced.program(*args))
+
+
+def test_what_needs_the_whole_of_a_band_begins_another():
+    def f(x, v, w):
+        h = ad.matmul(ad.sin(ad.matmul(x, v)), w)
+        return ad.reduce_sum(ad.square(ad.matmul(ad.tanh(h - ad.reduce_mean(h, axis=0)), w)))
+
+    traced, args = case([(1300, 8), (8, 12), (12, 12)], f)
+    assert traced.cost(*args).bands > 1
+
+
+def test_a_branch_on_a_loss_waits_for_the_band_and_has_both_outcomes():
+    def f(x, v, w, scale):
+        loss = ad.reduce_mean(ad.square(ad.matmul(ad.tanh(ad.matmul(x, v)), w))) * scale
+        return loss * 2 if loss > 1 else -loss
+
+    traced, args = case([(1200, 6), (6, 9), (9, 3), ()], f)
+    for scale in (1e-3, 1e6, 1e-3):
+        on_threads(traced, lambda *xs: value_and_gradient(f, *xs), *args[:-1], ad.constant(scale))
+    assert traced.cost(*args[:-1], ad.constant(1e6)).bands == 1
+
+
+def test_results_between_the_layers_are_whole_for_who_asks():
+    def f(x, v, w):
+        with ad.GradientTape() as tape:
+            tape.watch([v, w])
+            h = ad.tanh(ad.matmul(x, v))
+            y = ad.matmul(h, w)
+            loss = ad.reduce_sum(y * y)
+        return h, y, tape.gradient(loss, [h, v, w])
+
+    rng = np.random.default_rng(0)
+    args = [ad.constant(rng.normal(size=s)) for s in ((1500, 6), (6, 9), (9, 3))]
+    traced = ad.function(f)
+    on_threads(traced, f, *args)
+    np.testing.assert_allclose(traced(*args)[0].numpy(), np.tanh(args[0].numpy() @ args[1].numpy()), rtol=1e-13)
+
+
+def test_a_variable_trained_in_batches_takes_the_steps_of_the_eager_run():
+    rng = np.random.default_rng(1)
+    x, y = (ad.constant(rng.normal(size=s).astype("float32")) for s in ((1111, 7), (1111, 10)))
+
+    def run(how):
+        v, b, w = (ad.Variable(np.random.default_rng(2).normal(size=s).astype("float32") / 4) for s in ((7, 20), (20,), (20, 10)))
+
+        @how
+        def step():
+            with ad.GradientTape() as tape:
+                loss = ad.reduce_mean(ad.square(ad.nn.softmax(ad.matmul(ad.nn.relu(ad.matmul(x, v) + b), w), axis=-1) - y))
+            for p, g in zip((v, b, w), tape.gradient(loss, [v, b, w])):
+                p.assign_sub(0.1 * g)
+            return loss
+
+        return [step() for _ in range(5)], [v.numpy(), b.numpy(), w.numpy()]
+
+    (eager, want), (traced, got) = run(lambda f: f), run(ad.function)
+    same(eager, traced)
+    assert [p.tobytes() for p in got] == [p.tobytes() for p in want]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_comes_out_as_in_numpy(value):
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(size=(1500, 6)), rng.normal(size=(1500, 4))
+    x[700, 2], g[700, 1] = value, 0
+    got = ad.function(lambda x, g: ad.matmul(x, g, transpose_a=True))(x, g).numpy()
+    with np.errstate(invalid="ignore"):
+        want = x.T @ g
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(want))

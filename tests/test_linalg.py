@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+import autodiff as ad
 from autodiff import errors, linalg
 from differences import check_gradients, gradient
 
@@ -268,3 +269,19 @@ def test_a_nan_in_one_row_stays_in_its_row():
     a[7, 2], a[9, 1] = np.nan, np.inf
     y = linalg.matmul(a, b).numpy()
     assert np.isnan(y[7]).all() and np.isinf(y[9]).all() and np.isfinite(np.delete(y, [7, 9], axis=0)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, n, k", [(1, 1, 512), (3, 1, 1000), (5, 7, 639), (33, 64, 2100), (20, 3, 9_001), (128, 128, 700)])
+def test_tall_products_are_no_less_exact_than_blas_and_the_same_on_any_number_of_threads(m, n, k, dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(k, m)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+    exact, scale = a.T.astype(np.longdouble) @ b.astype(np.longdouble), np.abs(a.T).astype(np.longdouble) @ np.abs(b)
+    before, got = ad.config.get_num_threads(), []
+    for threads in (1, 2, 5):
+        ad.config.set_num_threads(threads)
+        got.append(ad.matmul(a, b, transpose_a=True).numpy())
+    ad.config.set_num_threads(before)
+    assert got[0].tobytes() == got[1].tobytes() == got[2].tobytes()
+    worst, blas = (np.max(np.abs(c - exact) / scale) for c in (got[0], a.T @ b))
+    assert worst <= max(1.5 * blas, 4 * np.finfo(dtype).eps)
