@@ -266,9 +266,8 @@ int ad_push_add(ad_push *s, int64_t slot, ad_array *share); /* to a tangent that
 
 /* ------------------------------------------------------------------------------------------------- plans */
 /* A traced program made ready to be run with other values in its leaves: its instructions, and its sweeps as they went, as steps
- * over registers.  What no result needs is left out, elementwise steps on arrays of one shape become fused loops, which form bands with the
- * products between them.  Built by
- * calls in the order of the recording; every one returns AD_OK, AD_NO_MEMORY or AD_BAD_DTYPE. */
+ * over registers.  What no result needs is left out; elementwise steps on arrays of one shape become fused loops, which form bands with
+ * the products between them.  Built by calls in the order of the recording; every one returns AD_OK, AD_NO_MEMORY or AD_BAD_DTYPE. */
 typedef struct ad_plan ad_plan;
 ad_plan *ad_plan_new(const ad_program *p);                  /* NULL when out of memory */
 void ad_plan_free(ad_plan *t);
