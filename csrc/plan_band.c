@@ -330,7 +330,7 @@ static void give_strips(builder *w, uint32_t at)
         }
     }
     for (uint32_t i = 0; i < n; i++) {
-        const ad_step *s = &t->steps.at[loop ? t->looped.at[l->first_step + i] : item->from];
+        const ad_step *s = &t->steps.at[loop ? t->looped.at[item->looped + i] : item->from];
         for (uint32_t k = 0; k < s->n + 3; k++)
             take_strip_back(w, ad_read_by(t, s, k), at);
     }
