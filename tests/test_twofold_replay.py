@@ -16,6 +16,8 @@ PROGRAMS = {
     "norm": lambda x: ad.sqrt(total(x * x)) + total(ad.sqrt(total(ad.square(x), axis=0))),
     "library": lambda x: total(ad.math.softplus(x) * ad.tanh(x) + ad.sigmoid(x) ** 2 + ad.nn.relu(x) - ad.abs(x) / 3),
     "matrix product": lambda x: total(ad.linalg.matmul(x, x, transpose_b=True) * 0.1),
+    "special": lambda x: total(log(1 - ad.math.erf(x / 5)) + ad.math.log_ndtr(x) * ad.math.erfc(x) + ad.math.ndtri(ad.sigmoid(x))
+                               + ad.math.lgamma(x * x + 0.3) * ad.math.digamma(x - 0.7) + x * ad.math.ndtr(x)),
     "moved": lambda x: total(ad.concat([x[:, 1:], ad.transpose(ad.reshape(x, (4, 2)))[:, :3]], axis=0) ** 3),
     "powers": lambda x: total((x * x + 1) ** 0.3 + ad.maximum(x, 0.7) ** -2.0 - x**5),
 }
@@ -47,5 +49,5 @@ def test_what_twofold_numbers_leave_open_is_for_the_balls():
 
 
 def test_an_operation_of_no_loop_is_for_the_balls():
-    value, slope = gradient(lambda x: total(ad.math.lgamma(x)), np.array([2.0, 10.0]))
-    assert value == np.log(362880.0) and slope == pytest.approx([0.42278433509846713, 2.251752589066721], rel=1e-15)
+    value, slope = gradient(lambda x: total(ad.math.bessel_i0(x)), np.array([2.0]))
+    assert value == pytest.approx(2.2795853023360673, rel=1e-15) and slope == pytest.approx([1.5906368546373291], rel=1e-15)
