@@ -83,6 +83,8 @@ def test_laws_that_are_applied():
     assert pairs.loops == 1
     slices = ad.function(slope(lambda x: ad.sin(x[1:] - x[:-1]))).cost(x)
     assert slices.loops == 1
+    net = ad.function(lambda v, w: ad.matmul(ad.sin(ad.matmul(ad.ones((1024, 3)), v)), w)).cost(ad.ones((3, 8)), ad.ones((8, 2)))
+    assert net.bands == 1 and net.peak_bytes == 4 * (1024 * 3 + 3 * 8 + 8 * 2 + 1024 * 2)  # neither of what lies between is whole
     cost = ad.function(lambda x: ad.sin(ad.cumsum(ad.exp(ad.cumsum(ad.sin(x)))))).cost(ad.zeros(1000))
     assert cost.steps == 5 and cost.peak_bytes == 4 * 3000  # the argument, what is read, what is written
 
