@@ -177,12 +177,12 @@ AD_INLINE double ad_log_ndtr(double x)
 {
     const int left = x < -1, right = x > 1;
     const ad_pair m = ad_mills(x), n = ad_ndtr_near(left | right ? 0 : x);
-    const double r = 1 / (x < -39 ? -x : 39), w = r * r;
+    const double r = 1 / (x < -1e160 ? 1e160 : x < -39 ? -x : 39), w = r * r;
     const double far = 0x1.9884533d43651p-2 * r * (1 - w * (1 - w * (3 - w * (15 - w * (105 - w * 945)))));
     const double high = left ? (x < -39 ? far : m.high) : n.high, low = left ? (x < -39 ? 0 : m.low) : n.low;
     const ad_parts a = ad_split(high);
     const double y = ad_log_parts(right ? -ad_gauss_pair(x, 0.5, m) : a.m - 1, right ? 0 : a.k, right ? 0 : low / high);
-    return x != x ? x : left ? y - 0.5 * x * x : y;
+    return x != x ? x : left ? y - 0.5 * x * x : y == 0 ? -0.0 : y;
 }
 
 /* x ndtr(x), 2 ULP.  Far below, ndtr has lost digits to underflow that the product still has: hence x before the exponential. */
