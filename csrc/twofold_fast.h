@@ -28,14 +28,15 @@ AD_INLINE ad_dw fast_div(ad_dw a, ad_dw b) { return dw_div(a, b); }
 AD_INLINE ad_dw fast_scale(ad_dw a, ad_dw b) { return dw_mul(a, b); }
 AD_INLINE ad_dw fast_select(ad_dw a, ad_dw b) { return dw_mul(a, b); }
 
-/* |x| < 100: the result is comfortable. */
-AD_INLINE ad_dw fast_exp(ad_dw x)
+/* exp(x) for |x| < most: up to 600, and up to 100 the result is comfortable. */
+AD_INLINE ad_dw dw_exp_within(ad_dw x, double most)
 {
     const dw_reduced a = dw_exp_reduce(x);
     const ad_dw c = dw_entry(dw_exp2_high, dw_exp2_low, (int64_t)(a.n & 63));
     const ad_dw y = dw_twice(dw_add_smaller(c, dw_mul(c, dw_expm1_small(a.t))), dw_power(a.n));
-    return dw_where(100 - fabs(x.h), dw_where(0x1p-13 - x.r, y));
+    return dw_where(most - fabs(x.h), dw_where(0x1p-13 - x.r, y));
 }
+AD_INLINE ad_dw fast_exp(ad_dw x) { return dw_exp_within(x, 100); }
 
 AD_INLINE ad_dw fast_expm1(ad_dw x)
 {

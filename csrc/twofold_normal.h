@@ -15,15 +15,6 @@
 #include "twofold_fast.h"
 #include "twofold_special_tables.h"
 
-/* exp(x) for |x| < 600, comfortable or not. */
-AD_INLINE ad_dw dw_exp_wide(ad_dw x)
-{
-    const dw_reduced a = dw_exp_reduce(x);
-    const ad_dw c = dw_entry(dw_exp2_high, dw_exp2_low, (int64_t)(a.n & 63));
-    const ad_dw y = dw_twice(dw_add_smaller(c, dw_mul(c, dw_expm1_small(a.t))), dw_power(a.n));
-    return dw_where(600 - fabs(x.h), dw_where(0x1p-13 - x.r, y));
-}
-
 /* erf(x) / x for |x| < 3/4, s = x^2; terms from s^14 on in doubles: Horner's ten steps lose less than 8 u of 1 / (14! 29), and what
  * follows s^23 is less than 2^-110. */
 AD_INLINE ad_dw dw_erf_series(ad_dw s)
@@ -69,16 +60,16 @@ AD_INLINE ad_dw dw_residue_power(ad_dw x) { return dw_neg(dw_mul(dw_if(x.h < 8, 
 /* erfc(x) for an exact x in [3/4, 24]. */
 AD_INLINE ad_dw dw_erfc_far(ad_dw x)
 {
-    const ad_dw s = dw_mul(x, x), q = dw_exp_wide(dw_residue_power(x));
+    const ad_dw s = dw_mul(x, x), q = dw_exp_within(dw_residue_power(x), 600);
     const ad_dw residue = dw_twice(dw_div(q, dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
-    return dw_add(dw_mul(dw_exp_wide(dw_neg(s)), dw_normal_sum(x, s)), dw_neg(residue));
+    return dw_add(dw_mul(dw_exp_within(dw_neg(s), 600), dw_normal_sum(x, s)), dw_neg(residue));
 }
 
 /* erfcx(x) for an exact x >= 3/4. */
 AD_INLINE ad_dw dw_erfcx_far(ad_dw x)
 {
-    const ad_dw s = dw_mul(x, x), z = dw_if(x.h < 8, x, dw_of(8)), power = dw_residue_power(x), q = dw_exp_wide(power);
-    const ad_dw residue = dw_twice(dw_div(dw_exp_wide(dw_add(dw_mul(z, z), power)), dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
+    const ad_dw s = dw_mul(x, x), z = dw_if(x.h < 8, x, dw_of(8)), power = dw_residue_power(x), q = dw_exp_within(power, 600);
+    const ad_dw residue = dw_twice(dw_div(dw_exp_within(dw_add(dw_mul(z, z), power), 600), dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
     return dw_add(dw_normal_sum(x, s), dw_neg(residue));
 }
 
