@@ -8,30 +8,33 @@
     tape.gradient(y, x)
 """
 
+# To type checkers what comes by a star, or as itself, is public (py.typed).
 from . import arrays, autodiff, config, debugging, distributed, errors, linalg, math, jacobians, nest, nn, precise, random  # noqa: F401
-from ._core import GradientTape, Tensor, get_floatx as floatx, is_tensor, reduce_mean, reduce_sum, set_floatx
+from ._core import GradientTape as GradientTape, Tensor as Tensor, get_floatx as floatx, is_tensor as is_tensor
+from ._core import reduce_mean as reduce_mean, reduce_sum as reduce_sum, set_floatx as set_floatx
 from . import testing as test
-from .audit import audit
+from .audit import *  # noqa: F403
 from .constants import *  # noqa: F403
 from .control_flow import *  # noqa: F403
-from .conversion import constant, convert_to_tensor, device, executing_eagerly, get_static_value, name_scope, print
-from .custom_gradient import custom_gradient, grad_pass_through, recompute_grad, stop_gradient
-from .function import function, load_function
-from .dtypes import DType, as_dtype, bool, double, float32, float64, int32, int64
+from .conversion import *  # noqa: F403
+from .custom_gradient import *  # noqa: F403
+from .function import *  # noqa: F403
+from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
-from .ipopt import IpoptProblem
-from .linalg import clip_by_global_norm, clip_by_norm, einsum, eye, matmul, norm, tensordot
+from .ipopt import *  # noqa: F403
+from .linalg import clip_by_global_norm as clip_by_global_norm, clip_by_norm as clip_by_norm, einsum as einsum, eye as eye
+from .linalg import matmul as matmul, norm as norm, tensordot as tensordot
 from .math import *  # noqa: F403
-from .module import Module
-from .optimize import Objective, objective
-from .shapes import TensorShape, TensorSpec
+from .module import *  # noqa: F403
+from .optimize import *  # noqa: F403
+from .shapes import *  # noqa: F403
 from .shaping import *  # noqa: F403
-from .sparse import SparseHessian, SparseJacobian, sparse_hessian, sparse_jacobian
-from .tape import UnconnectedGradients
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .variable import Variable
-from .vectorized import vectorized_map
-from .visualize import visualize
+from .sparse import *  # noqa: F403
+from .tape import *  # noqa: F403
+from .transforms import *  # noqa: F403
+from .variable import *  # noqa: F403
+from .vectorized import *  # noqa: F403
+from .visualize import *  # noqa: F403
 
 # No __getattr__ here: CPython then looks up `ad.exp` as quickly as a global variable, and not in four times that.
 newaxis = None

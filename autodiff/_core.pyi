@@ -1,7 +1,7 @@
 """What the compiled core looks like to editors and type checkers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from .shapes import TensorShape
 
 DTYPES: list[DType]
 TABLE_HASH: str
+_Class = TypeVar("_Class", bound=type)
 _Pattern = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 class Reference:
@@ -170,6 +171,14 @@ def place_of(tape: GradientTape) -> tuple[int, int]: ...
 def program_size(tape: GradientTape) -> int: ...
 def raw_array(t: Tensor) -> NDArray[Any]: ...
 
+class Replayed:
+    """What `ad.function` returns; the rest of it is in function.py."""
+
+    python_function: Callable[..., Any]
+    written: Callable[..., Any]
+    kinds: dict[Any, Any]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
 class Operator:
     """An elementwise row of the table as a function."""
 
@@ -185,6 +194,7 @@ def sizes_of(x: Tensor) -> tuple[int, ...]: ...
 def matrix_product(a: Tensor, b: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor: ...
 def reduce_sum(input_tensor: ArrayLike | _Numbers, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor: ...
 def reduce_mean(input_tensor: ArrayLike | _Numbers, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor: ...
+def inherit_operators(cls: _Class) -> _Class: ...
 def stop_recording() -> Any: ...
 def pattern_union(map: _Pattern, of: _Pattern, n_columns: int, most: int) -> _Pattern | None: ...
 def colour_apart(rows: _Pattern, columns: _Pattern, order: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]: ...

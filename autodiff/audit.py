@@ -15,7 +15,7 @@ __all__ = ["audit"]
 _LIMITS = {"exp": 1.0, "expm1": 1.0, "exp2": math.log2(math.e), "sinh": 1.0, "cosh": 1.0}
 
 
-def audit(f, *inputs):
+def audit(f, *inputs) -> "Report":
     """Evaluate f(*inputs) and its gradient, and again with as many digits as it takes; return what was lost, and where: a Report.
 
     f        a function of tensors that returns one; of no arguments, its variables are what it is differentiated by
@@ -108,7 +108,7 @@ class Report:
         self.gradients, self.exact_gradients = gradients, exact_gradients
         self.opaque = opaque                                    # places, as far as known, of calls of a custom_gradient
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = ["             computed                 exact"]
         for name, got, exact in self._rows():
             lines.append(f"{name:12} {got:24} {exact}")

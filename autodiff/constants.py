@@ -3,24 +3,24 @@
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import is_tensor
+from ._core import Tensor, is_tensor
 from .arguments import axis_of, dtype_or, integer, sizes, tensors
 from .arguments import tensor as to_tensor
 
-__all__ = "eye fill linspace one_hot ones ones_like range sequence_mask zeros zeros_like".split()
+__all__ = ["eye", "fill", "linspace", "one_hot", "ones", "ones_like", "range", "sequence_mask", "zeros", "zeros_like"]
 
 
-def zeros(shape, dtype=None, name=None, layout=None):
+def zeros(shape, dtype=None, name=None, layout=None) -> Tensor:
     """A tensor of zeros; dtype is floatx() unless given."""
     return to_tensor(np.zeros(sizes("zeros", "shape", shape), dtype_or(dtype).as_numpy_dtype))
 
 
-def ones(shape, dtype=None, name=None, layout=None):
+def ones(shape, dtype=None, name=None, layout=None) -> Tensor:
     """A tensor of ones; dtype is floatx() unless given."""
     return to_tensor(np.ones(sizes("ones", "shape", shape), dtype_or(dtype).as_numpy_dtype))
 
 
-def fill(dims, value, name=None, layout=None):
+def fill(dims, value, name=None, layout=None) -> Tensor:
     """A tensor of shape `dims` that is `value`, a scalar, everywhere."""
     x, dims = to_tensor(value, "fill"), sizes("fill", "dims", dims)
     if x.ndim:
@@ -28,19 +28,19 @@ def fill(dims, value, name=None, layout=None):
     return ops.view(x, shape=dims, strides=(0,) * len(dims), offset=0)
 
 
-def zeros_like(input, dtype=None, name=None, layout=None):
+def zeros_like(input, dtype=None, name=None, layout=None) -> Tensor:
     """Zeros of the shape and dtype of `input`."""
     x = to_tensor(input, "zeros_like")
     return to_tensor(np.zeros(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
 
 
-def ones_like(input, dtype=None, name=None, layout=None):
+def ones_like(input, dtype=None, name=None, layout=None) -> Tensor:
     """Ones of the shape and dtype of `input`."""
     x = to_tensor(input, "ones_like")
     return to_tensor(np.ones(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
 
 
-def eye(num_rows, num_columns=None, batch_shape=None, dtype=None, name=None):
+def eye(num_rows, num_columns=None, batch_shape=None, dtype=None, name=None) -> Tensor:
     """The identity matrix, or its first rows or columns; one for each entry of a batch.
 
     >>> eye(2).numpy().tolist()
@@ -55,7 +55,7 @@ def eye(num_rows, num_columns=None, batch_shape=None, dtype=None, name=None):
     return to_tensor(np.broadcast_to(matrix, batch + matrix.shape))
 
 
-def range(start, limit=None, delta=1, dtype=None, name="range"):
+def range(start, limit=None, delta=1, dtype=None, name="range") -> Tensor:
     """start, start + delta, ... as long as it is before `limit`; `range(limit)` starts at 0.
 
     The dtype is `dtype`, or the widest of the arguments': int32, int64, float32, float64.
@@ -78,7 +78,7 @@ def range(start, limit=None, delta=1, dtype=None, name="range"):
     return to_tensor(np.arange(first, last, step, dtype.as_numpy_dtype))
 
 
-def linspace(start, stop, num, name=None, axis=0):
+def linspace(start, stop, num, name=None, axis=0) -> Tensor:
     """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`; of integers float64."""
     count = integer("linspace", "num", num)
     if count < 0:
@@ -101,7 +101,7 @@ def linspace(start, stop, num, name=None, axis=0):
     return a * (1 - t) + b * t  # exact at both ends, unlike a + (b - a) * t
 
 
-def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None, name=None):
+def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None, name=None) -> Tensor:
     """A new dimension of `depth` elements: on_value (1) at the index, off_value (0) elsewhere and where it is out of range.
 
     >>> one_hot([0, 2], 3).numpy().tolist()
@@ -126,7 +126,7 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     return ops.where(hot, on, off)
 
 
-def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None):
+def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
     """For each length n a row of `maxlen` elements, the first n of them True; maxlen is the largest length unless given."""
     n = to_tensor(lengths, "sequence_mask").numpy()
     longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)

@@ -9,13 +9,14 @@ import functools
 import numpy as np
 
 from . import errors, ops
+from ._core import Tensor
 from .arguments import integers, tensors
 from .shaping import strides_of
 
 __all__ = ["einsum", "tensordot"]
 
 
-def einsum(equation, *inputs, **kwargs):
+def einsum(equation, *inputs, **kwargs) -> Tensor:
     """The sum over every label that is not in the output, of the product of the operands.
 
     equation  'ij,jk->ik'; '...' stands for any further dimensions, which broadcast; a label twice in an operand is its
@@ -37,7 +38,7 @@ def einsum(equation, *inputs, **kwargs):
     return xs[0]
 
 
-def tensordot(a, b, axes, name=None):
+def tensordot(a, b, axes, name=None) -> Tensor:
     """The sum of products over pairs of axes.
 
     axes  an integer n: the last n of a with the first n of b; or two lists of axes, of a and of b

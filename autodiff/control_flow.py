@@ -1,13 +1,15 @@
 """TensorFlow's loops and branches as functions: here they are Python's, and record what they run."""
 
+from typing import Any
+
 from . import errors, nest, shaping
 from .arguments import integer
 from .arguments import tensor as to_tensor
 
-__all__ = "case cond foldl foldr group map_fn no_op scan switch_case while_loop".split()
+__all__ = ["case", "cond", "foldl", "foldr", "group", "map_fn", "no_op", "scan", "switch_case", "while_loop"]
 
 
-def cond(pred, true_fn=None, false_fn=None, name=None):
+def cond(pred, true_fn=None, false_fn=None, name=None) -> Any:
     """true_fn() where `pred`, a scalar, holds, else false_fn()."""
     for what, f in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(f):
@@ -15,7 +17,7 @@ def cond(pred, true_fn=None, false_fn=None, name=None):
     return true_fn() if bool(to_tensor(pred, "cond")) else false_fn()
 
 
-def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"):
+def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case") -> Any:
     """f() of the first pair (pred, f) whose pred holds, else default()."""
     pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)
     held = [f for pred, f in pairs if bool(to_tensor(pred, "case"))]
@@ -26,7 +28,7 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
     return held[0]() if held else default()
 
 
-def switch_case(branch_index, branch_fns, default=None, name="switch_case"):
+def switch_case(branch_index, branch_fns, default=None, name="switch_case") -> Any:
     """branch_fns[branch_index](), or default() (the last) where there is no such branch."""
     pairs = branch_fns.items() if isinstance(branch_fns, dict) else enumerate(branch_fns)
     table = dict(f if isinstance(f, tuple) else (k, f) for k, f in pairs)
@@ -34,7 +36,7 @@ def switch_case(branch_index, branch_fns, default=None, name="switch_case"):
 
 
 def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True, swap_memory=False,
-               maximum_iterations=None, name=None):  # fmt: skip
+               maximum_iterations=None, name=None) -> Any:  # fmt: skip
     """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds, at most maximum_iterations times."""
     limit = None if maximum_iterations is None else integer("while_loop", "maximum_iterations", maximum_iterations)
     values, single = loop_vars, len(loop_vars) == 1
@@ -47,7 +49,7 @@ def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations
 
 
 def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap_memory=False, infer_shape=True, name=None,
-           fn_output_signature=None):  # fmt: skip
+           fn_output_signature=None) -> Any:  # fmt: skip
     """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures."""
     parts = _parts("map_fn", elems)
     if not parts:
@@ -55,18 +57,18 @@ def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap
     return _stacked([fn(part) for part in parts])
 
 
-def foldl(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None):
+def foldl(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None) -> Any:
     """fn(fn(fn(initializer, first part), second), ...); without initializer it starts with the first part."""
     return _fold("foldl", fn, _parts("foldl", elems), initializer)[-1]
 
 
-def foldr(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None):
+def foldr(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None) -> Any:
     """`foldl` from the last part to the first."""
     return _fold("foldr", fn, _parts("foldr", elems)[::-1], initializer)[-1]
 
 
 def scan(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, infer_shape=True, reverse=False,
-         name=None):  # fmt: skip
+         name=None) -> Any:  # fmt: skip
     """All the values that foldl comes by (foldr, if `reverse`), stacked; the initializer is not among them."""
     parts = _parts("scan", elems)
     values = _fold("scan", fn, parts[::-1] if reverse else parts, initializer)
@@ -74,11 +76,11 @@ def scan(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, sw
     return _stacked(values[::-1] if reverse else values)
 
 
-def group(*inputs, **kwargs):
+def group(*inputs, **kwargs) -> None:
     """Nothing: what it would wait for has been done already."""
 
 
-def no_op(name=None):
+def no_op(name=None) -> None:
     """Nothing."""
 
 

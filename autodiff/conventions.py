@@ -3,6 +3,8 @@
 Every form was tried on the package itself (tests/test_optimisers.py).  Nothing of the packages is imported before it is used.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ._core import convert
@@ -18,7 +20,7 @@ class Conventions:
     """The forms of an Objective that are somebody's convention."""
 
     # ---------------------------------------------------------------------------------------------------- NLopt
-    def nlopt(self, x, grad):
+    def nlopt(self, x, grad) -> float:
         """f(x); its gradient goes into `grad`, unless that is empty: then it is not computed.
 
         >>> import numpy as np
@@ -32,7 +34,7 @@ class Conventions:
         y, grad[:] = self._at(x)
         return y
 
-    def nlopt_constraint(self, result, x, grad):
+    def nlopt_constraint(self, result, x, grad) -> None:
         """The vector f(x) into `result`, its Jacobian into `grad`, unless that is empty: NLopt's form of several constraints."""
         if not grad.size:
             result[:] = self.value(x)
@@ -40,31 +42,31 @@ class Conventions:
             result[:], grad[:] = self._at(x)
 
     # ---------------------------------------------------------------------------------------------------- SciPy
-    def value_grad_hess(self, x, *args):
+    def value_grad_hess(self, x, *args) -> tuple[Any, Any, Any]:
         """(value, gradient, second derivatives): `root_scalar(obj.value_grad_hess, fprime=True, fprime2=True, method="halley")`."""
         return (*self(x, *args), self.hess(x, *args))
 
-    def curve(self, data, *parameters):
+    def curve(self, data, *parameters) -> Any:
         """f(parameters, data) for `curve_fit(obj.curve, data, y, p0, jac=obj.curve_jac)`."""
         return self.fun(np.array(parameters, np.float64), data)
 
-    def curve_jac(self, data, *parameters):
+    def curve_jac(self, data, *parameters) -> Any:
         """The Jacobian of `curve` by the parameters, (m, n)."""
         return self.jac(np.array(parameters, np.float64), data)
 
-    def ode(self, t, y, *args):
+    def ode(self, t, y, *args) -> Any:
         """The right-hand side for `solve_ivp(obj.ode, span, y0, jac=obj.ode_jac)`: f(y), or f(y, t) where f was given further arguments
         (`args=(0.0,)`)."""
         return self.fun(y, *self._when(t), *args)
 
-    def ode_jac(self, t, y, *args):
+    def ode_jac(self, t, y, *args) -> Any:
         """Its Jacobian by y, (n, n)."""
         return self.jac(y, *self._when(t), *args)
 
     def _when(self, t):
         return (float(t),) if self._args else ()
 
-    def jac_operator(self, x, *args):
+    def jac_operator(self, x, *args) -> Any:
         """The Jacobian at x as a SciPy LinearOperator that never makes it: products with it and its transpose are sweeps.
 
         `least_squares(obj.fun, x0, jac=obj.jac_operator)`.  Raises ImportError without SciPy.
@@ -72,7 +74,7 @@ class Conventions:
         x = self._vector(x).copy()
         return _operator((np.size(self.value(x, *args)), len(x)), lambda p: self.jvp(x, p, *args), lambda v: self.vjp(x, v, *args))
 
-    def hess_operator(self, x, *args):
+    def hess_operator(self, x, *args) -> Any:
         """The second derivatives at x (of a vector f, after its weights v) as a SciPy LinearOperator of products `hessp`."""
         x = self._vector(x).copy()
         v, args = (args[:1], args[1:]) if self._shape else ((), args)
@@ -80,7 +82,7 @@ class Conventions:
         return _operator((len(x), len(x)), product, product)
 
     @property
-    def sparse_jac(self):
+    def sparse_jac(self) -> Any:
         """The derivative as a SparseJacobian, which is made at first use: `least_squares(obj.value, x0, jac=obj.sparse_jac)`.
 
         >>> import numpy as np
@@ -97,7 +99,7 @@ class Conventions:
         return self._sparse[0]
 
     @property
-    def sparse_hess(self):
+    def sparse_hess(self) -> Any:
         """The second derivatives as a SparseHessian, which is made at first use; of a vector f called with weights, as `hess`:
         `minimize(obj, x0, jac=True, hess=obj.sparse_hess, method="trust-constr")`."""
         from .sparse import SparseHessian
@@ -118,7 +120,7 @@ class Conventions:
         return f
 
     # ---------------------------------------------------------------------------------------------------- samplers, Minuit
-    def rows(self, points, *args):
+    def rows(self, points, *args) -> Any:
         """The values at many points at once, (m,) of (m, n), in one replay: `emcee.EnsembleSampler(m, n, obj.rows, vectorize=True)`.
 
         >>> import numpy as np
@@ -138,7 +140,7 @@ class Conventions:
         return np.asarray(self._rows(convert(points), *self._arguments(args)).numpy(), np.float64)
 
     @property
-    def positional(self):
+    def positional(self) -> Any:
         """The objective as a function of numbers one by one, with their names and `grad`: `iminuit.Minuit(obj.positional, a=1.0, k=0.5)`.
 
         >>> import autodiff as ad

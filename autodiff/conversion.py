@@ -3,14 +3,17 @@
 import builtins
 import contextlib
 import sys
+from typing import Any
 
 from . import errors, ops
-from ._core import is_tensor
+from ._core import Tensor, is_tensor
 from .arguments import product, sizes
 from .arguments import tensor as to_tensor
 
+__all__ = ["constant", "convert_to_tensor", "device", "executing_eagerly", "get_static_value", "name_scope", "print"]
 
-def constant(value, dtype=None, shape=None, name="Const"):
+
+def constant(value, dtype=None, shape=None, name="Const") -> Tensor:
     """A tensor of a number, a nested list, an array or a tensor.
 
     value   copied; Python floats become floatx() (float32), integers int32 (int64 where they do not fit), arrays and NumPy
@@ -35,7 +38,7 @@ def constant(value, dtype=None, shape=None, name="Const"):
     return ops.view(ops.reshape(t, shape=()), shape=shape, strides=(0,) * len(shape), offset=0)
 
 
-def convert_to_tensor(value, dtype=None, dtype_hint=None, name=None):
+def convert_to_tensor(value, dtype=None, dtype_hint=None, name=None) -> Tensor:
     """A tensor of whatever can be one; a tensor is returned as it is, a variable is read.
 
     dtype       raises ValueError where a tensor has another
@@ -49,17 +52,17 @@ def convert_to_tensor(value, dtype=None, dtype_hint=None, name=None):
     return to_tensor(value, "convert_to_tensor", dtype)
 
 
-def get_static_value(tensor, partial=False):
+def get_static_value(tensor, partial=False) -> Any:
     """The value as NumPy has it: every tensor here has one."""
     return to_tensor(tensor, "get_static_value").numpy()
 
 
-def executing_eagerly():
+def executing_eagerly() -> builtins.bool:
     """True: operations run as they are called."""
     return True
 
 
-def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored):
+def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored) -> None:
     """Print tensors by their values and all else as it is; to stderr as TensorFlow does, or to `output_stream`, a file."""
     words = [str(x.numpy()) if is_tensor(x) else str(x) for x in inputs]
     builtins.print(*words, sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)

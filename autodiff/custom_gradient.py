@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 from . import errors, nest, ops
 from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call, stop_recording
@@ -9,7 +11,7 @@ from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call,
 __all__ = ["custom_gradient", "grad_pass_through", "recompute_grad", "stop_gradient"]
 
 
-def custom_gradient(f=None):
+def custom_gradient(f=None) -> Callable[..., Any]:
     """Decorate f, which returns (y, grad_fn): the gradient of y is what grad_fn says.
 
     f        any function; its arguments, and y, are tensors or nested structures of them
@@ -37,12 +39,12 @@ def custom_gradient(f=None):
     return custom_gradient if f is None else _Custom(f, _call)
 
 
-def stop_gradient(input, name=None):
+def stop_gradient(input, name=None) -> Tensor:
     """The same numbers as a constant: no gradient goes through."""
     return record_call([convert(input, None, None, "stop_gradient")], [], None)[0]
 
 
-def grad_pass_through(f):
+def grad_pass_through(f) -> Callable[..., Any]:
     """f, with the gradient of the identity: what arrives at its result goes on to its arguments.  Variables that f reads
     get none."""
 
@@ -57,7 +59,7 @@ def grad_pass_through(f):
     return through
 
 
-def recompute_grad(f):
+def recompute_grad(f) -> Callable[..., Any]:
     """f, without keeping what it computed on the way: the gradient runs it once more.  Less memory for more time."""
     return _Custom(f, _recompute)
 

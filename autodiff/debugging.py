@@ -1,5 +1,7 @@
 """ad.debugging: checks that raise where a tensor is not what it should be."""
 
+from typing import Any
+
 import numpy as np
 
 from . import dtypes, errors, ops
@@ -8,13 +10,17 @@ from .arguments import integer, tensors
 from .arguments import tensor as to_tensor
 from .custom_gradient import custom_gradient
 
-__all__ = """assert_all_finite assert_equal assert_greater assert_greater_equal assert_integer assert_less assert_less_equal
-    assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal assert_positive assert_rank
-    assert_rank_at_least assert_rank_in assert_same_float_dtype assert_scalar assert_shapes assert_type check_numerics
-    disable_check_numerics enable_check_numerics is_numeric_tensor""".split()
+# fmt: off
+__all__ = [
+    "assert_all_finite", "assert_equal", "assert_greater", "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal",
+    "assert_near", "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal", "assert_positive", "assert_rank",
+    "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_shapes", "assert_type", "check_numerics",
+    "disable_check_numerics", "enable_check_numerics", "is_numeric_tensor"
+]
+# fmt: on
 
 
-def check_numerics(tensor, message, name=None):
+def check_numerics(tensor, message, name=None) -> Tensor:
     """`tensor`, if all its numbers are finite, and so will be the cotangent that comes back through here.
 
     Raises InvalidArgumentError: "<message> : Tensor had NaN values".
@@ -47,7 +53,7 @@ def _checked(x, message):
     return checked(x)
 
 
-def enable_check_numerics(stack_height_limit=30, path_length_limit=50):
+def enable_check_numerics(stack_height_limit=30, path_length_limit=50) -> None:
     """From now on every operation whose result is not finite raises, and so does every cotangent that is not.
 
     The first operation of the forward pass that gives Inf or NaN is named, with its operands and the line of the program; then a
@@ -72,12 +78,12 @@ def enable_check_numerics(stack_height_limit=30, path_length_limit=50):
                  integer("enable_check_numerics", "path_length_limit", path_length_limit))  # fmt: skip
 
 
-def disable_check_numerics():
+def disable_check_numerics() -> None:
     """End what enable_check_numerics began."""
     set_checking(False)
 
 
-def assert_all_finite(x, message=None, name=None):
+def assert_all_finite(x, message=None, name=None) -> Tensor:
     """`check_numerics` under its other name."""
     return check_numerics(x, message or "")
 
@@ -104,7 +110,7 @@ assert_greater = _comparison("assert_greater", np.greater, ">")
 assert_greater_equal = _comparison("assert_greater_equal", np.greater_equal, ">=")
 
 
-def assert_none_equal(x, y, summarize=None, message=None, name=None):
+def assert_none_equal(x, y, summarize=None, message=None, name=None) -> None:
     """Raise InvalidArgumentError unless x != y for all elements."""
     _none_equal(x, y, message)
 
@@ -112,7 +118,7 @@ def assert_none_equal(x, y, summarize=None, message=None, name=None):
 _none_equal = _comparison("assert_none_equal", np.not_equal, "!=")
 
 
-def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=None):
+def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=None) -> None:
     """Raise InvalidArgumentError unless |x - y| <= atol + rtol * |y|; both are 10 eps of the dtype unless given."""
     a, b = (t.numpy() for t in tensors("assert_near", x, y))
     eps = 10 * np.finfo(np.result_type(a, np.float32) if a.dtype.kind != "f" else a.dtype).eps
@@ -144,14 +150,14 @@ assert_negative = _against_zero("assert_negative", np.less, "<")
 assert_non_positive = _against_zero("assert_non_positive", np.less_equal, "<=")
 
 
-def assert_rank(x, rank, message=None, name=None):
+def assert_rank(x, rank, message=None, name=None) -> None:
     """Raise ValueError unless x has this rank."""
     _check_rank(
         "assert_rank", x, message, f"must have rank {rank}", lambda n: n == integer("assert_rank", "rank", rank)
     )
 
 
-def assert_rank_at_least(x, rank, message=None, name=None):
+def assert_rank_at_least(x, rank, message=None, name=None) -> None:
     """Raise ValueError unless x has this rank or a higher one."""
     _check_rank(
         "assert_rank_at_least",
@@ -162,12 +168,12 @@ def assert_rank_at_least(x, rank, message=None, name=None):
     )
 
 
-def assert_rank_in(x, ranks, message=None, name=None):
+def assert_rank_in(x, ranks, message=None, name=None) -> None:
     """Raise ValueError unless x has one of these ranks."""
     _check_rank("assert_rank_in", x, message, f"must have rank in {tuple(ranks)}", lambda n: n in tuple(ranks))
 
 
-def assert_scalar(tensor, message=None, name=None):
+def assert_scalar(tensor, message=None, name=None) -> Any:
     """The tensor, if it is a scalar; raises ValueError otherwise."""
     _check_rank("assert_scalar", tensor, message, "must be a scalar", lambda n: n == 0)
     return tensor
@@ -179,7 +185,7 @@ def _check_rank(name, x, message, expected, holds):
         raise errors.ShapeError(_text(name, message, f"Tensor {expected}. Received rank {len(shape)}, shape {shape}"))
 
 
-def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
+def assert_shapes(shapes, data=None, summarize=None, message=None, name=None) -> None:
     """Raise ValueError unless the tensors have these shapes: a dict or pairs of tensor and sizes.  A size is an integer, None
     for any, or a letter that stands for one size throughout."""
     known = {}
@@ -195,14 +201,14 @@ def assert_shapes(shapes, data=None, summarize=None, message=None, name=None):
             )
 
 
-def assert_type(tensor, tf_type, message=None, name=None):
+def assert_type(tensor, tf_type, message=None, name=None) -> None:
     """Raise TypeError unless the tensor has this dtype."""
     dtype, wanted = to_tensor(tensor, "assert_type").dtype, dtypes.as_dtype(tf_type)
     if dtype is not wanted:
         raise errors.DtypeError(_text("assert_type", message, f"tensor must be of type {wanted!r}; got {dtype!r}"))
 
 
-def assert_integer(x, message=None, name=None):
+def assert_integer(x, message=None, name=None) -> None:
     """Raise TypeError unless the dtype is int32 or int64."""
     dtype = to_tensor(x, "assert_integer").dtype
     if not dtype.is_integer:
@@ -224,7 +230,7 @@ def assert_same_float_dtype(tensors=None, dtype=None):
     return one
 
 
-def is_numeric_tensor(tensor):
+def is_numeric_tensor(tensor) -> bool:
     """Is it a tensor or variable of numbers?"""
     return is_tensor(tensor) and tensor.dtype.is_numeric
 

@@ -22,7 +22,7 @@ WAIT = 60.0  # seconds for a worker, where none is left
 LOOK = 0.25  # seconds: how often one who waits for an answer looks whether the worker is still there (Dask itself takes 30 s to give it up)
 
 
-def objective(f, shards, client, like, trace=True, tree=None):
+def objective(f, shards, client, like, trace=True, tree=None) -> "DistributedObjective":
     """An objective as `ad.objective` makes, of the sum of f(parameters, shard) over all shards, computed by the workers of a Dask cluster.
 
     f        takes the parameters and one shard, and returns a scalar; it must travel (functions, lambdas and closures do)
@@ -60,7 +60,7 @@ class DistributedObjective(Objective):
     close    have the workers give their shards up; `with` does so at its end
     """
 
-    def __init__(self, f, shards, client, like, trace=True, tree=None):
+    def __init__(self, f, shards, client, like, trace=True, tree=None) -> None:
         try:
             from distributed import Client
         except ImportError:
@@ -131,7 +131,7 @@ class DistributedObjective(Objective):
         return _result(_question(lambda group: group.actor.give(), groups[0]), groups)
 
     # ---------------------------------------------------------------------------------------------------- the end
-    def close(self):
+    def close(self) -> None:
         """Have the workers give their shards up; a further evaluation raises DistributedError."""
         self._groups = []
 

@@ -1,8 +1,12 @@
 """The five dtypes, in the order of enum ad_dtype (csrc/ad.h) and of ANY (_op.py)."""
 
+import builtins
+
 import numpy as np
 
 from . import errors
+
+__all__ = ["DType", "as_dtype", "bool", "double", "float32", "float64", "int32", "int64"]
 
 
 class DType:
@@ -47,7 +51,7 @@ class DType:
     def max(self):
         return _bounds(self)[1]
 
-    def is_compatible_with(self, other):
+    def is_compatible_with(self, other) -> builtins.bool:
         return self == other
 
     def __eq__(self, other):
@@ -91,7 +95,7 @@ _BY_PYTHON_TYPE = {float: float32, int: int32, type(True): bool}
 _BY_KIND = {(d._numpy.kind, d.size): d for d in DTYPES}
 
 
-def as_dtype(value):
+def as_dtype(value) -> DType:
     """The DType that a DType, a name, a NumPy dtype or type, or a Python type stands for.
 
     Raises DtypeError (a TypeError and a ValueError) for any other, float16, complex and strings among them.

@@ -6,6 +6,7 @@ which is kept: second derivatives go on from there.
 """
 
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Evaluation(tuple):
 
     __slots__ = ()
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self[0])
 
 
@@ -183,7 +184,7 @@ class Evaluations:
         point = self._mine.point = _Point(key, both, tape)
         return point
 
-    def forget(self):
+    def forget(self) -> None:
         """Let go of the last point, whose value and tape are kept: where f depends on something that has changed and is neither an
         argument nor a variable."""
         self._mine.point = None
@@ -196,7 +197,7 @@ class Evaluations:
             raise ShapeError(f"objective: {name_of(self._f)} returned shape {np.shape(y)} now, and {self._shape} at first")
         return y
 
-    def __call__(self, x, *args):
+    def __call__(self, x, *args) -> "Evaluation":
         y, g = self._at(x, args)
         return Evaluation((y, g.copy()) if self._plain else (y if self._shape == () else y.copy(), self._given(x, g)))
 
@@ -204,23 +205,23 @@ class Evaluations:
         """A derivative to give away: a copy, or a number by a number."""
         return g.item() if g.size == 1 and self._form.number and not np.ndim(x) else g.copy()
 
-    def fun(self, x, *args):
+    def fun(self, x, *args) -> Any:
         """f(x): a float, or an array of shape (m,)."""
         y = self._at(x, args)[0]
         return y if self._shape == () else y.copy()
 
-    def grad(self, x, *args):
+    def grad(self, x, *args) -> Any:
         """The derivative: float64 of shape (n,), or (m, n) where f returns a vector."""
         g = self._at(x, args)[1]
         return g.copy() if self._plain else self._given(x, g)
 
     jac = grad
 
-    def value_and_grad(self, x, *args):
+    def value_and_grad(self, x, *args) -> tuple[Any, Any]:
         """(fun(x), grad(x))."""
         return tuple(self(x, *args))
 
-    def value(self, x, *args):
+    def value(self, x, *args) -> Any:
         """What `fun` gives, without the derivative: for those who never ask for it."""
         x = self._vector(x)
         if self._known(self._key(x, args)) is not None:
@@ -228,7 +229,7 @@ class Evaluations:
         self.evaluations += 1
         return self._alone(x, args)
 
-    def summary(self, *args):
+    def summary(self, *args) -> Any:
         """A table of what an evaluation runs, value and derivative, to be printed: as summary of an ad.function; at the first argument,
         a vector, or where `like` is."""
         first, args = self._looked_at(args)
@@ -252,7 +253,7 @@ class Evaluations:
             raise ValueError(f"hess: {name_of(self._f)} returns a vector: expected its weights too, hess(x, v)")
         return [convert(np.asarray(args[0], np.float64))], args[1:]
 
-    def hess(self, x, *args):
+    def hess(self, x, *args) -> Any:
         """All second derivatives, float64 of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
         if self._is_weighted(args):
             return float(np.reshape(plain(args[0]), ())) * self.hess(x, *args[1:])
@@ -268,7 +269,7 @@ class Evaluations:
             point.hessian = weights, h
         return self._given(given, point.hessian[1])
 
-    def hessp(self, x, p, *args):
+    def hessp(self, x, p, *args) -> np.ndarray:
         """hess(x) @ p, float64 of shape (n,); after p the weights v of a vector f, and further arguments."""
         if self._is_weighted(args):
             return float(np.reshape(plain(args[0]), ())) * self.hessp(x, p, *args[1:])
@@ -295,11 +296,11 @@ class Evaluations:
         result = _along(tape, slope, x, p[0]) if p else tape.jacobian(slope, x, unconnected_gradients="zero")
         return result.numpy(), point if key is not None else None
 
-    def jvp(self, x, p, *args):
+    def jvp(self, x, p, *args) -> Any:
         """jac(x) @ p: float64 of shape (m,), a float where f returns a scalar."""
         return self._value(self._run("forward")(convert(self._vector(x)), convert(self._vector(p)), *self._arguments(args)), args)
 
-    def vjp(self, x, v, *args):
+    def vjp(self, x, v, *args) -> Any:
         """v @ jac(x), float64 of shape (n,)."""
         v = np.asarray(plain(v), np.float64)
         v = convert(v.reshape(-1 if args and len(self._shape) == 1 else self._shape))

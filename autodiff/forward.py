@@ -1,6 +1,7 @@
 """ForwardAccumulator: derivatives along a direction, while the function runs."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class ForwardAccumulator:
     array([21., 12.], dtype=float32)
     """
 
-    def __init__(self, primals, tangents):
+    def __init__(self, primals, tangents) -> None:
         nest.assert_same_structure(primals, tangents)
         self._primals = nest.flatten(primals)
         for k, x in enumerate(self._primals):
@@ -49,7 +50,7 @@ class ForwardAccumulator:
         self._tape = GradientTape(persistent=True, watch_accessed_variables=False)
         self._recording, self._around = False, None
 
-    def __enter__(self):
+    def __enter__(self) -> "ForwardAccumulator":
         if self._recording:
             raise ValueError("Accumulator is already recording.")
         self._tape.__enter__()
@@ -57,11 +58,11 @@ class ForwardAccumulator:
         self._tape.watch(self._primals)
         return self
 
-    def __exit__(self, kind, value, traceback):
+    def __exit__(self, kind, value, traceback) -> None:
         self._recording = False
         self._tape.__exit__(kind, value, traceback)
 
-    def jvp(self, primals, unconnected_gradients=UnconnectedGradients.NONE):
+    def jvp(self, primals, unconnected_gradients=UnconnectedGradients.NONE) -> Any:
         """The derivative of each tensor along the tangents, in the structure of `primals`.
 
         primals   results computed in the context, or a structure of them

@@ -7,6 +7,8 @@ import itertools
 import sys
 import warnings
 import weakref
+from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from .errors import ReplayError, shorten
 from .programs import Program, cost_of
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
 from .shapes import TensorSpec
-from .signatures import ConcreteFunction, described, fitted, spec_of, unbound
+from .signatures import ConcreteFunction, described, fitted, refilled, spec_of, unbound
 from .stored import read, written
 from .variable import Variable
 
@@ -31,6 +33,10 @@ UNFIT = {"a generator": inspect.isgeneratorfunction, "a coroutine": inspect.isco
 MOST_KINDS = 64  # of arguments that are no tensors: beyond these a function runs as written
 
 
+@overload
+def function(func: Callable[..., Any], *args: Any, **kwargs: Any) -> "Function": ...
+@overload
+def function(func: None = None, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], "Function"]: ...
 def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, stabilize=None, check=False, **unused):
     """Make a function of tensors one that is recorded at its first call and replayed in C afterwards.
 
@@ -78,7 +84,7 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
 class Function(Replayed):
     """What `ad.function` makes of a function."""
 
-    def __init__(self, func, input_signature=None, stabilize=None, check=False):
+    def __init__(self, func, input_signature=None, stabilize=None, check=False) -> None:
         for kind, is_one in UNFIT.items():
             if is_one(func) or is_one(getattr(type(func), "__call__", None)):
                 raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
@@ -132,12 +138,12 @@ class Function(Replayed):
 
     def _runner(self, args, kwargs):
         """The function of the tensors among such arguments."""
-        args, kwargs = _replace(args, itertools.repeat(HOLE)), _replace(kwargs, itertools.repeat(HOLE))
+        args, kwargs = refilled(args, itertools.repeat(HOLE)), refilled(kwargs, itertools.repeat(HOLE))
         function = self.python_function
 
         def run(own, expected):
             own = iter(own)
-            return function(*_replace(args, own), **_replace(kwargs, own))
+            return function(*refilled(args, own), **refilled(kwargs, own))
 
         return run
 
@@ -175,7 +181,7 @@ class Function(Replayed):
     def _as_written(self, args, kwargs, tensors):
         """A run without recording, of tensors where arrays are given, as the first one was."""
         own = iter(tensors)
-        return self.written(*_replace(args, own), **_replace(kwargs, own))
+        return self.written(*refilled(args, own), **refilled(kwargs, own))
 
     def _trace(self, args, kwargs, tensors):
         """A recording of one run, what that returned, and what its variables held before."""
@@ -183,7 +189,7 @@ class Function(Replayed):
         with trace:
             own = iter([trace.input(x) for x in tensors])
             with unending(_name(self.python_function)):
-                result = self.python_function(*_replace(args, own), **_replace(kwargs, own))
+                result = self.python_function(*refilled(args, own), **refilled(kwargs, own))
             leaves = nest.flatten(result)
             check_leaves(trace, leaves)
             trace.finish(result, leaves)
@@ -229,7 +235,7 @@ class Function(Replayed):
             raise unbound(f"{len(given)} arguments for {len(self.input_signature)} specs", args, kwargs, self.input_signature)
         return tuple([fitted(spec, x, self.input_signature) for spec, x in zip(self.input_signature, given)])
 
-    def program(self, *args, **kwargs):
+    def program(self, *args, **kwargs) -> Any:
         """The recorded steps of a call with such arguments, to be printed: what runs in one loop, what was left out, where it
         guards a branch.  Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.
 
@@ -253,7 +259,7 @@ class Function(Replayed):
         """
         return Program(_name(self.python_function), self._told(args, kwargs))
 
-    def cost(self, *args, **kwargs):
+    def cost(self, *args, **kwargs) -> Any:
         """What one call with such arguments costs (programs.Cost): operations, bytes, the peak of its memory.
 
         Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.  Raises ValueError where such a call
@@ -261,7 +267,7 @@ class Function(Replayed):
         """
         return cost_of(self._told(args, kwargs))
 
-    def summary(self, *args, **kwargs):
+    def summary(self, *args, **kwargs) -> Any:
         """A table of what runs at a call with such arguments, to be printed (in a notebook it shows itself): shape, bytes and time of
         every loop, stretch of scalars and single step.
 
@@ -294,11 +300,11 @@ class Function(Replayed):
                 self._outputs(args, kwargs)
         raise ValueError(f"function: {_name(self.python_function)} {self.kinds.get(kind) or 'cannot be recorded here'}, so it has no program")
 
-    def experimental_get_tracing_count(self):
+    def experimental_get_tracing_count(self) -> int:
         """How many times the function has been recorded."""
         return sum(len(known) for known in self.kinds.values() if not isinstance(known, str)) + sum(len(f.traces) for f in self.followed.values())
 
-    def get_concrete_function(self, *args, **kwargs):
+    def get_concrete_function(self, *args, **kwargs) -> Any:
         """The function for arguments of one signature (signatures.ConcreteFunction).
 
         args, kwargs   as in a call, with TensorSpecs in the places of tensors where those are not known yet; none: input_signature
@@ -336,7 +342,7 @@ class Function(Replayed):
             self.kinds.setdefault(kind, trace.reason)
         return nest.map_structure(spec_of, result)
 
-    def pretty_printed_concrete_signatures(self, verbose=True):
+    def pretty_printed_concrete_signatures(self, verbose=True) -> str:
         """The signatures for which it is recorded, as text: the arguments, and what it returns.
 
         >>> import autodiff as ad
@@ -374,7 +380,7 @@ class Function(Replayed):
             bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
         return Method(bound, instance, self.__name__)
 
-    def to_bytes(self):
+    def to_bytes(self) -> bytes:
         """What has been recorded so far, with the values of the variables it reads, as bytes for load_function.
 
         Recordings for arguments that are other objects than tensors, numbers, strings and containers of them are left out.
@@ -404,7 +410,7 @@ call_directly(Function)
 call_directly(Method)
 
 
-def load_function(data):
+def load_function(data: bytes) -> "Function":
     """The function whose recordings `Function.to_bytes` wrote: it replays them, and knows no others.
 
     Its variables are new ones with the stored values, in `variables`.  Nothing of the bytes is executed.
@@ -439,20 +445,6 @@ def load_function(data):
 
 
 # ------------------------------------------------------------------------------------------------------------ arguments
-def _replace(x, own):
-    """The argument with the tensors of a trace in the places of its own."""
-    kind = type(x)
-    if kind is Tensor or isinstance(x, (np.ndarray, np.generic)):
-        return next(own)
-    if kind is tuple or kind is list:
-        return kind([_replace(item, own) for item in x])
-    if kind is dict:
-        return {key: _replace(x[key], own) for key in x}
-    if isinstance(x, tuple):
-        return kind(*[_replace(item, own) for item in x])
-    return x
-
-
 def _same(a, b):
     """The same structure of the same bits; all nans are alike."""
     a, b = nest.flatten(a), nest.flatten(b)

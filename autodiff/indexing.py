@@ -5,21 +5,25 @@ import collections
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import is_tensor
+from ._core import Tensor, is_tensor
 from .arguments import axis_of, integer, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shaping import concat, reshape
 
-__all__ = """argsort boolean_mask dynamic_partition dynamic_stitch gather gather_nd scatter_nd searchsorted sort
-    tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min tensor_scatter_nd_sub tensor_scatter_nd_update top_k
-    unique where""".split()
+# fmt: off
+__all__ = [
+    "argsort", "boolean_mask", "dynamic_partition", "dynamic_stitch", "gather", "gather_nd", "scatter_nd", "searchsorted", "sort",
+    "tensor_scatter_nd_add", "tensor_scatter_nd_max", "tensor_scatter_nd_min", "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "top_k",
+    "unique", "where"
+]
+# fmt: on
 
 TopK = collections.namedtuple("TopKV2", "values indices")
 Unique = collections.namedtuple("Unique", "y idx")
 
 
 # ----------------------------------------------------------------------------------------------------------------- picking
-def where(condition, x=None, y=None, name=None):
+def where(condition, x=None, y=None, name=None) -> Tensor:
     """`x` where the condition holds, else `y`; all three broadcast.  Without x and y: the indices where it holds, one a row.
 
     The branch that is not taken gets the gradient 0, whatever its slope is there.
@@ -36,7 +40,7 @@ def where(condition, x=None, y=None, name=None):
     return ops.where(c, a, b)
 
 
-def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name=None):
+def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name=None) -> Tensor:
     """The slices of `params` along `axis` that the indices name; the first batch_dims dimensions of both go together.
 
     The result's shape is params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:].  The gradient is dense.
@@ -59,7 +63,7 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
         raise
 
 
-def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy=""):
+def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy="") -> Tensor:
     """The elements or slices of `params` at indices[..., :], each a place in its leading dimensions."""
     x, index = to_tensor(params, "gather_nd"), _indices("gather_nd", indices)
     batch = integer("gather_nd", "batch_dims", batch_dims)
@@ -79,7 +83,7 @@ def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy=""):
         raise
 
 
-def boolean_mask(tensor, mask, axis=None, name="boolean_mask"):
+def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
     """The slices along the dimensions from `axis` on at which the mask holds, in order."""
     x, m = to_tensor(tensor, "boolean_mask"), to_tensor(mask, "boolean_mask")
     if not m.dtype.is_bool:
@@ -95,7 +99,7 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask"):
 
 
 # ----------------------------------------------------------------------------------------------------------------- placing
-def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None):
+def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Tensor:
     """Zeros of `shape` with the updates added at their places; a place named twice gets the sum."""
     index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
     x = to_tensor(updates, "scatter_nd")
@@ -103,35 +107,35 @@ def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None):
     return ops.scatter_nd(index, x, shape=shape, batch_dims=0)
 
 
-def tensor_scatter_nd_update(tensor, indices, updates, name=None):
+def tensor_scatter_nd_update(tensor, indices, updates, name=None) -> Tensor:
     """`tensor` with the updates at the places that the indices name; of two at one place the later one stays."""
     x, index, new = _scatter("tensor_scatter_nd_update", tensor, indices, updates)
     return ops.tensor_scatter_nd_update(x, index, new)
 
 
-def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=None):
+def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the updates added at their places."""
     x, index, new = _scatter("tensor_scatter_nd_add", tensor, indices, updates)
     return ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
 
 
-def tensor_scatter_nd_sub(tensor, indices, updates, bad_indices_policy="", name=None):
+def tensor_scatter_nd_sub(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the updates subtracted at their places."""
     x, index, new = _scatter("tensor_scatter_nd_sub", tensor, indices, updates)
     return ops.sub(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
 
 
-def tensor_scatter_nd_max(tensor, indices, updates, bad_indices_policy="", name=None):
+def tensor_scatter_nd_max(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the larger of itself and the updates at their places."""
     return _scatter_pick("tensor_scatter_nd_max", tensor, indices, updates, ops.maximum)
 
 
-def tensor_scatter_nd_min(tensor, indices, updates, bad_indices_policy="", name=None):
+def tensor_scatter_nd_min(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the smaller of itself and the updates at their places."""
     return _scatter_pick("tensor_scatter_nd_min", tensor, indices, updates, ops.minimum)
 
 
-def dynamic_partition(data, partitions, num_partitions, name=None):
+def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tensor]:
     """`num_partitions` tensors: the k-th has the slices of `data` whose partition is k."""
     x, part = to_tensor(data, "dynamic_partition"), _indices("dynamic_partition", partitions)
     count = integer("dynamic_partition", "num_partitions", num_partitions)
@@ -139,7 +143,7 @@ def dynamic_partition(data, partitions, num_partitions, name=None):
     return [boolean_mask(x, part == k) for k in range(count)]
 
 
-def dynamic_stitch(indices, data, name=None):
+def dynamic_stitch(indices, data, name=None) -> Tensor:
     """The slices of `data`, each at its index; of two at one place the later one stays."""
     index = [_indices("dynamic_stitch", i) for i in indices]
     xs = tensors("dynamic_stitch", *data)
@@ -153,20 +157,20 @@ def dynamic_stitch(indices, data, name=None):
 
 
 # ----------------------------------------------------------------------------------------------------------------- ordering
-def argsort(values, axis=-1, direction="ASCENDING", stable=False, name=None):
+def argsort(values, axis=-1, direction="ASCENDING", stable=False, name=None) -> Tensor:
     """The indices that put `values` in order along `axis`; equal ones keep theirs."""
     x = to_tensor(values, "argsort")
     return to_tensor(_order("argsort", x, axis_of("argsort", axis, x.ndim), direction).astype(np.int32))
 
 
-def sort(values, axis=-1, direction="ASCENDING", name=None):
+def sort(values, axis=-1, direction="ASCENDING", name=None) -> Tensor:
     """`values` in order along `axis`; direction "ASCENDING" or "DESCENDING".  NaN counts as largest."""
     x = to_tensor(values, "sort")
     axis = axis_of("sort", axis, x.ndim)
     return _take_along(x, _order("sort", x, axis, direction), axis)
 
 
-def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None):
+def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None) -> TopK:
     """The k largest elements along the last dimension, and where they are: (values, indices); of equal ones the first."""
     x, k = to_tensor(input, "top_k"), integer("top_k", "k", k)
     if x.ndim == 0:
@@ -183,7 +187,7 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None):
     )
 
 
-def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None):
+def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None) -> Tensor:
     """For each value the place in the (ascending) last dimension before which ("left") or behind which it would stand."""
     rows, wanted = to_tensor(sorted_sequence, "searchsorted").numpy(), to_tensor(values, "searchsorted").numpy()
     if rows.shape[:-1] != wanted.shape[:-1]:
@@ -193,7 +197,7 @@ def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, na
     return to_tensor(np.array(found, dtypes.as_dtype(out_type).as_numpy_dtype).reshape(wanted.shape))
 
 
-def unique(x, out_idx=dtypes.int32, name=None):
+def unique(x, out_idx=dtypes.int32, name=None) -> Unique:
     """The different elements of a vector in order of appearance, and for each element which one it is: (y, idx)."""
     t = to_tensor(x, "unique")
     if t.ndim != 1:

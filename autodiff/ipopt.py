@@ -1,6 +1,7 @@
 """IpoptProblem: an objective and constraints as Ipopt wants them, with sparse derivatives of first and second order."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class IpoptProblem:
     array([ 2., 10.,  2.])
     """
 
-    def __init__(self, f, like, constraints=None, lb=None, ub=None, cl=None, cu=None):
+    def __init__(self, f, like, constraints=None, lb=None, ub=None, cl=None, cu=None) -> None:
         if constraints is not None and not callable(constraints):
             raise TypeError(f"IpoptProblem: expected constraints to be a function, got {shorten(constraints)}")
         with warnings.catch_warnings():  # what f does not use the constraints may
@@ -87,31 +88,31 @@ class IpoptProblem:
         return np.broadcast_to(b.ravel() if b.ndim else b, n).copy()
 
     # ---------------------------------------------------------------------------------------------------- cyipopt's callbacks
-    def objective(self, x):
+    def objective(self, x) -> float:
         """f: a float."""
         return self._objective.fun(x)
 
-    def gradient(self, x):
+    def gradient(self, x) -> np.ndarray:
         """The gradient of f, of shape (n,)."""
         return self._objective.grad(x)
 
-    def constraints(self, x):
+    def constraints(self, x) -> np.ndarray:
         """The constraints, of shape (m,)."""
         return np.zeros(0) if self.jac is None else self._constraints(np.asarray(x, np.float64)).numpy()
 
-    def jacobianstructure(self):
+    def jacobianstructure(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows, cols) of the constraints' Jacobian."""
         return (np.zeros(0, np.int32),) * 2 if self.jac is None else (self.jac.rows, self.jac.cols)
 
-    def jacobian(self, x):
+    def jacobian(self, x) -> np.ndarray:
         """The values of the constraints' Jacobian there."""
         return np.zeros(0) if self.jac is None else self._noted(self.jac.values, x)
 
-    def hessianstructure(self):
+    def hessianstructure(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows, cols) of the lower triangle of the Lagrangian's Hessian."""
         return self.hess.lower_rows, self.hess.lower_cols
 
-    def hessian(self, x, lagrange, obj_factor):
+    def hessian(self, x, lagrange, obj_factor) -> np.ndarray:
         """The values there of the second derivatives of obj_factor * f + the sum of lagrange * constraints."""
         return self._noted(self.hess.lower_values, x, np.concatenate([[obj_factor], np.asarray(lagrange, np.float64).ravel()]))
 
@@ -123,11 +124,11 @@ class IpoptProblem:
             self._error = error
             raise
 
-    def intermediate(self, *iteration):
+    def intermediate(self, *iteration) -> Any:
         """Has Ipopt stop after an error."""
         return self._error is None
 
-    def solve(self, x0=None, **options):
+    def solve(self, x0=None, **options) -> Any:
         """Have Ipopt solve it from x0 (`like` where None).  Returns (parameters in the structure of `like`, Ipopt's report as a dict).
 
         options  Ipopt's own, by name: tol, max_iter, linear_solver, ...; it prints nothing unless print_level says so

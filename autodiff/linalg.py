@@ -1,11 +1,12 @@
 """ad.linalg: products, norms, diagonals and decompositions of the last two dimensions."""
 
 import collections
+from typing import Any
 
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import matrix_product, record_call, reduce_sum
+from ._core import Tensor, matrix_product, record_call, reduce_sum
 from .arguments import axes_of, axis_of, floating, integer, integers, product, tensors
 from .arguments import tensor as to_tensor
 from .constants import eye
@@ -14,16 +15,20 @@ from .contraction import einsum, tensordot  # noqa: F401
 from .math import l2_normalize  # noqa: F401
 from .shaping import reshape, stack, strides_of, transpose
 
-__all__ = """adjoint band_part cholesky cholesky_solve cross det diag diag_part eigh eigvalsh einsum eye global_norm inv
-    l2_normalize logdet lstsq matmul matrix_transpose matvec norm normalize set_diag slogdet solve tensor_diag tensor_diag_part
-    tensordot trace triangular_solve""".split()
+# fmt: off
+__all__ = [
+    "adjoint", "band_part", "cholesky", "cholesky_solve", "cross", "det", "diag", "diag_part", "eigh", "eigvalsh", "einsum", "eye",
+    "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul", "matrix_transpose", "matvec", "norm", "normalize", "set_diag",
+    "slogdet", "solve", "tensor_diag", "tensor_diag_part", "tensordot", "trace", "triangular_solve"
+]
+# fmt: on
 
 SLogDet = collections.namedtuple("SLogDet", "sign log_abs_determinant")
 
 
 # ---------------------------------------------------------------------------------------------------------------- products
 def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, a_is_sparse=False, b_is_sparse=False,
-           output_type=None, grad_a=False, grad_b=False, name=None):  # fmt: skip
+           output_type=None, grad_a=False, grad_b=False, name=None) -> Tensor:  # fmt: skip
     """The matrix product of the last two dimensions: (..., m, k) @ (..., k, n) -> (..., m, n); further ones broadcast.
 
     transpose_a, adjoint_a  take the transpose of a first (of real numbers both are one)
@@ -34,7 +39,7 @@ def matmul(a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_
     return y if output_type is None else _cast(y, output_type)
 
 
-def matvec(a, b, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_sparse=False, name=None):
+def matvec(a, b, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_sparse=False, name=None) -> Tensor:
     """The product of matrices and vectors: (..., m, n) @ (..., n) -> (..., m); the dimensions before broadcast."""
     a, b = tensors("matvec", a, b)
     if a.ndim < 2:
@@ -48,18 +53,18 @@ def matvec(a, b, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_spa
     return ops.matvec(a, b, transpose_a=flip)
 
 
-def matrix_transpose(a, name="matrix_transpose", conjugate=False):
+def matrix_transpose(a, name="matrix_transpose", conjugate=False) -> Tensor:
     """The last two dimensions exchanged."""
     x = _matrix("matrix_transpose", a)
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-def adjoint(matrix, name=None):
+def adjoint(matrix, name=None) -> Tensor:
     """The last two dimensions exchanged (of real numbers the adjoint is the transpose)."""
     return matrix_transpose(matrix)
 
 
-def cross(a, b, name=None):
+def cross(a, b, name=None) -> Tensor:
     """The vector product along the last dimension, which has 3 elements."""
     a, b = tensors("cross", a, b)
     for x in (a, b):
@@ -75,7 +80,7 @@ def cross(a, b, name=None):
 
 
 # ------------------------------------------------------------------------------------------------------------------- norms
-def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None):
+def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None) -> Tensor:
     """The norm of vectors or matrices.
 
     ord    of vectors: "euclidean", 1, 2, inf, any p > 0; of matrices: "euclidean" or "fro", 1, 2, inf
@@ -132,14 +137,14 @@ def _matrix_norm(x, ord, axes, keep):
     return reshape(largest, [1 if a in axes else n for a, n in enumerate(x.shape)]) if keep else largest
 
 
-def normalize(tensor, ord="euclidean", axis=None, name=None):
+def normalize(tensor, ord="euclidean", axis=None, name=None) -> tuple[Tensor, Tensor]:
     """(tensor / norm, norm), the norm with its dimensions kept."""
     x = floating(tensor, "normalize")
     n = norm(x, ord, axis, True)
     return x / n, n
 
 
-def global_norm(t_list, name=None):
+def global_norm(t_list, name=None) -> Tensor:
     """The Euclidean norm of all elements of all tensors of a list; None entries count for nothing."""
     if not isinstance(t_list, (list, tuple)):
         raise TypeError(f"global_norm: t_list must be a list, got {errors.shorten(t_list)}")
@@ -147,7 +152,7 @@ def global_norm(t_list, name=None):
     return norm(stack(parts)) if parts else to_tensor(0.0)
 
 
-def clip_by_norm(t, clip_norm, axes=None, name=None):
+def clip_by_norm(t, clip_norm, axes=None, name=None) -> Tensor:
     """`t`, made shorter where its Euclidean norm (over `axes`) is larger than clip_norm."""
     x = floating(t, "clip_by_norm")
     limit = to_tensor(clip_norm, "clip_by_norm", like=x)
@@ -155,7 +160,7 @@ def clip_by_norm(t, clip_norm, axes=None, name=None):
     return x * (limit / ops.maximum(length, limit))
 
 
-def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
+def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None) -> tuple[list[Any], Tensor]:
     """The tensors of a list, all made shorter by one factor where their common norm is larger than clip_norm: (list, norm)."""
     if not isinstance(t_list, (list, tuple)):
         raise TypeError(f"clip_by_global_norm: t_list must be a list, got {errors.shorten(t_list)}")
@@ -166,7 +171,7 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
 
 
 # --------------------------------------------------------------------------------------------------------------- diagonals
-def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, align="RIGHT_LEFT"):
+def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, align="RIGHT_LEFT") -> Tensor:
     """Matrices whose k-th diagonal is the last dimension of `diagonal`, and padding_value elsewhere.  k > 0: above the main one.
 
     num_rows, num_cols  their sizes; square unless one is given, then as small as the diagonal allows
@@ -188,7 +193,7 @@ def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, 
     return ops.where(to_tensor(np.eye(rows, columns, k, dtype=bool)), y, to_tensor(padding_value, "diag", like=x))
 
 
-def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT"):
+def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT") -> Tensor:
     """The k-th diagonal of matrices, as the last dimension.  k > 0: above the main one."""
     x, k = _matrix("diag_part", input), _one_diagonal("diag_part", k)
     rows, columns = x.shape[-2:]
@@ -199,7 +204,7 @@ def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT")
     return ops.view(x, shape=(*x.shape[:-2], n), strides=where["strides"], offset=where["offset"])
 
 
-def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT"):
+def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT") -> Tensor:
     """Matrices with another k-th diagonal."""
     x, k = _matrix("set_diag", input), _one_diagonal("set_diag", k)
     d = to_tensor(diagonal, "set_diag", like=x)
@@ -212,19 +217,19 @@ def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT"):
     return ops.where(to_tensor(np.eye(*x.shape[-2:], k, dtype=bool)), placed, x)
 
 
-def trace(x, name=None):
+def trace(x, name=None) -> Tensor:
     """The sum of the main diagonal."""
     d = diag_part(x)
     return ops.reduce_sum(d, axes=(d.ndim - 1,), keepdims=0)
 
 
-def tensor_diag(diagonal, name=None):
+def tensor_diag(diagonal, name=None) -> Tensor:
     """A tensor of shape diagonal.shape + diagonal.shape with the elements where both halves of the index are equal."""
     x = to_tensor(diagonal, "tensor_diag")
     return reshape(diag(reshape(x, (-1,))), (*x.shape, *x.shape))
 
 
-def tensor_diag_part(input, name=None):
+def tensor_diag_part(input, name=None) -> Tensor:
     """The elements where both halves of the index are equal."""
     x = to_tensor(input, "tensor_diag_part")
     half = x.shape[: x.ndim // 2]
@@ -233,7 +238,7 @@ def tensor_diag_part(input, name=None):
     return reshape(diag_part(reshape(x, (product(half),) * 2)), half)
 
 
-def band_part(input, num_lower, num_upper, name=None):
+def band_part(input, num_lower, num_upper, name=None) -> Tensor:
     """Matrices without what is more than num_lower below or num_upper above the diagonal; -1 keeps all of that side."""
     x = _matrix("band_part", input)
     rows, columns = np.indices(x.shape[-2:])
@@ -243,36 +248,36 @@ def band_part(input, num_lower, num_upper, name=None):
 
 
 # ----------------------------------------------------------------------------------------------------------- decompositions
-def inv(input, adjoint=False, name=None):
+def inv(input, adjoint=False, name=None) -> Tensor:
     """The inverse of square matrices, or of their transposes.  Raises InvalidArgumentError where there is none."""
     y = ops.inv(_square("inv", input))
     return matrix_transpose(y) if adjoint else y
 
 
-def det(input, name=None):
+def det(input, name=None) -> Tensor:
     """The determinant of square matrices."""
     return ops.det(_square("det", input))
 
 
-def slogdet(input, name=None):
+def slogdet(input, name=None) -> SLogDet:
     """(sign, log|det|) of square matrices; sign 0 and -inf where the determinant is 0."""
     x = _square("slogdet", input)
     sign = np.linalg.slogdet(x.numpy())[0]
     return SLogDet(to_tensor(np.asarray(sign)), ops.logabsdet(x))
 
 
-def logdet(matrix, name=None):
+def logdet(matrix, name=None) -> Tensor:
     """log(det) of symmetric positive definite matrices, by their Cholesky factors."""
     factor = cholesky(matrix)
     return 2.0 * reduce_sum(ops.log(diag_part(factor)), -1)
 
 
-def cholesky(input, name=None):
+def cholesky(input, name=None) -> Tensor:
     """The lower triangular L with L @ transpose(L) = input, which is symmetric positive definite; only its lower half is read."""
     return ops.cholesky(_square("cholesky", input))
 
 
-def solve(matrix, rhs, adjoint=False, name=None):
+def solve(matrix, rhs, adjoint=False, name=None) -> Tensor:
     """X with matrix @ X = rhs (or transpose(matrix) @ X = rhs): (..., m, m) and (..., m, k) -> (..., m, k)."""
     a, b = tensors("solve", matrix, rhs)
     a, b = _square("solve", a), _matrix("solve", b)
@@ -281,18 +286,18 @@ def solve(matrix, rhs, adjoint=False, name=None):
     return ops.solve(a, b, adjoint=1 if adjoint else 0)
 
 
-def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None):
+def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None) -> Tensor:
     """`solve` of the lower (or upper) triangle of `matrix`."""
     x = _square("triangular_solve", matrix)
     return solve(band_part(x, -1, 0) if lower else band_part(x, 0, -1), rhs, adjoint)
 
 
-def cholesky_solve(chol, rhs, name=None):
+def cholesky_solve(chol, rhs, name=None) -> Tensor:
     """X with chol @ transpose(chol) @ X = rhs."""
     return triangular_solve(chol, triangular_solve(chol, rhs), adjoint=True)
 
 
-def lstsq(matrix, rhs, l2_regularizer=0.0, fast=True, name=None):
+def lstsq(matrix, rhs, l2_regularizer=0.0, fast=True, name=None) -> Tensor:
     """X that makes |matrix @ X - rhs|**2 + l2_regularizer * |X|**2 smallest, by the normal equations; of fewer rows than
     columns the shortest X that solves."""
     a, b = tensors("lstsq", matrix, rhs)
@@ -305,7 +310,7 @@ def lstsq(matrix, rhs, l2_regularizer=0.0, fast=True, name=None):
     return ops.matmul(a, solve(square, b), transpose_a=1, transpose_b=0)
 
 
-def eigh(tensor, name=None):
+def eigh(tensor, name=None) -> tuple[Tensor, Tensor]:
     """(eigenvalues in ascending order, eigenvectors as columns) of symmetric matrices.  Only the lower half is read, and the
     gradient stands there.
 
@@ -333,7 +338,7 @@ def eigh(tensor, name=None):
     return tuple(outputs)
 
 
-def eigvalsh(tensor, name=None):
+def eigvalsh(tensor, name=None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
     return eigh(tensor)[0]
 

@@ -1,29 +1,35 @@
 """ad.math: the elementwise rows under TensorFlow's names, and what sums, counts and scans."""
 
 import builtins
+from collections.abc import Callable
 
 import numpy as np
 
 from . import dtypes, errors, ops, segments, special, stable_logs
-from ._core import is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
+from ._core import Tensor, is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
 from .arguments import axes_of, axis_of, floating, integer, product, tensors
 from .arguments import tensor as to_tensor
 from .indexing import top_k  # noqa: F401
 from .segments import *  # noqa: F403
 from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
 
-__all__ = (
-    """abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e betaln bincount cast cbrt ceil
-    clip_by_value confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma divide divide_no_nan
-    entr equal erf erfc erfcx erfinv exp exp2 expm1 floor floordiv floormod greater greater_equal hypot imag in_top_k invert_permutation
-    is_finite is_inf is_nan is_non_decreasing is_strictly_increasing l2_normalize lbeta less less_equal lgamma log log10 log1mexp log_ndtr
-    log1p log2 log_sigmoid log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logsubexp maximum minimum mod multiply
-    multiply_no_nan ndtr ndtri negative nextafter not_equal polygamma polyval pow real reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
-    reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
-    scalar_mul sigmoid sign sin sinc sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k trigamma
-    truediv xdivy xlog1py xlogy zero_fraction""".split()
-    + segments.__all__
-)
+# fmt: off
+__all__ = [
+    "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh",
+    "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betaln", "bincount", "cast", "cbrt", "ceil", "clip_by_value", "confusion_matrix",
+    "conj", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_logsumexp", "digamma", "divide", "divide_no_nan", "entr",
+    "equal", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot",
+    "imag", "in_top_k", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_non_decreasing", "is_strictly_increasing",
+    "l2_normalize", "lbeta", "less", "less_equal", "lgamma", "log", "log10", "log1mexp", "log_ndtr", "log1p", "log2", "log_sigmoid",
+    "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsubexp", "maximum", "minimum",
+    "mod", "multiply", "multiply_no_nan", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "polygamma", "polyval", "pow", "real",
+    "reciprocal", "reciprocal_no_nan", "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max", "reduce_mean",
+    "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "rint", "round", "rsqrt", "scalar_mul", "sigmoid", "sign",
+    "sin", "sinc", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "squared_difference", "subtract", "tan", "tanh", "top_k",
+    "trigamma", "truediv", "xdivy", "xlog1py", "xlogy", "zero_fraction"
+]
+# fmt: on
+__all__ += segments.__all__
 
 # ------------------------------------------------------------------------------------------------------------ elementwise
 # fmt: off
@@ -116,13 +122,13 @@ xlogy              = operator(ops.xlogy, "xlogy", "x y")
 # fmt: on
 
 
-def cast(x, dtype, name=None):
+def cast(x, dtype, name=None) -> Tensor:
     """The same numbers in another dtype: floats to integers towards 0, anything to bool by x != 0."""
     x, dtype = to_tensor(x, "cast"), dtypes.as_dtype(dtype)
     return x if x.dtype is dtype else ops.cast(x, dtype=dtype.code)
 
 
-def scalar_mul(scalar, x, name=None):
+def scalar_mul(scalar, x, name=None) -> Tensor:
     """scalar * x, where `scalar` is a number or a scalar tensor."""
     a, x = tensors("scalar_mul", scalar, x)
     if a.ndim:
@@ -130,7 +136,7 @@ def scalar_mul(scalar, x, name=None):
     return a * x
 
 
-def add_n(inputs, name=None):
+def add_n(inputs, name=None) -> Tensor:
     """The sum of a list of tensors of one shape."""
     xs = tensors("add_n", *(inputs if isinstance(inputs, (list, tuple)) else [inputs]))
     if not xs:
@@ -144,12 +150,12 @@ def add_n(inputs, name=None):
     return y
 
 
-def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):
+def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None) -> Tensor:
     """`add_n` under its other name."""
     return add_n(inputs)
 
 
-def polyval(coeffs, x, name=None):
+def polyval(coeffs, x, name=None) -> Tensor:
     """coeffs[0] * x**(n-1) + ... + coeffs[n-1], by Horner's rule."""
     if not isinstance(coeffs, list):
         raise ValueError(f"polyval: coeffs must be a list, got {type(coeffs).__name__}")
@@ -162,30 +168,30 @@ def polyval(coeffs, x, name=None):
     return y
 
 
-def real(input, name=None):
+def real(input, name=None) -> Tensor:
     """`input`: there are no complex tensors."""
     return to_tensor(input, "real")
 
 
-def conj(x, name=None):
+def conj(x, name=None) -> Tensor:
     """`x`: there are no complex tensors."""
     return to_tensor(x, "conj")
 
 
-def imag(input, name=None):
+def imag(input, name=None) -> Tensor:
     """Zeros: there are no complex tensors."""
     return ops.mul(to_tensor(input, "imag"), 0)
 
 
-def angle(input, name=None):
+def angle(input, name=None) -> Tensor:
     """0, or pi for a negative number."""
     x = to_tensor(input, "angle")
     return ops.where(x < 0, to_tensor(np.pi, "angle", x.dtype), 0)
 
 
 # ------------------------------------------------------------------------------------------------------------- reductions
-def _reduction(row):
-    def reduce(input_tensor, axis=None, keepdims=False, name=None):
+def _reduction(row) -> Callable[..., Tensor]:
+    def reduce(input_tensor, axis=None, keepdims=False, name=None) -> Tensor:
         x = to_tensor(input_tensor, row.name)
         if x.dtype.name not in row.takes:
             if row.takes == ("bool",) and 0 in x.shape and not is_tensor(input_tensor):
@@ -214,7 +220,7 @@ reduce_std = _reduction(ops.reduce_std)
 reduce_variance = _reduction(ops.reduce_variance)
 
 
-def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None):
+def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None) -> Tensor:
     """The square root of the sum of squares, without overflow; of integers, rounded towards 0.
 
     axis      an integer or several; None: all
@@ -226,13 +232,13 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None):
     return _euclidean_norm(x, axis, keepdims)
 
 
-def count_nonzero(input, axis=None, keepdims=None, dtype=dtypes.int64, name=None):
+def count_nonzero(input, axis=None, keepdims=None, dtype=dtypes.int64, name=None) -> Tensor:
     """How many elements are not 0, as integers."""
     x = to_tensor(input, "count_nonzero")
     return reduce_sum(cast(cast(x, dtypes.bool), dtype), axis, bool(keepdims))
 
 
-def zero_fraction(value, name=None):
+def zero_fraction(value, name=None) -> Tensor:
     """The share of elements that are 0, as float32."""
     x = to_tensor(value, "zero_fraction")
     size = product(x.shape)
@@ -240,12 +246,12 @@ def zero_fraction(value, name=None):
     return to_tensor(np.float32(zeros / size if size else np.nan))
 
 
-def argmax(input, axis=None, output_type=dtypes.int64, name=None):
+def argmax(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:
     """The index of the largest element along `axis` (0), the first of equal ones."""
     return _arg("argmax", ops.argmax, input, axis, output_type)
 
 
-def argmin(input, axis=None, output_type=dtypes.int64, name=None):
+def argmin(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:
     """The index of the smallest element along `axis` (0), the first of equal ones."""
     return _arg("argmin", ops.argmin, input, axis, output_type)
 
@@ -259,17 +265,17 @@ def _arg(name, row, x, axis, output_type):
 
 
 # ------------------------------------------------------------------------------------------------------------------ scans
-def cumsum(x, axis=0, exclusive=False, reverse=False, name=None):
+def cumsum(x, axis=0, exclusive=False, reverse=False, name=None) -> Tensor:
     """Sums of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
     return _scan("cumsum", ops.cumsum, x, axis, exclusive, reverse)
 
 
-def cumprod(x, axis=0, exclusive=False, reverse=False, name=None):
+def cumprod(x, axis=0, exclusive=False, reverse=False, name=None) -> Tensor:
     """Products of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
     return _scan("cumprod", ops.cumprod, x, axis, exclusive, reverse)
 
 
-def cumulative_logsumexp(x, axis=0, exclusive=False, reverse=False, name=None):
+def cumulative_logsumexp(x, axis=0, exclusive=False, reverse=False, name=None) -> Tensor:
     """log(cumsum(exp(x))), without overflow."""
     return _scan("cumulative_logsumexp", ops.cumulative_logsumexp, x, axis, exclusive, reverse)
 
@@ -280,25 +286,25 @@ def _scan(name, row, x, axis, exclusive, reverse):
 
 
 # -------------------------------------------------------------------------------------------------------------- normalised
-def softmax(logits, axis=None, name=None):
+def softmax(logits, axis=None, name=None) -> Tensor:
     """exp(logits) / sum(exp(logits)) along `axis` (the last)."""
     x = floating(logits, "softmax")
     return ops.softmax(x, axis=axis_of("softmax", -1 if axis is None else axis, x.ndim))
 
 
-def log_softmax(logits, axis=None, name=None):
+def log_softmax(logits, axis=None, name=None) -> Tensor:
     """logits - log(sum(exp(logits))) along `axis` (the last)."""
     x = floating(logits, "log_softmax")
     return ops.log_softmax(x, axis=axis_of("log_softmax", -1 if axis is None else axis, x.ndim))
 
 
-def l2_normalize(x, axis=None, epsilon=1e-12, name=None):
+def l2_normalize(x, axis=None, epsilon=1e-12, name=None) -> Tensor:
     """x / sqrt(max(sum(x**2), epsilon)), the sum over `axis`."""
     x = floating(x, "l2_normalize")
     return x * ops.rsqrt(ops.maximum(reduce_sum(ops.square(x), axis, True), epsilon))
 
 
-def lbeta(x, name=None):
+def lbeta(x, name=None) -> Tensor:
     """The logarithm of the Beta function of the last dimension: sum(lgamma(x)) - lgamma(sum(x)), which cancels for large numbers:
     B(x, y, z) = B(x, y) B(x + y, z)."""
     x = floating(x, "lbeta")
@@ -310,7 +316,7 @@ def lbeta(x, name=None):
     return ops.sub(reduce_sum(ops.lgamma(x), -1), ops.lgamma(reduce_sum(x, -1)))
 
 
-def betaln(x, y, name=None):
+def betaln(x, y, name=None) -> Tensor:
     """The logarithm of the Beta function of two numbers: lgamma(x) + lgamma(y) - lgamma(x + y), with its digits also where these cancel.
 
     >>> import autodiff as ad
@@ -321,7 +327,7 @@ def betaln(x, y, name=None):
 
 
 # -------------------------------------------------------------------------------------------------- integers, masks, counts
-def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None):
+def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None) -> Tensor:
     """How often each of 0, 1, 2, ... occurs, or the sum of the weights of its occurrences."""
     index = to_tensor(arr, "bincount").numpy().reshape(-1)
     if index.dtype.kind != "i" or (index.size and index.min() < 0):
@@ -338,7 +344,7 @@ def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int
     return ops.scatter_nd(to_tensor(index[keep][:, None]), w, shape=(size,), batch_dims=0)
 
 
-def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None):
+def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None) -> Tensor:
     """How often label i (row) was predicted as j (column)."""
     rows, columns = (
         to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions)
@@ -363,7 +369,7 @@ def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=
     return to_tensor(counts)
 
 
-def in_top_k(targets, predictions, k, name=None):
+def in_top_k(targets, predictions, k, name=None) -> Tensor:
     """Is predictions[i, targets[i]] among the k largest of its row?  Ties count as in."""
     t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
     if p.ndim != 2 or t.shape != p.shape[:1]:
@@ -376,7 +382,7 @@ def in_top_k(targets, predictions, k, name=None):
     return to_tensor(inside & np.isfinite(own) & (ahead < integer("in_top_k", "k", k)))
 
 
-def invert_permutation(x, name=None):
+def invert_permutation(x, name=None) -> Tensor:
     """y with y[x[i]] = i."""
     perm = to_tensor(x, "invert_permutation").numpy()
     if perm.ndim != 1 or sorted(perm.tolist()) != list(builtins.range(perm.size)):
@@ -388,12 +394,12 @@ def invert_permutation(x, name=None):
     return to_tensor(y)
 
 
-def is_non_decreasing(x, name=None):
+def is_non_decreasing(x, name=None) -> Tensor:
     """Is every element of the flat tensor at least the one before it?"""
     return _ordered(x, np.greater_equal)
 
 
-def is_strictly_increasing(x, name=None):
+def is_strictly_increasing(x, name=None) -> Tensor:
     """Is every element of the flat tensor larger than the one before it?"""
     return _ordered(x, np.greater)
 
@@ -403,7 +409,7 @@ def _ordered(x, relation):
     return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))
 
 
-def sinc(x, name=None):
+def sinc(x, name=None) -> Tensor:
     """sin(pi x)/(pi x), 1 at 0, as numpy.sinc.
 
     >>> import autodiff as ad

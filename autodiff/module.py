@@ -1,5 +1,7 @@
 """Module: an object that knows the variables it holds."""
 
+from typing import Any
+
 from ._core import VariableCore
 
 __all__ = ["Module"]
@@ -17,7 +19,7 @@ class Module:
     [2.0]
     """
 
-    def __init__(self, name=None):
+    def __init__(self, name=None) -> None:
         if name is not None and not str(name).isidentifier():
             raise ValueError(
                 f"Module: {name!r} is not a valid module name: module names must be valid Python identifiers"
@@ -25,24 +27,24 @@ class Module:
         self._name = name or _snake(type(self).__name__)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return getattr(self, "_name", _snake(type(self).__name__))
 
     @property
-    def variables(self):
+    def variables(self) -> tuple[Any, ...]:
         """All variables, each once: attributes in the order of their names, then what is inside them."""
         return tuple(_inside(self, VariableCore))
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> tuple[Any, ...]:
         return tuple(v for v in self.variables if v.trainable)
 
     @property
-    def non_trainable_variables(self):
+    def non_trainable_variables(self) -> tuple[Any, ...]:
         return tuple(v for v in self.variables if not v.trainable)
 
     @property
-    def submodules(self):
+    def submodules(self) -> tuple[Any, ...]:
         """All modules inside this one."""
         return tuple(m for m in _inside(self, Module) if m is not self)
 

@@ -4,6 +4,7 @@ A dict is flattened in the order of its sorted keys and rebuilt in its own.  A T
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import errors
 from .shapes import TensorShape
@@ -12,7 +13,7 @@ _LEAVES = frozenset((float, int, bool, type(None), str))
 _ATOMS = (str, bytes, bytearray, memoryview, range, TensorShape)
 
 
-def is_nested(seq):
+def is_nested(seq) -> bool:
     """Is it a list, tuple, named tuple or dict (and not a leaf)?"""
     kind = type(seq)
     if kind is list or kind is tuple or kind is dict:
@@ -22,7 +23,7 @@ def is_nested(seq):
     return isinstance(seq, (Sequence, Mapping)) and not isinstance(seq, _ATOMS)
 
 
-def flatten(structure, expand_composites=False):
+def flatten(structure, expand_composites=False) -> list[Any]:
     """The leaves, in a list; `[structure]` for a leaf.
 
     >>> flatten({"b": [2, 3], "a": 1})
@@ -33,7 +34,7 @@ def flatten(structure, expand_composites=False):
     return leaves
 
 
-def map_structure(func, *structures, **kwargs):
+def map_structure(func, *structures, **kwargs) -> Any:
     """A structure like the first one, of func(leaf of the first, leaf of the second, ...).
 
     check_types  whether a list and a tuple are unlike (True)
@@ -58,7 +59,7 @@ def map_structure(func, *structures, **kwargs):
     return pack_sequence_as(structures[0], [func(*leaves) for leaves in zip(*map(flatten, structures))])
 
 
-def pack_sequence_as(structure, flat_sequence, expand_composites=False):
+def pack_sequence_as(structure, flat_sequence, expand_composites=False) -> Any:
     """The inverse of flatten: `structure` with the leaves of `flat_sequence` in place of its own.
 
     Raises TypeError where flat_sequence is no sequence, ValueError where it is of another length.
@@ -79,7 +80,7 @@ def pack_sequence_as(structure, flat_sequence, expand_composites=False):
     return _build(structure, iter(flat_sequence))
 
 
-def assert_same_structure(nest1, nest2, check_types=True, expand_composites=False):
+def assert_same_structure(nest1, nest2, check_types=True, expand_composites=False) -> None:
     """Raise ValueError where the structures nest differently, TypeError where only the kinds of sequence differ."""
     try:
         _compare(nest1, nest2, check_types)

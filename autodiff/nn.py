@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import errors, ops, random
-from ._core import operator, reduce_sum
+from ._core import Tensor, operator, reduce_sum
 from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
 from .constants import one_hot
@@ -12,11 +12,15 @@ from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean
                    softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
 from .shaping import concat, reshape
 
-__all__ = """batch_normalization bias_add crelu dropout elu embedding_lookup gelu in_top_k l2_loss l2_normalize leaky_relu
-    log_poisson_loss log_sigmoid log_softmax mish moments normalize_moments relu relu6 selu sigmoid
-    sigmoid_cross_entropy_with_logits silu softmax softmax_cross_entropy_with_logits softplus softsign
-    sparse_softmax_cross_entropy_with_logits swish tanh top_k weighted_cross_entropy_with_logits weighted_moments
-    zero_fraction""".split()
+# fmt: off
+__all__ = [
+    "batch_normalization", "bias_add", "crelu", "dropout", "elu", "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize",
+    "leaky_relu", "log_poisson_loss", "log_sigmoid", "log_softmax", "mish", "moments", "normalize_moments", "relu", "relu6", "selu",
+    "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus", "softsign",
+    "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k", "weighted_cross_entropy_with_logits", "weighted_moments",
+    "zero_fraction"
+]
+# fmt: on
 
 # ------------------------------------------------------------------------------------------------------------- activations
 elu = operator(ops.elu, "elu", "features", namespace="nn")
@@ -27,12 +31,12 @@ relu6 = operator(ops.relu6, "relu6", "features", namespace="nn")
 selu = operator(ops.selu, "selu", "features", namespace="nn")
 
 
-def gelu(features, approximate=False, name=None):
+def gelu(features, approximate=False, name=None) -> Tensor:
     """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
     return (ops.gelu_tanh if approximate else ops.gelu)(floating(features, "gelu"))
 
 
-def silu(features, beta=1.0, name=None):
+def silu(features, beta=1.0, name=None) -> Tensor:
     """x * sigmoid(beta * x)."""
     x = floating(features, "silu")
     if isinstance(beta, (int, float)) and beta == 1:
@@ -43,13 +47,13 @@ def silu(features, beta=1.0, name=None):
 swish = silu
 
 
-def crelu(features, axis=-1, name=None):
+def crelu(features, axis=-1, name=None) -> Tensor:
     """relu(x) and relu(-x), one after the other along `axis`."""
     x = floating(features, "crelu")
     return concat([ops.relu(x), ops.relu(-x)], axis)
 
 
-def dropout(x, rate, noise_shape=None, seed=None, name=None):
+def dropout(x, rate, noise_shape=None, seed=None, name=None) -> Tensor:
     """Each element 0 with probability `rate`, else divided by 1 - rate; noise_shape says which are drawn together."""
     x = floating(x, "dropout")
     rate = float(rate)
@@ -62,7 +66,7 @@ def dropout(x, rate, noise_shape=None, seed=None, name=None):
     return ops.where(kept, x * (1 / (1 - rate)), 0)
 
 
-def bias_add(value, bias, data_format=None, name=None):
+def bias_add(value, bias, data_format=None, name=None) -> Tensor:
     """A vector added along the last dimension, or, with data_format "NC...", along dimension 1."""
     x, b = tensors("bias_add", value, bias)
     if b.ndim != 1:
@@ -75,25 +79,25 @@ def bias_add(value, bias, data_format=None, name=None):
 
 
 # ------------------------------------------------------------------------------------------------------------------- losses
-def l2_loss(t, name=None):
+def l2_loss(t, name=None) -> Tensor:
     """sum(t**2) / 2."""
     return ops.l2_loss(floating(t, "l2_loss"))
 
 
-def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None):
+def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None) -> Tensor:
     """The cross entropy of `labels`, probabilities, and sigmoid(logits), element by element; exact in both tails."""
     z, x = _pair("sigmoid_cross_entropy_with_logits", labels, logits)
     return ops.sigmoid_cross_entropy(z, x)
 
 
-def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None, name=None):
+def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None, name=None) -> Tensor:
     """The same with the positive labels' share times pos_weight."""
     z, x = _pair("weighted_cross_entropy_with_logits", labels, logits)
     weight = to_tensor(pos_weight, "weighted_cross_entropy_with_logits", like=x)
     return ops.scale(1 - z, ops.softplus(x)) + ops.scale(z * weight, ops.softplus(-x))
 
 
-def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None):
+def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None) -> Tensor:
     """The cross entropy of `labels`, probabilities along `axis`, and softmax(logits)."""
     z, x = _pair("softmax_cross_entropy_with_logits", labels, logits)
     if not x.ndim:
@@ -101,7 +105,7 @@ def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None):
     return ops.softmax_cross_entropy(z, x, axis=axis_of("softmax_cross_entropy_with_logits", axis, x.ndim))
 
 
-def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None):
+def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None) -> Tensor:
     """-log_softmax(logits)[..., label]: one integer label for each row of logits."""
     name = "sparse_softmax_cross_entropy_with_logits"
     index, x = to_tensor(labels, name), floating(logits, name)
@@ -120,7 +124,7 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
     return ops.softmax_cross_entropy(one_hot(index, x.shape[-1], dtype=x.dtype), x, axis=x.ndim - 1)
 
 
-def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None):
+def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> Tensor:
     """exp(log_input) - log_input * targets, plus Stirling's approximation of log(targets!) for targets over 1 if asked."""
     z, x = tensors("log_poisson_loss", targets, log_input)
     if z.shape != x.shape:
@@ -134,13 +138,13 @@ def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None):
 
 
 # ------------------------------------------------------------------------------------------------------------------ moments
-def moments(x, axes, shift=None, keepdims=False, name=None):
+def moments(x, axes, shift=None, keepdims=False, name=None) -> tuple[Tensor, Tensor]:
     """(mean, variance) over `axes`."""
     x = floating(x, "moments")
     return reduce_mean(x, axes, keepdims), reduce_variance(x, axes, keepdims)
 
 
-def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None):
+def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None) -> tuple[Tensor, Tensor]:
     """(mean, variance) over `axes`, each element counted by its weight."""
     x, w = tensors("weighted_moments", x, frequency_weights)
     w = w + ops.mul(x, 0)
@@ -153,7 +157,7 @@ def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None):
     return reshape(mean, left), reshape(variance, left)
 
 
-def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
+def normalize_moments(counts, mean_ss, variance_ss, shift, name=None) -> tuple[Tensor, Tensor]:
     """(mean, variance) of sums and sums of squares, taken about `shift`."""
     n, s, ss = tensors("normalize_moments", counts, mean_ss, variance_ss)
     shifted = s / n
@@ -161,7 +165,7 @@ def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
     return mean, ss / n - ops.square(shifted)
 
 
-def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
+def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None) -> Tensor:
     """(x - mean) / sqrt(variance + variance_epsilon) * scale + offset; offset and scale may be None."""
     x, mean, variance = tensors("batch_normalization", x, mean, variance)
     factor = ops.rsqrt(variance + variance_epsilon)
@@ -171,7 +175,7 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
     return y if offset is None else y + offset
 
 
-def embedding_lookup(params, ids, max_norm=None, name=None):
+def embedding_lookup(params, ids, max_norm=None, name=None) -> Tensor:
     """Rows of `params` by their index; with max_norm, made shorter to that Euclidean norm."""
     rows = gather(params, ids)
     if max_norm is None:

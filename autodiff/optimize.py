@@ -8,6 +8,7 @@ fresh, of the shape they expect, computed once for each point.
 
 import pickle
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,10 @@ from .evaluations import Evaluation, Evaluations, name_of
 from .history import History, progress_of
 from .parameters import Parameters
 
-__all__ = ["Evaluation", "Objective", "objective"]
+__all__ = ["Objective", "objective"]
 
 
-def objective(f, like, trace=True, args=(), sparse=False):
+def objective(f, like, trace=True, args=(), sparse=False) -> "Objective":
     """An object that evaluates f, its gradient and its second derivatives at float64 vectors, in the forms that optimisers want.
 
     f      takes the parameters and returns a scalar (or a vector or a list of scalars, for root finding, least squares and constraints),
@@ -80,7 +81,7 @@ class Objective(Conventions, Evaluations):
     imported, as what it has recorded.
     """
 
-    def __init__(self, f, like, trace=True, args=()):
+    def __init__(self, f, like, trace=True, args=()) -> None:
         if not callable(f):
             raise TypeError(f"objective: expected a function, got {shorten(f)}")
         args = args if isinstance(args, tuple) else (args,)
@@ -91,18 +92,18 @@ class Objective(Conventions, Evaluations):
 
     # ---------------------------------------------------------------------------------------------------- parameters
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """A name for each number of the vector: "a", "b[0,1]" of a dict; "x0", "x1" of a vector."""
         return list(self._form.names)
 
-    def flatten(self, parameters):
+    def flatten(self, parameters) -> np.ndarray:
         """Parameters in the structure of `like` as one float64 vector.
 
         Raises ValueError where structure or shapes are others.
         """
         return self._form.flatten(parameters)
 
-    def restore(self, x):
+    def restore(self, x) -> Any:
         """The vector x in the structure of `like`: arrays, or tensors of a tensor."""
         return self._form.restore(x)
 
@@ -132,7 +133,7 @@ class Objective(Conventions, Evaluations):
         return "; ad.audit(f, x0) finds the operation" if lost is None else f"; ad.audit says: {lost}"
 
     # ---------------------------------------------------------------------------------------------------- fits
-    def minimize(self, x0=None, progress=False, **options):
+    def minimize(self, x0=None, progress=False, **options) -> Any:
         """scipy.optimize.minimize from x0 (parameters, a vector, or None for `like`), the history kept.
 
         progress  show evaluations, value, gradient norm and rate by tqdm

@@ -9,20 +9,23 @@ import threading
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import is_tensor
-from ._core import untraceable
+from ._core import Tensor, is_tensor, untraceable
 from .arguments import dtype_or, integers, sizes
 from .arguments import tensor as to_tensor
 
-__all__ = """categorical exponential gamma normal poisson set_seed shuffle stateless_normal stateless_uniform truncated_normal
-    uniform""".split()
+# fmt: off
+__all__ = [
+    "categorical", "exponential", "gamma", "normal", "poisson", "set_seed", "shuffle", "stateless_normal", "stateless_uniform",
+    "truncated_normal", "uniform"
+]
+# fmt: on
 
 _lock = threading.Lock()
 _seed = None
 _generators = {}
 
 
-def set_seed(seed):
+def set_seed(seed) -> None:
     """Start all sequences of random numbers again, from this integer."""
     global _seed
     with _lock:
@@ -30,7 +33,7 @@ def set_seed(seed):
         _generators.clear()
 
 
-def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None):
+def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Tensor:
     """Normally distributed numbers; differentiable in mean and stddev."""
     z = _draw(
         seed,
@@ -41,14 +44,14 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None):
     return _moved(z, mean, stddev)
 
 
-def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None):
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Tensor:
     """Normally distributed numbers, none further than two standard deviations from the mean."""
     dtype = _float("random.truncated_normal", dtype)
     z = _draw(seed, _truncated, sizes("random.truncated_normal", "shape", shape), dtype)
     return _moved(z, mean, stddev)
 
 
-def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None):
+def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None) -> Tensor:
     """Numbers evenly distributed over [minval, maxval), by default [0, 1); integers need a maxval."""
     shape, dtype = sizes("random.uniform", "shape", shape), dtype_or(dtype)
     if dtype.is_integer:
@@ -64,7 +67,7 @@ def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None):
     return u * (high - low) + low
 
 
-def exponential(shape, rate=1.0, dtype=None, seed=None, name=None):
+def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
     """Exponentially distributed numbers; differentiable in rate."""
     z = _draw(
         seed,
@@ -75,7 +78,7 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None):
     return z / to_tensor(rate, "random.exponential", like=z)
 
 
-def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None):
+def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
     """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in beta alone."""
     a = to_tensor(alpha, "random.gamma")
     shape = sizes("random.gamma", "shape", shape) + tuple(a.shape)
@@ -83,7 +86,7 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None):
     return z if beta is None else z / to_tensor(beta, "random.gamma", like=z)
 
 
-def poisson(shape, lam, dtype=None, seed=None, name=None):
+def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:
     """Poisson distributed numbers of shape `shape` + lam.shape."""
     rate = to_tensor(lam, "random.poisson").numpy()
     return _draw(
@@ -91,7 +94,7 @@ def poisson(shape, lam, dtype=None, seed=None, name=None):
     )
 
 
-def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None):
+def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -> Tensor:
     """num_samples indices for each row of logits, index k with probability softmax(logits)[k]."""
     rows = to_tensor(logits, "random.categorical").numpy()
     if rows.ndim != 2:
@@ -104,7 +107,7 @@ def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None):
     return to_tensor(drawn.astype(dtypes.as_dtype(dtype).as_numpy_dtype))
 
 
-def shuffle(value, seed=None, name=None):
+def shuffle(value, seed=None, name=None) -> Tensor:
     """The parts along the first dimension in random order."""
     x = to_tensor(value, "random.shuffle")
     if not x.ndim:
@@ -113,7 +116,7 @@ def shuffle(value, seed=None, name=None):
     return ops.gather(x, to_tensor(order), axis=0, batch_dims=0)
 
 
-def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, alg="auto_select"):
+def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, alg="auto_select") -> Tensor:
     """`normal` that depends on `seed`, two integers, alone."""
     dtype = _float("random.stateless_normal", dtype)
     return _moved(
@@ -123,7 +126,7 @@ def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, a
     )
 
 
-def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None, alg="auto_select"):
+def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None, alg="auto_select") -> Tensor:
     """`uniform` that depends on `seed`, two integers, alone."""
     shape, dtype = sizes("random.stateless_uniform", "shape", shape), dtype_or(dtype)
     maxval = 1 if maxval is None and dtype.is_floating else maxval

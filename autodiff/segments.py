@@ -3,64 +3,70 @@
 import numpy as np
 
 from . import errors, ops
+from ._core import Tensor
 from .arguments import integer, product
 from .arguments import tensor as to_tensor
 
 _KINDS = "sum mean prod max min".split()
-__all__ = [f"segment_{k}" for k in _KINDS] + [f"unsorted_segment_{k}" for k in (*_KINDS, "sqrt_n")]
+# fmt: off
+__all__ = [
+    "segment_sum", "segment_mean", "segment_prod", "segment_max", "segment_min", "unsorted_segment_sum", "unsorted_segment_mean",
+    "unsorted_segment_prod", "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sqrt_n"
+]
+# fmt: on
 
 
-def segment_sum(data, segment_ids, name=None):
+def segment_sum(data, segment_ids, name=None) -> Tensor:
     """Row k is the sum of the rows of `data` whose id is k; ids ascend."""
     return _sorted("segment_sum", _sum, data, segment_ids)
 
 
-def segment_mean(data, segment_ids, name=None):
+def segment_mean(data, segment_ids, name=None) -> Tensor:
     """Row k is the mean of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
     return _sorted("segment_mean", _mean, data, segment_ids)
 
 
-def segment_prod(data, segment_ids, name=None):
+def segment_prod(data, segment_ids, name=None) -> Tensor:
     """Row k is the product of the rows of `data` whose id is k, 1 where there is none; ids ascend."""
     return _sorted("segment_prod", _prod, data, segment_ids)
 
 
-def segment_max(data, segment_ids, name=None):
+def segment_max(data, segment_ids, name=None) -> Tensor:
     """Row k is the largest of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
     return _sorted("segment_max", _max, data, segment_ids, 0)
 
 
-def segment_min(data, segment_ids, name=None):
+def segment_min(data, segment_ids, name=None) -> Tensor:
     """Row k is the smallest of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
     return _sorted("segment_min", _min, data, segment_ids, 0)
 
 
-def unsorted_segment_sum(data, segment_ids, num_segments, name=None):
+def unsorted_segment_sum(data, segment_ids, num_segments, name=None) -> Tensor:
     """Row k of num_segments is the sum of the rows of `data` whose id is k; rows of a negative id count nowhere."""
     return _unsorted("unsorted_segment_sum", _sum, data, segment_ids, num_segments)
 
 
-def unsorted_segment_mean(data, segment_ids, num_segments, name=None):
+def unsorted_segment_mean(data, segment_ids, num_segments, name=None) -> Tensor:
     """`unsorted_segment_sum` divided by the number of rows."""
     return _unsorted("unsorted_segment_mean", _mean, data, segment_ids, num_segments)
 
 
-def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None):
+def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None) -> Tensor:
     """`unsorted_segment_sum` divided by the square root of the number of rows."""
     return _unsorted("unsorted_segment_sqrt_n", _sqrt_n, data, segment_ids, num_segments)
 
 
-def unsorted_segment_prod(data, segment_ids, num_segments, name=None):
+def unsorted_segment_prod(data, segment_ids, num_segments, name=None) -> Tensor:
     """Row k of num_segments is the product of the rows of `data` whose id is k, 1 where there is none."""
     return _unsorted("unsorted_segment_prod", _prod, data, segment_ids, num_segments)
 
 
-def unsorted_segment_max(data, segment_ids, num_segments, name=None):
+def unsorted_segment_max(data, segment_ids, num_segments, name=None) -> Tensor:
     """Row k of num_segments is the largest of the rows of `data` whose id is k, the lowest number where there is none."""
     return _unsorted("unsorted_segment_max", _max, data, segment_ids, num_segments)
 
 
-def unsorted_segment_min(data, segment_ids, num_segments, name=None):
+def unsorted_segment_min(data, segment_ids, num_segments, name=None) -> Tensor:
     """Row k of num_segments is the smallest of the rows of `data` whose id is k, the highest number where there is none."""
     return _unsorted("unsorted_segment_min", _min, data, segment_ids, num_segments)
 

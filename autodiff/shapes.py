@@ -2,6 +2,8 @@
 
 from . import dtypes, errors
 
+__all__ = ["TensorShape", "TensorSpec"]
+
 
 class TensorShape(tuple):
     """A tuple of sizes; equal to tuples and lists.  A size may be None in a TensorSpec: not known.
@@ -56,7 +58,7 @@ class TensorShape(tuple):
         return f"TensorShape({list(self)})"
 
     @property
-    def rank(self):
+    def rank(self) -> int | None:
         return len(self)
 
     ndims = rank
@@ -65,10 +67,10 @@ class TensorShape(tuple):
     def dims(self):
         return list(self)
 
-    def as_list(self):
+    def as_list(self) -> list[int | None]:
         return list(self)
 
-    def num_elements(self):
+    def num_elements(self) -> int | None:
         """The product of the sizes, or None where one is not known."""
         n = 1
         for size in self:
@@ -77,21 +79,21 @@ class TensorShape(tuple):
             n *= size
         return n
 
-    def is_fully_defined(self):
+    def is_fully_defined(self) -> bool:
         return None not in tuple(self)
 
-    def concatenate(self, other):
+    def concatenate(self, other) -> "TensorShape":
         other = as_shape(other)
         return other if other.rank is None else tuple.__new__(TensorShape, (*self, *other))
 
-    def is_compatible_with(self, other):
+    def is_compatible_with(self, other) -> bool:
         """Could both be the shape of one tensor?"""
         other = as_shape(other)
         if self.rank is None or other.rank is None:
             return True
         return len(self) == len(other) and all(a is None or b is None or a == b for a, b in zip(self, other))
 
-    def merge_with(self, other):
+    def merge_with(self, other) -> "TensorShape":
         """The shape that both say, taken together."""
         other = as_shape(other)
         self.assert_is_compatible_with(other)
@@ -99,7 +101,7 @@ class TensorShape(tuple):
             return other if self.rank is None else self
         return tuple.__new__(TensorShape, [b if a is None else a for a, b in zip(self, other)])
 
-    def with_rank(self, rank):
+    def with_rank(self, rank) -> "TensorShape":
         if self.rank is None:
             return tuple.__new__(TensorShape, [None] * rank)
         self.assert_has_rank(rank)
@@ -197,16 +199,16 @@ class TensorSpec:
 
     __slots__ = ("shape", "dtype", "name")
 
-    def __init__(self, shape, dtype=dtypes.float32, name=None):
+    def __init__(self, shape, dtype=dtypes.float32, name=None) -> None:
         self.shape, self.dtype, self.name = TensorShape(shape), dtypes.as_dtype(dtype), name
 
     @classmethod
-    def from_tensor(cls, tensor, name=None):
+    def from_tensor(cls, tensor, name=None) -> "TensorSpec":
         return cls(tensor.shape, tensor.dtype, name)
 
     from_spec = from_tensor
 
-    def is_compatible_with(self, other):
+    def is_compatible_with(self, other) -> bool:
         """Does a tensor, or a spec, look like this?"""
         return self.dtype == other.dtype and self.shape.is_compatible_with(other.shape)
 

@@ -9,48 +9,52 @@ import builtins
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import sizes_of
+from ._core import Tensor, sizes_of
 from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shapes import TensorShape, as_shape
 
-__all__ = """broadcast_dynamic_shape broadcast_static_shape broadcast_to concat ensure_shape expand_dims identity identity_n
-    meshgrid pad rank repeat reshape reverse roll shape shape_n size slice split squeeze stack strided_slice tile transpose
-    unstack""".split()
+# fmt: off
+__all__ = [
+    "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "concat", "ensure_shape", "expand_dims", "identity", "identity_n",
+    "meshgrid", "pad", "rank", "repeat", "reshape", "reverse", "roll", "shape", "shape_n", "size", "slice", "split", "squeeze", "stack",
+    "strided_slice", "tile", "transpose", "unstack"
+]
+# fmt: on
 
 
 # ----------------------------------------------------------------------------------------------------------- what is it like
-def shape(input, out_type=None, name=None):
+def shape(input, out_type=None, name=None) -> Tensor:
     """The sizes, as a tensor of integers (int32)."""
     return to_tensor(np.array(_shape_of(input), dtype_or(out_type, dtypes.int32).as_numpy_dtype))
 
 
-def shape_n(input, out_type=dtypes.int32, name=None):
+def shape_n(input, out_type=dtypes.int32, name=None) -> list[Tensor]:
     """The shape of each tensor of a list."""
     return [shape(x, out_type) for x in input]
 
 
-def size(input, out_type=None, name=None):
+def size(input, out_type=None, name=None) -> Tensor:
     """The number of elements, as a scalar tensor of an integer (int32)."""
     return to_tensor(dtype_or(out_type, dtypes.int32).as_numpy_dtype(product(_shape_of(input))))
 
 
-def rank(input, name=None):
+def rank(input, name=None) -> Tensor:
     """The number of dimensions, as a scalar tensor."""
     return to_tensor(np.int32(len(_shape_of(input))))
 
 
-def identity(input, name=None):
+def identity(input, name=None) -> Tensor:
     """A new tensor with the same numbers: it can be watched apart from `input`."""
     return ops.identity(to_tensor(input, "identity"))
 
 
-def identity_n(input, name=None):
+def identity_n(input, name=None) -> list[Tensor]:
     """`identity` of each tensor of a list."""
     return [identity(x) for x in input]
 
 
-def ensure_shape(x, shape, name=None):
+def ensure_shape(x, shape, name=None) -> Tensor:
     """`x`, if its shape is like `shape`, whose sizes may be None.  Raises ShapeError otherwise."""
     x = to_tensor(x, "ensure_shape")
     if not TensorShape(shape).is_compatible_with(x.shape):
@@ -60,19 +64,19 @@ def ensure_shape(x, shape, name=None):
     return identity(x)
 
 
-def broadcast_static_shape(shape_x, shape_y):
+def broadcast_static_shape(shape_x, shape_y) -> TensorShape:
     """The shape that two shapes broadcast to, as a TensorShape."""
     return TensorShape(_broadcast("broadcast_static_shape", as_shape(shape_x), as_shape(shape_y)))
 
 
-def broadcast_dynamic_shape(shape_x, shape_y):
+def broadcast_dynamic_shape(shape_x, shape_y) -> Tensor:
     """The shape that two shapes broadcast to, as a tensor of integers."""
     pair = [integers("broadcast_dynamic_shape", "shape", s) for s in (shape_x, shape_y)]
     return to_tensor(np.array(_broadcast("broadcast_dynamic_shape", *pair), np.int32))
 
 
 # ------------------------------------------------------------------------------------------------- the same numbers, other shape
-def reshape(tensor, shape, name=None):
+def reshape(tensor, shape, name=None) -> Tensor:
     """The same numbers in another shape; one size may be -1: whatever is left.
 
     >>> reshape([1, 2, 3, 4], [2, -1]).shape
@@ -82,7 +86,7 @@ def reshape(tensor, shape, name=None):
     return ops.reshape(x, shape=_resolve(sizes_of(x), integers("reshape", "shape", shape)))
 
 
-def expand_dims(input, axis, name=None):
+def expand_dims(input, axis, name=None) -> Tensor:
     """Insert a dimension of size 1 so that it is the result's dimension `axis`."""
     x = to_tensor(input, "expand_dims")
     shape = sizes_of(x)
@@ -90,7 +94,7 @@ def expand_dims(input, axis, name=None):
     return ops.reshape(x, shape=(*shape[:axis], 1, *shape[axis:]))
 
 
-def squeeze(input, axis=None, name=None):
+def squeeze(input, axis=None, name=None) -> Tensor:
     """Drop dimensions of size 1: all of them, or those of `axis`."""
     x = to_tensor(input, "squeeze")
     if axis is None or (isinstance(axis, (list, tuple)) and not axis):
@@ -102,7 +106,7 @@ def squeeze(input, axis=None, name=None):
     return ops.reshape(x, shape=tuple([n for a, n in enumerate(x.shape) if a not in axes]))
 
 
-def transpose(a, perm=None, conjugate=False, name="transpose"):
+def transpose(a, perm=None, conjugate=False, name="transpose") -> Tensor:
     """Dimension k of the result is dimension perm[k] of `a`; without `perm`, the dimensions in reverse order."""
     x = to_tensor(a, "transpose")
     shape = sizes_of(x)
@@ -121,7 +125,7 @@ def transpose(a, perm=None, conjugate=False, name="transpose"):
     return ops.view(x, shape=tuple([shape[p] for p in perm]), strides=tuple([strides[p] for p in perm]), offset=0)
 
 
-def broadcast_to(input, shape, name=None):
+def broadcast_to(input, shape, name=None) -> Tensor:
     """Repeat along new dimensions, and along those of size 1, up to `shape`; -1 keeps a size."""
     x = to_tensor(input, "broadcast_to")
     given = integers("broadcast_to", "shape", shape)
@@ -134,7 +138,7 @@ def broadcast_to(input, shape, name=None):
     return ops.view(x, shape=shape, strides=(0,) * ahead + tuple(strides), offset=0)
 
 
-def reverse(tensor, axis, name=None):
+def reverse(tensor, axis, name=None) -> Tensor:
     """The order of the elements reversed along each dimension of `axis`."""
     x = to_tensor(tensor, "reverse")
     axes = axes_of("reverse", () if axis is None else axis, x.ndim)
@@ -145,7 +149,7 @@ def reverse(tensor, axis, name=None):
     return ops.view(x, shape=tuple(x.shape), strides=tuple(strides), offset=offset)
 
 
-def roll(input, shift, axis, name=None):
+def roll(input, shift, axis, name=None) -> Tensor:
     """Elements moved `shift` places along `axis`, the last ones to the front; several axes each with their shift."""
     x = to_tensor(input, "roll")
     shifts, axes = integers("roll", "shift", shift), integers("roll", "axis", axis)
@@ -158,7 +162,7 @@ def roll(input, shift, axis, name=None):
 
 
 # ------------------------------------------------------------------------------------------------------------- cutting
-def slice(input_, begin, size, name=None):
+def slice(input_, begin, size, name=None) -> Tensor:
     """The block of `size` elements from `begin`, one of each a dimension; a size of -1 reaches to the end."""
     x = to_tensor(input_, "slice")
     begin, size = integers("slice", "begin", begin), integers("slice", "size", size)
@@ -175,7 +179,7 @@ def slice(input_, begin, size, name=None):
     return _block(x, begin, size)
 
 
-def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, var=None, name=None):  # fmt: skip
+def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, var=None, name=None) -> Tensor:  # fmt: skip
     """`input_[begin[0]:end[0]:strides[0], ...]`; bit k of a mask says that entry k means something else: begin_mask and
     end_mask nothing given there, ellipsis_mask `...`, new_axis_mask None, shrink_axis_mask the index begin[k]."""
     x = to_tensor(input_, "strided_slice")
@@ -187,7 +191,7 @@ def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, el
                     for k, (b, e, s) in enumerate(zip(begin, end, strides))])]  # fmt: skip
 
 
-def split(value, num_or_size_splits, axis=0, num=None, name="split"):
+def split(value, num_or_size_splits, axis=0, num=None, name="split") -> list[Tensor]:
     """Cut along `axis` into equal parts (an integer: how many) or into parts of given sizes, one of which may be -1."""
     x = to_tensor(value, "split")
     axis = axis_of("split", axis, x.ndim)
@@ -215,7 +219,7 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
     ]
 
 
-def unstack(value, num=None, axis=0, name="unstack"):
+def unstack(value, num=None, axis=0, name="unstack") -> list[Tensor]:
     """The parts along `axis`, which they lose: the inverse of stack."""
     x = to_tensor(value, "unstack")
     whole = sizes_of(x)
@@ -229,7 +233,7 @@ def unstack(value, num=None, axis=0, name="unstack"):
 
 
 # ------------------------------------------------------------------------------------------------------------- joining
-def concat(values, axis, name="concat"):
+def concat(values, axis, name="concat") -> Tensor:
     """Tensors one after the other along `axis`; their other sizes are equal."""
     xs = tensors("concat", *(values if isinstance(values, (list, tuple)) else [values]))
     if not xs:
@@ -245,7 +249,7 @@ def concat(values, axis, name="concat"):
     return ops.concat(*xs, axis=axis)
 
 
-def stack(values, axis=0, name="stack"):
+def stack(values, axis=0, name="stack") -> Tensor:
     """Tensors of one shape as the parts of a new dimension `axis`."""
     xs = tensors("stack", *values)
     if not xs:
@@ -260,7 +264,7 @@ def stack(values, axis=0, name="stack"):
     return ops.concat(*[ops.reshape(x, shape=wide) for x in xs], axis=axis)
 
 
-def meshgrid(*args, indexing="xy", name="meshgrid"):
+def meshgrid(*args, indexing="xy", name="meshgrid") -> list[Tensor]:
     """For n vectors, n tensors of rank n: each vector along its own dimension (`indexing="xy"`: the first two swapped)."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', got {indexing!r}")
@@ -278,7 +282,7 @@ def meshgrid(*args, indexing="xy", name="meshgrid"):
 
 
 # ------------------------------------------------------------------------------------------------------------- repeating
-def tile(input, multiples, name=None):
+def tile(input, multiples, name=None) -> Tensor:
     """The whole tensor multiples[k] times along dimension k."""
     x = to_tensor(input, "tile")
     times = sizes("tile", "multiples", multiples)
@@ -294,7 +298,7 @@ def tile(input, multiples, name=None):
     return ops.reshape(y, shape=tuple([m * n for m, n in zip(times, x.shape)]))
 
 
-def repeat(input, repeats, axis=None, name=None):
+def repeat(input, repeats, axis=None, name=None) -> Tensor:
     """Each element of dimension `axis` several times, next to each other; without `axis`, of the flat tensor.
 
     repeats  an integer, or one for each element
@@ -314,7 +318,7 @@ def repeat(input, repeats, axis=None, name=None):
     return ops.reshape(y, shape=(*x.shape[:axis], n * times[0], *x.shape[axis + 1 :]))
 
 
-def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None):
+def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tensor:
     """paddings[k][0] elements before and paddings[k][1] after along dimension k.
 
     mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
@@ -361,7 +365,7 @@ def _pad_constant(x, edges, value):
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers
-def strides_of(shape):
+def strides_of(shape) -> tuple[int, ...]:
     """Elements from one place to the next along each dimension of a C-contiguous array."""
     strides, step = [], 1
     for n in shape[::-1]:

@@ -1,11 +1,13 @@
 """What a recorded function takes and gives: signatures that arguments are held to, concrete functions, and their text."""
 
+import numpy as np
+
 from . import nest
 from ._core import Tensor, convert
 from .errors import shorten
 from .shapes import TensorSpec
 
-__all__ = ["ConcreteFunction", "described", "fitted", "spec_of", "unbound"]
+__all__ = ["ConcreteFunction", "described", "fitted", "refilled", "spec_of", "unbound"]
 
 
 def spec_of(x):
@@ -119,3 +121,17 @@ def _spec_text(dtype, shape):
 
 def _leaf_text(y):
     return _spec_text(y.dtype, tuple(y.shape)) if isinstance(y, Tensor) else shorten(y)
+
+
+def refilled(x, own):
+    """The argument with the tensors of a trace in the places of its own."""
+    kind = type(x)
+    if kind is Tensor or isinstance(x, (np.ndarray, np.generic)):
+        return next(own)
+    if kind is tuple or kind is list:
+        return kind([refilled(item, own) for item in x])
+    if kind is dict:
+        return {key: refilled(x[key], own) for key in x}
+    if isinstance(x, tuple):
+        return kind(*[refilled(item, own) for item in x])
+    return x

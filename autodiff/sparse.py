@@ -7,7 +7,7 @@ which numbers of the cotangent is the pattern (pattern.py).  Rows or columns tha
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from .vectorized import vectorized_map
 __all__ = ["SparseHessian", "SparseJacobian", "sparse_hessian", "sparse_jacobian"]
 
 
-def sparse_jacobian(f, like, args=()):
+def sparse_jacobian(f, like, args=()) -> "SparseJacobian":
     """The function that gives the derivatives of f's results by the elements of an array, as a SciPy sparse array.
 
     f      takes an array (and further arguments), returns a tensor of floats; both of any shape, whose elements are counted in row-major
@@ -59,7 +59,7 @@ def sparse_jacobian(f, like, args=()):
     return SparseJacobian(f, like, args)
 
 
-def sparse_hessian(f, like, args=()):
+def sparse_hessian(f, like, args=()) -> "SparseHessian":
     """The function that gives the second derivatives of f as a SciPy sparse array, symmetric to the last bit.
 
     f      takes an array (and further arguments), returns a scalar, or an array: then the derivatives are those of its sum with weights
@@ -96,7 +96,7 @@ class _Sparse:
 
     _who = None
 
-    def __init__(self, f, like, args):
+    def __init__(self, f, like, args) -> None:
         if not callable(f):
             raise TypeError(f"{self._who}: expected a function, got {shorten(f)}")
         x = np.asarray(like.numpy() if isinstance(like, (Tensor, Variable)) else like)
@@ -108,12 +108,12 @@ class _Sparse:
         self._entries = self._first = self._run(self._like, *self._first_args())[1]
 
     # ---------------------------------------------------------------------------------------------------- evaluation
-    def __call__(self, x, *args):
+    def __call__(self, x, *args) -> Any:
         """The matrix at x: a csr_array of its own, with the entries of the way that f goes there."""
         values, way = self._run(x, *args)
         return _csr_array(self._who)((values, way.cols.copy(), _starts(way)), shape=way.shape)
 
-    def values(self, x, *args):
+    def values(self, x, *args) -> np.ndarray:
         """The values of the entries (rows, cols) at x, in their order.
 
         Raises ValueError where f goes another way at x, with entries that are not among them.
@@ -129,7 +129,7 @@ class _Sparse:
         placed[at] = values
         return placed
 
-    def include(self, x, *args):
+    def include(self, x, *args) -> Any:
         """Have the entries of the way that f goes at x in rows and cols, beside those that are there.  Returns this object."""
         way = self._run(x, *args)[1]
         if self._entries.places_of(way) is None:
@@ -212,32 +212,32 @@ class _Sparse:
 
     # ---------------------------------------------------------------------------------------------------- the pattern
     @property
-    def rows(self):
+    def rows(self) -> np.ndarray:
         """The row of each entry, int32, in row-major order.  Do not write to it."""
         return self._entries.rows
 
     @property
-    def cols(self):
+    def cols(self) -> np.ndarray:
         """The column of each entry."""
         return self._entries.cols
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """The shape of the matrix."""
         return self._entries.shape
 
     @property
-    def nnz(self):
+    def nnz(self) -> int:
         """How many entries there are."""
         return len(self._entries.cols)
 
     @property
-    def colors(self):
+    def colors(self) -> int:
         """How many sweeps an evaluation takes; they run as one replay.  Of several ways, the most."""
         return max(way.colours for way in (self._first, *self._ways))
 
     @property
-    def pattern(self):
+    def pattern(self) -> Any:
         """The entries (rows, cols) as a csr_array of True."""
         return _csr_array(self._who)((np.ones(self.nnz, bool), self.cols.copy(), _starts(self._entries)), shape=self.shape)
 
@@ -267,11 +267,11 @@ class SparseJacobian(_Sparse):
 
     _who = "sparse_jacobian"
 
-    def __init__(self, f, like, args):
+    def __init__(self, f, like, args) -> None:
         super().__init__(f, like, args)
         self._plain = function(lambda x, *args: shaping.reshape(self._value(x, args), (-1,)))
 
-    def fun(self, x, *args):
+    def fun(self, x, *args) -> np.ndarray:
         """f(x) as a vector: a fresh array of shape (elements of f(x),)."""
         return np.array(self._plain(self._x(x), *args).numpy())
 
@@ -343,16 +343,16 @@ class SparseHessian(_Sparse):
         return way
 
     @property
-    def lower_rows(self):
+    def lower_rows(self) -> np.ndarray:
         """The row of each entry on or below the diagonal."""
         return self._entries.lower[1]
 
     @property
-    def lower_cols(self):
+    def lower_cols(self) -> np.ndarray:
         """The column of each entry on or below the diagonal."""
         return self._entries.lower[2]
 
-    def lower_values(self, x, *args):
+    def lower_values(self, x, *args) -> np.ndarray:
         """The values of the entries (lower_rows, lower_cols) at x, in their order; errors as `values`."""
         return self.values(x, *args)[self._entries.lower[0]]
 

@@ -3,7 +3,7 @@
 from . import ops
 from ._core import operator
 
-__all__ = "bessel_i0 bessel_i0e bessel_i1 bessel_i1e".split()
+__all__ = ["bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e"]
 
 bessel_i0 = operator(ops.bessel_i0, "bessel_i0", "x")
 bessel_i0e = operator(ops.bessel_i0e, "bessel_i0e", "x")

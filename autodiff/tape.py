@@ -4,6 +4,8 @@ import enum
 
 from . import errors
 
+__all__ = ["UnconnectedGradients"]
+
 
 class UnconnectedGradients(enum.Enum):
     """What `gradient` gives where the target does not depend on a source."""

@@ -1,5 +1,7 @@
 """ad.test: gradients beside differences, for tests."""
 
+from typing import Any
+
 import numpy as np
 
 from . import dtypes, errors
@@ -9,7 +11,7 @@ from .arguments import tensor as to_tensor
 __all__ = ["compute_gradient", "is_built_with_cuda", "max_error"]
 
 
-def compute_gradient(f, x, delta=None):
+def compute_gradient(f, x, delta=None) -> tuple[Any, Any]:
     """(theoretical, numerical): the Jacobians of f by each argument, by the tape and by central differences.
 
     f      function of tensors that returns one tensor
@@ -28,12 +30,12 @@ def compute_gradient(f, x, delta=None):
     return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
 
 
-def max_error(grad1, grad2):
+def max_error(grad1, grad2) -> float:
     """The largest difference between the arrays of two lists, element by element; 0 where there are none."""
     return max([float(np.abs(a - b).max()) for a, b in zip(grad1, grad2) if a.size and b.size], default=0.0)
 
 
-def is_built_with_cuda():
+def is_built_with_cuda() -> bool:
     """False: there is one CPU."""
     return False
 

@@ -1,6 +1,8 @@
 """Functions of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from .variable import Variable
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
-def value_and_grad(f, argnums=0, has_aux=False):
+def value_and_grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[..., Any]:
     """The function that gives (f(*args), its gradient): f may be written without a tape.
 
     f        takes tensors, arrays, numbers, variables or structures of them, and returns a scalar
@@ -37,7 +39,7 @@ def value_and_grad(f, argnums=0, has_aux=False):
     return _transformed("value_and_grad", f, argnums, has_aux, lambda value, gradient: (value, gradient))
 
 
-def grad(f, argnums=0, has_aux=False):
+def grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[..., Any]:
     """The function that gives the gradient of f, or (gradient, aux): value_and_grad without the value.
 
     >>> import autodiff as ad
@@ -48,7 +50,7 @@ def grad(f, argnums=0, has_aux=False):
     return _transformed("grad", f, argnums, has_aux, lambda value, gradient: (gradient, value[1]) if has_aux else gradient)
 
 
-def vjp(f, *primals):
+def vjp(f: Callable[..., Any], *primals) -> tuple[Any, Callable[..., Any]]:
     """(f(*primals), pullback): the value, and the function from a cotangent of it to those of the primals (reverse mode).
 
     f         takes tensors or structures of them, returns a tensor or a structure of them, of any shapes
@@ -78,7 +80,7 @@ def vjp(f, *primals):
     return value, pullback
 
 
-def jvp(f, primals, tangents):
+def jvp(f: Callable[..., Any], primals, tangents) -> tuple[Any, Any]:
     """(f(*primals), the derivative of that along the tangents): a Jacobian-vector product (forward mode).
 
     primals, tangents   tuples of as many entries: tensors or structures of them, of the same shapes
@@ -108,7 +110,7 @@ def jvp(f, primals, tangents):
     return value, nest.pack_sequence_as(value, found) if nest.is_nested(value) else found[0]
 
 
-def jacobian(f, argnums=0):
+def jacobian(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     """The function that gives the derivative of every element of f's result by every element of an argument.
 
     f         takes tensors or structures of them, returns a tensor or a structure of them
@@ -147,7 +149,7 @@ def jacobian(f, argnums=0):
     return transformed
 
 
-def hessian(f, argnums=0):
+def hessian(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     """The function that gives all second derivatives of f, which returns a scalar: the Jacobian of its gradient.
 
     The result has the structure of the argument twice, of tensors of shape argument.shape + argument.shape.
@@ -161,7 +163,7 @@ def hessian(f, argnums=0):
     return jacobian(grad(f, argnums), argnums)
 
 
-def hvp(f, argnums=0):
+def hvp(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     """The function (*args, vector) -> the Hessian of f at args times the vector, without the Hessian.
 
     f        takes tensors or structures of them, returns a scalar

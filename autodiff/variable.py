@@ -3,8 +3,10 @@
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import VariableCore, convert, inherit_operators, tensor_from_numpy
+from ._core import Tensor, VariableCore, convert, inherit_operators, tensor_from_numpy
 from .shapes import TensorShape
+
+__all__ = ["Variable"]
 
 
 @inherit_operators
@@ -34,7 +36,7 @@ class Variable(VariableCore):
 
     def __init__(self, initial_value=None, trainable=None, validate_shape=True, caching_device=None, name=None,
                  variable_def=None, dtype=None, import_scope=None, constraint=None, synchronization=None, aggregation=None,
-                 shape=None):  # fmt: skip
+                 shape=None) -> None:  # fmt: skip
         if initial_value is None:
             raise ValueError("Variable: initial_value is None; expected a number, list, array, tensor or a function returning one")
         if callable(initial_value):
@@ -54,7 +56,7 @@ class Variable(VariableCore):
 
     # ---- what it is
     @property
-    def name(self):
+    def name(self) -> str:
         return f"{self._name}:0"
 
     @property
@@ -68,25 +70,25 @@ class Variable(VariableCore):
     initializer = initial_value = property(lambda self: None)
     op = property(lambda self: self)
 
-    def get_shape(self):
+    def get_shape(self) -> TensorShape:
         return self.shape
 
-    def set_shape(self, shape):
+    def set_shape(self, shape) -> None:
         """Check that the shape is compatible with `shape`."""
         self._peek().set_shape(shape)
 
-    def read_value(self):
+    def read_value(self) -> Tensor:
         """The value now, as a tensor; gradients flow through it."""
         return self.value()
 
     def experimental_ref(self):
         return self.ref()
 
-    def is_initialized(self):
+    def is_initialized(self) -> Tensor:
         return convert(True)
 
     # ---- assignment
-    def assign(self, value, use_locking=False, name=None, read_value=True):
+    def assign(self, value, use_locking=False, name=None, read_value=True) -> "Variable":
         """Replace the value; return the variable (None with read_value=False).
 
         value   of the variable's shape (nothing broadcasts); numbers and arrays take its dtype, a tensor must have it
@@ -94,11 +96,11 @@ class Variable(VariableCore):
         """
         return self._set(self._fitting(value, "assign"), read_value)
 
-    def assign_add(self, delta, use_locking=False, name=None, read_value=True):
+    def assign_add(self, delta, use_locking=False, name=None, read_value=True) -> "Variable":
         """Add to the value in place; return the variable."""
         return self._set(self._peek() + self._fitting(delta, "assign_add"), read_value)
 
-    def assign_sub(self, delta, use_locking=False, name=None, read_value=True):
+    def assign_sub(self, delta, use_locking=False, name=None, read_value=True) -> "Variable":
         """Subtract from the value in place; return the variable."""
         return self._set(self._peek() - self._fitting(delta, "assign_sub"), read_value)
 
@@ -133,26 +135,26 @@ class Variable(VariableCore):
         return self._set(ops.reshape(flat, shape=shape))
 
     # ---- reading parts
-    def sparse_read(self, indices, name=None):
+    def sparse_read(self, indices, name=None) -> Tensor:
         """The rows named by `indices`."""
         return ops.gather(self.value(), convert(indices), axis=0, batch_dims=0)
 
-    def gather_nd(self, indices, name=None):
+    def gather_nd(self, indices, name=None) -> Tensor:
         """The elements or slices named by the last axis of `indices`."""
         return ops.gather_nd(self.value(), convert(indices), batch_dims=0)
 
     # ---- sparse updates: elements or slices named by the last axis of `indices`
-    def scatter_nd_update(self, indices, updates, name=None):
+    def scatter_nd_update(self, indices, updates, name=None) -> "Variable":
         """Replace the elements or slices named by the last axis of `indices`."""
         updates = convert(updates, self.dtype, name="scatter_nd_update")
         return self._set(ops.tensor_scatter_nd_update(self._peek(), convert(indices), updates))
 
-    def scatter_nd_add(self, indices, updates, name=None):
+    def scatter_nd_add(self, indices, updates, name=None) -> "Variable":
         """Add to the elements or slices named by the last axis of `indices`; duplicates add up."""
         updates = convert(updates, self.dtype, name="scatter_nd_add")
         return self._set(self._peek() + ops.scatter_nd(convert(indices), updates, shape=tuple(self.shape), batch_dims=0))
 
-    def scatter_nd_sub(self, indices, updates, name=None):
+    def scatter_nd_sub(self, indices, updates, name=None) -> "Variable":
         """Subtract from the elements or slices named by the last axis of `indices`."""
         return self.scatter_nd_add(indices, -convert(updates, self.dtype, name="scatter_nd_sub"))
 

@@ -7,6 +7,7 @@ follow them, and an ad.function around them fuses and replays them.
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class _Rowwise(Exception):
     """The function has to be called on each row."""
 
 
-def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True):
+def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
     """fn of each part of `elems` along the first dimension, the results stacked, all parts at once.
 
     fn      takes one part (a structure like elems, of tensors without the first dimension), returns tensors or a structure of

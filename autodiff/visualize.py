@@ -6,10 +6,10 @@ from . import errors
 from ._core import GradientTape
 from .function import Function, function
 
-__all__ = ["Picture", "visualize"]
+__all__ = ["visualize"]
 
 
-def visualize(f, *args, most=250, **kwargs):
+def visualize(f, *args, most=250, **kwargs) -> "Picture":
     """The program of a function or a tape as a picture; in a notebook it shows itself.
 
     f       an ad.function, or a function that can be one, to be called with the arguments; an ad.objective (its value and derivative,
@@ -57,23 +57,23 @@ class Picture:
     save(path)  as the ending of the path says: .dot, .svg, .png, .pdf
     """
 
-    def __init__(self, name, nodes, most):
+    def __init__(self, name, nodes, most) -> None:
         self.name, self._nodes = name, nodes
         from .drawing import dot
 
         self.dot = dot(name, nodes, most)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.dot
 
     def __repr__(self):
         return f'<picture of {self.name}: {len(self._nodes):,} nodes; .dot is its text, .svg() and .save("picture.svg") draw it>'
 
-    def svg(self):
+    def svg(self) -> str:
         """The picture as SVG text.  Raises ImportError without Graphviz's program `dot`."""
         return self._drawn("svg").decode()
 
-    def save(self, path):
+    def save(self, path) -> None:
         """Write the picture, in the format of the path's ending.  Raises ImportError as `svg`, ValueError for an ending that Graphviz
         does not draw."""
         ending = os.path.splitext(path)[1][1:]

@@ -90,7 +90,7 @@ def test_the_wheel_has_the_package_and_no_sources_of_the_core(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     python = {path for path in tracked() if re.fullmatch(r"autodiff/(.*/)?[^/]+\.py", path)}
     (core,) = (name for name in names if re.fullmatch(r"autodiff/_core\..*\.so", name))
-    assert names == python | {core, "autodiff/_core.pxd"} | {n for n in names if n.endswith(".pyi")}
+    assert names == python | {core, "autodiff/_core.pxd", "autodiff/py.typed"} | {n for n in names if n.endswith(".pyi")}
 
 
 def test_the_wheel_works_outside_the_tree(wheel, tmp_path):
@@ -109,6 +109,51 @@ def test_the_wheel_works_outside_the_tree(wheel, tmp_path):
     assert printed.split() == ["True", autodiff.__version__, "6.0"]
 
 
+def test_type_checkers_know_what_the_functions_return(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("""if True:
+        from collections.abc import Callable
+        from typing import Any, assert_type
+
+        import numpy as np
+
+        import autodiff as ad
+        import autodiff as tf
+
+        x = ad.Variable([1.0, 2.0])
+        with ad.GradientTape(persistent=True, stabilize=True) as tape:
+            y = ad.reduce_sum(ad.exp(x) * ad.math.softplus(x)) + np.pi
+        assert_type(y, ad.Tensor)
+        assert_type(x * 2 + 1, ad.Tensor)
+        assert_type(-ad.linalg.matvec(ad.eye(2), x) @ ad.ones(2), ad.Tensor)
+        assert_type(ad.concat([x, ad.zeros(3)], 0), ad.Tensor)
+        assert_type(ad.split(x, 2), list[ad.Tensor])
+        assert_type(ad.nn.relu(tf.constant(1.0)), tf.Tensor)
+        assert_type(x.assign_add([1.0, 1.0]), ad.Variable)
+        assert_type(x.dtype, ad.DType)
+        slope: Any = tape.gradient(y, x)
+
+        @ad.function
+        def f(w: ad.Tensor) -> ad.Tensor:
+            return ad.math.reduce_max(w) ** 2
+
+        @ad.function(stabilize=True)
+        def g(w: ad.Tensor) -> ad.Tensor:
+            return w
+
+        stored: bytes = f.to_bytes() + g.to_bytes()
+        slopes: Callable[..., Any] = ad.grad(f)
+        fit = ad.objective(lambda p: ad.reduce_sum(p * p), like=np.zeros(3))
+        assert_type(fit, ad.Objective)
+        print(ad.audit(f, 1.0), fit.minimize().x, slope, stored, slopes)
+        ad.reduce_summ(x)
+    """)
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", program], cwd=tmp_path,
+                          capture_output=True, text=True)  # fmt: skip
+    told, *others = done.stdout.splitlines()
+    assert told.startswith('program.py:36: error: Module has no attribute "reduce_summ"') and len(others) == 1, done.stdout
+
+
 def test_the_version_is_said_once(sdist, wheel):
     assert sdist.name == f"autodiff_tape-{autodiff.__version__}.tar.gz"
     assert wheel.name.startswith(f"autodiff_tape-{autodiff.__version__}-")
@@ -121,21 +166,36 @@ def test_the_core_was_built_from_this_table():
     assert autodiff._core.TABLE_HASH == generator().table_hash()
 
 
-def compiled_by(top):
+# A compiler in a second: it reads for the preprocessor as cc does, and of what it is to compile or link it makes an empty file.
+EMPTY = """#!/bin/sh
+for each; do
+    case $each in -E) exec cc "$@";; esac
+    if [ "$last" = -o ]; then out=$each; fi
+    last=$each
+done
+: > "$out"
+"""
+
+
+def compiled_by(top, **environment):
     """The objects that a build in place makes."""
     before = {path: path.stat().st_mtime_ns for path in top.glob("build/temp*/*.o")}
-    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=top)
+    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=top, **environment)
     return {path.stem for path in top.glob("build/temp*/*.o") if path.stat().st_mtime_ns != before.get(path)}
 
 
-def test_a_build_compiles_what_an_edit_has_outdated(unpacked):
+def test_a_build_compiles_what_an_edit_has_outdated(unpacked, tmp_path):
+    compiler = tmp_path / "cc"
+    compiler.write_text(EMPTY)
+    compiler.chmod(0o755)
     assert compiled_by(unpacked) == set()
     with open(unpacked / "csrc" / "memory.c", "a") as file:
         file.write("/* edited */\n")
     assert compiled_by(unpacked) == {"memory"}
+    compiled_by(unpacked, CC=str(compiler))
     with open(unpacked / "autodiff" / "ops.py", "a") as file:
         file.write("# edited\n")
-    changed = compiled_by(unpacked)
+    changed = compiled_by(unpacked, CC=str(compiler))
     assert {"table", "elementwise_baseline"} <= changed and "memory" not in changed
 
 
