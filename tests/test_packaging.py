@@ -53,14 +53,23 @@ def sdist(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unpacked(sdist, tmp_path_factory):
+def quick_cc(tmp_path_factory):
+    """The C compiler without its optimisations, which take four minutes: what is asked here is not how fast it runs."""
+    path = tmp_path_factory.mktemp("bin") / "cc"
+    path.write_text('#!/bin/sh\nexec cc "$@" -O0\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist, tmp_path_factory, quick_cc):
     """The sdist unpacked, and a wheel built there."""
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
         archive.extraction_filter = getattr(tarfile, "data_filter", None)  # 3.12 warns without one, older ones have none
         archive.extractall(folder)
     (top,) = folder.iterdir()
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", "dist", ".", cwd=top)
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", "dist", ".", cwd=top, CC=quick_cc)
     return top
 
 
@@ -166,17 +175,6 @@ def test_the_core_was_built_from_this_table():
     assert autodiff._core.TABLE_HASH == generator().table_hash()
 
 
-# A compiler in a second: it reads for the preprocessor as cc does, and of what it is to compile or link it makes an empty file.
-EMPTY = """#!/bin/sh
-for each; do
-    case $each in -E) exec cc "$@";; esac
-    if [ "$last" = -o ]; then out=$each; fi
-    last=$each
-done
-: > "$out"
-"""
-
-
 def compiled_by(top, **environment):
     """The objects that a build in place makes."""
     before = {path: path.stat().st_mtime_ns for path in top.glob("build/temp*/*.o")}
@@ -184,18 +182,14 @@ def compiled_by(top, **environment):
     return {path.stem for path in top.glob("build/temp*/*.o") if path.stat().st_mtime_ns != before.get(path)}
 
 
-def test_a_build_compiles_what_an_edit_has_outdated(unpacked, tmp_path):
-    compiler = tmp_path / "cc"
-    compiler.write_text(EMPTY)
-    compiler.chmod(0o755)
-    assert compiled_by(unpacked) == set()
+def test_a_build_compiles_what_an_edit_has_outdated(unpacked, quick_cc):
+    assert compiled_by(unpacked, CC=quick_cc) == set()
     with open(unpacked / "csrc" / "memory.c", "a") as file:
         file.write("/* edited */\n")
-    assert compiled_by(unpacked) == {"memory"}
-    compiled_by(unpacked, CC=str(compiler))
+    assert compiled_by(unpacked, CC=quick_cc) == {"memory"}
     with open(unpacked / "autodiff" / "ops.py", "a") as file:
         file.write("# edited\n")
-    changed = compiled_by(unpacked, CC=str(compiler))
+    changed = compiled_by(unpacked, CC=quick_cc)
     assert {"table", "elementwise_baseline"} <= changed and "memory" not in changed
 
 
