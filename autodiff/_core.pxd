@@ -154,10 +154,11 @@ cdef extern from "ad.h" nogil:
 
     ctypedef struct ad_isa:
         const char *name
+        const void *kernels
         int (*scalar_forward)(int op, int dtype, ad_value a, ad_value b, ad_value c, ad_value *y) noexcept nogil
 
     const ad_isa *ad_cpu
-    int ad_choose_isa(const char *name)
+    const ad_isa *ad_isa_named(const char *name)
     int ad_elementwise_forward(int op, const ad_array *const *operands, int n, ad_array **out)
 
 

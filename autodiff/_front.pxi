@@ -377,12 +377,19 @@ def is_recording():
 def _choose_cpu():
     import os
 
-    cdef const char *name = NULL
+    global ad_cpu
     asked = os.environ.get("AUTODIFF_CPU", "").encode()
-    if asked:
-        name = asked
-    if not ad_choose_isa(name):
+    cdef const ad_isa *found = ad_isa_named(<const char *>asked if asked else NULL)
+    if found is NULL:
         raise ImportError(f"AUTODIFF_CPU: {asked.decode()!r} is not to be had on this processor; leave it unset, or use 'baseline'")
+    ad_cpu = found
+
+
+def kernels_at(str name):
+    """The address of an instruction set's elementwise kernels, None where this processor has it not: what tests call without the rest."""
+    asked = name.encode()
+    cdef const ad_isa *found = ad_isa_named(asked)
+    return None if found is NULL else <size_t>found.kernels
 
 
 def cpu():

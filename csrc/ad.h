@@ -342,7 +342,7 @@ extern void *(*ad_unlock)(void);
 extern void (*ad_lock)(void *);
 
 /* ------------------------------------------------------------------------------------------------- instruction sets */
-/* The generated kernels of one instruction set, chosen once by ad_choose_isa. */
+/* The generated kernels of one instruction set. */
 typedef struct {
     const char *name;
     const ad_elementwise *kernels;                          /* by opcode */
@@ -351,8 +351,8 @@ typedef struct {
     void (*scalar_run)(const ad_scalar_step *from, const ad_scalar_step *to, ad_value *value);
 } ad_isa;
 
-extern const ad_isa *ad_cpu;
-int ad_choose_isa(const char *name);                        /* NULL: the best this machine has; 0 if there is no such */
+extern const ad_isa *ad_cpu;                                /* chosen once, at import */
+const ad_isa *ad_isa_named(const char *name);               /* NULL where this machine has no such; of NULL the best it has */
 
 /* Elementwise rows on arrays of any shapes that broadcast; scalars come as arrays of rank 0. */
 int ad_elementwise_forward(int op, const ad_array *const *in, int n, ad_array **out);

@@ -17,7 +17,7 @@ extern const ad_isa ad_isa_avx2, ad_isa_avx512;
 
 const ad_isa *ad_cpu = &ad_isa_baseline;
 
-int ad_choose_isa(const char *name)
+const ad_isa *ad_isa_named(const char *name)
 {
     const ad_isa *found[3];
     int n = 0;
@@ -32,9 +32,7 @@ int ad_choose_isa(const char *name)
 #endif
     found[n++] = &ad_isa_baseline;
     for (int i = 0; i < n; i++)
-        if (name == NULL || strcmp(found[i]->name, name) == 0) {
-            ad_cpu = found[i];
-            return 1;
-        }
-    return 0;
+        if (name == NULL || strcmp(found[i]->name, name) == 0)
+            return found[i];
+    return NULL;
 }

@@ -9,20 +9,15 @@ import mpmath as mp
 import numpy as np
 import pytest
 from reference import REFERENCE, TERM_OF_VALUE, bessel_slope, bits, error, erfcx_bend, exact_value, sinc_bend, sinc_slope, ulps, usable
-from scalar_kernels import ISAS, ROWS, TABLE, build
+from scalar_kernels import FINEST, KERNELS, ROWS, TABLE
 
 FLOATS = ("float64", "float32")
 LIMITS = {"float64": (5e-324, 1.7976931348623157e308), "float32": (1.401298464324817e-45, 3.4028234663852886e38)}
 
 
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("scalar_math"))
-
-
-@pytest.fixture(params=ISAS)
-def isa(request, kernels):
-    return kernels[request.param]
+@pytest.fixture(params=KERNELS)
+def isa(request):
+    return KERNELS[request.param]
 
 
 # ----------------------------------------------------------------------------------------------------------------- points
@@ -186,10 +181,10 @@ def ids(x):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("row", [r for r in VALUED if r.takes[0] == "float32"], ids=ids)
-def test_values_are_as_accurate_as_their_row_says(row, dtype, kernels):
+def test_values_are_as_accurate_as_their_row_says(row, dtype):
     xs = operands(row, dtype, N)
     exact = [exact_value(row, p) if usable(row, p) else None for p in zip(*xs)]
-    for isa, table in kernels.items():
+    for isa, table in KERNELS.items():
         worst, at = worst_error(table.value(row, xs), exact, xs, dtype, TERM_OF_VALUE.get(row.name))
         assert worst <= bound_of(row, None, dtype), f"{row.name} on {isa}: {worst:.3g} ULP {at}"
 
@@ -208,22 +203,22 @@ def test_a_number_has_the_same_value_alone_in_a_vector_and_in_its_tail(row, dtyp
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("row, k", PARTIALS, ids=ids)
-def test_derivatives_are_as_accurate_as_their_row_says(row, k, dtype, kernels):
+def test_derivatives_are_as_accurate_as_their_row_says(row, k, dtype):
     xs = operands(row, dtype, N // 2)
     exact = [exact_partial(row, k, p) if usable(row, p) and smooth(row, p, dtype) else None for p in zip(*xs)]
-    for isa, table in kernels.items():
+    for isa, table in KERNELS.items():
         term = term_of_partial(row, k, dtype)
         worst, at = worst_error(table.partial(row, k, xs), exact, xs, dtype, term)
         assert worst <= bound_of(row, k, dtype), f"{row.name} by operand {k} on {isa}: {worst:.3g} ULP {at}"
 
 
 @pytest.mark.parametrize("row", [r for r in VALUED if r.takes[0] == "float32"], ids=ids)
-def test_a_thousand_points_of_value_and_derivatives(row, kernels):
+def test_a_thousand_points_of_value_and_derivatives(row):
     """A hundredth of `make nightly`, by python-flint's balls, which are so much faster than mpmath."""
     import nightly
 
     for k in (None, *(k for r, k in PARTIALS if r is row)):
-        points, bound, found = nightly.worst(row, k, "float64", 1000, kernels)
+        points, bound, found = nightly.worst(row, k, "float64", 1000, KERNELS)
         assert points > 500
         for isa, (off, *at) in found.items():
             assert off <= bound, f"{row.name}, {'value' if k is None else f'derivative by operand {k}'} on {isa}: {off:.3g} ULP at {at}"
@@ -254,14 +249,14 @@ def float32_errors(got, exact):
         return np.where(right, np.where(large, 0, np.abs(got - exact) / unit), np.inf)
 
 
-def worst_of_every(row, table, k=None):
+def worst_of_every(row, k=None):
     """{instruction set: (error in ULP, at, is, should be)} of the value or a derivative."""
     ask = (lambda isa, x: isa.value(row, [x])) if k is None else (lambda isa, x: isa.partial(row, k, [x]))
-    worst = {isa: (0.0,) for isa in table}
+    worst = {isa: (0.0,) for isa in KERNELS}
     for x in every_float32(row.on[0], EVERY):
-        exact = ask(table[ISAS[-1]], x.astype(np.float64))
+        exact = ask(FINEST, x.astype(np.float64))
         keep = ~np.isnan(exact)                         # at poles
-        for isa, kernels in table.items():
+        for isa, kernels in KERNELS.items():
             got = ask(kernels, x)
             off = np.where(keep, float32_errors(got.astype(np.float64), exact), 0)
             i = int(off.argmax())
@@ -270,14 +265,14 @@ def worst_of_every(row, table, k=None):
 
 
 @pytest.mark.parametrize("row", ALONE, ids=ids)
-def test_float32_values_over_the_whole_format(row, kernels):
-    for isa, worst in worst_of_every(row, kernels).items():
+def test_float32_values_over_the_whole_format(row):
+    for isa, worst in worst_of_every(row).items():
         assert worst[0] <= row.ulp32, f"{row.name} on {isa}: {worst}"
 
 
 @pytest.mark.parametrize("row", [r for r in ALONE if r.d and r.d[0] and r.name not in KINKS], ids=ids)
-def test_float32_derivatives_over_the_whole_format(row, kernels):
-    for isa, worst in worst_of_every(row, kernels, 0).items():
+def test_float32_derivatives_over_the_whole_format(row):
+    for isa, worst in worst_of_every(row, 0).items():
         assert worst[0] <= 4, f"derivative of {row.name} on {isa}: {worst}"
 
 
@@ -518,7 +513,7 @@ def exact_second(row, k, point):
 
 
 @pytest.mark.parametrize("row, k", TWICE, ids=ids)
-def test_second_derivatives_are_right_in_tails_too(row, k, kernels):
+def test_second_derivatives_are_right_in_tails_too(row, k):
     rng = np.random.default_rng(11)
     columns = []
     for interval in row.on:
@@ -527,7 +522,7 @@ def test_second_derivatives_are_right_in_tails_too(row, k, kernels):
         rng.shuffle(columns[-1])
     if row.name == "logsubexp":
         columns[0] = columns[1] + np.abs(columns[0])
-    Dual.kernels = kernels[ISAS[-1]]
+    Dual.kernels = FINEST
     xs = [Dual(c, (np.ones if i == k else np.zeros)(c.size)) for i, c in enumerate(columns)]
     y = Dual.__ad_apply__(row, xs, {})
     d = row.d[k](*xs, y)
