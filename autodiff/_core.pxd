@@ -116,7 +116,7 @@ cdef extern from "ad.h" nogil:
     void ad_plan_free(ad_plan *t)
     int ad_plan_input(ad_plan *t, uint32_t slot, uint32_t *reg)
     int ad_plan_forward(ad_plan *t, uint32_t slot)
-    int ad_plan_guard(ad_plan *t, uint32_t slot)
+    int ad_plan_guard(ad_plan *t, uint32_t slot, int truth, uint64_t outcome)
     int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg)
     ctypedef struct ad_plan_sweep:
         ad_plan *plan
@@ -135,6 +135,7 @@ cdef extern from "ad.h" nogil:
         uint8_t kind, k
         uint16_t op
         uint32_t n, slot, out, acc, g, y
+        uint32_t which "in"
     void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
     int ad_plan_run(ad_plan *t)
     const ad_step *ad_plan_pending(const ad_plan *t)

@@ -159,7 +159,7 @@ cdef list run_back(Trace trace, Back back, list operands, list seeds, list kept)
         n += len(seeds)
         for k in range(len(kept)):
             ad_plan_give(back.plan, back.registers[n + k], (<Tensor>kept[k]).value)
-        if not run_plan(trace, back.plan, []):
+        if not run_plan(trace, back.plan):
             return None
         return [None if r is None else out_of(back.plan, <uint32_t>r) for r in back.outputs]
     finally:
@@ -257,8 +257,7 @@ cdef object replayed(list traces, inputs, dict known):
             values = [known[id(v)] for v in trace.variables if id(v) in known]
             if len(values) < len(trace.variables):
                 return None
-        path = []
-        leaves = trace.run_flat(inputs, values, known is None, path)
+        leaves = trace.run_flat(inputs, values, known is None)
         if leaves is not None:
             if traces[0] is not trace:
                 traces.remove(trace)
@@ -266,6 +265,7 @@ cdef object replayed(list traces, inputs, dict known):
             return trace, leaves, values
         if trace.outcome == FAILED:
             return None
+        path = trace.way
     return None
 
 

@@ -99,7 +99,6 @@ cdef class Replayed:
 
     cdef object called(self, tuple args, dict kwargs):
         cdef object result = NOTHING, inputs
-        cdef list path
         if tracing_here():
             return self.written(*args, **kwargs)
         if functions_as_written or checking:
@@ -113,12 +112,23 @@ cdef class Replayed:
             return self._follow(args, kwargs)
         if self.direct and not kwargs and self.last is not None:
             inputs = as_tensors(args)
-            if inputs is not None and fit_directly(self.last, inputs):
-                path = [] if self.last.guards else None
-                result = self.last.run(inputs, path)
-                if result is NOTHING and self.last.outcome == ELSEWHERE:
-                    result = self.search(self.beside, inputs, path)
+            if inputs is not None:
+                result = self.go(items_of(inputs), len(inputs))
         return self._call(args, kwargs) if result is NOTHING else result
+
+    cdef object go(self, PyObject *const *inputs, Py_ssize_t n):
+        """What `last`, or one beside it, comes to; NOTHING: none of them fits."""
+        cdef Trace trace = self.last
+        cdef Py_ssize_t k
+        if n != trace.n_inputs:
+            return NOTHING
+        for k in range(n):
+            if not trace.fits(k, <Tensor>inputs[k]):
+                return NOTHING
+        result = trace.run(inputs)
+        if result is NOTHING and trace.outcome == ELSEWHERE:
+            return self.search(self.beside, tuple_of(inputs, n), trace.way)
+        return result
 
     def _remember_followed(self, kind, Pulled followed not None):
         args, kwargs = kind
@@ -147,22 +157,23 @@ cdef class Replayed:
     def _clocked(self, kind, list tensors):
         """(what the trace for these arguments does, the least nanoseconds of each of its items, of how many runs), or None."""
         cdef Trace trace
-        cdef list path = [], times, least = None
+        cdef list path = [], times, least
         cdef int64_t end
         cdef int runs = 1, tries
         for tries in range(MOST_TRIES):
             trace = going(self.kinds[kind], tensors, path)
             if trace is None:
                 return None
-            path = []
-            least = clocked(trace, tensors, path)
+            trace.way = []
+            least = clocked(trace, tensors)
             if least is not None:
                 break
+            path = trace.way
         else:
             return None
         end = nanoseconds() + 50000000
         while runs < 5 or (runs < 1000 and nanoseconds() < end):
-            times = clocked(trace, tensors, [])
+            times = clocked(trace, tensors)
             if times is None:                   # another thread took it
                 break
             least = [min(a, b) for a, b in zip(least, times)]
@@ -189,8 +200,7 @@ cdef class Replayed:
             trace = going(traces, inputs, path)
             if trace is None:
                 return NOTHING
-            path = []
-            result = trace.run(inputs, path)
+            result = trace.run(items_of(inputs))
             if result is not NOTHING:
                 if traces[0] is not trace:
                     traces.remove(trace)
@@ -200,6 +210,7 @@ cdef class Replayed:
                 return result
             if trace.outcome == FAILED:
                 return NOTHING
+            path = trace.way
         return NOTHING
 
     cdef int remember(self, kind, list traces) except -1:
@@ -212,6 +223,14 @@ cdef class Replayed:
 cdef dict NO_NAMES = {}                         # (nobody writes to it: **kwargs is a copy)
 
 
+cdef extern from *:
+    """
+    /* The items of a tuple or a list, which must live on. */
+    static PyObject *const *ad_items(PyObject *sequence) { return PySequence_Fast_ITEMS(sequence); }
+    """
+    PyObject **items_of "ad_items" (object sequence) noexcept
+
+
 cdef tuple tuple_of(PyObject *const *items, Py_ssize_t n):
     cdef tuple made = PyTuple_New(n)
     cdef Py_ssize_t k
@@ -222,10 +241,26 @@ cdef tuple tuple_of(PyObject *const *items, Py_ssize_t n):
 
 
 cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL:
+    cdef Replayed function = <Replayed>callee
     cdef Py_ssize_t k, count = PyVectorcall_NARGS(n)
+    if names is NULL and ad_current is NULL and function.direct and function.last is not None and not functions_as_written and not checking:
+        for k in range(count):
+            if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor:
+                break
+        else:
+            result = function.go(args, count)
+            if result is NOTHING:
+                result = function._call(tuple_of(args, count), {})
+            Py_INCREF(result)
+            return <PyObject *>result
+    return any_call(function, args, count, names)
+
+
+cdef PyObject *any_call(Replayed function, PyObject *const *args, Py_ssize_t count, PyObject *names) except NULL:
+    cdef Py_ssize_t k
     cdef tuple given = tuple_of(args, count)
     cdef dict named = NO_NAMES if names is NULL else {name: <object>args[count + k] for k, name in enumerate(<tuple>names)}
-    result = (<Replayed>callee).called(given, named)
+    result = function.called(given, named)
     Py_INCREF(result)
     return <PyObject *>result
 
@@ -337,16 +372,6 @@ cdef inline object as_tensors(tuple args):
         if type(args[k]) is not Tensor and type(args[k]) is not np.ndarray:
             return None
     return tuple([x if type(x) is Tensor else convert(x) for x in args])
-
-
-cdef inline bint fit_directly(Trace trace, tuple inputs) except -1:
-    cdef Py_ssize_t k, n = len(inputs)
-    if n != len(trace.inputs):
-        return False
-    for k in range(n):
-        if not trace.fits(k, <Tensor>inputs[k]):
-            return False
-    return True
 
 
 cdef class Same:

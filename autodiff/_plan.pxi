@@ -46,12 +46,19 @@ cdef int lay_plan(Trace trace) except -1:
     inputs = [*trace.inputs, *trace.variable_slots]
     assigned = trace.assigned_slots
     trace.plan, trace.registers = begin_plan(trace, inputs, len(assigned))
+    trace.n_inputs = len(trace.inputs)
+    trace.input_slots = <uint32_t *>malloc((trace.n_inputs + 1) * sizeof(uint32_t))
+    if trace.input_slots is NULL:
+        raise MemoryError("function: no memory for a trace")
+    for k in range(trace.n_inputs):
+        trace.input_slots[k] = trace.inputs[k]
     plan_events(trace, trace.plan, True)
     if trace.reason is not None:
         return 0
     for k in range(len(assigned)):
         trace.registers[len(inputs) + k] = register_at(trace, trace.plan, assigned[k])
     trace.outputs = [slot if type(slot) is Constant else register_at(trace, trace.plan, slot) for slot in trace.leaves]
+    plan_result(trace)
     trace.kept_registers = [register_at(trace, trace.plan, slot) for slot in trace.kept]
     if trace.reason is not None:
         return 0
@@ -81,9 +88,14 @@ cdef int plan_events(Trace trace, ad_plan *plan, bint guarded) except -1:
         if type(event) is Sweep:
             plan_sweep(trace, plan, <Sweep>event)
         elif guarded:
-            check_plan(trace, ad_plan_guard(plan, <uint32_t>(<Guard>event).slot))
+            plan_guard(trace, plan, <Guard>event)
     plan_until(trace, plan, i, trace.program.p.n)
     return 0
+
+
+cdef int plan_guard(Trace trace, ad_plan *plan, Guard guard) except -1:
+    outcome = guard.outcome
+    return check_plan(trace, ad_plan_guard(plan, <uint32_t>guard.slot, guard.truth, 0 if type(outcome) is tuple else <uint64_t>outcome))
 
 
 cdef int check_plan(Trace trace, int status) except -1:

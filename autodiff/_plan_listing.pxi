@@ -125,9 +125,9 @@ cdef int64_t clock_itself() noexcept:
     return least
 
 
-cdef list clocked(Trace trace, inputs, list path):
-    """The nanoseconds that each item of one run took, the clock's own included; None: a guard has another outcome, which `path`
-    tells, or the trace runs in another thread.  No variable is assigned."""
+cdef list clocked(Trace trace, inputs):
+    """The nanoseconds that each item of one run took, the clock's own included; None: a guard has another outcome, which
+    `trace.way` tells, or the trace runs in another thread.  No variable is assigned."""
     cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
     cdef int64_t start
     cdef int status
@@ -136,11 +136,11 @@ cdef list clocked(Trace trace, inputs, list path):
         return None
     trace.running = True
     try:
-        give_inputs(trace, inputs)
+        give_inputs(trace, items_of(inputs))
         while t.at < t.items.n:
             start = nanoseconds()
             status = ad_plan_item(trace.plan)
-            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, trace.plan, path):
+            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, trace.plan):
                 return None
             if status != AD_OK and status != AD_PLAN_PYTHON:
                 return None

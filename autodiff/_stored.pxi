@@ -218,6 +218,7 @@ cdef Guard guard_of(const ad_program *p, list told):
     made.at, made.slot, made.truth = at, slot_told(p, slot), truth
     made.outcome = tuple(outcome) if type(outcome) is list else outcome
     demand(made.slot < made.at and (type(made.outcome) is not tuple or made.outcome == shape_at(p, made.slot)), "a guard")
+    demand(type(made.outcome) is tuple or (isinstance(made.outcome, int) and 0 <= made.outcome < 1 << 64), "the outcome of a guard")
     return made
 
 

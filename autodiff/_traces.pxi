@@ -11,15 +11,20 @@ cdef class Trace:
     cdef bint keeps                             # the numbers it was recorded with
     cdef readonly dict captured                 # slot: the tensor from outside that stands there; None: gradients are not spelled out
     cdef bint running
-    cdef list inputs                            # slots
+    cdef list inputs                            # slots,
+    cdef uint32_t *input_slots                  # once more
     cdef readonly list variables, assigned
     cdef list events                            # Sweeps and Guards, in order
     cdef list guards                            # those of them,
     cdef readonly list path                     # and their outcomes
     cdef readonly str first_branch              # where the first of them is
-    cdef int outcome                            # of the last run
+    cdef int outcome                            # of the last run,
+    cdef list way                               # and, where that is ELSEWHERE, how the guards came out so far
     cdef ad_plan *plan                          # what a replay computes,
     cdef int64_t laid                           # of how many steps it was made,
+    cdef Py_ssize_t n_inputs
+    cdef ad_made *made                          # how its registers become what the function returns; NULL: by `rebuilt`
+    cdef list constants                         # among that
     cdef uint32_t *registers                    # and where: the inputs, the variables read, the variables assigned
     cdef list outputs                           # the function's results, flat: registers, or Constants
     cdef readonly list variable_slots, assigned_slots, leaves               # the same as slots
@@ -37,6 +42,8 @@ cdef class Trace:
     def __dealloc__(self):
         self.disown()
         free(self.registers)
+        free(self.input_slots)
+        free(self.made)
         ad_plan_free(self.plan)
 
     def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False, bint followed=False):
@@ -186,7 +193,7 @@ cdef class Trace:
 
     cdef bint fits(self, Py_ssize_t k, Tensor x) except -1:
         """Has the k-th input the dtype and shape that were recorded?"""
-        cdef const ad_instruction *at = &self.program.p.code[<int64_t>self.inputs[k]]
+        cdef const ad_instruction *at = &self.program.p.code[self.input_slots[k]]
         cdef const ad_array *a
         cdef const ad_array *b
         stays_inside(x)
@@ -197,27 +204,31 @@ cdef class Trace:
         a, b = x.value.array, at.value.array
         return a.ndim == b.ndim and memcmp(a.shape, b.shape, a.ndim * sizeof(int64_t)) == 0
 
-    cdef object run(self, inputs, list path):
-        """What the function returns for these inputs; else NOTHING, with `outcome` saying why.  `path` gets the guards' outcomes: without
-        guards it may be None."""
-        cdef Py_ssize_t k, n
+    cdef object run(self, PyObject *const *inputs):
+        """What the function returns for these inputs; else NOTHING, with `outcome` saying why."""
+        cdef Py_ssize_t n
+        cdef const ad_made *part
         self.outcome = FAILED
         if self.running:
             return NOTHING
         self.running = True
         try:
             n = give_inputs(self, inputs)
-            if not run_plan(self, self.plan, path):
+            if not run_plan(self, self.plan):
                 return NOTHING
-            k = 0
-            result = rebuilt(self, self.structure, &k)
-            self.assign_anew(n)
+            if self.made is NULL:
+                result = rebuilt(self)
+            else:
+                part = self.made
+                result = ad_make_result(self.plan, &part, self.constants)
+            if self.assigned:
+                self.assign_anew(n)
             return result
         finally:
             ad_plan_end(self.plan)
             self.running = False
 
-    cdef list run_flat(self, inputs, list values, bint assigns, list path):
+    cdef list run_flat(self, inputs, list values, bint assigns):
         """The same as a list of leaves, for variables that hold these values; then what a gradient wants kept."""
         cdef Py_ssize_t k, n = len(inputs)
         self.outcome = FAILED
@@ -230,7 +241,7 @@ cdef class Trace:
             for t in values:
                 ad_plan_give(self.plan, self.registers[n], (<Tensor>t).value)
                 n += 1
-            if not run_plan(self, self.plan, path):
+            if not run_plan(self, self.plan):
                 return None
             leaves = [leaf_of(self, k) for k in range(len(self.outputs))]
             for r in self.kept_registers:
@@ -258,9 +269,9 @@ cdef class Trace:
         return None if back is None else run_back(self, <Back>back, operands, seeds, kept)
 
 
-cdef inline Py_ssize_t give_inputs(Trace trace, inputs):
+cdef inline Py_ssize_t give_inputs(Trace trace, PyObject *const *inputs) except -1:
     """Begin a run; how many inputs and variables there are."""
-    cdef Py_ssize_t k, n = len(inputs)
+    cdef Py_ssize_t k, n = trace.n_inputs
     for k in range(n):
         ad_plan_give(trace.plan, trace.registers[k], (<Tensor>inputs[k]).value)
     for v in trace.variables:
@@ -285,32 +296,87 @@ cdef class Constant:
         self.value = value
 
 
-cdef object rebuilt(Trace trace, object structure, Py_ssize_t *k):
-    """What the function returned, with the leaves of now."""
-    cdef Py_ssize_t i, n
-    cdef tuple sequence
-    cdef list items
+cdef extern from "plan.h":
+    pass
+
+cdef extern from *:
+    """
+    /* What a function returns, part by part: a tuple or a list, and then its items; the tensor in a register; what it is at every call. */
+    enum { AD_A_TENSOR, AD_A_TUPLE, AD_A_LIST, AD_A_CONSTANT };
+    typedef struct { int32_t kind; uint32_t n; } ad_made;      /* n: items, the register, which constant */
+
+    static PyObject *ad_make_result(const ad_plan *t, const ad_made **at, PyObject *constants)
+    {
+        const ad_made part = *(*at)++;
+        if (part.kind == AD_A_TENSOR) {
+            ad_tensor *y = (ad_tensor *)ad_tensor_new();
+            if (y == NULL)
+                return NULL;
+            y->code = t->known[part.n].dtype;
+            y->value = t->value[part.n];
+            y->is_array = t->known[part.n].is_array;
+            if (y->is_array)
+                ad_array_hold(y->value.array);
+            return (PyObject *)y;
+        }
+        if (part.kind == AD_A_CONSTANT)
+            return Py_NewRef(PyList_GET_ITEM(constants, part.n));
+        PyObject *made = part.kind == AD_A_TUPLE ? PyTuple_New(part.n) : PyList_New(part.n);
+        for (uint32_t k = 0; k < part.n && made; k++) {
+            PyObject *item = ad_make_result(t, at, constants);
+            if (item == NULL)
+                Py_CLEAR(made);
+            else if (part.kind == AD_A_TUPLE)
+                PyTuple_SET_ITEM(made, k, item);
+            else
+                PyList_SET_ITEM(made, k, item);
+        }
+        return made;
+    }
+    """
+    enum: AD_A_TENSOR, AD_A_TUPLE, AD_A_LIST, AD_A_CONSTANT
+    ctypedef struct ad_made:
+        int32_t kind
+        uint32_t n
+    object ad_make_result(const ad_plan *t, const ad_made **at, list constants)
+
+
+cdef int plan_result(Trace trace) except -1:
+    """Let C put the result together, where it is made of tuples and lists."""
+    cdef list parts = []
+    cdef Py_ssize_t k
+    trace.constants = []
+    if not add_parts(trace.structure, iter(trace.outputs), parts, trace.constants):
+        return 0
+    trace.made = <ad_made *>malloc(len(parts) * sizeof(ad_made))
+    if trace.made is NULL:
+        raise MemoryError("function: no memory for a trace")
+    for k in range(len(parts)):
+        trace.made[k].kind, trace.made[k].n = parts[k]
+    return 0
+
+
+cdef bint add_parts(object structure, object outputs, list parts, list constants) except -1:
     if structure is None or type(structure) is Tensor:
-        k[0] += 1
-        return leaf_of(trace, k[0] - 1)
-    if type(structure) is tuple:
-        sequence = PyTuple_New(len(<tuple>structure))
-        for i in range(len(sequence)):
-            part = rebuilt(trace, (<tuple>structure)[i], k)
-            Py_INCREF(part)
-            PyTuple_SET_ITEM(sequence, i, part)
-        return sequence
-    if type(structure) is list:
-        items = PyList_New(len(<list>structure))
-        for i in range(len(items)):
-            part = rebuilt(trace, (<list>structure)[i], k)
-            Py_INCREF(part)
-            PyList_SET_ITEM(items, i, part)
-        return items
-    n = len(nest_flatten(structure))
-    leaves = [leaf_of(trace, k[0] + i) for i in range(n)]
-    k[0] += n
-    return nest_pack(structure, leaves)
+        output = next(outputs)
+        if type(output) is Constant:
+            parts.append((AD_A_CONSTANT, len(constants)))
+            constants.append((<Constant>output).value)
+        else:
+            parts.append((AD_A_TENSOR, output))
+        return True
+    if type(structure) is not tuple and type(structure) is not list:
+        return False
+    parts.append((AD_A_TUPLE if type(structure) is tuple else AD_A_LIST, len(structure)))
+    for item in structure:
+        if not add_parts(item, outputs, parts, constants):
+            return False
+    return True
+
+
+cdef object rebuilt(Trace trace):
+    """What the function returned, with the leaves of now."""
+    return rebuilt_of(trace, [leaf_of(trace, k) for k in range(len(trace.outputs))])
 
 
 cdef inline object leaf_of(Trace trace, Py_ssize_t k):
@@ -325,30 +391,30 @@ cdef Tensor out_of(const ad_plan *t, uint32_t register):
 
 
 # ------------------------------------------------------------------------------------------------------- what C does not know
-cdef bint run_plan(Trace trace, ad_plan *t, list path) except -1:
+cdef bint run_plan(Trace trace, ad_plan *t) except -1:
     """Run a plan of the trace whose inputs are given; False: it cannot go on."""
     cdef int status = ad_plan_run(t)
     while status == AD_PLAN_PYTHON:
-        if not step_in_python_again(trace, t, path):
+        if not step_in_python_again(trace, t):
             return False
         ad_plan_done(t)
         status = ad_plan_run(t)
     return status == AD_OK
 
 
-cdef bint step_in_python_again(Trace trace, ad_plan *t, list path) except -1:
+cdef bint step_in_python_again(Trace trace, ad_plan *t) except -1:
     """The step that the plan waits for; False: a guard has another outcome."""
     cdef const ad_step *step = ad_plan_pending(t)
     cdef Guard guard
     cdef int dtype, is_array
     cdef ad_value value
     if step.kind == AD_GUARD:
-        guard = trace.guards[len(path)]
+        guard = trace.guards[step.which]
         value = ad_plan_value(t, step.g, &dtype, &is_array)
         outcome = guard.look(dtype, is_array, value)
-        path.append(outcome)
         if outcome is not guard.outcome and outcome != guard.outcome:
             trace.outcome = ELSEWHERE
+            trace.way = [*trace.path[:step.which], outcome]
             return False
         return True
     row = ROWS[step.op]

@@ -273,7 +273,7 @@ ad_plan *ad_plan_new(const ad_program *p);                  /* NULL when out of 
 void ad_plan_free(ad_plan *t);
 int ad_plan_input(ad_plan *t, uint32_t slot, uint32_t *reg);                  /* its value is given at every run */
 int ad_plan_forward(ad_plan *t, uint32_t slot);
-int ad_plan_guard(ad_plan *t, uint32_t slot);
+int ad_plan_guard(ad_plan *t, uint32_t slot, int truth, uint64_t outcome);    /* a run goes on if the number's bits, or its truth, are `outcome` */
 int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg);               /* where that slot's value is */
 
 /* A sweep: seeds, then ad_plan_reverse, then what it found.  AD_PLAN_PYTHON: slot `at` has a rule that C does not know; the caller
@@ -300,7 +300,7 @@ enum ad_step_kind {
     AD_SPREAD,          /* out = the number in g, written out as an array */
     AD_PYTHON_FORWARD,  /* as AD_FORWARD, by a formula that C does not know */
     AD_PYTHON_VJP,      /* in[n + k] = share of operand k, by such a formula */
-    AD_GUARD            /* g leaves for Python */
+    AD_GUARD            /* g leaves for Python; `in` counts them */
 };
 typedef struct {
     uint8_t kind, k;

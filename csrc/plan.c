@@ -52,7 +52,7 @@ void ad_plan_free(ad_plan *t)
         ad_loop_free(&t->loops.at[i]);
     for (uint32_t i = 0; i < t->bands.n; i++)
         free(t->bands.at[i].products.at);
-    void *parts[] = {t->bands.at, t->register_of, t->value, t->registers.at, t->known, t->fixed.at, t->fixed_register.at, t->words.at, t->steps.at,
+    void *parts[] = {t->bands.at, t->guards.at, t->register_of, t->value, t->registers.at, t->known, t->fixed.at, t->fixed_register.at, t->words.at, t->steps.at,
                      t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->bound.at, t->items.at, t->dead.at, t->arrays.at, t->scratch, t->room,
                      t->known_steps.at, t->known_constants.at, t->known_loops.at};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -198,10 +198,12 @@ int ad_plan_forward(ad_plan *t, uint32_t slot)
     return status;
 }
 
-int ad_plan_guard(ad_plan *t, uint32_t slot)
+int ad_plan_guard(ad_plan *t, uint32_t slot, int truth, uint64_t outcome)
 {
-    ad_step step = {.kind = AD_GUARD, .slot = slot, .out = AD_NONE, .acc = AD_NONE, .y = AD_NONE};
-    const int status = ad_plan_register(t, slot, &step.g);
+    ad_step step = {.kind = AD_GUARD, .slot = slot, .out = AD_NONE, .acc = AD_NONE, .y = AD_NONE, .in = t->guards.n};
+    int status = ad_plan_register(t, slot, &step.g);
+    if (status == AD_OK)
+        status = AD_PUSH(t->guards, (ad_guard){outcome, (uint8_t)truth});
     return status == AD_OK ? AD_PUSH(t->steps, step) : status;
 }
 

@@ -182,6 +182,9 @@ int ad_build_bands(struct ad_plan *t);                      /* once there are lo
 int ad_band_run(const struct ad_plan *t, ad_band *b);
 void ad_place_item(struct ad_plan *t, uint32_t at);         /* registers that it reads and writes: where they are born, and die */
 
+/* A number that left for Python in the recording: what it was then, or whether it was other than zero. */
+typedef struct { uint64_t outcome; uint8_t truth; } ad_guard;
+
 /* A set of things that stand in a list, by what is in them: indices plus one, found by hashing. */
 typedef struct { uint32_t *at; uint32_t n, room; } ad_table;
 static inline uint64_t ad_mix(uint64_t h, uint64_t x)
@@ -206,6 +209,7 @@ struct ad_plan {
     AD_LIST(uint32_t) fixed_register;                       /* and where they go */
     AD_LIST(uint32_t) words;
     AD_LIST(ad_step) steps;
+    AD_LIST(ad_guard) guards;
     AD_LIST(ad_scalar_step) scalars;
     AD_LIST(uint32_t) scalar_steps;                         /* which steps they are */
     AD_LIST(ad_loop) loops;

@@ -210,6 +210,20 @@ static int loop(ad_plan *t, ad_loop *l, const uint32_t *bound)
     return status;
 }
 
+/* What Python was given of a number.  Of an array it is the shape, which Python looks at. */
+static int is_as_recorded(const ad_plan *t, const ad_step *s)
+{
+    const ad_guard *guard = &t->guards.at[s->in];
+    const ad_known *r = &t->known[s->g];
+    const ad_value x = t->value[s->g];
+    if (r->is_array)
+        return 0;
+    if (guard->truth)
+        return (r->dtype == AD_F64 ? x.f64 != 0 : r->dtype == AD_F32 ? x.f32 != 0 : r->dtype == AD_I64 ? x.i64 != 0 : r->dtype == AD_I32 ? x.i32 != 0 : x.b != 0) == (int)guard->outcome;
+    const size_t item = ad_itemsize(r->dtype);
+    return (item == 8 ? x.bits : item == 4 ? (uint64_t)(uint32_t)x.i32 : (uint64_t)x.b) == guard->outcome;
+}
+
 void ad_plan_done(ad_plan *t)
 {
     const ad_item *item = &t->items.at[t->at++];
@@ -222,8 +236,12 @@ int ad_plan_item(ad_plan *t)
     const ad_item *item = &t->items.at[t->at];
     if (item->kind == AD_LOOP)
         return loop(t, &t->loops.at[item->from], t->bound.at + item->to);
-    if (item->kind == AD_SINGLE)
-        return t->steps.at[item->from].kind >= AD_PYTHON_FORWARD ? AD_PLAN_PYTHON : single(t, &t->steps.at[item->from]);
+    if (item->kind == AD_SINGLE) {
+        const ad_step *s = &t->steps.at[item->from];
+        if (s->kind < AD_PYTHON_FORWARD)
+            return single(t, s);
+        return s->kind == AD_GUARD && is_as_recorded(t, s) ? AD_OK : AD_PLAN_PYTHON;
+    }
     void *left = leave(item->to - item->from);
     ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);
     enter(left);

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import math
 import pickle
 import threading
 import re
@@ -45,6 +46,18 @@ def test_a_number_that_goes_to_python_is_guarded(leave):
         x = ad.constant(value)
         same(f(x), f.python_function(x))
     assert f.experimental_get_tracing_count() <= 3
+
+
+@pytest.mark.parametrize("dtype, values", [("float64", [0.0, 1e-320, math.nan, 1.0, -0.0]), ("float32", [1e-45, 0.0, -0.0, math.nan]),
+                                           ("int64", [1 << 40, 0, 1]), ("int32", [0, -1, 256]), ("bool", [True, False])])  # fmt: skip
+def test_truths_and_numbers_of_every_dtype_are_told_apart(dtype, values):
+    truth = ad.function(lambda x: x if bool(x) else ad.constant(7, dtype))
+    number = ad.function(lambda x: (x, str(x.numpy())))
+    for value in values * 2:
+        x = ad.constant(value, dtype)
+        same(truth(x), x if value else ad.constant(7, dtype))
+        assert number(x)[1] == str(np.dtype(dtype).type(value)), "the outcome of another number"
+    assert truth.experimental_get_tracing_count() == 2 and number.experimental_get_tracing_count() == len(values)
 
 
 # ------------------------------------------------------------------------------------------------------ ways through it
