@@ -349,11 +349,30 @@ static int apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const
     return AD_OK;
 }
 
+/* One matrix and one vector that fit. */
+static int is_plain(const ad_array *a, const ad_array *x, int flip)
+{
+    return a->ndim == 2 && x->ndim == 1 && a->dtype == x->dtype && a->dtype != AD_BOOL && x->shape[0] == a->shape[flip ? 0 : 1];
+}
+
+static int apply_plain(const ad_array *a, const ad_array *x, int flip, ad_array **out)
+{
+    ad_array *y = ad_zeros(a->dtype, 1, &a->shape[flip ? 1 : 0]);
+    const int status = y ? apply(a->dtype, flip, a->shape[0], a->shape[1], a->data, x->data, y->data) : AD_NO_MEMORY;
+    if (status == AD_OK)
+        *out = y;
+    else if (y)
+        ad_array_release(y);
+    return status;
+}
+
 int ad_matvec_forward(const ad_array *const *in, int n_in, const int64_t *attr, ad_array **out)
 {
     (void)n_in;
     const ad_array *a = in[0], *x = in[1];
     const int flip = attr[0] != 0;
+    if (is_plain(a, x, flip))
+        return apply_plain(a, x, flip, out);
     int64_t m, n, shape[AD_MAX_RANK];
     batches s;
     int status = pose_vector(&m, &n, &s, a, x, flip);
@@ -379,6 +398,11 @@ int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in,
     (void)n_in, (void)y;
     const ad_array *a = in[0], *x = in[1];
     const int flip = attr[0] != 0;
+    if (k == 1 && is_plain(a, x, flip)) {
+        if (fresh)
+            ad_zero(acc);
+        return apply(g->dtype, !flip, a->shape[0], a->shape[1], a->data, g->data, acc->data);
+    }
     int64_t m, n;
     batches s;
     int status = pose_vector(&m, &n, &s, a, x, flip);

@@ -143,6 +143,8 @@ static int add_one(ad_plan *t, int dtype, uint32_t *reg)
 static int add_step(ad_plan *t, ad_step step, const ad_array *like, uint32_t *out)
 {
     int status = ad_apply_laws(t, &step, like, out);
+    if (status == AD_OK && *out == AD_NONE && like == NULL)
+        status = ad_fold(t, &step, out);
     if (status != AD_OK || *out != AD_NONE)
         return status;
     const uint32_t same = ad_same_step(t, &step, &status);

@@ -251,6 +251,8 @@ static inline uint32_t ad_factor_of(const struct ad_plan *t, const ad_step *s)
 
 /* What has the same value already: its register, or AD_NONE.  *noted is AD_NO_MEMORY if the thing could not be noted. */
 uint32_t ad_same_step(struct ad_plan *t, const ad_step *s, int *noted);       /* the step is about to be the next one */
+int ad_fold(struct ad_plan *t, const ad_step *s, uint32_t *out);               /* of constants alone: its value, a constant too */
+ad_scalar_step ad_as_scalar(const struct ad_plan *t, const ad_step *s);
 uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value value, int *noted);    /* so is the constant */
 
 int ad_plan_set_laws(const ad_law *laws, int n);            /* for all plans; those that begin with one operator stand together */

@@ -148,7 +148,7 @@ static int is_scalar(const ad_plan *t, const ad_step *s)
            (s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE && !t->registers.at[s->g].is_array);
 }
 
-static int add_scalar(ad_plan *t, const ad_step *s)
+ad_scalar_step ad_as_scalar(const ad_plan *t, const ad_step *s)
 {
     static const uint8_t in_order[] = {AD_READS_G, AD_READS_A, AD_READS_A << 1, AD_READS_A << 2, AD_READS_Y};
     ad_scalar_step c = {.out = s->out, .acc = s->acc, .r = {0}};
@@ -165,6 +165,11 @@ static int add_scalar(ad_plan *t, const ad_step *s)
             if (ad_ops[s->op].reads[s->k] & in_order[i])
                 c.r[n++] = i == 0 ? s->g : i == 4 ? s->y : t->words.at[s->in + (uint32_t)i - 1];
     }
+    return c;
+}
+
+static int add_scalar(ad_plan *t, const ad_step *s)
+{
     if (t->items.n == 0 || t->items.at[t->items.n - 1].kind != AD_SCALARS) {
         const int status = AD_PUSH(t->items, (ad_item){.kind = AD_SCALARS, .from = t->scalars.n, .to = t->scalars.n});
         if (status != AD_OK)
@@ -172,7 +177,7 @@ static int add_scalar(ad_plan *t, const ad_step *s)
     }
     t->items.at[t->items.n - 1].to++;
     place(t, s, t->items.n - 1);
-    const int status = AD_PUSH(t->scalars, c);
+    const int status = AD_PUSH(t->scalars, ad_as_scalar(t, s));
     return status == AD_OK ? AD_PUSH(t->scalar_steps, (uint32_t)(s - t->steps.at)) : status;
 }
 

@@ -71,8 +71,12 @@ typedef struct {
 static void wrap(const ad_plan *t, uint32_t reg, ad_array *scalar, const ad_array **to)
 {
     const ad_known *r = &t->known[reg];
+    if (r->is_array) {
+        *to = t->value[reg].array;
+        return;
+    }
     *scalar = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &t->value[reg]};
-    *to = r->is_array ? t->value[reg].array : scalar;
+    *to = scalar;
 }
 
 static int open_operands(const ad_plan *t, const ad_step *s, operands *o)

@@ -1,4 +1,5 @@
-/* Common subexpressions: an elementwise step that computes what another one has computed, a constant that is there.
+/* Common subexpressions: an elementwise step that computes what another one has computed, a constant that is there; and a share that
+ * is a constant, as it is computed from constants.
  *
  * The same operation on the same registers gives the same bits, so the law has no condition. */
 #include "plan.h"
@@ -20,6 +21,31 @@ static int same_steps(const ad_plan *t, const ad_step *a, const ad_step *b)
     if (a->kind != b->kind || a->op != b->op || a->k != b->k || a->g != b->g || a->acc != b->acc || a->n != b->n)
         return 0;
     return memcmp(t->words.at + a->in, t->words.at + b->in, a->n * sizeof *t->words.at) == 0;
+}
+
+int ad_fold(ad_plan *t, const ad_step *s, uint32_t *out)
+{
+    if (s->kind != AD_VJP || s->dtype > AD_F64 || ad_ops[s->op].kind != AD_ELEMENTWISE || t->registers.at[s->g].is_array)
+        return AD_OK;
+    for (uint32_t k = 0; k < s->n + 3; k++) {
+        const uint32_t r = ad_read_by(t, s, k);
+        if (r != AD_NONE && (!t->registers.at[r].fixed || t->registers.at[r].is_array))
+            return AD_OK;
+    }
+    ad_scalar_step c = ad_as_scalar(t, s);
+    ad_value value[6] = {{.bits = 0}};
+    uint32_t *read[] = {&c.r[0], &c.r[1], &c.r[2], &c.r[3], &c.acc};
+    for (uint32_t i = 0; i < 5; i++)
+        if (*read[i] != AD_NONE) {
+            const ad_register *r = &t->registers.at[*read[i]];
+            if (r->fixed && !r->is_array)                   /* (an operand that is not read stands for any register) */
+                value[i] = t->fixed.at[r->made];
+            *read[i] = i;
+        }
+    c.out = 5;
+    ad_cpu->scalar_run(&c, &c + 1, value);
+    t->n_known++;
+    return ad_plan_add_constant(t, s->dtype, NULL, value[5], out);
 }
 
 static uint64_t hash_of_constant(int dtype, ad_value value) { return ad_mix((uint64_t)dtype, value.bits); }
