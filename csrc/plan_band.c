@@ -210,17 +210,21 @@ static int find_item(search *f, uint32_t at)
     return AD_PUSH(f->waiting, at);
 }
 
-/* A share whose cotangent comes back to the band later than the value is computed: let the kernel that has both compute the derivative then,
- * so that it takes but a product. */
-static int add_derivative(ad_plan *t, const ad_band *b, const ad_step *s, uint32_t at)
+/* A share whose cotangent comes later than the loop that computes the value: let the kernel that has both compute the derivative then, so
+ * that it takes but a product.  In a band it stays in a strip; outside it is an array, which has to be worth its way to memory and back. */
+enum { SMALL = 1 << 14 };                                   /* elements */
+static int add_derivative(ad_plan *t, const ad_step *s, uint32_t at)
 {
+    const uint32_t band = t->items.at[at].band;
     uint32_t made = AD_NONE;
     if (s->kind != AD_VJP || !s->blockwise || ad_ops[s->op].kind != AD_ELEMENTWISE || ad_cpu->kernels[s->op].twin[s->dtype] == NULL)
         return AD_OK;
     const ad_register y = t->registers.at[s->y];
-    if (!y.is_array || y.number != AD_NONE || y.base != AD_NONE || y.lasting || y.derivative != AD_NONE || y.banded % 4 != BY_ROWS)
+    if (!y.is_array || y.number != AD_NONE || y.base != AD_NONE || y.lasting || y.derivative != AD_NONE || y.born >= at)
         return AD_OK;
-    if (y.born < b->from || y.born >= at || t->items.at[y.born].kind != AD_LOOP || y.like->size != t->registers.at[s->out].like->size)
+    if (t->items.at[y.born].kind != AD_LOOP || t->items.at[y.born].band != band || y.like->size != t->registers.at[s->out].like->size)
+        return AD_OK;
+    if (band ? y.banded % 4 != BY_ROWS : y.like->size > SMALL)
         return AD_OK;
     const int status = ad_plan_add_register(t, y.dtype, y.like, 0, &made);
     if (status == AD_OK)
@@ -232,12 +236,9 @@ static int add_derivative(ad_plan *t, const ad_band *b, const ad_step *s, uint32
 static int add_derivatives(ad_plan *t)
 {
     int status = AD_OK;
-    for (uint32_t i = 0; i < t->bands.n; i++) {
-        const ad_band *b = &t->bands.at[i];
-        for (uint32_t at = b->from; at < b->to; at++)
-            for (uint32_t j = t->items.at[at].from; t->items.at[at].kind == AD_LOOP && j < t->items.at[at].to && status == AD_OK; j++)
-                status = add_derivative(t, b, step_of(t, &t->items.at[at], j), at);
-    }
+    for (uint32_t at = 0; at < t->items.n; at++)
+        for (uint32_t j = t->items.at[at].from; t->items.at[at].kind == AD_LOOP && j < t->items.at[at].to && status == AD_OK; j++)
+            status = add_derivative(t, step_of(t, &t->items.at[at], j), at);
     for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++)
         ad_place_item(t, i);
     return status;
@@ -262,8 +263,9 @@ int ad_find_bands(ad_plan *t)
         t->items.room = t->items.n;
         for (uint32_t i = 0; i < t->items.n; i++)
             ad_place_item(t, i);
-        status = add_derivatives(t);
     }
+    if (status == AD_OK)
+        status = add_derivatives(t);
     free(f.order.at);
     free(f.inside.at);
     free(f.waiting.at);

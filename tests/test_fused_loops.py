@@ -40,6 +40,19 @@ def loops(traced, *args):
     return traced.cost(*args).loops
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("f", [ad.tanh, ad.math.softplus, ad.sin, ad.math.acosh, ad.math.erf, ad.nn.gelu, ad.math.lgamma], ids=lambda f: f.__name__)
+def test_derivatives_computed_beside_values_have_the_bits_of_shares(f, dtype):
+    """... also where a cotangent is 0 and the derivative is infinite, and where the derivative has a second share."""
+    x = ad.constant([[1.0, 2.5, 1e-3], [1.0, np.inf, -0.0]], dtype)
+    w = ad.constant([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0], [0.25, 3.0, np.nan]], dtype)
+    for second in (lambda y, x: y, lambda y, x: y + x, lambda y, x: f(y) * x):
+        g = with_gradient(lambda x: ad.reduce_sum(second(ad.matmul(f(x * 1.5), w), x)))
+        traced = ad.function(g)
+        traced(x)
+        same(traced(x), g(x))
+
+
 # ------------------------------------------------------------------------------------------------------- random programs
 def keep(x, axis):
     return ad.reduce_sum(x, axis=axis % max(len(x.shape), 1), keepdims=True)
