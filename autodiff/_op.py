@@ -64,7 +64,8 @@ class Row:
     ulp32     the same of the value in float32, where that is stated apart; as ulp where it is not
     plainly   the value as a formula over rows, for arithmetic that has digits to lose: the precise replay, where it has no function of its own
     d32       how kernels compute the derivatives in float32 where the rule's steps, each rounded to float32, would lose digits:
-              "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h
+              "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h;
+              a tuple, for each operand None or a formula of the operands that is to be taken in float64
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear, each by itself: its own tangent there
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))

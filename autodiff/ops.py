@@ -38,7 +38,7 @@ def bessel_bend(r, less_quotient):
 add        = row(d=(lambda a, b, y: 1, lambda a, b, y: 1),        takes=NUMBERS, linear=(0, 1), numpy="add",                  doc="a + b")
 sub        = row(d=(lambda a, b, y: 1, lambda a, b, y: -1),       takes=NUMBERS, linear=(0, 1), numpy="subtract",             doc="a - b")
 mul        = row(d=(lambda a, b, y: b, lambda a, b, y: a),        takes=NUMBERS, linear=(0, 1), numpy="multiply",             doc="a * b")
-div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),              linear=(0,),   numpy="divide true_divide",   selects=True, doc="a / b")   # not -a / (b * b): overflows; 0 / b depends on no b, not even where a logarithm follows
+div        = row(d=(lambda a, b, y: 1 / b, lambda a, b, y: -y / b),              linear=(0,), d32=(None, lambda a, b: -a / (b * b)), numpy="divide true_divide", selects=True, doc="a / b")   # not -a / (b * b): overflows, which float32 does not in float64, and y has no digits where it is subnormal; 0 / b depends on no b, not even where a logarithm follows
 floordiv   = row(arity=2,                                         takes=NUMBERS,                numpy="floor_divide",         doc="the largest whole number not above a / b")
 mod        = row(d=(lambda a, b, y: 1, lambda a, b, y: -floordiv(a, b)), takes=NUMBERS,         numpy="mod remainder",        doc="a - b * floordiv(a, b): has the sign of b")
 neg        = row(d=lambda x, y: -1,                               takes=NUMBERS, linear=(0,),   numpy="negative",             doc="-x")
@@ -64,10 +64,10 @@ scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                      
 select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
 
 # Products and quotients with a convention for 0 * inf and x / 0.
-divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), doc="a / b; 0 where b is 0")
+divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), d32=(None, lambda a, b: -divide_no_nan(a, b * b)), doc="a / b; 0 where b is 0")
 reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                                       doc="1 / x; 0 where x is 0")
 multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                                     doc="a * b; 0 where b is 0, even if a is inf or nan")
-xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, reciprocal_no_nan(b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), doc="a / b; 0 where a is 0, even if b is")
+xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, reciprocal_no_nan(b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), d32=(None, lambda a, b: -xdivy(a, b * b)), doc="a / b; 0 where a is 0, even if b is")
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms
 exp        = row(d=lambda x, y: y,                          on=REAL,            ulp=1, ulp32=0.6, numpy="exp",   doc="e to the power x")

@@ -105,7 +105,7 @@ typedef struct {
     int8_t arity;                                           /* -1: any number */
     int8_t gives;                                           /* dtype of the result; -1: that of the operands */
     uint8_t differentiable;
-    uint8_t reads[AD_MAX_OPERANDS];                         /* what a share is computed from: AD_READS_A << k for operand k, ... */
+    uint8_t reads[AD_MAX_OPERANDS][2];                      /* what a share is computed from, in float32 and float64: AD_READS_A << k for operand k, ... */
     uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
     uint8_t given;                                          /* has it a second derivative, for an operand that was given? */
     uint8_t selects;                                        /* is a derivative of 0 the choice of another branch? */

@@ -155,10 +155,11 @@ static void compute_share(ad_vjp_kernel kernel, int reads_y, const ad_array *g, 
 int ad_elementwise_vjp(int op, int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y,
                        ad_array *acc, int fresh)
 {
-    const int dtype = acc->dtype, reads_y = ad_ops[op].reads[k] & AD_READS_Y;
+    const int dtype = acc->dtype;
     const ad_vjp_kernel kernel = dtype <= AD_F64 ? ad_cpu->kernels[op].vjp[k][dtype] : NULL;
     if (kernel == NULL)
         return AD_BAD_DTYPE;
+    const int reads_y = ad_ops[op].reads[k][dtype] & AD_READS_Y;
     if (acc->size == g->size) {                             /* nothing to sum: acc was not broadcast */
         compute_share(kernel, reads_y, g, in, n, y, acc->data, dtype, fresh);
         return AD_OK;

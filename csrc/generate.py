@@ -149,6 +149,8 @@ def partial_text(row, k, dtype):
     if row.d32 == "double" and dtype == "float32":      # y anew: float32's has lost the digits that the derivative is made of
         operands, g = [widened(x) for x in operands], widened(g)
         return rounded(share_text(row, number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64"))
+    if isinstance(row.d32, tuple) and row.d32[k] and dtype == "float32":
+        return rounded(share_text(row, number(row.d32[k](*map(widened, operands)), "float64"), widened(g), "float64"))
     if row.d32 == "own" and dtype == "float32":
         return share_text(row, Text(f"ad_{row.name}_slopef(a)", dtype, {"a"}), g, dtype)
     return share_text(row, number(derivative(*operands, y), dtype), g, dtype)
@@ -335,7 +337,7 @@ def scalar_run(rows):
 def share_case(row, k, dtype):
     types = {"g": dtype, "y": dtype, **{s.code: s.dtype for s in symbols(row, dtype)}}
     text = partial_text(row, k, dtype)
-    names = [v for v in ORDER if reads(row, k) & ORDER[v]]
+    names = [v for v in ORDER if reads(row, k, dtype) & ORDER[v]]
     words = [f"const {C_TYPE[types[v]]} {v} = READ_{FIELD[types[v]]}({i});" for i, v in enumerate(names) if v in text.reads]
     return " ".join([*words, f"SHARE_{FIELD[dtype]}({text.code});"])
 
@@ -383,7 +385,7 @@ def table_header(rows):
             if row.kernel_vjp:
                 prototypes.append(f"int ad_{stem}_vjp(int, const ad_array *, const ad_array *const *, int, const ad_array *, "
                                   "const int64_t *, ad_array *, int);")  # fmt: skip
-        uses = ", ".join(str(reads(row, k)) for k in range(3))
+        uses = ", ".join(f"{{{reads(row, k, FLOATS[0])}, {reads(row, k, FLOATS[1])}}}" for k in range(3))
         passes = ", ".join("1" if passes_through(row, k) else "0" for k in range(3))
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
@@ -395,10 +397,10 @@ def table_header(rows):
 ORDER = {"g": 16, "a": 1, "b": 2, "c": 4, "y": 8}  # what a share may be computed from, as AD_READS_* in ad.h has it
 
 
-def reads(row, k):
+def reads(row, k, dtype):
     if row.kind != "elementwise" or k >= len(derivatives(row)) or derivatives(row)[k] is None:
         return 0
-    names = partial_text(row, k, "float32").reads | partial_text(row, k, "float64").reads
+    names = partial_text(row, k, dtype).reads
     assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"
     return sum(ORDER[v] for v in names)
 

@@ -263,10 +263,10 @@ int ad_takes_number(int op)
 /* Is the share one number over and over: computed from a cotangent that is one, and from numbers? */
 static int is_number(const ad_plan *t, const ad_step *s, const ad_op *op)
 {
-    if (!is_uniform(t, s->g) || op->reads[s->k] & AD_READS_Y)
+    if (!is_uniform(t, s->g) || op->reads[s->k][s->dtype] & AD_READS_Y)
         return 0;
     for (uint32_t k = 0; k < s->n; k++)
-        if (op->reads[s->k] & AD_READS_A << k && t->registers.at[t->words.at[s->in + k]].is_array)
+        if (op->reads[s->k][s->dtype] & AD_READS_A << k && t->registers.at[t->words.at[s->in + k]].is_array)
             return 0;
     return 1;
 }

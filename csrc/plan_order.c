@@ -26,12 +26,12 @@ uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)
     if (factor != AD_NONE && k <= s->n)
         return k == s->n ? factor : AD_NONE;
     if (k >= s->n) {
-        const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k] & AD_READS_Y)) || reads_g_alone(s));
+        const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k][s->dtype] & AD_READS_Y)) || reads_g_alone(s));
         return unread ? AD_NONE : k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
     }
     /* a single step may look at the shapes of all operands */
     const int picks = elementwise && (s->blockwise || !t->registers.at[s->g].is_array);
-    if (reads_g_alone(s) || (picks && !(ad_ops[s->op].reads[s->k] & AD_READS_A << k)))
+    if (reads_g_alone(s) || (picks && !(ad_ops[s->op].reads[s->k][s->dtype] & AD_READS_A << k)))
         return AD_NONE;
     return t->words.at[s->in + k];
 }
@@ -162,7 +162,7 @@ ad_scalar_step ad_as_scalar(const ad_plan *t, const ad_step *s)
         c.code = AD_SHARE_CODE(s->op, s->k, s->dtype);
         int n = 0;
         for (int i = 0; i < 5; i++)
-            if (ad_ops[s->op].reads[s->k] & in_order[i])
+            if (ad_ops[s->op].reads[s->k][s->dtype] & in_order[i])
                 c.r[n++] = i == 0 ? s->g : i == 4 ? s->y : t->words.at[s->in + (uint32_t)i - 1];
     }
     return c;

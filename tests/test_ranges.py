@@ -100,6 +100,18 @@ def test_an_ordinary_cosine_has_the_bits_of_its_formula():
             assert cosine(a, b).numpy().tobytes() == plain.tobytes()
 
 
+@pytest.mark.parametrize("f", [ad.divide, math.divide_no_nan, math.xdivy], ids=lambda f: f.__name__)
+def test_a_float32_quotient_that_is_subnormal_has_a_slope_with_all_digits(f):
+    a, b = (np.float32(x) for x in (3.3e-36, -7.7e5))
+    assert 0 < abs(a / b) < 1e-40
+    for n in (None, 5, 100):
+        x, y = (ad.Variable(v if n is None else np.full(n, v)) for v in (a, b))
+        slope = lambda: gradient(lambda x, y: 2.0**70 * f(x, y), x, y)[1]
+        traced = ad.function(slope)
+        for g in (slope(), traced(), traced()):
+            assert g.dtype.name == "float32" and np.all(g.numpy() == np.float32(-(2.0**70) * float(a) / float(b) ** 2))
+
+
 def test_what_is_no_quotient_by_norms_stays_as_written():
     a = ad.Variable([1e-30, 2e-30])
     with ad.GradientTape() as tape:

@@ -138,7 +138,7 @@ def smooth(row, point, dtype):
     if row.name in ("pow_slope", "pow_log"):
         return abs(point[1]) >= info.tiny * 2**60 and all(abs(b * math.log(point[0])) < math.log(info.max) - 20 for b in (1, point[1], point[1] - 1))
     if row.name in ("div", "xdivy", "divide_no_nan"):
-        return point[0] == 0 or abs(point[0] / point[1]) >= float(info.tiny)
+        return dtype == "float32" or point[0] == 0 or abs(point[0] / point[1]) >= float(info.tiny)
     if row.name == "mod" and point[0] / point[1] == math.floor(point[0] / point[1]):
         return False
     return row.name not in KINKS or (0 not in point and len(set(point)) == len(point) and (row.name != "relu6" or point[0] != 6))
