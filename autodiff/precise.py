@@ -33,6 +33,8 @@ from .precise_numbers import FLOATING
 from .precise_replay import Replay
 
 # (module, class, stage): log(1 + exp(-1000)) in float64 needs 1500 bits, the product of a few such numbers some times that.
+# Where only float32 is asked for, doubles that carry a radius mostly do.
+ONEFOLD = ("onefold", "Onefolds", 53)
 ATTEMPTS = [("twofold", "Twofolds", 106)] + [("balls", "Balls", bits) for bits in (128, 256, 512, 1024, 2048, 4352)]
 
 
@@ -74,7 +76,7 @@ def _gradient(tape, targets, seeds, sources):
         shapes = {tuple(x.shape) for x, at in zip(sources, again.sources) if at is not None}
         return shape_of_lanes(tape, again.slots(), shapes.pop(), True) if len(shapes) == 1 else None
 
-    return Job(ATTEMPTS, compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources), shape).run(), again
+    return Job(_attempts(sources), compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources), shape).run(), again
 
 
 def _value(tape, targets):
@@ -90,8 +92,12 @@ def _value(tape, targets):
         shapes = {tuple(t.shape) for t, at in zip(targets, slots) if at is not None}
         return shape_of_lanes(tape, there, shapes.pop(), False) if len(shapes) == 1 else None
 
-    values = Job(ATTEMPTS, compute, targets, False, lambda: [convert(t) for t in targets], shape).run()
+    values = Job(_attempts(targets), compute, targets, False, lambda: [convert(t) for t in targets], shape).run()
     return [convert(t) if v is None else v for t, v in zip(targets, values)]
+
+
+def _attempts(like):
+    return [ONEFOLD, *ATTEMPTS] if all(t.dtype.name == "float32" for t in like) else ATTEMPTS
 
 
 def _followed(tape, again):

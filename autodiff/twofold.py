@@ -24,18 +24,45 @@ KNOWN = {
 }
 
 
-def _unsure(what):
+def unsure(what):
     raise NotImplementedError(f"twofold: {what}")
 
 
-class Twofolds(Numbers):
-    """parts   hi, lo, r, e: every number within r * 2**e of (hi + lo) * 2**e"""
+class Certified(Numbers):
+    """What numbers share that carry a radius through every operation.
+
+    of_itself(row, x)                   x - x, or x / x
+    total(parts, outer, n, inner)       the parts of the sums of numbers of shape (outer, n, inner) over the middle dimension
+    """
 
     __slots__ = ()
 
     @staticmethod
     def prepare(stage, last=False):
         return lambda: None
+
+    def run(self, row, values, attrs):
+        if row is ops.reduce_sum:
+            return reduce_sum(values[0], **attrs)
+        if row is ops.sum_to:
+            return sum_to(values[0], **attrs)
+        if row in (ops.sub, ops.div) and isinstance(values[0], Numbers) and isinstance(values[1], Numbers) and values[0].same(values[1]).all():
+            return self.of_itself(row, values[0])
+        return super().run(row, values, attrs)
+
+    def same(self, other):
+        """Where the very same number stands in both."""
+        return np.full(np.broadcast_shapes(self.shape, other.shape), self is other or self.parts[0] is other.parts[0])
+
+    def note_ties(self, order):
+        state.indeterminate |= state.twice and bool((order == 0).any())
+
+
+class Twofolds(Certified):
+    """parts   hi, lo, r, e: every number within r * 2**e of (hi + lo) * 2**e"""
+
+    __slots__ = ()
+    total = staticmethod(twofold_sum)
 
     @classmethod
     def exact(cls, array, dtype):
@@ -49,18 +76,9 @@ class Twofolds(Numbers):
         return y
 
     # ---- rows
-    def run(self, row, values, attrs):
-        if row is ops.reduce_sum:
-            return reduce_sum(values[0], **attrs)
-        if row is ops.sum_to:
-            return sum_to(values[0], **attrs)
-        return super().run(row, values, attrs)
-
     def elementwise(self, row, operands):
-        if row.name in ("sub", "div") and operands[0].same(operands[1]).all():
-            return self.of_itself(row, operands[0])
         if not twofold_has(row.name):
-            return None if row.plainly is not None else _unsure(f"no loop for {row.name}")
+            return None if row.plainly is not None else unsure(f"no loop for {row.name}")
         if row is ops.scale:
             _note_indeterminate(*operands)
         shape = np.broadcast_shapes(*[x.shape for x in operands])
@@ -74,16 +92,16 @@ class Twofolds(Numbers):
         value = 0.0 if row is ops.sub else 1.0
         hi, _, r, _ = x.parts
         if not np.isfinite(r).all():
-            _unsure(f"{row.name} of what is not known")
+            unsure(f"{row.name} of what is not known")
         regular = np.isfinite(hi) if row is ops.sub else np.isfinite(hi) & (np.abs(hi) > 2 * r)
         if not (regular | (r == 0)).all():
-            _unsure("a quotient of numbers that may be 0")
+            unsure("a quotient of numbers that may be 0")
         return self.exact(np.where(regular, value, np.nan), self.dtype)
 
     def product(self, other):
         """By mul and sum, which hold every product at once: for many of them arb's matrices are faster."""
         if ops.elements(np.broadcast_shapes(self.shape[:-2], other.shape[:-2])) * self.shape[-2] * ops.elements(other.shape[-2:]) > 2 << 20:
-            _unsure("a large matrix product")
+            unsure("a large matrix product")
 
     def compare(self, other):
         shape = np.broadcast_shapes(self.shape, other.shape)
@@ -91,15 +109,11 @@ class Twofolds(Numbers):
         if (order == 3).any():
             order[(order == 3) & self.same(other)] = 0
             if (order == 3).any():
-                _unsure("a comparison that the digits leave open")
-        state.indeterminate |= state.twice and bool((order == 0).any())
+                unsure("a comparison that the digits leave open")
+        self.note_ties(order)
         return order
 
     # ---- what is known of the numbers
-    def same(self, other):
-        """Where the very same number stands in both."""
-        return np.full(np.broadcast_shapes(self.shape, other.shape), self is other or self.parts[0] is other.parts[0])
-
     def special(self):
         hi = self.parts[0]
         return np.where(np.isfinite(hi) & (hi != 0), 0.0, hi)
@@ -109,7 +123,7 @@ class Twofolds(Numbers):
 
     def nearest(self):
         if self.unknown().any():
-            _unsure("the nearest double of what is not known")
+            unsure("the nearest double of what is not known")
         return twofold_round(_laid_out(self, self.shape), False)[0].reshape(self.shape)
 
     def rounded(self, dtype):
@@ -148,7 +162,7 @@ def reduce_sum(x, axes, keepdims):
     first, end = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = [ops.elements(x.shape[part]) for part in (slice(None, first), slice(first, end), slice(end, None))]
     full = tuple(np.ascontiguousarray(np.broadcast_to(part, x.shape)) for part in x.parts)
-    return x.like(part.reshape(shape) for part in twofold_sum(full, *sizes))
+    return x.like(part.reshape(shape) for part in x.total(full, *sizes))
 
 
 def sum_to(x, shape):

@@ -23,7 +23,7 @@ LAYERS = [
     {"arguments", "colouring", "laws", "stable_logs", "precise_numbers", "ball_functions", "summary"},
     {"compound", "drawing"},
     {"stabilise"},
-    {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold"},
+    {"precise_rows", "precise_limits", "precise_lanes", "balls", "twofold", "onefold"},
     {"precise_replay", "precise_attempts"},
     {"precise"},
     {"config", "variable", "random"},

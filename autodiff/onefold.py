@@ -1,0 +1,330 @@
+"""Doubles that know how far they may be off: the first attempt of the precise replay where only float32 is asked for.
+
+A float32 result has 29 digits base 2 less than a double, and few programs lose as many.  A row is what the core computes of the
+doubles, and the radius beside it covers what the row's `ulp` allows, and the largest slope within reach of the operand times the
+operand's radius.  What is unknown (not finite; too far off to bound a slope) has an infinite radius, and is for twofold numbers.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from . import ops
+from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy, twofold_exact, twofold_round, twofold_sum
+from .twofold import KNOWN, Certified, unsure
+
+U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
+LOOSE = 1 + 2.0**-20        # radii are rounded too, at some 2**-51 an operation: where one is asked for it is taken for so much more
+BLOCK = 8192
+SMALL, TINY = 2.0**-960, 2.0**-1040     # a product below SMALL may have lost more than U of it: TINY at most
+
+
+class Onefolds(Certified):
+    """parts   x, r: every number within r of x; what is infinite or nan has the radius 0 where it was given, inf where it was computed"""
+
+    __slots__ = ()
+
+    @classmethod
+    def exact(cls, array, dtype):
+        x = np.array(array, np.float64)
+        return cls((x, np.zeros_like(x)), dtype)
+
+    def constant(self, number):
+        y = super().constant(number)
+        low = KNOWN.get(abs(float(number)))
+        return y if low is None else self.like((y.parts[0], np.full((), abs(low) * LOOSE)))
+
+    # ---- rows
+    def elementwise(self, row, operands):
+        formula = FORMULAS.get(row.name)
+        if formula is not None:
+            return formula(*operands)
+        if row.name not in ARITHMETIC and row.name not in SLOPES:
+            return None if row.plainly is not None else unsure(f"no slope of {row.name}")
+        f = ARITHMETIC.get(row.name) or functools.partial(function, row)
+        shape = np.broadcast_shapes(*[x.shape for x in operands])
+        return self.like(by_blocks(f, shape, [part for x in operands for part in x.parts]))
+
+    def of_itself(self, row, x):
+        """x - x and x / x of one and the same x."""
+        value, r = (0.0 if row is ops.sub else 1.0), x.parts[1]
+        if not np.isfinite(x.parts[0] + r).all() or row is ops.div and (np.abs(x.parts[0]) <= r * LOOSE).any():
+            unsure(f"{row.name} of what is not known")
+        return self.exact(np.full(x.shape, value), self.dtype)
+
+    def product(self, other):
+        """|rounding| of a sum of n products is below n U of the sum of their sizes, in whatever order (Higham 2002, 3.1)."""
+        (a, ra), (b, rb), n = self.parts, other.parts, self.shape[-1]
+        p, q = np.abs(a), np.abs(b)
+        least = [np.min(part, where=part > 0, initial=np.inf) for part in (p, q)]
+        if not all(np.isfinite(part).all() for part in (p, ra, q, rb)) or least[0] * least[1] < SMALL:
+            unsure("a product of matrices with unknown or tiny numbers")
+        r = p @ q * ((n + 2) * U)
+        if ra.any() or rb.any():
+            r += p @ rb + ra @ (q + rb)
+        with np.errstate(all="ignore"):
+            return self.like(known(a @ b, r * (1 + (n + 2) * U)))
+
+    @staticmethod
+    def total(parts, outer, n, inner):
+        """The numbers are summed as twofold ones."""
+        x, r = (part.reshape(outer, n, inner) for part in parts)
+        if not (np.isfinite(x).all() and np.isfinite(r).all()):
+            unsure("a sum of what is not known")
+        sums = twofold_sum(twofold_exact(x), outer, n, inner)
+        nearest = twofold_round(sums, False)[0].reshape(outer, inner)
+        off = np.ldexp(sums[2], sums[3]) + U * np.abs(nearest)
+        return nearest, r.sum(axis=1) * (1 + (n + 2) * U) + off
+
+    def compare(self, other):
+        (a, ra), (b, rb) = self.parts, other.parts
+        with np.errstate(all="ignore"):
+            apart, r = a - b, (ra + rb) * LOOSE
+            decided = np.abs(apart) > r
+            order = np.where(decided, np.sign(apart), 0).astype(np.int8)
+            if not decided.all():
+                nan = (np.isnan(a) & (ra == 0)) | (np.isnan(b) & (rb == 0))
+                alike = (self.same(other) & np.isfinite(r)) | ((r == 0) & (a == b))
+                if not (decided | nan | alike).all():
+                    unsure("a comparison that the digits leave open")
+                order = np.where(nan, 2, order).astype(np.int8)
+        self.note_ties(order)
+        return order
+
+    # ---- what is known of the numbers
+    def special(self):
+        if self.unknown().any():
+            unsure("whether a number is finite")
+        x = self.parts[0]
+        return np.where(np.isfinite(x), np.copysign(0.0, x), x)
+
+    def unknown(self):
+        return np.isinf(self.parts[1])
+
+    def nearest(self):
+        if self.unknown().any():
+            unsure("the nearest double of what is not known")
+        return self.parts[0]
+
+    def rounded(self, dtype):
+        x, r = self.parts
+        with np.errstate(all="ignore"):
+            reach = np.where(r == 0, 0.0, r * LOOSE + U * np.abs(x) + TINY)
+            low, high = (x - reach).astype(dtype), (x + reach).astype(dtype)
+            return x.astype(dtype), (((low == high) & (np.signbit(low) == np.signbit(high))) | np.isnan(x)) & np.isfinite(r)
+
+
+def known(x, r):
+    """What is computed and not finite is unknown."""
+    if math.isfinite(np.add.reduce(x + r, axis=None)):
+        return x, r
+    lost = ~(np.isfinite(x) & np.isfinite(r))
+    return np.where(lost, np.nan, x), np.where(lost, np.inf, r)
+
+
+def by_blocks(f, shape, parts):
+    """f of parts that broadcast to the shape, block by block: its many temporaries stay near the processor."""
+    size = ops.elements(shape)
+    with np.errstate(all="ignore"):
+        if size <= BLOCK:
+            return [np.broadcast_to(part, shape) for part in known(*f(*parts))]
+        flat = [part.reshape(()) if part.size == 1 else np.broadcast_to(part, shape).reshape(-1) for part in parts]
+        x, r = np.empty(size), np.empty(size)
+        for at in range(0, size, BLOCK):
+            here = slice(at, at + BLOCK)
+            x[here], r[here] = known(*f(*[part if part.ndim == 0 else part[here] for part in flat]))
+    return x.reshape(shape), r.reshape(shape)
+
+
+# -------------------------------------------------------------------------------------------------------------- arithmetic
+def add(a, ra, b, rb):
+    x = a + b
+    if ra.any() or rb.any():
+        return x, ra + rb + U * np.abs(x)
+    t = x - a
+    return x, np.abs((a - (x - t)) + (b - t))       # what the sum has lost, exactly (Knuth)
+
+
+def mul(a, ra, b, rb):
+    x = a * b
+    if not ra.any() and not rb.any() and _is_short(a) and _is_short(b):
+        return x, np.zeros_like(x)
+    size = np.abs(x)
+    r = np.abs(a) * rb + ra * (np.abs(b) + rb) + U * size
+    tiny = size < SMALL
+    if tiny.any():
+        r = np.where(tiny & ~((a == 0) & (ra == 0)) & ~((b == 0) & (rb == 0)), r + TINY, r)
+    return x, r
+
+
+def _is_short(x):
+    """Has a product with such a number no more digits than a double?  (Of float32 numbers, which are not tiny.)"""
+    return x.size and (x.astype(np.float32) == x).all() and (np.abs(x) < 2.0**127).all()
+
+
+def div(a, ra, b, rb):
+    x, least = a / b, np.abs(b) - rb * LOOSE
+    size = np.abs(x)
+    r = (ra + size * rb) / least + U * size
+    tiny = size < SMALL
+    if tiny.any():
+        r = np.where(tiny & ~((a == 0) & (ra == 0)), r + TINY, r)
+    return x, np.where(least > 0, r, np.inf)
+
+
+def scale(g, rg, s, rs):
+    """g s, exactly 0 where g is: but for an infinite s, which is not known here.  What was not taken (the radius -0.0) stays so."""
+    x, r = mul(g, rg, s, rs)
+    zero = (g == 0) & (rg == 0)
+    if zero.any():
+        taken = ~np.signbit(rg)
+        x, r = np.where(zero, 0.0, x), np.where(zero, np.where(taken, np.where(np.isfinite(s + rs), 0.0, np.inf), -0.0), r)
+    return x, r
+
+
+def select(g, rg, s, rs):
+    x, r = scale(g, rg, s, rs)
+    out = (s == 0) & (rs == 0)
+    return (np.where(out, 0.0, x), np.where(out, -0.0, r)) if out.any() else (x, r)
+
+
+def _squared_difference(a, ra, b, rb):
+    d = add(a, ra, -b, rb)
+    return mul(*d, *d)
+
+
+ARITHMETIC = {
+    "add": add, "sub": lambda a, ra, b, rb: add(a, ra, -b, rb), "mul": mul, "div": div, "scale": scale, "select": select,
+    "neg": lambda a, ra: (-a, ra), "identity": lambda a, ra: (a, ra), "square": lambda a, ra: mul(a, ra, a, ra),
+    "squared_difference": _squared_difference, "reciprocal": lambda a, ra: div(np.ones(()), np.zeros(()), a, ra),
+}  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------------- functions
+# The largest slope between x - r and x + r, or inf where that is not known; y is f(x).  (What is decided by r < 0.01 costs no digits:
+# such numbers have none.)
+def steep(c=1.0):
+    """|f'| <= c |f|, so that f changes by a factor of exp(c r) at most."""
+    return lambda x, r, y: _within(c * r, np.abs(y) * (1.01 * c))
+
+
+def flat(bound):
+    return lambda x, r, y: np.full((), bound)
+
+
+def _within(reach, slope):
+    return np.where(reach < 0.01, slope, np.inf)
+
+
+def _far(x, r):
+    """The same on both sides."""
+    return np.maximum(np.abs(x) - r, 0.0)
+
+
+def _bell(height, over):
+    """height exp(-x**2 / over), largest where x is least."""
+    return lambda x, r, y: np.where(r < 0.01, height * np.exp(-(_far(x, r) ** 2) / over), height)
+
+
+def _of_pole(slope):
+    """Of x > 0: inf where 0 is near."""
+    return lambda x, r, y: np.where(x > 2 * r, slope(x - r, x + r), np.inf)
+
+
+def _inverse(row, c):
+    """f'' = c f f'**2: f' grows by a twentieth where c |f| f' r is below 0.04."""
+    def slope(x, r, y):
+        s = value_of(row, x)
+        return np.where(c * np.abs(y) * s * r < 0.04, 1.06 * s, np.inf)
+    return slope
+
+
+def _log_ndtr(x, r, y):
+    """phi(x) / ndtr(x) <= |x| + 1 below 0 and 0.8 above, where it is below 2.2 (x + 1) times the value too (Mills' ratio)."""
+    up = np.minimum(0.8, _within((x + 1) * r * 3, 2.3 * (np.abs(x) + 1) * np.abs(y)))
+    return np.where(x > 2 * r, up, 1.01 * (np.abs(x) + r + 1))
+
+
+def _atan2(a, ra, b, rb, y):
+    size, r = np.hypot(a, b), ra + rb
+    return np.where(size > 2 * r, 1.01 * r / (size - r), np.inf)
+
+
+def _pow(a, ra, b, rb, y):
+    least = a - ra
+    way = (np.abs(b) + rb) * ra / least + (np.abs(np.log(a)) + ra / least) * rb
+    return np.where((a > 2 * ra) & (way < 0.01), np.abs(y) * 1.01 * way, np.inf)
+
+
+log = _of_pole(lambda least, most: 1.01 / least)
+SLOPES = {
+    "exp": steep(), "exp2": steep(0.7), "expm1": lambda x, r, y: _within(r, 1.01 * (y + 1)), "cosh": steep(),
+    "sinh": lambda x, r, y: _within(r, 1.01 * (np.abs(y) + 1)),
+    "log": log, "log2": lambda x, r, y: 1.45 * log(x, r, y), "log10": lambda x, r, y: 0.44 * log(x, r, y),
+    "log1p": lambda x, r, y: log(1 + x, r + U * np.abs(1 + x), y), "log1mexp": lambda x, r, y: np.where(x + 2 * r < 0, 1.01 / np.expm1(-(x + r)), np.inf),
+    "sqrt": lambda x, r, y: np.where(x > r, 1.01 / y, np.inf), "rsqrt": _of_pole(lambda least, most: 0.51 * least**-1.5),
+    "cbrt": lambda x, r, y: np.where(np.abs(x) > 2 * r, 0.34 * _far(x, r) ** (-2 / 3), np.inf),
+    "sigmoid": steep(), "softplus_slope": steep(), "softplus": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * y)),
+    "log_sigmoid": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * np.abs(y))),
+    "tanh": lambda x, r, y: _within(r, 1.03 * value_of(ops.sech2, x)), "sech2": steep(2.0),
+    "sin": flat(1.0), "cos": flat(1.0), "tan": lambda x, r, y: _within((np.abs(y) + 1) * r, 1.05 * (1 + y * y)),
+    "asin": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 - least)))(1 - np.abs(x), r + U, y),
+    "acos": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 - least)))(1 - np.abs(x), r + U, y),
+    "atanh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / (least * (2 - least)))(1 - np.abs(x), r + U, y),
+    "atan": lambda x, r, y: np.where(r < 1, 1.01 / (1 + _far(x, r) ** 2), 1.0), "asinh": lambda x, r, y: np.where(r < 1, 1.01 / np.sqrt(1 + _far(x, r) ** 2), 1.0),
+    "acosh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 + least)))(x - 1, r + U * np.abs(x), y),
+    "erf": _bell(1.13, 1.0), "erfc": _bell(1.13, 1.0), "ndtr": _bell(0.4, 2.0),
+    "exp_minus_square": lambda x, r, y: _within((np.abs(x) + r) * r, 2.05 * (np.abs(x) + r) * y),
+    "normal_pdf": lambda x, r, y: _within((np.abs(x) + r) * r, 1.05 * (np.abs(x) + r) * y),
+    "erfcx": lambda x, r, y: _within((2 * np.maximum(r - x, 0) + 1.2) * r, 1.02 * (2 * np.maximum(r - x, 0) + 1.2) * y),
+    "log_ndtr": _log_ndtr, "erfinv": _inverse(ops.erfinv_slope, 2.0), "ndtri": _inverse(ops.ndtri_slope, 1.0),
+    "lgamma": _of_pole(lambda least, most: np.maximum(np.abs(np.log(least)), np.abs(np.log(most))) + 1.01 / least),
+    "digamma": _of_pole(lambda least, most: 1.01 * (1 / least + 1 / least**2)),
+    "trigamma": _of_pole(lambda least, most: 1.01 * (1 / least**2 + 2 / least**3)),
+    "bessel_i0": steep(), "bessel_i1": lambda x, r, y: _within(r, 1.02 * value_of(ops.bessel_i0, x)), "bessel_i0e": steep(),
+    "bessel_i1e": flat(1.0), "bessel_gap": flat(1.6),
+    "hypot": lambda a, ra, b, rb, y: ra + rb, "logaddexp": lambda a, ra, b, rb, y: ra + rb, "atan2": _atan2, "pow": _pow,
+}  # fmt: skip
+# Where a value of 0 may stand for a number below the smallest double.
+UNDERFLOWS = {"exp", "exp2", "sigmoid", "softplus_slope", "softplus", "log_sigmoid", "sech2", "erfc", "ndtr", "exp_minus_square", "normal_pdf",
+              "log_ndtr", "log1mexp", "pow", "logaddexp", "atan2", "bessel_i1", "bessel_i1e"}  # fmt: skip
+POSITIVE = {"lgamma", "digamma", "trigamma"}    # below 0 their error is that of a term
+
+
+def function(row, *parts):
+    """A row of the table, with the radius that its error and those of its operands have."""
+    xs, rs = parts[::2], parts[1::2]
+    y = value_of(row, *xs)
+    size = np.abs(y)
+    if row is ops.logaddexp:
+        size = np.maximum(size, np.maximum(np.abs(xs[0]), np.abs(xs[1])))
+    r = (row.ulp + 1) * U * size
+    if any(part.any() for part in rs):
+        slope = SLOPES[row.name]
+        r = r + (slope(*parts, y) if len(xs) > 1 else np.where(rs[0] == 0, 0.0, slope(*parts, y) * rs[0]))
+    tiny = size < SMALL
+    if tiny.any():
+        r = np.where(tiny if row.name in UNDERFLOWS else tiny & (y != 0), r + TINY, r)
+    if row.name in POSITIVE:
+        r = np.where(xs[0] > 0, r, np.inf)
+    return y, r
+
+
+def value_of(row, *xs):
+    """The row on doubles."""
+    return raw_array(apply_to_tensors(row, [tensor_from_numpy(np.array(x, order="C", copy=None)) for x in xs], {}))
+
+
+def _cross_entropy(z, x):
+    return z * ops.softplus(-x) + (1 - z) * ops.softplus(x)
+
+
+FORMULAS = {
+    "silu": lambda x: x * ops.sigmoid(x), "gelu": lambda x: x * ops.ndtr(x), "softsign": lambda x: x / (1 + ops.abs(x)),
+    "entr": lambda x: -(x * ops.log(x)), "logit": lambda x: ops.log(x) - ops.log1p(-x), "xlogy": lambda a, b: a * ops.log(b),
+    "xlog1py": lambda a, b: a * ops.log1p(b), "sigmoid_of_difference": lambda a, b: ops.sigmoid(a - b),
+    "sigmoid_cross_entropy": _cross_entropy, "over_hypot": lambda a, b: a / ops.hypot(a, b),
+    "elu": lambda x: ops.where(x > 0, x, ops.expm1(ops.minimum(x, 0.0))),
+}  # fmt: skip
+assert math.log(2) < 0.7 < 1 / math.log(2) < 1.45       # of exp2 and log2

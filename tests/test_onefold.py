@@ -1,0 +1,145 @@
+"""Doubles with a radius: the true result lies within it, always; and few digits are lost where the operands are tame."""
+
+import mpmath
+import numpy as np
+import pytest
+from test_twofold import AWKWARD, BINARY, DOMAIN, SLOW, UNARY
+
+import autodiff as ad
+from autodiff import ops
+from autodiff.onefold import ARITHMETIC, FORMULAS, SLOPES, Onefolds
+
+FURTHER = {
+    "cbrt": mpmath.cbrt, "bessel_i0": lambda x: mpmath.besseli(0, x), "bessel_i1": lambda x: mpmath.besseli(1, x),
+    "bessel_i0e": lambda x: mpmath.besseli(0, x) * mpmath.exp(-abs(x)), "bessel_i1e": lambda x: mpmath.besseli(1, x) * mpmath.exp(-abs(x)),
+    "bessel_gap": lambda x: (mpmath.besseli(0, x) - mpmath.besseli(1, abs(x))) * mpmath.exp(-abs(x)),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+}  # fmt: skip
+KNOWN = {**UNARY, **BINARY, **FURTHER}
+NAMES = [name for name in {**ARITHMETIC, **SLOPES, **FORMULAS} if name in KNOWN]
+SLOWER = {*SLOW, *FURTHER, "erfcx", "log_ndtr", "erfc", "erf", "ndtr", "gelu", "exp_minus_square", "normal_pdf"} - {"cbrt", "elu"}
+INSIDE = {"cbrt": lambda x: x > 0, **dict.fromkeys(("lgamma", "digamma", "trigamma"), lambda x: 0 < x < 1e5),
+          **dict.fromkeys(("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gelu"), lambda x: abs(x) < 1e3),
+          **{name: lambda x: abs(x) < 300 for name in FURTHER if name.startswith("bessel")}}  # fmt: skip
+TAME = {"acosh": 1.0, "log1mexp": -1.0}                 # added to numbers between 0.1 and 0.9
+
+
+def test_every_row_is_held_against_a_truth():
+    assert {*ARITHMETIC, *SLOPES, *FORMULAS} - set(NAMES) == set()
+
+
+def sample(rng, n):
+    """Numbers of all sizes, most of them near 1, a third exact, the others with 50 to 3 digits."""
+    x = rng.normal(size=n) * 2.0 ** (rng.integers(-60, 60, n) * rng.integers(0, 2, n) * rng.integers(0, 2, n))
+    x[: n // 8] = rng.uniform(-40, 40, n // 8)
+    return x, np.abs(x) * 2.0 ** -rng.choice([52.0, 45.0, 30.0, 12.0, 4.0], n) * rng.integers(0, 3, n).clip(0, 1)
+
+
+def inside(name, *xs):
+    return INSIDE.get(name, lambda *x: True)(*xs) and DOMAIN.get(name, lambda *x: True)(*xs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_true_value_is_within_the_radius(name):
+    rng, count = np.random.default_rng(len(name)), 40 if name in SLOWER else 160
+    arity = getattr(ops, name).arity
+    operands = [sample(rng, count) for _ in range(arity)]
+    few = np.array(AWKWARD)
+    for k, (x, r) in enumerate(operands):
+        x[: count // 4], r[: count // 4] = rng.permutation(np.resize(few, count))[: count // 4], 0.0
+    y = getattr(ops, name)(*[Onefolds((x, r), ad.float64) for x, r in operands])
+    told = 0
+    with mpmath.workprec(1200):
+        for i in range(count):
+            x, r = (float(part[i]) for part in y.parts)
+            if not np.isfinite(r) or not np.isfinite(x):
+                continue
+            ends = [[mpmath.mpf(float(a[i])) + s * mpmath.mpf(float(ra[i])) for s in ((0,) if ra[i] == 0 else (-1, 0, 1))] for a, ra in operands]
+            for point in (p for p in ([(a,) for a in ends[0]] if arity == 1 else [(a, b) for a in ends[0] for b in ends[1]])):
+                if inside(name, *point):
+                    off = abs(KNOWN[name](*point) - mpmath.mpf(x))
+                    assert off <= mpmath.mpf(r) * (1 + mpmath.mpf(2) ** -20), (point, x, r, float(off))
+                    told += 1
+    assert told > count / 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_tame_exact_numbers_few_digits_are_lost(name):
+    x = np.random.default_rng(1).uniform(0.1, 0.9, 500) + TAME.get(name, 0)
+    y = getattr(ops, name)(*[Onefolds((x + k, np.zeros_like(x)), ad.float64) for k in range(getattr(ops, name).arity)])
+    assert (y.parts[1] <= 2.0**-46 * np.maximum(np.abs(y.parts[0]), 1)).all()
+
+
+def test_large_arrays_are_small_ones_in_a_row():
+    x = np.random.default_rng(2).normal(size=30_011)
+    whole = ops.exp(Onefolds.exact(x, ad.float32)) * Onefolds.exact(x, ad.float32)
+    part = ops.exp(Onefolds.exact(x[20_000:20_100], ad.float32)) * Onefolds.exact(x[20_000:20_100], ad.float32)
+    for a, b in zip(whole.parts, part.parts):
+        np.testing.assert_array_equal(a[20_000:20_100], b)
+
+
+def test_sums_and_products_contain_the_true_ones():
+    rng = np.random.default_rng(3)
+    a, b = (rng.normal(size=shape) * 10.0 ** rng.integers(-8, 8, shape) for shape in ((5, 300), (300, 4)))
+    given = [Onefolds((x, np.abs(x) * 2.0**-40), ad.float64) for x in (a, b)]
+    product, total = given[0].product(given[1]), ops.reduce_sum(given[0], axes=(1,), keepdims=0)
+    with mpmath.workprec(300):
+        exact = [[[mpmath.mpf(x) for x in row] for row in m.tolist()] for m in (a, b)]
+        for s in (-1, 0, 1):
+            up = [[[x * (1 + s * mpmath.mpf(2) ** -40) for x in row] for row in m] for m in exact]
+            for i in range(5):
+                assert abs(mpmath.fsum(up[0][i]) - mpmath.mpf(float(total.parts[0][i]))) <= mpmath.mpf(float(total.parts[1][i]))
+                for j in range(4):
+                    true = mpmath.fsum(up[0][i][k] * up[1][k][j] for k in range(300))
+                    assert abs(true - mpmath.mpf(float(product.parts[0][i, j]))) <= mpmath.mpf(float(product.parts[1][i, j]))
+
+
+def rounded(x, r):
+    nearest, sure = Onefolds((np.array([x]), np.array([r])), ad.float32).rounded(np.float32)
+    return nearest[0], sure[0]
+
+
+def test_a_result_is_sure_where_its_radius_reaches_no_other():
+    assert rounded(1.0, 0.0) == (1.0, True) and rounded(1.0, 2.0**-40) == (1.0, True)
+    assert rounded(1 + 2.0**-24, 0.0) == (1.0, True)                    # exactly between two: to the even one
+    assert not rounded(1 + 2.0**-24, 2.0**-50)[1] and not rounded(1.0, 2.0**-20)[1]
+    assert not rounded(0.0, 1e-60)[1]                                   # of which sign?
+    assert rounded(1e39, 1.0) == (np.inf, True) and rounded(np.inf, 0.0) == (np.inf, True) and not rounded(np.inf, np.inf)[1]
+
+
+def test_what_was_given_is_compared_and_what_is_open_is_for_more_digits():
+    def number(*x):
+        return Onefolds((np.array(x), np.full(len(x), 1e-9)), ad.float64)
+
+    exact = Onefolds.exact(np.array([1.0, np.inf, np.nan]), ad.float64)
+    assert exact.compare(exact.constant(np.inf)).tolist() == [-1, 0, 2]
+    assert number(1.0, 2.0).compare(number(1.5, 1.5)).tolist() == [-1, 1]
+    with pytest.raises(NotImplementedError):
+        number(1.0).compare(number(1.0))
+
+
+def test_zero_times_what_is_unknown_is_not_taken_for_zero():
+    unknown = Onefolds((np.full(3, np.nan), np.full(3, np.inf)), ad.float64)
+    zero = Onefolds((np.zeros(3), np.array([0.0, 0.0, -0.0])), ad.float64)      # the last is a branch that was not taken
+    assert np.isinf(ops.scale(zero, unknown).parts[1]).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("f, digits", [
+    (lambda v: ad.math.log(1 + ad.exp(v)), "Onefolds"), (lambda v: ad.exp(v) - 1 - v - v * v / 2 - v**3 / 6, "Twofolds"),
+])  # fmt: skip
+def test_digits_are_added_where_doubles_are_not_enough(f, digits, monkeypatch):
+    from autodiff import precise_attempts
+
+    used = []
+    attempt = precise_attempts.Job.attempt
+    monkeypatch.setattr(precise_attempts.Job, "attempt", lambda self, module, name, *rest, **more: used.append(name) or attempt(self, module, name, *rest, **more))
+    v = ad.Variable(np.float32([1e-4, 1e-3]))
+    with ad.GradientTape(precise=True) as tape:
+        y = f(v)
+    got = tape.gradient(y, v).numpy()
+    assert used[-1] == digits
+    monkeypatch.undo()
+    w = ad.Variable(v.numpy().astype(np.float64))
+    with ad.GradientTape(precise=True) as tape:
+        y = f(w)
+    np.testing.assert_array_equal(got, tape.gradient(y, w).numpy().astype(np.float32))
