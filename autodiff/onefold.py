@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from . import ops
+from . import ops, twofold
 from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy, twofold_exact, twofold_round, twofold_sum
 from .twofold import KNOWN, Certified, unsure
 
@@ -28,7 +28,7 @@ class Onefolds(Certified):
     @classmethod
     def exact(cls, array, dtype):
         x = np.array(array, np.float64)
-        return cls((x, np.zeros_like(x)), dtype)
+        return cls((x, np.broadcast_to(0.0, x.shape)), dtype)
 
     def constant(self, number):
         y = super().constant(number)
@@ -37,10 +37,9 @@ class Onefolds(Certified):
 
     # ---- rows
     def elementwise(self, row, operands):
-        formula = FORMULAS.get(row.name)
-        if formula is not None:
-            return formula(*operands)
         if row.name not in ARITHMETIC and row.name not in SLOPES:
+            if row.name in FORMULAS:
+                return FORMULAS[row.name](*operands)
             return None if row.plainly is not None else unsure(f"no slope of {row.name}")
         f = ARITHMETIC.get(row.name) or functools.partial(function, row)
         shape = np.broadcast_shapes(*[x.shape for x in operands])
@@ -72,7 +71,11 @@ class Onefolds(Certified):
         x, r = (part.reshape(outer, n, inner) for part in parts)
         if not (np.isfinite(x).all() and np.isfinite(r).all()):
             unsure("a sum of what is not known")
-        sums = twofold_sum(twofold_exact(x), outer, n, inner)
+        if outer == inner == 1:                     # by blocks, as everything here
+            blocks = [twofold_sum(twofold_exact(x[0, at : at + BLOCK]), 1, min(BLOCK, n - at), 1) for at in range(0, n, BLOCK)] or [twofold_exact(np.zeros((1, 1)))]
+            sums = twofold_sum(tuple(np.concatenate(part) for part in zip(*blocks)), 1, len(blocks), 1)
+        else:
+            sums = twofold_sum(twofold_exact(x), outer, n, inner)
         nearest = twofold_round(sums, False)[0].reshape(outer, inner)
         off = np.ldexp(sums[2], sums[3]) + U * np.abs(nearest)
         return nearest, r.sum(axis=1) * (1 + (n + 2) * U) + off
@@ -80,14 +83,14 @@ class Onefolds(Certified):
     def compare(self, other):
         (a, ra), (b, rb) = self.parts, other.parts
         with np.errstate(all="ignore"):
-            apart, r = a - b, (ra + rb) * LOOSE
-            decided = np.abs(apart) > r
-            order = np.where(decided, np.sign(apart), 0).astype(np.int8)
-            if not decided.all():
-                nan = (np.isnan(a) & (ra == 0)) | (np.isnan(b) & (rb == 0))
+            order, nan = np.subtract(a > b, a < b, dtype=np.int8), np.isnan(a) | np.isnan(b)
+            if ra.any() or rb.any():
+                r = (ra + rb) * LOOSE
+                nan &= r == 0
                 alike = (self.same(other) & np.isfinite(r)) | ((r == 0) & (a == b))
-                if not (decided | nan | alike).all():
+                if not ((np.abs(a - b) > r) | nan | alike).all():
                     unsure("a comparison that the digits leave open")
+            if nan.any():
                 order = np.where(nan, 2, order).astype(np.int8)
         self.note_ties(order)
         return order
@@ -129,7 +132,7 @@ def by_blocks(f, shape, parts):
     with np.errstate(all="ignore"):
         if size <= BLOCK:
             return [np.broadcast_to(part, shape) for part in known(*f(*parts))]
-        flat = [part.reshape(()) if part.size == 1 else np.broadcast_to(part, shape).reshape(-1) for part in parts]
+        flat = [part.flat[:1].reshape(()) if part.size == 1 or not any(part.strides) else np.broadcast_to(part, shape).reshape(-1) for part in parts]
         x, r = np.empty(size), np.empty(size)
         for at in range(0, size, BLOCK):
             here = slice(at, at + BLOCK)
@@ -321,10 +324,10 @@ def _cross_entropy(z, x):
 
 
 FORMULAS = {
+    **twofold.FORMULAS,
     "silu": lambda x: x * ops.sigmoid(x), "gelu": lambda x: x * ops.ndtr(x), "softsign": lambda x: x / (1 + ops.abs(x)),
     "entr": lambda x: -(x * ops.log(x)), "logit": lambda x: ops.log(x) - ops.log1p(-x), "xlogy": lambda a, b: a * ops.log(b),
     "xlog1py": lambda a, b: a * ops.log1p(b), "sigmoid_of_difference": lambda a, b: ops.sigmoid(a - b),
     "sigmoid_cross_entropy": _cross_entropy, "over_hypot": lambda a, b: a / ops.hypot(a, b),
-    "elu": lambda x: ops.where(x > 0, x, ops.expm1(ops.minimum(x, 0.0))),
 }  # fmt: skip
 assert math.log(2) < 0.7 < 1 / math.log(2) < 1.45       # of exp2 and log2

@@ -117,7 +117,7 @@ class Numbers(Operand):
 
     parts      arrays of one shape that move together: what the class needs for each number
     dtype      the DType that it stands for
-    recorded   the numbers as they were recorded, float64; None for what was not.  They decide comparisons that the digits
+    recorded   the numbers as they were recorded, of their own dtype; None for what was not.  They decide comparisons that the digits
                leave open
     """
 

@@ -89,7 +89,7 @@ class Replay:
                 meant = np.isnan(recorded) & (a.row is b.row is None or made.row in (ops.sub, ops.div) and a.value.same(b.value))
                 node.value = where(Plain(meant, self.kind), np.nan, node.value)
         node.slot = made.index
-        node.value.recorded = recorded.astype(np.float64)
+        node.value.recorded = recorded
         node.value.dtype = made.dtype
         return node
 

@@ -230,7 +230,7 @@ def matvec(a, x, transpose_a):
 # --------------------------------------------------------------------------------------------------------------- choices
 def deciding(x):
     """The doubles that decide: as recorded, else the nearest."""
-    return x.nearest() if x.recorded is None else x.recorded
+    return np.asarray(x.nearest() if x.recorded is None else x.recorded, np.float64)
 
 
 def where(c, a, b):

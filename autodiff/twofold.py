@@ -18,10 +18,26 @@ KNOWN = {
     0.4342944819032518: 1.098319650216765e-17,  # 1 / log(10)
     1.1283791670955126: 1.533545961316588e-17,  # 2 / sqrt(pi)
     0.886226925452758: -3.8332932499128993e-17,  # sqrt(pi) / 2
+    0.7071067811865476: -4.833646656726457e-17,  # sqrt(1/2)
+    0.7978845608028654: -4.98465440455546e-17,  # sqrt(2/pi)
+    1.5957691216057308: -9.96930880911092e-17,  # 2 sqrt(2/pi)
+    0.07135481627260025: -6.175149918155315e-19,  # 0.044715 times that
+    0.21406444881780074: 1.2025242832367862e-17,  # three times that
+    1.0507009873554805: 3.9874847667154144e-17,  # selu's scale (Klambauer 2017)
+    1.7580993408473766: 2.361981243051158e-16,  # times its 1.6732...
     2.718281828459045: 1.4456468917292502e-16,  # e
     3.141592653589793: 1.2246467991473532e-16,  # pi
     9.869604401089358: 6.265295508739711e-16,  # pi**2
 }
+
+
+# Rows that have no loop of their own, or none that keeps more digits than their parts.
+FORMULAS = {
+    "cbrt": lambda x: ops.where(x == 0, x, ops.where(x < 0, -1.0, 1.0) * ops.exp(ops.log(ops.abs(x)) / 3)),
+    "gelu_gate": lambda x: ops.sigmoid(x * (1.5957691216057308 + 0.07135481627260025 * ops.square(x))), "gelu_tanh": lambda x: x * ops.gelu_gate(x),
+    "mish": lambda x: x * ops.tanh(ops.softplus(x)), "elu": lambda x: ops.where(x > 0, x, ops.expm1(ops.minimum(x, 0.0))),
+    "selu": lambda x: ops.where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * ops.expm1(ops.minimum(x, 0.0))),
+}  # fmt: skip
 
 
 def unsure(what):
@@ -77,6 +93,8 @@ class Twofolds(Certified):
 
     # ---- rows
     def elementwise(self, row, operands):
+        if row.name in FORMULAS:
+            return FORMULAS[row.name](*operands)
         if not twofold_has(row.name):
             return None if row.plainly is not None else unsure(f"no loop for {row.name}")
         if row is ops.scale:

@@ -9,17 +9,27 @@ import autodiff as ad
 from autodiff import ops
 from autodiff.onefold import ARITHMETIC, FORMULAS, SLOPES, Onefolds
 
+mpmath.mp.prec = 1500
+SELU = mpmath.mpf("1.0507009873554804934193349852946"), mpmath.mpf("1.6732632423543772848170429916717")
+
+
+def gelu_gate(x):
+    return 1 / (1 + mpmath.exp(-mpmath.sqrt(8 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)))
+
+
 FURTHER = {
     "cbrt": mpmath.cbrt, "bessel_i0": lambda x: mpmath.besseli(0, x), "bessel_i1": lambda x: mpmath.besseli(1, x),
     "bessel_i0e": lambda x: mpmath.besseli(0, x) * mpmath.exp(-abs(x)), "bessel_i1e": lambda x: mpmath.besseli(1, x) * mpmath.exp(-abs(x)),
     "bessel_gap": lambda x: (mpmath.besseli(0, x) - mpmath.besseli(1, abs(x))) * mpmath.exp(-abs(x)),
-    "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x), "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
+    "selu": lambda x: SELU[0] * x if x > 0 else SELU[0] * SELU[1] * mpmath.expm1(x),
+    "gelu_gate": lambda x: gelu_gate(x), "gelu_tanh": lambda x: x * gelu_gate(x),
 }  # fmt: skip
 KNOWN = {**UNARY, **BINARY, **FURTHER}
 NAMES = [name for name in {**ARITHMETIC, **SLOPES, **FORMULAS} if name in KNOWN]
-SLOWER = {*SLOW, *FURTHER, "erfcx", "log_ndtr", "erfc", "erf", "ndtr", "gelu", "exp_minus_square", "normal_pdf"} - {"cbrt", "elu"}
+SLOWER = {*SLOW, *(name for name in FURTHER if name.startswith("bessel")), "erfcx", "log_ndtr", "erfc", "erf", "ndtr", "gelu", "exp_minus_square", "normal_pdf"}
 INSIDE = {"cbrt": lambda x: x > 0, **dict.fromkeys(("lgamma", "digamma", "trigamma"), lambda x: 0 < x < 1e5),
-          **dict.fromkeys(("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gelu"), lambda x: abs(x) < 1e3),
+          **dict.fromkeys(("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gelu", "mish", "gelu_gate", "gelu_tanh"), lambda x: abs(x) < 1e3),
           **{name: lambda x: abs(x) < 300 for name in FURTHER if name.startswith("bessel")}}  # fmt: skip
 TAME = {"acosh": 1.0, "log1mexp": -1.0}                 # added to numbers between 0.1 and 0.9
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import precise
+from autodiff import ops, precise
+from autodiff._op import ELEMENTWISE
 
 exp, log, total = ad.exp, ad.math.log, ad.math.reduce_sum
 X = np.array([[-30.0, -4.0, -0.5, 1e-7], [0.3, 1.7, 5.0, 25.0]])
@@ -23,6 +24,10 @@ PROGRAMS = {
 }
 
 
+def only(attempts, name, monkeypatch):
+    monkeypatch.setattr(precise, "ATTEMPTS", [a for a in attempts if a[1] == name])
+
+
 def gradient(f, x):
     v = ad.Variable(x)
     with ad.GradientTape(persistent=True, precise=True) as tape:
@@ -34,12 +39,40 @@ def gradient(f, x):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_twofold_numbers_alone_give_what_balls_give(name, dtype, monkeypatch):
     attempts = precise.ATTEMPTS
-    monkeypatch.setattr(precise, "ATTEMPTS", [a for a in attempts if a[1] == "Balls"])
+    only(attempts, "Balls", monkeypatch)
     want = gradient(PROGRAMS[name], X.astype(dtype))
-    monkeypatch.setattr(precise, "ATTEMPTS", attempts[:1])
+    only(attempts, "Twofolds", monkeypatch)
     with np.errstate(all="raise"):
         value, slope = gradient(PROGRAMS[name], X.astype(dtype))
     assert value == want[0] and np.array_equal(slope, want[1])
+
+
+def points(row, dtype):
+    rng = np.random.default_rng(row.code)
+    columns = []
+    for interval in row.on:
+        low, high = max(interval.lo, -6.0), min(interval.hi, 6.0)
+        columns.append((low + (high - low) * rng.uniform(0.01, 0.99, 40)).astype(dtype))
+    if row is ops.polygamma:
+        columns[0] = np.full(40, 2, dtype)
+    return columns
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("row", [row for row in ops.ROWS.values() if row.kind == ELEMENTWISE and row.d and row is not ops.where and "float32" in row.takes], ids=lambda row: row.name)
+def test_every_row_gives_what_balls_give(row, dtype, monkeypatch):
+    attempts, columns = precise.ATTEMPTS, points(row, dtype)
+
+    def slopes():
+        vs = [ad.Variable(x) for x in columns]
+        with ad.GradientTape(precise=True) as tape:
+            y = row(*(v.value() for v in vs))
+        return [None if g is None else g.numpy() for g in tape.gradient(y, vs)]
+
+    got = slopes()
+    only(attempts, "Balls", monkeypatch)
+    for a, b in zip(got, slopes()):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_twofold_numbers_leave_open_is_for_the_balls():
