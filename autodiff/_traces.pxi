@@ -312,9 +312,9 @@ cdef extern from *:
             ad_tensor *y = (ad_tensor *)ad_tensor_new();
             if (y == NULL)
                 return NULL;
-            y->code = t->known[part.n].dtype;
+            y->code = ad_known_of(t, part.n)->dtype;
             y->value = t->value[part.n];
-            y->is_array = t->known[part.n].is_array;
+            y->is_array = ad_known_of(t, part.n)->is_array;
             if (y->is_array)
                 ad_array_hold(y->value.array);
             return (PyObject *)y;

@@ -58,6 +58,7 @@ typedef struct ad_array {
 
 /* NULL when out of memory or when there is no such shape; the numbers are uninitialised. */
 ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape);
+ad_array *ad_array_alike(int dtype, const ad_array *like);              /* of its shape */
 ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape);  /* one number, to be written to data */
 ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes); /* shares memory */
 void ad_array_destroy(ad_array *a);
@@ -311,6 +312,7 @@ typedef struct {
     uint32_t n;
     uint32_t slot;                                          /* the recorded instruction */
     uint32_t out, acc, g, y, in;                            /* registers; the operands' stand in the plan's words at `in` */
+    uint32_t attr;                                          /* of a step that runs by itself: that of the instruction */
 } ad_step;
 void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value);                  /* an input; holds an array */
 int ad_plan_run(ad_plan *t);

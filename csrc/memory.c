@@ -177,6 +177,11 @@ ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape)
     return size < 0 ? NULL : header(dtype, ndim, shape, (size_t)size * ad_itemsize(dtype), size);
 }
 
+ad_array *ad_array_alike(int dtype, const ad_array *like)
+{
+    return header(dtype, like->ndim, like->shape, (size_t)like->size * ad_itemsize(dtype), like->size);
+}
+
 ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
 {
     const int64_t size = size_of_shape(dtype, ndim, shape);

@@ -30,7 +30,7 @@ typedef struct {
     uint32_t derivative;                                    /* what the step that writes it computes beside it, for shares; or AD_NONE */
 } ad_register;
 
-/* What a run looks up of it: a long plan is read from memory as it runs. */
+/* What a run looks up of it.  A long plan is read from memory as it runs: what many registers have in common stands in one place. */
 typedef struct {
     const ad_array *like;
     uint32_t number;
@@ -157,6 +157,7 @@ typedef struct {
     uint32_t band;                                          /* the one it is in, plus one */
     ad_form form;                                           /* of the loop */
 } ad_item;
+typedef struct { uint32_t from, to, dead, kind : 2, band : 30; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
 
 /* A band: items that follow each other and go over the same rows, run strip by strip.  plan_band.c says which those are. */
 typedef struct {
@@ -204,7 +205,8 @@ struct ad_plan {
     uint32_t *register_of;                                  /* by slot; AD_NONE: not yet */
     ad_value *value;                                        /* by register, once it is laid out */
     AD_LIST(ad_register) registers;
-    ad_known *known;                                        /* by register, once it is laid out */
+    AD_LIST(ad_known) known;                                /* once it is laid out; */
+    uint32_t *known_as;                                     /* which one, by register */
     AD_LIST(ad_value) fixed;                                /* values of constants, */
     AD_LIST(uint32_t) fixed_register;                       /* and where they go */
     AD_LIST(uint32_t) words;
@@ -216,6 +218,7 @@ struct ad_plan {
     AD_LIST(uint32_t) looped;                               /* steps of all items that run loops */
     AD_LIST(uint32_t) bound;                                /* registers of these items */
     AD_LIST(ad_item) items;
+    ad_turn *turns;                                         /* one to an item, and one more */
     AD_LIST(ad_band) bands;
     AD_LIST(uint32_t) dead;
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
@@ -231,6 +234,8 @@ static inline uint32_t ad_home(const struct ad_plan *t, uint32_t r)  /* the regi
     const ad_register *x = &t->registers.at[r];
     return x->number != AD_NONE ? x->number : x->base != AD_NONE ? x->base : r;
 }
+
+static inline const ad_known *ad_known_of(const struct ad_plan *t, uint32_t r) { return &t->known.at[t->known_as[r]]; }
 
 static inline int ad_alike(const ad_array *a, const ad_array *b)
 {

@@ -106,7 +106,7 @@ static int make(const ad_plan *t, uint32_t r)
 {
     const ad_register *x = &t->registers.at[r];
     if (!x->strip)
-        t->value[r].array = ad_array_new(x->dtype, x->like->ndim, x->like->shape);
+        t->value[r].array = ad_array_alike(x->dtype, x->like);
     return x->strip || t->value[r].array ? AD_OK : AD_NO_MEMORY;
 }
 

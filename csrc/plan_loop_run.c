@@ -26,10 +26,10 @@ static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); 
 
 static const void *number_at(const ad_plan *t, uint32_t reg)
 {
-    return t->known[reg].is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
+    return ad_known_of(t, reg)->is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
 }
 
-static const ad_known *known_of(const runner *r, uint32_t reg) { return &r->t->known[r->bound[reg]]; }
+static const ad_known *known_of(const runner *r, uint32_t reg) { return ad_known_of(r->t, r->bound[reg]); }
 
 static ad_value *value_of(const runner *r, uint32_t reg) { return &r->t->value[r->bound[reg]]; }
 
@@ -378,7 +378,7 @@ static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total
     if (home != AD_NONE)
         memcpy(&acc, number_at(t, home), total->is_f32 ? 4 : 8);
     add_number(&value, sum, home == AD_NONE ? NULL : &acc, total->is_f32);
-    if (t->known[out].is_array)
+    if (ad_known_of(t, out)->is_array)
         memcpy(t->value[out].array->data, &value, total->is_f32 ? 4 : 8);
     else
         t->value[out] = value;
@@ -389,10 +389,10 @@ static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *b
     ad_array *out = t->value[bound[back->out]].array;
     const uint32_t to = back->acc == AD_NONE ? AD_NONE : bound[back->acc];
     const void *acc = NULL;
-    if (to != AD_NONE && t->known[to].number != AD_NONE)
+    if (to != AD_NONE && ad_known_of(t, to)->number != AD_NONE)
         ad_fill(out->data, &t->value[ad_home(t, to)], out->size, ad_itemsize(out->dtype));
     if (to != AD_NONE)
-        acc = t->known[to].number != AD_NONE ? out->data : t->value[to].array->data;
+        acc = ad_known_of(t, to)->number != AD_NONE ? out->data : t->value[to].array->data;
     if (back->whole != AD_NO_STREAM)
         return ad_sum_back(&back->b, (int)back->is_f32, t->value[bound[l->streams.at[back->whole].reg]].array->data, out->data, acc);
     ad_back_finish(&back->b, (int)back->is_f32, t->room + l->room_at + back->room, out->data, acc);

@@ -370,18 +370,47 @@ static int takes_acc(const ad_plan *t, const ad_step *s, uint32_t at)
     return takes;
 }
 
-/* What a run looks up. */
+/* What a run looks up of a register: one that an earlier one has, if that was lately. */
+static int add_known(ad_plan *t, uint32_t r)
+{
+    const ad_register *x = &t->registers.at[r];
+    for (uint32_t k = t->known.n; k-- > 0 && k + SHAPES > t->known.n;) {
+        const ad_known *y = &t->known.at[k];
+        if (x->like == y->like && x->number == y->number && x->dtype == y->dtype && x->is_array == y->is_array) {
+            t->known_as[r] = k;
+            return AD_OK;
+        }
+    }
+    t->known_as[r] = t->known.n;
+    return AD_PUSH(t->known, (ad_known){.like = x->like, .number = x->number, .dtype = x->dtype, .is_array = x->is_array});
+}
+
 static int list_known(ad_plan *t)
 {
-    t->known = malloc((t->registers.n + 1) * sizeof *t->known);
-    for (uint32_t r = 0; r < t->registers.n && t->known; r++) {
-        const ad_register *reg = &t->registers.at[r];
-        t->known[r] = (ad_known){.like = reg->like, .number = reg->number, .dtype = reg->dtype, .is_array = reg->is_array};
+    t->known_as = malloc((t->registers.n + 1) * sizeof *t->known_as);
+    int status = t->known_as ? AD_OK : AD_NO_MEMORY;
+    for (uint32_t r = 0; r < t->registers.n && status == AD_OK; r++)
+        status = add_known(t, r);
+    return status;
+}
+
+/* What it looks up of an item, and of the step that is one. */
+static int list_turns(ad_plan *t)
+{
+    t->turns = malloc((t->items.n + 1) * sizeof *t->turns);
+    if (t->turns == NULL)
+        return AD_NO_MEMORY;
+    for (uint32_t i = 0; i < t->items.n; i++) {
+        const ad_item *item = &t->items.at[i];
+        t->turns[i] = (ad_turn){.from = item->from, .to = item->to, .dead = item->dead, .kind = item->kind, .band = item->band};
+        if (item->kind != AD_SINGLE)
+            continue;
+        ad_step *s = &t->steps.at[item->from];
+        s->takes = (uint8_t)takes_acc(t, s, i);
+        s->attr = t->program->code[s->slot].attr;
     }
-    for (uint32_t i = 0; i < t->items.n; i++)
-        if (t->items.at[i].kind == AD_SINGLE)
-            t->steps.at[t->items.at[i].from].takes = (uint8_t)takes_acc(t, &t->steps.at[t->items.at[i].from], i);
-    return t->known ? AD_OK : AD_NO_MEMORY;
+    t->turns[t->items.n] = (ad_turn){.dead = t->dead.n};
+    return AD_OK;
 }
 
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
@@ -403,6 +432,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         status = ad_build_loops(t);
     if (status == AD_OK)
         status = list_known(t);
+    if (status == AD_OK)
+        status = list_turns(t);
     if (status == AD_OK)
         status = ad_build_bands(t);
     t->value = status == AD_OK ? calloc(t->registers.n + 1, sizeof *t->value) : NULL;

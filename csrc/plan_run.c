@@ -22,7 +22,7 @@ static void enter(void *left)
 
 void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
 {
-    if (t->known[reg].is_array)
+    if (ad_known_of(t, reg)->is_array)
         ad_array_hold(value.array);
     t->value[reg] = value;
 }
@@ -44,7 +44,7 @@ static void drop(ad_plan *t, uint32_t reg)
 /* A new reference to the array in a register, or to one of that number throughout. */
 static ad_array *array_in(const ad_plan *t, uint32_t reg)
 {
-    const ad_known *r = &t->known[reg];
+    const ad_known *r = ad_known_of(t, reg);
     if (r->number == AD_NONE)
         return ad_array_hold(t->value[reg].array);
     ad_array *a = ad_array_uniform(r->dtype, r->like->ndim, r->like->shape);
@@ -70,7 +70,7 @@ typedef struct {
 
 static void wrap(const ad_plan *t, uint32_t reg, ad_array *scalar, const ad_array **to)
 {
-    const ad_known *r = &t->known[reg];
+    const ad_known *r = ad_known_of(t, reg);
     if (r->is_array) {
         *to = t->value[reg].array;
         return;
@@ -110,12 +110,17 @@ static int64_t elements(const operands *o, int n)
     return sum;
 }
 
+static const int64_t *attributes(const ad_plan *t, const ad_step *s)
+{
+    const int64_t *words = s->attr ? t->program->words + s->attr : NULL;
+    return words ? words + 1 + words[0] : NULL;
+}
+
 static int forward(ad_plan *t, const ad_step *s, const operands *o)
 {
-    const ad_instruction *in = &t->program->code[s->slot];
     ad_array *out = NULL;
     const int n = (int)s->n;
-    const int64_t *attr = ad_attributes(t->program, in);
+    const int64_t *attr = attributes(t, s);
     void *left = leave(ad_holds_operand(s->op, o->operand[0], attr) ? 0 : elements(o, n));
     const int status = ad_ops[s->op].kind == AD_ELEMENTWISE
                            ? ad_elementwise_forward(s->op, o->operand, n, &out)
@@ -123,7 +128,7 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
     enter(left);
     if (status != AD_OK)
         return status;
-    const ad_known *r = &t->known[s->out];
+    const ad_known *r = ad_known_of(t, s->out);
     if (r->is_array) {
         t->value[s->out].array = out;
         return ad_alike(out, r->like) || s->op == AD_OP_nonzero ? AD_OK : AD_BAD_SHAPE;       /* a guard looks at that one */
@@ -136,20 +141,19 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
 
 static int vjp(ad_plan *t, const ad_step *s, const operands *o)
 {
-    const ad_instruction *in = &t->program->code[s->slot];
-    const ad_known *r = &t->known[s->out];
+    const ad_known *r = ad_known_of(t, s->out);
     const int fresh = s->acc == AD_NONE || !r->is_array, n = (int)s->n;
     ad_array y_scalar, number, *acc = &number, *g = NULL;
     const ad_array *y = NULL, *from = &y_scalar;
     ad_value share = {.bits = 0};
     wrap(t, s->y, &y_scalar, &y);
     ad_array g_scalar;
-    if (t->known[s->g].is_array)
+    if (ad_known_of(t, s->g)->is_array)
         from = g = array_in(t, s->g);
     else
         wrap(t, s->g, &g_scalar, &from);
     if (r->is_array)
-        acc = fresh ? ad_array_new(r->dtype, r->like->ndim, r->like->shape) : take_acc(t, s);
+        acc = fresh ? ad_array_alike(r->dtype, r->like) : take_acc(t, s);
     else
         number = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &share};
     int status = acc && from ? AD_OK : AD_NO_MEMORY;
@@ -157,7 +161,7 @@ static int vjp(ad_plan *t, const ad_step *s, const operands *o)
     if (status == AD_OK)
         status = ad_ops[s->op].kind == AD_ELEMENTWISE
                      ? ad_elementwise_vjp(s->op, s->k, from, o->operand, n, y, acc, fresh)
-                     : ad_ops[s->op].structural.vjp(s->k, from, o->operand, n, y, ad_attributes(t->program, in), acc, fresh);
+                     : ad_ops[s->op].structural.vjp(s->k, from, o->operand, n, y, attributes(t, s), acc, fresh);
     enter(left);
     if (r->is_array) {
         t->value[s->out].array = acc;
@@ -201,7 +205,7 @@ static int loop(ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
     for (uint32_t i = 0; i < l->makes.n; i++) {
         const ad_make *m = &l->makes.at[i];
-        ad_array *made = ad_array_new((int)m->dtype, m->like->ndim, m->like->shape);
+        ad_array *made = ad_array_alike((int)m->dtype, m->like);
         t->value[bound[m->reg]].array = made;
         if (made == NULL)
             return AD_NO_MEMORY;
@@ -218,7 +222,7 @@ static int loop(ad_plan *t, ad_loop *l, const uint32_t *bound)
 static int is_as_recorded(const ad_plan *t, const ad_step *s)
 {
     const ad_guard *guard = &t->guards.at[s->in];
-    const ad_known *r = &t->known[s->g];
+    const ad_known *r = ad_known_of(t, s->g);
     const ad_value x = t->value[s->g];
     if (r->is_array)
         return 0;
@@ -230,14 +234,14 @@ static int is_as_recorded(const ad_plan *t, const ad_step *s)
 
 void ad_plan_done(ad_plan *t)
 {
-    const ad_item *item = &t->items.at[t->at++];
-    for (uint32_t i = 0; i < item->n_dead; i++)
-        drop(t, t->dead.at[item->dead + i]);
+    const ad_turn *turn = &t->turns[t->at++];
+    for (uint32_t i = turn->dead; i < turn[1].dead; i++)
+        drop(t, t->dead.at[i]);
 }
 
 int ad_plan_item(ad_plan *t)
 {
-    const ad_item *item = &t->items.at[t->at];
+    const ad_turn *item = &t->turns[t->at];
     if (item->kind == AD_LOOP)
         return loop(t, &t->loops.at[item->from], t->bound.at + item->to);
     if (item->kind == AD_SINGLE) {
@@ -263,46 +267,44 @@ static int band(ad_plan *t, ad_band *b)
 }
 
 /* A plan of many registers does not stay in the second-level cache, and the processor cannot know what the items after this one will read:
- * ask for it while this one runs.  Farthest ahead for what an item is, then for what it names, then for arrays, then for their numbers. */
+ * ask for it while this one runs.  Farthest ahead for what an item is, then for where its registers stand, then for the arrays in them. */
 enum { MANY = 1 << 15, FAR = 8, NEAR = 4, NEXT = 2 };       /* registers; items */
-enum { LOOKED_AT = 4096 };                                  /* bytes of an array: longer ones the processor follows by itself */
+enum { LOOKED_AT = 4096, LINE = 64 };                       /* bytes of an array: longer ones the processor follows by itself */
 
-static void look_at_register(const ad_plan *t, uint32_t reg, int distance)
+/* (Not by what stands in the array's head: that would wait for it.) */
+static void look_at_array(const ad_plan *t, uint32_t reg)
 {
-    const ad_array *a = distance < NEAR && t->known[reg].is_array ? t->value[reg].array : NULL;
-    const size_t bytes = a && distance < NEXT ? ad_array_bytes(a) : 0;
-    if (distance == NEAR) {
-        __builtin_prefetch(&t->known[reg]);
-        __builtin_prefetch(&t->value[reg]);
-    } else if (distance == NEXT) {
-        __builtin_prefetch(a);
-    }
-    for (size_t at = 0; at < bytes && bytes <= LOOKED_AT; at += 64)
-        __builtin_prefetch((const char *)a->data + at);
+    const ad_known *r = ad_known_of(t, reg);
+    const char *a = r->is_array ? (const char *)t->value[reg].array : NULL;
+    const size_t bytes = a ? (size_t)r->like->size * ad_itemsize(r->dtype) : LOOKED_AT + 1;
+    for (size_t at = 0; bytes <= LOOKED_AT && at < bytes + LINE; at += LINE)
+        __builtin_prefetch(a + at);
 }
 
 static void look_at_step(const ad_plan *t, const ad_step *s)
 {
     const uint32_t touched[] = {s->out, s->acc, s->g, s->y};
-    __builtin_prefetch(&t->program->code[s->slot]);
+    if (s->attr)
+        __builtin_prefetch(&t->program->words[s->attr]);
     __builtin_prefetch(&t->words.at[s->in]);
     for (int i = 0; i < 4; i++)
         if (touched[i] != AD_NONE)
-            look_at_register(t, touched[i], NEAR);
+            __builtin_prefetch(&t->value[touched[i]]);
 }
 
 static void look_ahead(const ad_plan *t)
 {
-    const ad_item *item = &t->items.at[t->at];
+    const ad_turn *item = &t->turns[t->at], *near = item + NEAR, *next = item + NEXT;
     if (item[FAR].kind == AD_SINGLE)
         __builtin_prefetch(&t->steps.at[item[FAR].from]);
     else if (item[FAR].kind == AD_LOOP)
         __builtin_prefetch(t->bound.at + item[FAR].to);
-    if (item[NEAR].kind == AD_SINGLE)
-        look_at_step(t, &t->steps.at[item[NEAR].from]);
-    for (int distance = NEAR; distance > 0; distance /= 2)
-        for (uint32_t i = 0; item[distance].kind == AD_LOOP && i < t->loops.at[item[distance].from].n_bound; i++)
-            look_at_register(t, t->bound.at[item[distance].to + i], distance);
+    if (near->kind == AD_SINGLE)
+        look_at_step(t, &t->steps.at[near->from]);
+    for (uint32_t i = 0; near->kind == AD_LOOP && i < t->loops.at[near->from].n_bound; i++)
+        __builtin_prefetch(&t->value[t->bound.at[near->to + i]]);
+    for (uint32_t i = 0; next->kind == AD_LOOP && i < t->loops.at[next->from].n_bound; i++)
+        look_at_array(t, t->bound.at[next->to + i]);
 }
 
 int ad_plan_run(ad_plan *t)
@@ -310,7 +312,7 @@ int ad_plan_run(ad_plan *t)
     for (; t->at < t->items.n; ad_plan_done(t)) {
         if (t->registers.n >= MANY && t->at + FAR < t->items.n)
             look_ahead(t);
-        const uint32_t in = t->items.at[t->at].band;
+        const uint32_t in = t->turns[t->at].band;
         const int status = in ? band(t, &t->bands.at[in - 1]) : ad_plan_item(t);
         if (status != AD_OK)
             return status;
@@ -318,14 +320,14 @@ int ad_plan_run(ad_plan *t)
     return AD_OK;
 }
 
-const ad_step *ad_plan_pending(const ad_plan *t) { return &t->steps.at[t->items.at[t->at].from]; }
+const ad_step *ad_plan_pending(const ad_plan *t) { return &t->steps.at[t->turns[t->at].from]; }
 
 uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k) { return t->words.at[s->in + k]; }
 
 ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array)
 {
-    *dtype = t->known[reg].dtype;
-    *is_array = t->known[reg].is_array;
+    *dtype = ad_known_of(t, reg)->dtype;
+    *is_array = ad_known_of(t, reg)->is_array;
     return t->value[reg];
 }
 
