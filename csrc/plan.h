@@ -97,7 +97,7 @@ typedef struct {
     ad_twin_kernel twin;                                    /* instead of `forward`: out, and a share of a later step */
     uint16_t in[AD_MAX_OPERANDS], acc, g, y, out, share;    /* streams */
     uint8_t kind, wide, is_f32, item;
-    uint32_t which;                                         /* of the loop's reads, totals, backs */
+    uint32_t which;                                         /* of the loop's reads, totals, backs; of a kernel, how many numbers more it computes */
 } ad_loop_step;
 
 typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read;

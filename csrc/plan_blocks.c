@@ -1,5 +1,6 @@
 /* Scratch memory of fused loops: which stream has which block of it. */
 #include "plan.h"
+#include "strided.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,10 +112,73 @@ static int pack(ad_loop *l)
     return AD_OK;
 }
 
+/* Numbers that fill no vector are computed one by one.  In a short loop a step that takes long goes on to the end of the vector: arrays of our
+ * own and scratch blocks have room for it.  What it reads is copied where it may stand elsewhere. */
+enum { MOST_FILLED = 64 };                                  /* elements */
+
+static uint32_t numbers_more(const ad_loop *l, const ad_loop_step *s)
+{
+    const int64_t n = s->wide ? l->size : l->rows, lanes = (16 << ad_isa_number()) / (s->is_f32 ? 4 : 8), rest = n % lanes;
+    return ad_is_short(l) && n <= MOST_FILLED && s->acc == AD_NO_STREAM && rest > 1 && rest != lanes / 2 ? (uint32_t)(lanes - rest) : 0;
+}
+
+static int has_room(const ad_loop *l, uint16_t stream, uint32_t step)
+{
+    if (stream == AD_NO_STREAM || l->streams.at[stream].kind == AD_ONES)
+        return 1;
+    for (uint32_t i = 0; i < step; i++)
+        if (l->steps.at[i].kind == AD_KERNEL && (l->steps.at[i].out == stream || l->steps.at[i].share == stream))
+            return 1;
+    return 0;
+}
+
+/* A copy of the stream, the newest one, is made before the step; *at is where the step stands then. */
+static int read_copy(ad_loop *l, uint16_t stream, uint32_t *at)
+{
+    const ad_loop_step s = l->steps.at[*at];
+    const uint8_t item = s.is_f32 ? 4 : 8;
+    ad_loop_step copy = {.in = {stream, AD_NO_STREAM, AD_NO_STREAM}, .acc = AD_NO_STREAM, .g = AD_NO_STREAM, .y = AD_NO_STREAM,
+                         .out = (uint16_t)l->streams.n, .share = AD_NO_STREAM, .kind = AD_COPY, .wide = s.wide, .is_f32 = s.is_f32, .item = item};
+    int status = l->streams.n < AD_NO_STREAM ? AD_OK : AD_NO_MEMORY;
+    if (status == AD_OK)
+        status = AD_PUSH(l->streams, (ad_stream){.reg = AD_NONE, .item = item, .kind = AD_BLOCK, .written = 1, .wide = s.wide, .block = AD_NONE});
+    if (status == AD_OK)
+        status = AD_PUSH(l->notes, (ad_stream_note){.owner = AD_NONE, .of = AD_NONE, .next = AD_NONE});
+    if (status == AD_OK)
+        status = AD_PUSH(l->steps, copy);
+    if (status != AD_OK)
+        return status;
+    memmove(&l->steps.at[*at + 1], &l->steps.at[*at], (l->steps.n - 1 - *at) * sizeof copy);
+    l->steps.at[(*at)++] = copy;
+    return AD_OK;
+}
+
+static int fill_vectors(ad_loop *l)
+{
+    int status = AD_OK;
+    for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++) {
+        if (l->steps.at[i].kind != AD_KERNEL || l->steps.at[i].which == 0)
+            continue;
+        l->steps.at[i].which = numbers_more(l, &l->steps.at[i]);
+        if (l->steps.at[i].which && !has_room(l, l->steps.at[i].in[0], i)) {
+            status = read_copy(l, l->steps.at[i].in[0], &i);
+            l->steps.at[i].in[0] = (uint16_t)(l->streams.n - 1);
+        }
+        if (status == AD_OK && l->steps.at[i].which && !has_room(l, l->steps.at[i].g, i)) {
+            status = read_copy(l, l->steps.at[i].g, &i);
+            l->steps.at[i].g = (uint16_t)(l->streams.n - 1);
+        }
+    }
+    return status;
+}
+
 /* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
 {
+    const int filled = fill_vectors(l);
+    if (filled != AD_OK)
+        return filled;
     finish_places(t, l, at);
     uint32_t *spare = malloc((l->streams.n + 1) * sizeof *spare), n_spare = 0;
     if (spare == NULL)

@@ -148,9 +148,10 @@ static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint
         to->in[1] = to->y;
         to->g = to->y = AD_NO_STREAM;
         to->forward = ad_cpu->kernels[AD_OP_scale].forward[s->dtype];
-    } else if (s->kind == AD_FORWARD)
+    } else if (s->kind == AD_FORWARD) {
         to->forward = ad_cpu->kernels[s->op].forward[b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype];
-    else if (s->kind == AD_VJP)
+        to->which = s->dtype <= AD_F64 && ad_cpu->kernels[s->op].twin[s->dtype];     /* it takes long: csrc/plan_blocks.c */
+    } else if (s->kind == AD_VJP)
         to->vjp = ad_cpu->kernels[s->op].vjp[s->k][s->dtype];
 }
 

@@ -140,7 +140,7 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
     for (const ad_loop_step *s = l->steps.at, *end = s + l->steps.n; s < end; s++) {
         const int64_t n = s->wide ? wide : rows;
         switch (s->kind) {
-        case AD_KERNEL: run_kernel(r, s, n, is_short); break;
+        case AD_KERNEL: run_kernel(r, s, n + s->which, is_short); break;
         case AD_READ: run_read(r, s, n); break;
         case AD_SPREAD_ROWS: run_spread(r, s, n); break;
         case AD_SUM_ROWS: run_sum_rows(r, s, n); break;
@@ -291,6 +291,18 @@ static void run_rows(runner *r, int64_t from, int64_t to)
     }
 }
 
+/* (Of one block, which begins at row 0.) */
+static inline void open_moving(const runner *r, uint32_t i)
+{
+    const ad_stream *s = &r->l->streams.at[i];
+    if (s->kind != AD_WHOLE) {
+        open_stream(r, i);
+        return;
+    }
+    const size_t offset = s->moves ? r->bound[r->l->n_bound + (size_t)s->offset] : (size_t)s->offset;
+    r->place[i].at = (char *)r->t->value[r->bound[s->reg]].array->data + offset * s->item;
+}
+
 /* A short loop in memory of its own: most of it stands there from the last run. */
 static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
@@ -300,7 +312,7 @@ static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
         open_streams(&r);
     else
         for (uint32_t i = 0; i < l->moving.n; i++)
-            open_stream(&r, l->moving.at[i]);
+            open_moving(&r, l->moving.at[i]);
     l->ready = 1;
     run_steps(&r, l->rows, 1);
     if (l->places.n)

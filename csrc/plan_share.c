@@ -127,7 +127,7 @@ static int own_scratch(ad_plan *t)
         all += ad_loop_scratch(&t->loops.at[i]);
     for (uint32_t i = 0; i < t->loops.n && all <= MOST_OWN; i++) {
         ad_loop *l = &t->loops.at[i];
-        l->own = ad_is_short(l) ? malloc(ad_loop_scratch(l)) : NULL;
+        l->own = ad_is_short(l) ? calloc(ad_loop_scratch(l), 1) : NULL;
         if (ad_is_short(l) && l->own == NULL)
             return AD_NO_MEMORY;
     }
@@ -156,7 +156,7 @@ int ad_build_loops(ad_plan *t)
         if (status != AD_OK)
             return status;
     }
-    t->scratch = malloc(scratch + 64);
+    t->scratch = calloc(scratch + 64, 1);
     t->room = malloc(room + 64);
     return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
 }

@@ -121,6 +121,29 @@ def test_value_and_derivative_at_once_have_the_bits_of_each(name, dtype, around)
         assert one_nan(eager).tobytes() == one_nan(replayed).tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["tanh", "softplus", "erf", "sin"])
+def test_short_arrays_of_any_length_have_their_bits(name, dtype):
+    f = getattr(ad.math, name)
+    x = np.random.default_rng(5).normal(size=131).astype(dtype) * 3
+
+    def both(x, w):
+        def loss(x, w):
+            y = f(x[1:]) * w[1:]  # of a view that ends where the argument does; the next one of what the loop computed
+            return ad.reduce_sum(f(ad.cumsum(f(y) + f(w[:-1])))), y
+
+        with ad.GradientTape() as tape:
+            tape.watch([x, w])
+            value, y = loss(x, w)
+        return [value, y, *tape.gradient(value, [x, w])]
+
+    for n in (*range(2, 36), 60, 63, 64, 65, 66):
+        replay, args = ad.function(both), (x[:n].copy(), x[-n:].copy())
+        replay(*args)
+        expected = [t.numpy().tobytes() for t in both(*map(ad.constant, args))]
+        assert [t.numpy().tobytes() for t in replay(*args)] == [t.numpy().tobytes() for t in replay(*args)] == expected, n
+
+
 def one_nan(y):
     """Not a number has no sign that means anything, and compilers choose it."""
     return np.where(np.isnan(y.numpy()), np.nan, y.numpy())
