@@ -51,6 +51,17 @@ AD_INLINE ad_pair ad_two_sum(double a, double b)
     return (ad_pair){h, (a - (h - t)) + (b - t)};
 }
 
+/* n - q d, which is exact for q = n / d. */
+AD_INLINE double ad_rest(double n, double q, double d)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMA(-q, d, n);
+#else
+    const ad_pair p = ad_two_product(q, d);
+    return (n - p.high) - p.low;
+#endif
+}
+
 /* ------------------------------------------------------------------------------------------------- exponentials */
 /* x = k ln2 + r.  `shift`: x * log2(e) + MAGIC, whose lowest bits are k. */
 typedef struct { double r, k, shift; } ad_reduced;
@@ -161,29 +172,32 @@ AD_INLINE ad_parts ad_split(double x)
     return (ad_parts){tiny ? k - 54 : k, ad_from_bits(u - (biased << 52) + 0x3ff0000000000000)};
 }
 
-/* log(1 + f) + k ln2 + c for f in [sqrt(1/2) - 1, sqrt(2) - 1): with s = f/(2 + f), log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)).
+/* log(1 + f) - f + f^2/2 for f in [sqrt(1/2) - 1, sqrt(2) - 1), where half is f^2/2: with s = f/(2 + f), s (f^2/2 + R(s^2)).
  * The method and the coefficients of R are those of fdlibm's e_log.c (Sun Microsystems, 1993; error of R below 2^-58.45). */
-AD_INLINE double ad_log_parts(double f, double k, double c)
+AD_INLINE double ad_log_rest(double f, double half)
 {
-    const double s = f / (2 + f), z = s * s, w = z * z, half = 0.5 * f * f;
+    const double s = f / (2 + f), z = s * s, w = z * z;
     const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
     const double t2 = z * AD_FMA(w, AD_FMA(w, AD_FMA(w, 1.479819860511658591e-01, 1.818357216161805012e-01),
                                            2.857142874366239149e-01), 6.666666666666735130e-01);
-    return k * AD_LN2_HI - ((half - (s * (half + (t1 + t2)) + (k * AD_LN2_LO + c))) - f);
+    return s * (half + (t1 + t2));
 }
 
-/* log(2^k m) as a pair, good to 2^-57: the same sum, its large parts exactly. */
-AD_INLINE ad_pair ad_log_parts_pair(ad_parts a)
+/* log(1 + f) + k ln2 + c likewise. */
+AD_INLINE double ad_log_parts(double f, double k, double c)
 {
-    const double f = a.m - 1, s = f / (2 + f), z = s * s, w = z * z;
-    const double t1 = w * AD_FMA(w, AD_FMA(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01);
-    const double t2 = z * AD_FMA(w, AD_FMA(w, AD_FMA(w, 1.479819860511658591e-01, 1.818357216161805012e-01),
-                                           2.857142874366239149e-01), 6.666666666666735130e-01);
-    const ad_pair half = ad_two_product(0.5 * f, f), u = ad_two_sum(a.k * AD_LN2_HI, f), v = ad_two_sum(u.high, -half.high);
-    const double tail = AD_FMA(s, half.high + (t1 + t2), a.k * AD_LN2_LO) - half.low;
-    return ad_two_sum(v.high, v.low + (u.low + tail));
+    const double half = 0.5 * f * f;
+    return k * AD_LN2_HI - ((half - (ad_log_rest(f, half) + (k * AD_LN2_LO + c))) - f);
 }
-AD_INLINE ad_pair ad_log_pair(double x) { return ad_log_parts_pair(ad_split(x)); }
+
+/* log(x) as a pair, good to 2^-57: the same sum, its large parts exactly. */
+AD_INLINE ad_pair ad_log_pair(double x)
+{
+    const ad_parts a = ad_split(x);
+    const double f = a.m - 1;
+    const ad_pair half = ad_two_product(0.5 * f, f), u = ad_two_sum(a.k * AD_LN2_HI, f), v = ad_two_sum(u.high, -half.high);
+    return ad_two_sum(v.high, v.low + (u.low + (AD_FMA(a.k, AD_LN2_LO, ad_log_rest(f, half.high)) - half.low)));
+}
 
 /* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
 AD_INLINE double ad_log(double x)
@@ -260,13 +274,7 @@ typedef struct { double q, rest, r; } ad_quotient;
 AD_INLINE ad_quotient ad_pair_divided(ad_pair n, ad_pair d)
 {
     const double r = 1 / d.high, q = n.high * r;
-#ifdef AD_TARGET_FMA
-    const double rest = AD_FMA(-q, d.high, n.high);
-#else
-    const ad_pair p = ad_two_product(q, d.high);
-    const double rest = (n.high - p.high) - p.low;
-#endif
-    return (ad_quotient){q, AD_FMA(-q, d.low, rest + n.low), r};
+    return (ad_quotient){q, AD_FMA(-q, d.low, ad_rest(n.high, q, d.high) + n.low), r};
 }
 AD_INLINE double ad_pair_quotient(ad_pair n, ad_pair d)     /* 1 ULP */
 {

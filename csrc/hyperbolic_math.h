@@ -12,12 +12,16 @@ AD_INLINE double ad_exp2(double x)
     return x < 1024 ? y : x * 0x1p1023;
 }
 
-/* A logarithm of another base, 1 ULP: k times that of 2, a number of 42 bits and the rest, and that of m times 1/ln(base) as a pair. */
+/* A logarithm of another base, 1 ULP: k times that of 2, a number of 42 bits and the rest, and that of m times 1/ln(base) as a pair.  log(m) is
+ * that of ad_log_parts, whose largest terms, f - f^2/2, are summed exactly. */
 AD_INLINE double ad_log_base(double x, double two, double two_low, ad_pair over)
 {
     const ad_parts a = ad_split(x);
-    const ad_pair m = ad_log_parts_pair((ad_parts){0, a.m}), p = ad_two_product(m.high, over.high);
-    const double k = a.k * two, h = k + p.high, low = p.low + AD_FMA(m.high, over.low, m.low * over.high);
+    const double f = a.m - 1;
+    const ad_pair half = ad_two_product(0.5 * f, f);
+    const double m = f - half.high, m_low = ((f - m) - half.high) + (ad_log_rest(f, half.high) - half.low);
+    const ad_pair p = ad_two_product(m, over.high);
+    const double k = a.k * two, h = k + p.high, low = p.low + AD_FMA(m, over.low, m_low * over.high);
     const double y = h + ((k - h) + p.high + AD_FMA(a.k, two_low, low));
     return x > 0 ? (x < AD_INF ? y : x) : x == 0 ? -AD_INF : AD_NAN;
 }

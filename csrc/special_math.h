@@ -16,42 +16,53 @@ AD_INLINE double ad_erf_factor(double x)
     return p;
 }
 
-/* y t + c in pairs. */
+/* y t + c in pairs; in haste where |c| is the larger of both, or ends in so many zeros that s - c is exact. */
+AD_INLINE double ad_horner_low(ad_pair y, double t, double t_low, double p_low, double c_low)
+{
+    return p_low + AD_FMA(y.high, t_low, AD_FMA(y.low, t, c_low));
+}
 AD_INLINE ad_pair ad_horner(ad_pair y, double t, double t_low, double c, double c_low)
 {
     const ad_pair p = ad_two_product(y.high, t), s = ad_two_sum(c, p.high);
-    return (ad_pair){s.high, s.low + (p.low + AD_FMA(y.high, t_low, AD_FMA(y.low, t, c_low)))};
+    return (ad_pair){s.high, s.low + ad_horner_low(y, t, t_low, p.low, c_low)};
+}
+AD_INLINE ad_pair ad_horner_in_haste(ad_pair y, double t, double t_low, double c, double c_low)
+{
+    const ad_pair p = ad_two_product(y.high, t);
+    const double s = c + p.high;
+    return (ad_pair){s, (p.high - (s - c)) + ad_horner_low(y, t, t_low, p.low, c_low)};
 }
 
-/* exp(x*x) erfc(x) for 1/4 <= x <= 28, times x + 3: a polynomial in t = (x - 3)/(x + 3), off by 2^-56.  The change of variable is that of
- * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
- * still to multiply it: t and the last three steps are taken in pairs. */
-typedef struct { double d, d_low, t, t_low; } ad_fraction;  /* 1/(x + c) and (x - c)/(x + c) */
+/* 1/(x + c) and t = (x - c)/(x + c) = 1 - 2c/(x + c) as pairs, for x >= 0 and a c of few digits.  The high part of t is a multiple of
+ * 2^-52, so that 1 - t is exact. */
+typedef struct { double d, d_low, t, t_low; } ad_fraction;
 AD_INLINE ad_fraction ad_change(double x, double x_low, double c)
 {
-    const ad_pair s = ad_two_sum(x, c), n = ad_two_sum(x, -c);
-    const double d = 1 / s.high, t = n.high * d;
-    const ad_pair one = ad_two_product(d, s.high), back = ad_two_product(t, s.high);
-    return (ad_fraction){d, ((1 - one.high) - one.low - d * (s.low + x_low)) * d, t,
-                               (((n.high - back.high) - back.low) + (n.low + x_low) - t * (s.low + x_low)) * d};
+    const double s = x + c, s_low = (x - (s - c)) + x_low, d = 1 / s, d_low = AD_FMA(-d, s_low, ad_rest(1, d, s)) * d;
+    const double t = (AD_FMA(-2 * c, d, 1) + 2) - 2;
+    return (ad_fraction){d, d_low, t, AD_FMA(-2 * c, d_low, ad_rest(1 - t, 2 * c, d))};
 }
+
+/* exp(x*x) erfc(x) for 0 <= x <= 28, times x + 3: a polynomial in t, off by 2^-56.9.  The change of variable is that of
+ * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
+ * still to multiply it: t and the last three steps are taken in pairs. */
 AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
     const ad_fraction v = ad_change(x, x_low, 3);
     const double d = v.d, t = v.t, t_low = v.t_low, t2 = t * t;
-    double q = AD_FMA(-0x1.813e465a720edp-28, t, -0x1.d335b791cf127p-29);
-    q = AD_FMA(q, t2, AD_FMA(0x1.8c892d7a595fep-25, t, 0x1.a816c443a5463p-25));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.ec777855a77e7p-23, t, -0x1.b90dbea01e077p-22));
-    q = AD_FMA(q, t2, AD_FMA(0x1.0b74a4921f018p-20, t, 0x1.735f37ea8767bp-19));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.3ea59c4c666edp-18, t, -0x1.251df79d9c3e6p-16));
-    q = AD_FMA(q, t2, AD_FMA(0x1.fdfdf6e595a83p-16, t, 0x1.c3256b0394bc7p-14));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.2238f99e1e971p-12, t, -0x1.1f78e250d254fp-11));
-    q = AD_FMA(q, t2, AD_FMA(0x1.8dae3a18ca962p-9, t, -0x1.3dd3e7042fcb5p-10));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.b78993d698142p-6, t, 0x1.e995f11b14cd1p-4));
-    q = AD_FMA(q, t, -0x1.3deb21415dd64p-2);
-    ad_pair y = ad_horner((ad_pair){q, 0}, t, t_low, 0x1.2e326945de2cbp-1, -0x1.f6bee4f3b19fcp-58);
-    y = ad_horner(y, t, t_low, -0x1.c44c471baa375p-1, -0x1.9cdbc4c4502f3p-55);
-    y = ad_horner(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.b2aee66d44b80p-54);
+    double q = AD_FMA(-0x1.7c92c5656161dp-30, t, -0x1.9909447baea58p-28);
+    q = AD_FMA(q, t2, AD_FMA(0x1.fdd24cb95a0b9p-30, t, 0x1.96496a110f4a3p-25));
+    q = AD_FMA(q, t2, AD_FMA(0x1.5ddae05571840p-25, t, -0x1.efd8b0b44f05ap-23));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.b065bd7a07f66p-22, t, 0x1.0bc7081de03f2p-20));
+    q = AD_FMA(q, t2, AD_FMA(0x1.72be38218b4bcp-19, t, -0x1.3eaefb4660bb3p-18));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.25166e47b2868p-16, t, 0x1.fdfe9c937d105p-16));
+    q = AD_FMA(q, t2, AD_FMA(0x1.c324f6bf15cb8p-14, t, -0x1.2238fb4d2297ep-12));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.1f78e020ff81ep-11, t, 0x1.8dae3a1d7c7b3p-9));
+    q = AD_FMA(q, t2, AD_FMA(-0x1.3dd3e71cc06d3p-10, t, -0x1.b78993d69d8dcp-6));
+    q = AD_FMA(q, t2, AD_FMA(0x1.e995f11b1936ap-4, t, -0x1.3deb21415dd61p-2));
+    ad_pair y = ad_horner_in_haste((ad_pair){q, 0.125 * t_low}, t, t_low, 0x1.2e326945de2a4p-1, -0x1.b3d7bfb9896abp-55);
+    y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.361ed9b854c2ap-53);
+    y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.79246565fedf4p-54);
     const ad_pair p = ad_two_product(y.high, d);
     return (ad_pair){p.high, p.low + AD_FMA(y.low, d, y.high * v.d_low)};
 }
@@ -86,17 +97,16 @@ AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair
 /* 1 ULP: 1 - erfc from 0.83 on. */
 AD_INLINE double ad_erf(double x)
 {
-    const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double far = 1 - ad_gauss_pair(x, 1, ad_erfcx_mid_pair(z, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
+    const double u = fabs(x);
+    const double far = 1 - ad_gauss_pair(x, 1, ad_erfcx_mid_pair(u > 28 ? 28 : u, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
     return u > 0.83 ? copysign(far, x) : near;
 }
 
-/* 2 ULP, also where the result is subnormal. */
+/* 1 ULP, also where the result is subnormal. */
 AD_INLINE double ad_erfc(double x)
 {
-    const double u = fabs(x), z = u < 0.25 ? 0.25 : u > 28 ? 28 : u;
-    const double tail = ad_gauss_pair(x, 1, ad_erfcx_mid_pair(z, 0)), near = 1 - AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
-    return x > 0.3 ? tail : x < -1 ? 2 - tail : near;
+    const double u = fabs(x), tail = ad_gauss_pair(x, 1, ad_erfcx_mid_pair(u > 28 ? 28 : u, 0)), other = 2 - tail;
+    return x < 0 ? other : tail;
 }
 
 /* Half of exp(x*x/2) erfc(|x|/sqrt(2)): what exp(-x*x/2) is to be multiplied by in the normal distribution's tails. */
@@ -104,8 +114,8 @@ AD_INLINE ad_pair ad_mills(double x)
 {
     const double z = fabs(x) < 40 ? fabs(x) : 40;
     const ad_pair u = ad_two_product(0x1.6a09e667f3bcdp-1, z);
-    const int small = u.high < 0.25, large = u.high > 28;
-    const ad_pair m = ad_erfcx_mid_pair(small ? 0.25 : large ? 28 : u.high, small | large ? 0 : u.low + -0x1.bdd3413b26456p-55 * z);
+    const int large = u.high > 28;
+    const ad_pair m = ad_erfcx_mid_pair(large ? 28 : u.high, large ? 0 : u.low + -0x1.bdd3413b26456p-55 * z);
     return (ad_pair){0.5 * m.high, 0.5 * m.low};
 }
 
@@ -116,30 +126,29 @@ AD_INLINE ad_pair ad_ndtr_near(double x)
     const ad_pair s = ad_two_sum(0.5, t.high), y = ad_two_sum(s.high, t.high * ad_erf_factor(2 * t.high));
     return (ad_pair){y.high, y.low + (s.low + AD_FMA(-0x1.bdd3413b26456p-56, x, t.low))};
 }
-/* The same anywhere, 2 ULP. */
+/* The same anywhere, 1 ULP.  Beyond 0 it is what the other tail lacks to 1, which is rounded once. */
 AD_INLINE double ad_ndtr(double x)
 {
-    const double u = fabs(x), tail = ad_gauss_pair(x, 0.5, ad_mills(x));
-    const ad_pair near = ad_ndtr_near(u > 1 ? 1 : x);
-    return x < -0.5 ? tail : x > 1 ? 1 - tail : near.high + near.low;
+    const ad_scaled m = ad_gauss_scaled(x, 0.5, ad_mills(x));
+    const double s = m.scale * 0x1p-512, high = m.high * s, y = 1 - high, other = y + (((1 - y) - high) - m.low * s);
+    const double tail = (m.high + m.low) * m.scale * 0x1p-512;
+    return x > 0 ? other : tail;
 }
 
-/* exp(x*x) erfc(x), 2 ULP.  Beyond 28 the asymptotic series (DLMF 7.12.1). */
+/* exp(x*x) erfc(x), 2 ULP.  Beyond 28 the asymptotic series (DLMF 7.12.1); below 0 it is 2 exp(x*x) less that of -x. */
 AD_INLINE double ad_erfcx(double x)
 {
-    const double u = fabs(x), m = u < 0.25 ? 0.25 : u > 28 ? 28 : u, r = 1 / (u > 28 ? u : 28), w = r * r;
+    const double u = fabs(x), m = u > 28 ? 28 : u, r = 1 / (u > 28 ? u : 28), w = r * r;
     const double mid = ad_erfcx_mid(m), lead = 0x1.20dd750429b6dp-1 / (u > 28 ? u : 28);
     const double far = AD_FMA(lead, 0x1.f56b81eed3p-57 - w * (0.5 - w * (0.75 - w * (1.875 - w * (6.5625 - w * (29.53125 - w * 162.421875))))), lead);
     /* exp(z*z) = p 2^k, and p as a pair */
-    const double z = x < -27 ? -27 : x > 1 ? 1 : x;
+    const double z = x < -27 ? -27 : x > 0 ? 0 : x;
     const ad_pair h = ad_two_product(z, z);
     const ad_reduced a = ad_reduce(h.high < 710 ? h.high : 710);
     const double near = AD_FMA(-a.k, AD_LN2_HI, h.high), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r + h.low)) + h.low, t = near + tail, p = 1 + t;
     const double p_low = ((near - t) + tail) + (t - (p - 1)), scale = ad_from_bits((ad_bits(a.shift) + 1023) << 52);
-    const ad_pair one = ad_two_sum(1, -x), c = ad_two_sum(one.high, -x * ad_erf_factor(u > 1 ? 1 : u)), product = ad_two_product(p, c.high);
-    const double middle = (product.high + (product.low + AD_FMA(p, c.low + one.low, p_low * c.high))) * scale;
     const double left = 2 * ((p - mid / (2 * scale)) + p_low) * scale;
-    const double right = x > 28 ? far : mid, rest = x < -1 ? left : middle, y = x > 0.3 ? right : rest;
+    const double right = x > 28 ? far : mid, y = x < 0 ? left : right;
     return x < -26.7 ? AD_INF : x == x ? y : x;
 }
 
