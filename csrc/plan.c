@@ -4,6 +4,7 @@
  * over and over (the cotangent of a sum): such a register names the one that holds the number. */
 #include "plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,6 +272,28 @@ static int is_number(const ad_plan *t, const ad_step *s, const ad_op *op)
     return 1;
 }
 
+/* The share of a by a / c, for a constant c, is that of a * (1 / c): the rule has that reciprocal for every element. */
+static int divide_once(ad_plan *t, ad_step *step)
+{
+    double c;
+    ad_value inverse = {.bits = 0};
+    if (step->op != AD_OP_div || step->k != 0 || !ad_number_in(t, t->words.at[step->in + 1], &c) || step->dtype != t->registers.at[t->words.at[step->in + 1]].dtype)
+        return AD_OK;
+    if (step->dtype == AD_F64)
+        inverse.f64 = c = 1 / c;
+    else
+        c = inverse.f32 = (float)(1 / c);                   /* rounded once: float64 has twice the digits, and more */
+    if (c == 0 || !isfinite(c))
+        return AD_OK;                                       /* `select` has a convention for these */
+    uint32_t reg;
+    const uint32_t a = t->words.at[step->in];
+    int status = ad_plan_add_constant(t, step->dtype, NULL, inverse, &reg);
+    step->op = AD_OP_mul;
+    step->in = t->words.n;
+    status = status == AD_OK ? AD_PUSH(t->words, a) : status;
+    return status == AD_OK ? AD_PUSH(t->words, reg) : status;
+}
+
 /* Operand k's share, added to its adjoint: what `pull` in program.c does at once. */
 static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, int k)
 {
@@ -304,6 +327,9 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     step.k = (uint8_t)(elementwise && s->bit != p->pulled ? ad_partial(p, in, k) : k);
     step.dtype = x->dtype;
     step.acc = *adj;
+    const int made = divide_once(t, &step);
+    if (made != AD_OK)
+        return made;
     if (elementwise && like && alike && is_number(t, &step, op)) {
         step.g = ad_home(t, step.g);
         step.acc = AD_NONE;

@@ -261,6 +261,7 @@ ad_scalar_step ad_as_scalar(const struct ad_plan *t, const ad_step *s);
 uint32_t ad_same_constant(struct ad_plan *t, int dtype, int is_array, ad_value value, int *noted);    /* so is the constant */
 
 int ad_plan_set_laws(const ad_law *laws, int n);            /* for all plans; those that begin with one operator stand together */
+int ad_number_in(const struct ad_plan *t, uint32_t r, double *number);        /* that a register holds at every run; 0 if there is none */
 int ad_apply_laws(struct ad_plan *t, ad_step *s, const ad_array *like, uint32_t *out);    /* *s is another step then, or *out has its value */
 int ad_plan_add_constant(struct ad_plan *t, int dtype, const ad_array *like, ad_value value, uint32_t *reg);
 

@@ -22,8 +22,7 @@ int ad_plan_set_laws(const ad_law *given, int n)
     return AD_OK;
 }
 
-/* The number that a register holds at every run; 0 if there is none. */
-static int number_in(const ad_plan *t, uint32_t r, double *number)
+int ad_number_in(const ad_plan *t, uint32_t r, double *number)
 {
     const ad_register *reg = &t->registers.at[r];
     if (!reg->fixed || reg->is_array)
@@ -68,7 +67,7 @@ static int matches(const ad_plan *t, const ad_step *s, const ad_law *law, uint32
                     return 0;
         } else {
             double number;
-            if (!number_in(t, r, &number))
+            if (!ad_number_in(t, r, &number))
                 return 0;
             if (what == AD_LAW_POWER ? !is_power(number) : number != law->before.number || signbit(number) != signbit(law->before.number))
                 return 0;

@@ -140,3 +140,24 @@ def test_the_page_has_these_laws():
     page = DOC.split("| before | after |")[1].split("\n\n")[0]
     told = [tuple(part.strip(" `") for part in line.strip("| ").split(" | ")) for line in page.replace("\\|", "|").splitlines()[2:]]
     assert [f"{before} -> {after}" for before, after in told] == [law.text for law in passes.LAWS]
+
+
+# ------------------------------------------------------------------------------------------------- shares
+@pytest.mark.parametrize("dtype", SPECIAL)
+def test_a_share_by_a_quotient_divides_once_and_keeps_every_bit(dtype):
+    x, g = ad.constant(np.array(SPECIAL[dtype] * 3, dtype)), ad.constant(np.repeat(np.array(SPECIAL[dtype], dtype), 3))
+
+    def share(x, g, c):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = x / c
+        return tape.gradient(y, x, output_gradients=g)
+
+    for c in [*SPECIAL[dtype], 1.4142135623730951]:
+        for xs in ((x, g), (x[4], g[7]), (x[4], g[0])):
+            f = ad.function(lambda x, g: share(x, g, c))
+            f(*xs)
+            same(f(*xs), share(*xs, c))
+            with np.errstate(all="ignore"):
+                divides = not 0 < abs(1 / np.array(c, dtype)) < INF         # `select` has a convention for these
+            assert ("d div(" in str(f.program(*xs))) == divides
