@@ -7,6 +7,7 @@
 #endif
 #define AD_TARGET_FMA
 #define AD_ISA avx512
+#include "lanes.h"
 #include "elementwise.inc"
 #ifdef __clang__
 #pragma clang attribute pop

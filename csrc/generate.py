@@ -8,6 +8,7 @@ A rule is called on `Text` operands, whose operators return C text; what the rul
 kernel reads.
 """
 
+import re
 import hashlib
 import importlib
 import os
@@ -172,11 +173,34 @@ def loop(name, parameters, text, result, dtype):
     for p, t in parameters.items():
         lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in text.reads else f"    (void){p}_;")
     lines.append(f"    {C_TYPE[dtype]} *restrict {result} = {result}_;")
-    if not text.near:
+    if in_lanes(text, parameters):
+        lines += ["    size_t i = 0;", "#ifdef AD_LANES", "    for (; i + AD_LANES <= n; i += AD_LANES)",
+                  f"        ad_put({result} + i, {lanes_text(text)});", "#endif",
+                  "    for (; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]  # fmt: skip
+    elif not text.near:
         lines += ["    for (size_t i = 0; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]
     else:
         lines += blocks(text, result, SUFFIX[dtype])
     return "\n".join([*lines, "}", ""])
+
+
+LANES = frozenset("div sqrt reciprocal neg add sub mul equal where scale select".split())      # csrc/lanes.h
+
+
+def in_lanes(text, parameters):
+    """Is this a division or a square root in float64, with nothing around it but what lanes.h has?"""
+    called = set(re.findall(r"ad_(\w+)\(", text.code))
+    return called <= LANES and bool(called & {"div", "sqrt", "reciprocal"}) and {parameters[v] for v in text.reads} == {"float64"}
+
+
+def lanes_text(text):
+    """The text for as many elements at once as there are in a lane."""
+    def term(found):
+        word = found[0]
+        return f"ad_get({word} + i)" if word in text.reads else word.replace("ad_", "ad_lanes_") if word[-1] == "(" else f"ad_all({word})"
+
+    code = re.sub(r"ad_\w+\(|\b[a-z]\b|-?\d[\d.]*(?:e[+-]?\d+)?|-?INFINITY|NAN", term, text.code)
+    return code.replace("ad_lanes_div(ad_all(1.0), ", "ad_lanes_reciprocal(")
 
 
 def branch_free(text):
