@@ -81,7 +81,7 @@ def audit(path, arguments):
         print(f"audit: there is no script {path}", file=sys.stderr)
         return 1
     try:
-        reports, status = audit_script(path, arguments, lambda place, report: print(f"\ngradient at {place}\n{report}")), 0
+        reports, status = audit_script(path, arguments, lambda place, report: print(f"\n{report.asked} at {place}\n{report}")), 0
     except SystemExit as end:
         reports, status = True, end.code
     if not reports:

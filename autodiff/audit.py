@@ -52,8 +52,9 @@ def audit(f, *inputs) -> "Report":
     return report_of(tape, [y], sources, fired, alias)
 
 
-def report_of(tape, targets, sources, fired=(), alias="ad", gradients=None, seeds=None):
-    """The report on targets and their gradient by the sources, of a precise tape that noted places."""
+def report_of(tape, targets, sources, fired=(), alias="ad", gradients=None, seeds=None, exact_gradients=None, asked="gradient"):
+    """The report on targets and their gradient by the sources (or what else was `asked` for, given both as computed and exact), of a
+    precise tape that noted places."""
     targets = [y if isinstance(y, Tensor) else y.value() for y in targets]
     followed = [x for x in sources if x.dtype.is_floating]
     computed = plain_sweep(tape, targets, seeds, followed) if gradients is None else gradients
@@ -63,7 +64,9 @@ def report_of(tape, targets, sources, fired=(), alias="ad", gradients=None, seed
     n = len(instructions)
     losses = _losses(tape, instructions, [raw_array(x) for x in exact[:n]], fired, alias)
     opaque = [_place_near(tape, made.index) for made in way if made.row == "call" and not hasattr(made.attrs["function"], "place")]
-    return Report(targets, exact[n:], computed, GradientTape.gradient(tape, targets, followed, seeds), losses, opaque)
+    if exact_gradients is None:
+        exact_gradients = GradientTape.gradient(tape, targets, followed, seeds)
+    return Report(targets, exact[n:], computed, exact_gradients, losses, opaque, asked)
 
 
 def _way_to(tape, targets):
@@ -102,16 +105,17 @@ class Loss:
 
 
 class Report:
-    def __init__(self, values, exact_values, gradients, exact_gradients, losses, opaque=()):
+    def __init__(self, values, exact_values, gradients, exact_gradients, losses, opaque=(), asked="gradient"):
         self.values, self.exact_values, self.losses = values, exact_values, losses
         self.value, self.exact_value = (values[0], exact_values[0]) if len(values) == 1 else (values, exact_values)
         self.gradients, self.exact_gradients = gradients, exact_gradients
+        self.asked = asked                                      # the method of the tape whose result `gradients` are
         self.opaque = opaque                                    # places, as far as known, of calls of a custom_gradient
 
     def __str__(self) -> str:
-        lines = ["             computed                 exact"]
+        lines = ["                 computed                 exact"]
         for name, got, exact in self._rows():
-            lines.append(f"{name:12} {got:24} {exact}")
+            lines.append(f"{name:16} {got:24} {exact}")
         if not self.losses:
             lines += ["", self._no_losses()]
         if self.opaque:
@@ -129,14 +133,14 @@ class Report:
     def _no_losses(self):
         pairs = [(raw_array(g), raw_array(x)) for g, x in zip(self.gradients, self.exact_gradients) if g is not None and x is not None]
         if any(_error(got, right) > 1000 * np.finfo(got.dtype).eps for got, right in pairs):
-            return "Every operation has the digits of its format; the gradient lost some on its way back: use GradientTape(precise=True)"
+            return f"Every operation has the digits of its format; the {self.asked} lost some on its way back: use GradientTape(precise=True)"
         return "Every operation has the digits of its format."
 
     def _rows(self):
         for k, (got, exact) in enumerate(zip(self.values, self.exact_values)):
             yield f"value {k}" if len(self.values) > 1 else "value", _text(got), _text(exact)
         for k, (got, exact) in enumerate(zip(self.gradients, self.exact_gradients)):
-            yield f"gradient {k}" if len(self.gradients) > 1 else "gradient", _text(got), _text(exact)
+            yield f"{self.asked} {k}" if len(self.gradients) > 1 else self.asked, _text(got), _text(exact)
 
     def _repr_html_(self):
         import html

@@ -1,4 +1,4 @@
-"""python -m autodiff audit script.py: a script runs, and its gradients are audited (audit.py)."""
+"""python -m autodiff audit script.py: a script runs, and its gradients and Jacobians are audited (audit.py)."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ __all__ = ["audit_script"]
 
 
 def audit_script(path, arguments=(), tell=None):
-    """Run a script, with `arguments` as its command line, and audit its gradients, each line that asks for one once.
+    """Run a script, with `arguments` as its command line, and audit its gradients and Jacobians, each line that asks for one once.
 
     tell   called with (place, Report) of each, in the order of the script, also where the script ends with an exception
     Returns the list of these pairs.  The script sees the numbers that it would see anyway.
@@ -58,7 +58,7 @@ def _auditing(reports, fired):
         def __new__(cls, persistent=False, watch_accessed_variables=True, precise=False, stabilize=None):
             tape = GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
             tape.asked = get_stabilize() if stabilize is None else stabilize
-            tape.plain = GradientTape(True, watch_accessed_variables, precise)
+            tape.plain, tape.reporting = GradientTape(True, watch_accessed_variables, precise), False
             return tape
 
         def __enter__(self):
@@ -88,21 +88,39 @@ def _auditing(reports, fired):
             with super().stop_recording(), self.plain.stop_recording():
                 yield
 
-        def jacobian(self, *args, **options):
-            return self.plain.jacobian(*args, **options)
+        def jacobian(self, target, sources, *args, **options):
+            result = self.plain.jacobian(target, sources, *args, **options)
+            self._tell("jacobian", target, sources, result)
+            return result
 
-        def batch_jacobian(self, *args, **options):
-            return self.plain.batch_jacobian(*args, **options)
+        def batch_jacobian(self, target, source, *args, **options):
+            result = self.plain.batch_jacobian(target, source, *args, **options)
+            self._tell("batch_jacobian", target, source, result)
+            return result
 
         def gradient(self, target, sources, output_gradients=None, **options):
+            if self.reporting:                              # (a row of the exact Jacobian)
+                return super().gradient(target, sources, output_gradients, **options)
             result = self.plain.gradient(target, sources, output_gradients, **options)
+            self._tell("gradient", target, sources, result, output_gradients)
+            return result
+
+        def _tell(self, asked, target, sources, result, seeds=None):
+            """Notes the report on what was asked for, once for each call of the script that asks."""
             at, others = user_call(), [tape for tape in recording if tape is not self]
             flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
-            if at not in reports and not others and all(is_tensor(x) and x.dtype.is_floating for x in [*targets, *flat]):
-                reports[at] = None                          # (what the report itself asks for is no gradient of the script's)
-                seeds = None if output_gradients is None else [convert(g, like=t) for g, t in zip(nest.flatten(output_gradients), targets)]
-                names = vars(sys.modules.get("__main__", sys))
-                reports[at] = report_of(self, targets, flat, fired, alias_in(names), nest.flatten(result), seeds)
-            return result
+            if at in reports or others or not all(is_tensor(x) and x.dtype.is_floating for x in [*targets, *flat]):
+                return
+            reports[at] = None                              # (what the report itself asks for is not asked by the script)
+            seeds = None if seeds is None else [convert(g, like=t) for g, t in zip(nest.flatten(seeds), targets)]
+            names = vars(sys.modules.get("__main__", sys))
+            exact = None
+            if asked != "gradient":
+                self.reporting = True
+                try:
+                    exact = nest.flatten(getattr(GradientTape, asked)(self, target, sources))
+                finally:
+                    self.reporting = False
+            reports[at] = report_of(self, targets, flat, fired, alias_in(names), nest.flatten(result), seeds, exact, asked)
 
     return AuditingTape

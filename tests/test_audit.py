@@ -181,6 +181,33 @@ def test_a_script_sees_its_own_numbers_and_every_gradient_is_told(tmp_path):
     assert all(("cos(" in block) == ("sub loses" in block) for block in blocks)     # what the target does not depend on is not its loss
 
 
+JACOBIANS = """
+import autodiff as ad
+x = ad.Variable([[1.0, 100.0]])
+with ad.GradientTape(persistent=True) as t:
+    y = ad.math.log(1 + ad.exp(x))
+print(t.jacobian(y, x).numpy(), t.batch_jacobian(y, x).numpy())
+with ad.GradientTape() as o:
+    with ad.GradientTape() as t:
+        z = ad.reduce_sum(ad.math.log(1 + ad.exp(x)))
+    g = t.gradient(z, x)
+print(o.jacobian(g, {"x": x})["x"].numpy())
+"""
+
+
+def test_jacobians_and_hessians_of_a_script_are_told_with_their_exact_entries(tmp_path):
+    (tmp_path / "script.py").write_text(JACOBIANS)
+    plain, audited = run(["script.py"], tmp_path), run(["-m", "autodiff", "audit", "script.py"], tmp_path)
+    assert not audited.stderr and audited.stdout.startswith(plain.stdout) and "nan" in plain.stdout
+    first, batch, second = audited.stdout[len(plain.stdout):].split(" at script.py:")[1:]
+    assert first.startswith("6\n") and batch.startswith("6\n") and second.startswith("11\n")
+    for block, name in ((first, "jacobian"), (batch, "batch_jacobian")):
+        row = next(line for line in block.splitlines() if line.startswith(name + " ")).replace("[", " ").replace("]", " ").split()[1:]
+        np.testing.assert_allclose([float(v) for v in row], [0.7310586, 0, 0, np.nan, 0.7310586, 0, 0, 1], rtol=1e-6)  # sigmoid(1), sigmoid(100)
+        assert "use ad.math.softplus(x)" in block
+    assert "0.196611" in second and "exp overflowed float32 at 88.7" in second
+
+
 @pytest.mark.parametrize("end, status, said", [
     ("raise RuntimeError('its own')", 1, "RuntimeError: its own"), ("sys.exit('no')", 1, "no")])  # fmt: skip
 def test_a_script_that_ends_otherwise_is_told_of_too(end, status, said, tmp_path):
