@@ -140,6 +140,8 @@ def repeated_axis(name, axes):
 
 def bad_size(name, shape, size, to):
     """A reshape to another number of elements."""
+    if sum(n == -1 for n in to) > 1:
+        return ShapeError(f"{name}: got {tuple(to)}; only one size may be -1, which stands for whatever is left")
     return ShapeError(f"{name}: a tensor of shape {tuple(shape)} has {size} elements; {tuple(to)} does not")
 
 
