@@ -4,6 +4,7 @@ A row takes non-negative axes, each once, and shapes without -1 (see the structu
 here names the public function, `name`.
 """
 
+import math
 import operator
 
 from . import errors
@@ -86,11 +87,13 @@ def axes_of(name, axis, rank):
 
 
 def sizes(name, what, value):
-    """A shape: integers, none negative."""
+    """A shape: integers, none negative, and no more elements than can be counted in bytes."""
     shape = integers(name, what, value)
     for n in shape:
         if n < 0:
             raise errors.ShapeError(f"{name}: {what} {shape} has a negative size")
+    if math.prod(n for n in shape if n) >> 60:
+        raise errors.ShapeError(f"{name}: {what} {shape} is too large: an array has fewer than 2**60 elements")
     return shape
 
 

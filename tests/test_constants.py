@@ -107,3 +107,9 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_a_shape_too_large_to_be_is_named():
+    for make in (constants.zeros, constants.ones, lambda shape: constants.fill(shape, 1.0)):
+        with pytest.raises(ad.errors.ShapeError, match=r"(zeros|ones|fill): (shape|dims) \(1099511627776, 1099511627776\) is too large: "):
+            make([2**40, 2**40])
