@@ -285,3 +285,11 @@ def test_tall_products_are_no_less_exact_than_blas_and_the_same_on_any_number_of
     assert got[0].tobytes() == got[1].tobytes() == got[2].tobytes()
     worst, blas = (np.max(np.abs(c - exact) / scale) for c in (got[0], a.T @ b))
     assert worst <= max(1.5 * blas, 4 * np.finfo(dtype).eps)
+
+
+def test_the_gradient_of_det_at_a_singular_matrix_raises_as_documented():
+    a = ad.Variable([[1.0, 2.0], [2.0, 4.0]])
+    with ad.GradientTape() as tape:
+        y = ad.linalg.det(a)
+    with pytest.raises(ad.errors.InvalidArgumentError, match="inv: Input matrix is not invertible"):
+        tape.gradient(y, a)
