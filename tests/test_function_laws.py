@@ -96,10 +96,11 @@ def test_every_law_of_the_page_is_known_to_this_file():
 
 
 TWINS = sorted(name for name, row in ROWS.items() if getattr(row, "twin", False))
-AROUND = {  # where the cotangent comes from: a number, an array, something that waits for the value, and with a share to be added to
+AROUND = {  # where the cotangent comes from: a number, an array, something that waits for the value, with a share to be added to, and from another loop
     "number": lambda f, x: ad.reduce_sum(f(x)), "array": lambda f, x: ad.reduce_sum(f(x) * (x + 1.0)),
     "value": lambda f, x: ad.reduce_sum(ad.sin(f(x)) * 0.5), "zero": lambda f, x: ad.reduce_sum(f(x) * 0.0),
     "again": lambda f, x: ad.reduce_sum(ad.sin(f(x) * x) + f(x) * f(x)),
+    "later": lambda f, x: ad.reduce_sum(ad.sin(ad.gather(f(x[-46:]), list(range(45, -1, -1))))),
 }  # fmt: skip
 
 
