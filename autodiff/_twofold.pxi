@@ -9,11 +9,10 @@ cdef extern from "twofold_loops.h" nogil:
         int64_t step
 
     ctypedef struct ad_twofold_row:
-        const char *name
         int arity
-        void (*loop)(int64_t n, const ad_twofolds *operands, const ad_twofolds *out) noexcept nogil
 
-    const ad_twofold_row *ad_twofold_find(const char *name)
+    ad_twofold_row ad_twofold_find(const char *name)
+    void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *operands, const ad_twofolds *out)
     void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
     void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
@@ -50,18 +49,17 @@ cdef tuple new_parts(tuple shape):
 
 def twofold_has(str name not None):
     """How many operands the loop of a row takes; 0: there is none."""
-    cdef const ad_twofold_row *row = ad_twofold_find(name.encode())
-    return 0 if row is NULL else row.arity
+    return ad_twofold_find(name.encode()).arity
 
 
 def twofold_map(str name not None, tuple shape not None, *operands):
     """A row on operands (hi, lo, r, e) of the given shape, or of one number; the result's parts."""
-    cdef const ad_twofold_row *row = ad_twofold_find(name.encode())
+    cdef ad_twofold_row row = ad_twofold_find(name.encode())
     cdef ad_twofolds x[3]
     cdef ad_twofolds y
     cdef int k
     cdef int64_t n
-    if row is NULL or row.arity != len(operands):
+    if row.arity == 0 or row.arity != len(operands):
         raise ValueError(f"twofold: no loop for {name} of {len(operands)} operands")
     out = new_parts(shape)
     n = cnp.PyArray_SIZE(out[0])
@@ -69,7 +67,7 @@ def twofold_map(str name not None, tuple shape not None, *operands):
         x[k] = twofolds_of(operands[k], n)
     y = twofolds_of(out, n)
     with nogil:
-        row.loop(n, x, &y)
+        ad_twofold_run(&row, n, x, &y)
     return out
 
 

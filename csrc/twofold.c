@@ -1,4 +1,4 @@
-/* Arrays of certified twofold numbers: the choice of an instruction set, and the way back to the formats. */
+/* Arrays of certified twofold numbers: the choice of an instruction set, loops block by block, and the way back to the formats. */
 #include "twofold_loops.h"
 
 #include <string.h>
@@ -6,33 +6,160 @@
 #include "strided.h"
 #include "twofold.h"
 
-#define DECLARE(isa)                                                                                              \
-    extern const ad_twofold_row ad_twofold_rows_##isa[];                                                          \
-    void ad_twofold_compare_##isa(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out);            \
-    void ad_twofold_sum_##isa(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y); \
-    void ad_twofold_exact_##isa(int64_t n, const double *x, const ad_twofolds *y);
-DECLARE(baseline)
+extern const ad_twofold_pass ad_twofold_passes_baseline[], ad_twofold_passes_avx2[], ad_twofold_passes_avx512[];
+extern const ad_twofold_function ad_twofold_functions_baseline[], ad_twofold_functions_fma[];
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-DECLARE(avx2)
-DECLARE(avx512)
-#define CHOSEN(name) (ad_isa_number() == 2 ? name##_avx512 : ad_isa_number() ? name##_avx2 : name##_baseline)
+#define PASSES (ad_isa_number() == 2 ? ad_twofold_passes_avx512 : ad_isa_number() ? ad_twofold_passes_avx2 : ad_twofold_passes_baseline)
+#define FUNCTIONS (ad_isa_number() ? ad_twofold_functions_fma : ad_twofold_functions_baseline)
 #else
-#define CHOSEN(name) name##_baseline
+#define PASSES ad_twofold_passes_baseline
+#define FUNCTIONS ad_twofold_functions_baseline
 #endif
 
-const ad_twofold_row *ad_twofold_find(const char *name)
+ad_twofold_row ad_twofold_find(const char *name)
 {
-    for (const ad_twofold_row *row = CHOSEN(ad_twofold_rows); row->name; row++)
-        if (strcmp(row->name, name) == 0)
-            return row;
-    return NULL;
+    ad_twofold_row row = {0, {NULL, NULL, NULL}, {NULL, NULL, NULL}};
+    for (const ad_twofold_function *one = FUNCTIONS; one->name && !row.arity; one++)
+        if (strcmp(one->name, name) == 0) {
+            row.one = *one;
+            row.arity = one->unary ? 1 : 2;
+        }
+    for (const ad_twofold_pass *pass = PASSES; pass->name && row.arity && !row.pass.name; pass++)
+        if (strcmp(pass->name, name) == 0)
+            row.pass = *pass;
+    return row;
 }
 
-void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out) { CHOSEN(ad_twofold_compare)(n, a, b, out); }
-void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y) { CHOSEN(ad_twofold_exact)(n, x, y); }
+AD_INLINE ad_twofold load(const ad_twofolds *x, int64_t i)
+{
+    i *= x->step;
+    return (ad_twofold){x->hi[i], x->lo[i], x->r[i], x->e[i]};
+}
+
+AD_INLINE void store(const ad_twofolds *y, int64_t i, ad_twofold v)
+{
+    y->hi[i] = v.hi;
+    y->lo[i] = v.lo;
+    y->r[i] = v.r;
+    y->e[i] = v.e;
+}
+
+enum { BLOCK = 256, LANES = AD_LANES };
+typedef struct { double hi[BLOCK], lo[BLOCK], r[BLOCK]; int64_t e[BLOCK]; } room;
+
+static ad_twofolds in_room(room *x) { return (ad_twofolds){x->hi, x->lo, x->r, x->e, 1}; }
+static ad_twofolds from(const ad_twofolds *x, int64_t at) { return (ad_twofolds){x->hi + at, x->lo + at, x->r + at, x->e + at, 1}; }
+
+/* Where an operand stands in memory, BLOCK numbers at most: one number for all is written out, and the last few up to LANES. */
+static ad_twofolds block_of(const ad_twofolds *x, int64_t at, int64_t n, room *own)
+{
+    if (x->step && n - at >= LANES)
+        return from(x, at);
+    const ad_twofolds y = in_room(own);
+    if (x->step || at == 0)
+        for (int i = 0; i < (x->step ? LANES : BLOCK); i++)
+            store(&y, i, load(x, at + i < n ? at + i : n - 1));
+    return y;
+}
+
+/* The numbers that a pass has left undone, or all, one by one. */
+static void run_rest(const ad_twofold_row *row, int m, ad_twofolds a, ad_twofolds b, ad_twofolds y)
+{
+    for (int i = 0; i < m; i++)
+        if (!row->pass.name || y.e[i])
+            store(&y, i, row->arity == 1 ? row->one.unary(load(&a, i)) : row->one.binary(load(&a, i), load(&b, i)));
+}
+
+void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out)
+{
+    room own[2], last;
+    int m;
+    for (int64_t at = 0; at < n; at += m) {
+        m = n - at >= BLOCK ? BLOCK : n - at >= LANES ? (int)(n - at) / LANES * LANES : (int)(n - at);
+        const ad_twofolds a = block_of(in, at, n, own), b = row->arity == 2 ? block_of(in + 1, at, n, own + 1) : a;
+        const ad_twofolds y = m < LANES ? in_room(&last) : from(out, at);
+        const unsigned groups = (unsigned)(m + LANES - 1) / LANES;
+        int64_t left = 1;
+        if (row->pass.unary)
+            left = row->pass.unary(groups, a.hi, a.lo, a.r, a.e, y.hi, y.lo, y.r, y.e);
+        if (row->pass.binary)
+            left = row->pass.binary(groups, a.hi, a.lo, a.r, a.e, b.hi, b.lo, b.r, b.e, y.hi, y.lo, y.r, y.e);
+        if (left)
+            run_rest(row, m, a, b, y);
+        for (int i = 0; i < m && m < LANES; i++)
+            store(out, at + i, load(&y, i));
+    }
+}
+
+/* -1, 0, 1: less, equal, greater, for sure; 2: one is NaN; 3: the digits leave it open. */
+static int8_t compared(ad_twofold a, ad_twofold b)
+{
+    if (a.r == AD_INF || b.r == AD_INF)
+        return 3;
+    if (two_is_odd(a) | two_is_odd(b)) {
+        const double x = fabs(a.hi) < AD_INF ? 0 : a.hi, y = fabs(b.hi) < AD_INF ? 0 : b.hi;
+        return a.hi != a.hi || b.hi != b.hi ? 2 : (x > y) - (x < y);
+    }
+    const ad_twofold d = two_sub(a, b);
+    return two_is_zero(d) ? 0 : two_may_be_zero(d) ? 3 : d.hi > 0 ? 1 : -1;
+}
+
+void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = compared(load(a, i), load(b, i));
+}
+
+/* The sums of m columns, m <= BLOCK, of `rows` rows of x from its number `at` on. */
+static ad_twofolds sum_columns(const ad_twofolds *x, int64_t at, int64_t rows, int64_t stride, int m, room *two, const ad_twofold_row *add)
+{
+    ad_twofolds y = in_room(two);
+    for (int i = 0; i < m; i++)
+        store(&y, i, load(x, at + i));
+    for (int64_t k = 1; k < rows; k++) {
+        at += stride;
+        const ad_twofolds in[2] = {y, from(x, at)};
+        y = in_room(two + (k & 1));
+        ad_twofold_run(add, m, in, &y);
+    }
+    return y;
+}
+
+/* A line of n numbers: as rows of BLOCK, whose columns are summed, and what is left over. */
+static ad_twofold sum_line(const ad_twofolds *x, int64_t at, int64_t n, const ad_twofold_row *add)
+{
+    room two[2];
+    const int64_t rows = n / BLOCK;
+    ad_twofold sum = {0, 0, 0, 0};
+    if (rows) {
+        const ad_twofolds y = sum_columns(x, at, rows, BLOCK, BLOCK, two, add);
+        for (int i = 0; i < BLOCK; i++)
+            sum = two_add(sum, load(&y, i));
+    }
+    for (int64_t i = rows * BLOCK; i < n; i++)
+        sum = two_add(sum, load(x, at + i));
+    return sum;
+}
+
+/* y[o, i] = the sum of x[o, 0..n-1, i]. */
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
 {
-    CHOSEN(ad_twofold_sum)(outer, n, inner, x, y);
+    room two[2];
+    const ad_twofold_row add = ad_twofold_find("add");
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i += BLOCK) {
+            const int m = inner - i < BLOCK ? (int)(inner - i) : BLOCK;
+            const ad_twofolds sums = n && inner > 1 ? sum_columns(x, o * n * inner + i, n, inner, m, two, &add) : *y;
+            for (int k = 0; k < m; k++)
+                store(y, o * inner + i + k, n == 0 ? (ad_twofold){0, 0, 0, 0} : inner == 1 ? sum_line(x, o * n, n, &add) : load(&sums, k));
+        }
+}
+
+/* float64 numbers as twofold ones, exactly. */
+void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        store(y, i, two_exact(x[i]));
 }
 
 static double in_format(double x, int64_t e, int single)

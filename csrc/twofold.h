@@ -15,24 +15,32 @@
 #define AD_TWOFOLD_H
 
 #include "scalar_math.h"
+#include "twofold_loops.h"
 
-typedef struct { double hi, lo, r; int64_t e; } ad_twofold;
-typedef struct { double h, l, r; } ad_dw;                   /* the same where no exponent is needed */
+typedef struct { double h, l, r; } ad_dw;                   /* an ad_twofold where no exponent is needed */
+
+/* Inlined into passes, which have no vectors otherwise; called by functions of one number, which compile in a quarter of the time, and
+ * under sanitizers, where nothing has vectors. */
+#if defined(AD_ONE_BY_ONE) || defined(__SANITIZE_ADDRESS__)
+#define AD_TWO static inline
+#else
+#define AD_TWO AD_INLINE
+#endif
 
 #define AD_U 0x1p-53
 #define AD_WIDEN (1 + 0x1p-48)
 #define AD_FLOOR 0x1p-1068
 #define AD_COMFORT 0x1p200
 
-AD_INLINE ad_dw dw_of(double h) { return (ad_dw){h, 0, 0}; }
-AD_INLINE ad_dw dw_neg(ad_dw x) { return (ad_dw){-x.h, -x.l, x.r}; }
+AD_TWO ad_dw dw_of(double h) { return (ad_dw){h, 0, 0}; }
+AD_TWO ad_dw dw_neg(ad_dw x) { return (ad_dw){-x.h, -x.l, x.r}; }
 /* From a table; what has no low part there is exact. */
-AD_INLINE ad_dw dw_constant(const double *c) { return (ad_dw){c[0], c[1], c[1] != 0 ? 0x1p-106 * fabs(c[0]) : 0}; }
-AD_INLINE ad_dw dw_entry(const double *h, const double *l, int64_t j) { return (ad_dw){h[j], l[j], l[j] != 0 ? 0x1p-106 * fabs(h[j]) : 0}; }
-AD_INLINE ad_dw dw_twice(ad_dw x, double power) { return (ad_dw){x.h * power, x.l * power, x.r * power}; }
+AD_TWO ad_dw dw_constant(const double *c) { return (ad_dw){c[0], c[1], c[1] != 0 ? 0x1p-106 * fabs(c[0]) : 0}; }
+AD_TWO ad_dw dw_entry(const double *h, const double *l, int64_t j) { return (ad_dw){h[j], l[j], l[j] != 0 ? 0x1p-106 * fabs(h[j]) : 0}; }
+AD_TWO ad_dw dw_twice(ad_dw x, double power) { return (ad_dw){x.h * power, x.l * power, x.r * power}; }
 
 /* a + b.  Six exact sums; what is left after them is |q| and the one rounding of d + f. */
-AD_INLINE ad_dw dw_add(ad_dw a, ad_dw b)
+AD_TWO ad_dw dw_add(ad_dw a, ad_dw b)
 {
     const ad_pair s = ad_two_sum(a.h, b.h), v = ad_two_sum(a.l, b.l), c = ad_two_sum(s.low, v.high), z = ad_two_sum(s.high, c.high);
     const ad_pair w = ad_two_sum(z.low, v.low);
@@ -42,21 +50,21 @@ AD_INLINE ad_dw dw_add(ad_dw a, ad_dw b)
 }
 
 /* a + b where |a.h| >= |b.h| or a = 0: the terms of a series. */
-AD_INLINE ad_dw dw_add_smaller(ad_dw a, ad_dw b)
+AD_TWO ad_dw dw_add_smaller(ad_dw a, ad_dw b)
 {
     const double s = a.h + b.h, t = b.h - (s - a.h), m = a.l + b.l, n = t + m, y = s + n;
     return (ad_dw){y, n - (y - s), (a.r + b.r + AD_U * (fabs(m) + fabs(n))) * AD_WIDEN};
 }
 
 /* What products of low parts and radii may lose by underflow; nothing where a factor is exactly 0. */
-AD_INLINE double dw_floor(ad_dw a, ad_dw b)
+AD_TWO double dw_floor(ad_dw a, ad_dw b)
 {
     const double parts = (fabs(a.l) + fabs(b.l)) + (a.r + b.r), p = fabs(a.h) + a.r, q = fabs(b.h) + b.r;
     return (parts > 0) & (p > 0) & (q > 0) ? AD_FLOOR : 0;
 }
 
 /* a * b.  Of the three small products A each is rounded once, and the sums of them: at most 6 u A. */
-AD_INLINE ad_dw dw_mul(ad_dw a, ad_dw b)
+AD_TWO ad_dw dw_mul(ad_dw a, ad_dw b)
 {
     const ad_pair p = ad_two_product(a.h, b.h);
     const double x1 = a.h * b.l, x2 = a.l * b.h, x3 = a.l * b.l, small = fabs(x1) + fabs(x2) + fabs(x3);
@@ -70,7 +78,7 @@ AD_INLINE ad_dw dw_mul(ad_dw a, ad_dw b)
 /* a / b, for a b whose radius does not reach 0; r = inf where it does.
  * a/b - q1 = R/b with R = a - q1 b; `rest` is R but for |t.low| and the roundings in g, four at most.  rest/b.h misses q2 by
  * |short|/|b.h|, and R/b by |q2 b.l| / |b| where lo of b is left out.  So 1 / (1 + 1e-40) has a radius relative to 1e-40. */
-AD_INLINE ad_dw dw_div(ad_dw a, ad_dw b)
+AD_TWO ad_dw dw_div(ad_dw a, ad_dw b)
 {
     const double q1 = a.h / b.h;
     const ad_pair p = ad_two_product(q1, b.h), x = ad_two_product(q1, b.l), d = ad_two_sum(a.h, -p.high);
@@ -90,7 +98,7 @@ AD_INLINE ad_dw dw_div(ad_dw a, ad_dw b)
 
 /* The square root of a > 0, whose radius does not reach 0.  sqrt(a) - s = R / (s + sqrt(a)), and R / 2s differs from that by
  * (R/2s)^2 / s at most; |sqrt(a + d) - sqrt(a)| <= |d| / sqrt(a). */
-AD_INLINE ad_dw dw_sqrt(ad_dw a)
+AD_TWO ad_dw dw_sqrt(ad_dw a)
 {
     const double s = sqrt(a.h);
     const ad_pair p = ad_two_product(s, s), d = ad_two_sum(a.h, -p.high);
@@ -105,13 +113,13 @@ AD_INLINE ad_dw dw_sqrt(ad_dw a)
 /* ------------------------------------------------------------------------------------------------- with an exponent */
 static const ad_twofold two_unknown = {0, 0, (double)INFINITY, 0};
 
-AD_INLINE ad_dw dw_from(ad_twofold x) { return (ad_dw){x.hi, x.lo, x.r}; }
-AD_INLINE double ad_power_of_2(int64_t k) { return ad_from_bits((uint64_t)(k + 1023) << 52); }    /* |k| <= 1022 */
-AD_INLINE int64_t ad_exponent(double x) { return (int64_t)(ad_bits(x) >> 52 & 2047) - 1023; }
-AD_INLINE int two_is_odd(ad_twofold x) { return !(fabs(x.hi) + x.r < AD_INF); }                      /* infinite, NaN, unknown */
-AD_INLINE int two_is_zero(ad_twofold x) { return (x.hi == 0) & (x.r == 0); }
-AD_INLINE int two_may_be_zero(ad_twofold x) { return !(fabs(x.hi) * (1 - 0x1p-50) > x.r); }
-AD_INLINE int two_is_in_comfort(double h, double r)
+AD_TWO ad_dw dw_from(ad_twofold x) { return (ad_dw){x.hi, x.lo, x.r}; }
+AD_TWO double ad_power_of_2(int64_t k) { return ad_from_bits((uint64_t)(k + 1023) << 52); }    /* |k| <= 1022 */
+AD_TWO int64_t ad_exponent(double x) { return (int64_t)(ad_bits(x) >> 52 & 2047) - 1023; }
+AD_TWO int two_is_odd(ad_twofold x) { return !(fabs(x.hi) + x.r < AD_INF); }                      /* infinite, NaN, unknown */
+AD_TWO int two_is_zero(ad_twofold x) { return (x.hi == 0) & (x.r == 0); }
+AD_TWO int two_may_be_zero(ad_twofold x) { return !(fabs(x.hi) * (1 - 0x1p-50) > x.r); }
+AD_TWO int two_is_in_comfort(double h, double r)
 {
     const double m = fabs(h) > r ? fabs(h) : r;
     return (m <= AD_COMFORT) & (m >= 1 / AD_COMFORT);
@@ -157,7 +165,7 @@ static ad_twofold two_scaled(ad_dw x, int64_t e)
     return (ad_twofold){x.h, x.l, x.r, kept};
 }
 
-AD_INLINE ad_twofold two_of(ad_dw x, int64_t e)
+AD_TWO ad_twofold two_of(ad_dw x, int64_t e)
 {
     if (two_is_in_comfort(x.h, x.r))
         return (ad_twofold){x.h, x.l, x.r, e};
@@ -252,7 +260,7 @@ static inline ad_dw dw_plain(ad_twofold x)
 }
 
 /* Is |x| < 2^-120 for sure?  Then x + O(x^2) is x with 2^-119 |x| added to its radius. */
-AD_INLINE int two_is_tiny(ad_twofold x) { return x.e + (x.hi == 0 && x.r == 0 ? -200 : ad_exponent(fabs(x.hi) + x.r)) < -120; }
+AD_TWO int two_is_tiny(ad_twofold x) { return x.e + (x.hi == 0 && x.r == 0 ? -200 : ad_exponent(fabs(x.hi) + x.r)) < -120; }
 static inline ad_twofold two_nearly(ad_twofold x) { x.r = (x.r * (1 + 0x1p-119) + fabs(x.hi) * 0x1p-119) * AD_WIDEN; return two_of(dw_from(x), x.e); }
 
 #endif

@@ -1,4 +1,4 @@
-/* The loops of twofold numbers for AVX2 and FMA (x86-64 from 2013 on). */
+/* Vector passes of twofold numbers for AVX2 and FMA (x86-64 from 2013 on). */
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -7,7 +7,7 @@
 #endif
 #define AD_TARGET_FMA
 #define AD_ISA avx2
-#include "twofold.inc"
+#include "twofold_passes.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

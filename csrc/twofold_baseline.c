@@ -1,3 +1,3 @@
-/* The loops of twofold numbers for any processor. */
+/* Vector passes of twofold numbers for any processor. */
 #define AD_ISA baseline
-#include "twofold.inc"
+#include "twofold_passes.inc"

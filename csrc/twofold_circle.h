@@ -12,7 +12,7 @@ typedef struct { ad_dw sin, cos; } dw_circle;
 
 /* 1 / k! + m / (k + 2)! + m^2 / (k + 4)! + ..., for m in [-0.618, 0]; k = 2 or 3, and the terms from 1 / (k + 18)! on in doubles: they lose
  * less than 16 u, and what follows is less than 2^-38 of them. */
-AD_INLINE ad_dw dw_circle_series(int k, ad_dw m)
+AD_TWO ad_dw dw_circle_series(int k, ad_dw m)
 {
     const double (*f)[2] = dw_inverse_factorial + k, x = m.h;
     const double v = f[18][0] + x * (f[20][0] + x * (f[22][0] + x * f[24][0]));
@@ -20,7 +20,7 @@ AD_INLINE ad_dw dw_circle_series(int k, ad_dw m)
     return dw_step(f[0], m, dw_step(f[2], m, dw_step(f[4], m, dw_step(f[6], m, dw_step(f[8], m, dw_step(f[10], m, y))))));
 }
 
-AD_INLINE dw_circle dw_sin_cos(ad_dw t)                     /* |t| < 0.786; both functions move by less than t does */
+AD_TWO dw_circle dw_sin_cos(ad_dw t)                     /* |t| < 0.786; both functions move by less than t does */
 {
     const double moved = t.r + dw_floor_of(t.h);
     t.r = 0;
@@ -33,7 +33,7 @@ AD_INLINE dw_circle dw_sin_cos(ad_dw t)                     /* |t| < 0.786; both
 }
 
 /* x - n pi/2 for |x| < 2^20. */
-AD_INLINE ad_dw dw_less_quarters(ad_dw x, double n)
+AD_TWO ad_dw dw_less_quarters(ad_dw x, double n)
 {
     const ad_pair a = ad_two_product(n, dw_half_pi[0]), b = ad_two_product(n, dw_half_pi[1]);
     const double w = n * dw_half_pi[2], c = b.low + w;

@@ -11,14 +11,14 @@
 #include "twofold_tables.h"
 
 /* c + t y, a step of Horner's rule; c is larger.  No loop over them: vectors want them written out. */
-AD_INLINE ad_dw dw_step(const double *c, ad_dw t, ad_dw y) { return dw_add_smaller(dw_constant(c), dw_mul(t, y)); }
+AD_TWO ad_dw dw_step(const double *c, ad_dw t, ad_dw y) { return dw_add_smaller(dw_constant(c), dw_mul(t, y)); }
 
 /* A series in a tiny number, its square below all doubles, is not exact for that. */
-AD_INLINE double dw_floor_of(double x) { return x != 0 ? AD_FLOOR : 0; }
+AD_TWO double dw_floor_of(double x) { return x != 0 ? AD_FLOOR : 0; }
 
 /* exp(t) - 1 for |t| < 0.0056, relative to t.  From t^6 on in doubles: Horner's seven steps lose less than 8 u of 1/720, and the
  * terms from t^13 on are less than 2^-75 of it. */
-AD_INLINE ad_dw dw_expm1_small(ad_dw t)
+AD_TWO ad_dw dw_expm1_small(ad_dw t)
 {
     const double (*f)[2] = dw_inverse_factorial, x = t.h;
     const double v = f[6][0] + x * (f[7][0] + x * (f[8][0] + x * (f[9][0] + x * (f[10][0] + x * (f[11][0] + x * f[12][0])))));
@@ -33,7 +33,7 @@ AD_INLINE ad_dw dw_expm1_small(ad_dw t)
 /* For |x| < 2^40: exp(x) = 2^((n - j) / 64) * table[j] * exp(t), j the last six bits of n; the error of the reduction and x's own
  * are t's radius.  n stands in the lowest bits of a sum with 1.5 * 2^52. */
 typedef struct { ad_dw t; uint64_t n; } dw_reduced;
-AD_INLINE dw_reduced dw_exp_reduce(ad_dw x)
+AD_TWO dw_reduced dw_exp_reduce(ad_dw x)
 {
     const double shift = x.h * 0x1.71547652b82fep+6 + AD_MAGIC, n = shift - AD_MAGIC;
     const ad_pair p = ad_two_product(n, dw_ln2_64[0]), q = ad_two_product(n, dw_ln2_64[1]);
@@ -42,10 +42,10 @@ AD_INLINE dw_reduced dw_exp_reduce(ad_dw x)
     const ad_dw t = dw_add(d, (ad_dw){-q.high, -(q.low + low), fabs(n) * 0x1p-160 + AD_U * fabs(low) + AD_U * fabs(q.low + low)});
     return (dw_reduced){t, ad_bits(shift)};
 }
-AD_INLINE int64_t dw_whole(uint64_t n) { return (int64_t)(n & 0xfffffffffffff) - ((int64_t)1 << 51); }
+AD_TWO int64_t dw_whole(uint64_t n) { return (int64_t)(n & 0xfffffffffffff) - ((int64_t)1 << 51); }
 
 /* 2^k of the reduction, for |k| < 1000; unsigned shifts, which vectors have. */
-AD_INLINE double dw_power(uint64_t n) { return ad_from_bits(((uint64_t)(dw_whole(n) + (1023 << 6)) >> 6) << 52); }
+AD_TWO double dw_power(uint64_t n) { return ad_from_bits(((uint64_t)(dw_whole(n) + (1023 << 6)) >> 6) << 52); }
 
 /* Radii above 2^-13 are not worth a digit: nothing is known, rather than bounds for exp(r). */
 static ad_twofold two_exp(ad_twofold x)
@@ -61,7 +61,7 @@ static ad_twofold two_exp(ad_twofold x)
 }
 
 /* exp(x) - 1 = 2^k (c + c m) - 1; nothing cancels but what is exact in k = 0, c = 1. */
-AD_INLINE ad_dw dw_expm1_of(ad_dw m, ad_dw c, double power)
+AD_TWO ad_dw dw_expm1_of(ad_dw m, ad_dw c, double power)
 {
     return dw_add(dw_add(dw_twice(c, power), dw_of(-1)), dw_twice(dw_mul(c, m), power));
 }
@@ -85,7 +85,7 @@ static ad_twofold two_expm1(ad_twofold x)
 
 /* log(1 + f) = 2 s (1 + w/3 + w^2/5 + ...) with s = f / (2 + f), w = s^2 < 2^-15.  From w^4 on in doubles: eight terms less one
  * lose less than 8 u of 1/9, the terms from w^8 on are less than 2^-60 of it. */
-AD_INLINE ad_dw dw_log1p_small(ad_dw f)
+AD_TWO ad_dw dw_log1p_small(ad_dw f)
 {
     static const double thirds[3][2] = {{0x1.5555555555555p-2, 0x1.5555555555555p-56}, {0x1.999999999999ap-3, -0x1.999999999999ap-57},
                                         {0x1.2492492492492p-3, 0x1.2492492492492p-57}};       /* 1/3, 1/5, 1/7 */
@@ -100,14 +100,14 @@ AD_INLINE ad_dw dw_log1p_small(ad_dw f)
 }
 
 /* n times a number of three doubles, |n| < 2^53 whole. */
-AD_INLINE ad_dw dw_times(double n, const double *c)
+AD_TWO ad_dw dw_times(double n, const double *c)
 {
     const ad_pair p = ad_two_product(n, c[0]), q = ad_two_product(n, c[1]);
     return dw_add((ad_dw){p.high, p.low, 0}, (ad_dw){q.high, q.low + n * c[2], fabs(n * c[0]) * 0x1p-154});
 }
 
 /* c m - 1 for c m near 1 and a c of ten bits: c m.h - 1 is exact, and so is all where c = 1. */
-AD_INLINE ad_dw dw_from_1(ad_dw m, double c)
+AD_TWO ad_dw dw_from_1(ad_dw m, double c)
 {
     const ad_pair p = ad_two_product(m.h, c), x = ad_two_product(m.l, c);
     return dw_add((ad_dw){p.high - 1, p.low, c * m.r * AD_WIDEN}, (ad_dw){x.high, x.low, m.l != 0 ? AD_FLOOR : 0});

@@ -12,10 +12,10 @@
     STEP(14) STEP(15) STEP(16) STEP(17) STEP(18) STEP(19) STEP(20) STEP(21) STEP(22) STEP(23)
 
 /* x + n for the least whole n >= 0 that makes it 24 or more. */
-AD_INLINE ad_dw dw_above_24(ad_dw x) { return dw_add(x, dw_of(x.h < 24 ? ceil(24 - x.h) : 0)); }
+AD_TWO ad_dw dw_above_24(ad_dw x) { return dw_add(x, dw_of(x.h < 24 ? ceil(24 - x.h) : 0)); }
 
 /* Terms c[0] + c[1] z + ... up to c[13], z <= 1/576: from c[6] on in doubles. */
-AD_INLINE ad_dw dw_stirling(const double (*c)[2], ad_dw z)
+AD_TWO ad_dw dw_stirling(const double (*c)[2], ad_dw z)
 {
     const double x = z.h, low = c[10][0] + x * (c[11][0] + x * (c[12][0] + x * c[13][0]));
     const double v = c[6][0] + x * (c[7][0] + x * (c[8][0] + x * (c[9][0] + x * low)));
@@ -25,7 +25,7 @@ AD_INLINE ad_dw dw_stirling(const double (*c)[2], ad_dw z)
 
 /* lgamma(x) for an exact x in [2^-100, 2^150]; the term B(30) / (870 x^29) is less than 2^-113.
  * Over the radius, 2^-12 of x, |digamma| < log(x + n) + 2^-11 + 2.1 / x. */
-AD_INLINE ad_dw dw_lgamma(ad_dw x)
+AD_TWO ad_dw dw_lgamma(ad_dw x)
 {
     const double moved = x.r;
     x.r = 0;
@@ -41,7 +41,7 @@ AD_INLINE ad_dw dw_lgamma(ad_dw x)
 }
 
 /* The same for digamma; the term B(30) / (30 x^30) is less than 2^-113, and |trigamma| < 1.01 (1 / x + 1 / x^2). */
-AD_INLINE ad_dw dw_digamma(ad_dw x)
+AD_TWO ad_dw dw_digamma(ad_dw x)
 {
     const double moved = x.r;
     x.r = 0;
@@ -56,7 +56,7 @@ AD_INLINE ad_dw dw_digamma(ad_dw x)
 }
 
 /* And for trigamma: 1/x + 1/2x^2 + B(2)/x^3 + ... + the sum of 1 / (x + j)^2; the remainder is less than B(30) / x^31, 2^-108 of 1/x. */
-AD_INLINE ad_dw dw_trigamma(ad_dw x)
+AD_TWO ad_dw dw_trigamma(ad_dw x)
 {
     const double moved = x.r;
     x.r = 0;
@@ -75,10 +75,10 @@ AD_INLINE ad_dw dw_trigamma(ad_dw x)
     return y;
 }
 
-AD_INLINE double dw_gamma_good(ad_dw x) { return (x.h > 0x1p-60) & (x.h < 0x1p60) & (x.r < x.h * 0x1p-12) ? 1 : -1; }
-AD_INLINE ad_dw fast_lgamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_lgamma(x)); }
-AD_INLINE ad_dw fast_digamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_digamma(x)); }
-AD_INLINE ad_dw fast_trigamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_trigamma(x)); }
+AD_TWO double dw_gamma_good(ad_dw x) { return (x.h > 0x1p-60) & (x.h < 0x1p60) & (x.r < x.h * 0x1p-12) ? 1 : -1; }
+AD_TWO ad_dw fast_lgamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_lgamma(x)); }
+AD_TWO ad_dw fast_digamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_digamma(x)); }
+AD_TWO ad_dw fast_trigamma(ad_dw x) { return dw_where(dw_gamma_good(x), dw_trigamma(x)); }
 
 /* pi times the distance of x from the nearest whole number. */
 static ad_twofold two_round_pi(ad_twofold x)

@@ -1,23 +1,51 @@
-/* Arrays of certified twofold numbers (twofold.h): what the core calls. */
+/* Arrays of certified twofold numbers (twofold.h): what the core calls, and the tables that it chooses from. */
 #ifndef AD_TWOFOLD_LOOPS_H
 #define AD_TWOFOLD_LOOPS_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+/* Every number within r * 2^e of (hi + lo) * 2^e. */
+typedef struct { double hi, lo, r; int64_t e; } ad_twofold;
 
 /* Structure of arrays; step 0: one number for all (operands only). */
 typedef struct { double *hi, *lo, *r; int64_t *e; int64_t step; } ad_twofolds;
 
-/* A loop over n numbers: `arity` operands, one result, in memory of its own. */
-typedef struct {
-    const char *name;                                       /* the row's in the operator table */
-    int arity;
-    void (*loop)(int64_t n, const ad_twofolds *in, const ad_twofolds *out);
-} ad_twofold_row;
+/* A pass without branches over groups of 8 numbers, so that there is one loop of vectors and nothing left for a second and a third; in
+ * memory of its own.  The result's e are what is undone, and or-ed returned. */
+#define AD_LANES 8u
+#define AD_PARTS(a) const double *restrict a##h, const double *restrict a##l, const double *restrict a##r, const int64_t *restrict a##e
+#define AD_PARTS_OUT double *restrict yh, double *restrict yl, double *restrict yr, int64_t *restrict ye
+typedef int64_t (*ad_pass_of_one)(unsigned groups, AD_PARTS(a), AD_PARTS_OUT);
+typedef int64_t (*ad_pass_of_two)(unsigned groups, AD_PARTS(a), AD_PARTS(b), AD_PARTS_OUT);
 
-const ad_twofold_row *ad_twofold_find(const char *name);    /* NULL: there is no loop for the row */
+/* Names are the rows' in the operator table; the tables end with NULL. */
+typedef struct { const char *name; ad_pass_of_one unary; ad_pass_of_two binary; } ad_twofold_pass;
+typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (*binary)(ad_twofold, ad_twofold); } ad_twofold_function;
+
+/* Without a pass every number is done by the function. */
+typedef struct { int arity; ad_twofold_function one; ad_twofold_pass pass; } ad_twofold_row;
+
+ad_twofold_row ad_twofold_find(const char *name);           /* arity 0: there is none */
+void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out);
 void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out);
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);
 void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure);
+
+#define AD_JOIN_(a, b) a##b
+#define AD_JOIN(a, b) AD_JOIN_(a, b)
+
+/* The rows, those first that have passes. */
+#define AD_FAST_UNARY_ROWS(F)                                                                                             \
+    F(neg) F(identity) F(abs) F(square) F(reciprocal) F(sqrt) F(rsqrt) F(exp) F(exp2) F(expm1) F(log) F(log2) F(log10)    \
+    F(log1p) F(log1mexp) F(sigmoid) F(softplus) F(softplus_slope) F(log_sigmoid) F(tanh) F(sech2) F(silu)                 \
+    F(exp_minus_square) F(softsign) F(entr) F(logit) F(sin) F(cos) F(tan) F(sinh) F(cosh) F(asinh) F(acosh) F(atanh)      \
+    F(atan) F(asin) F(acos) F(normal_pdf) F(erf) F(erfc) F(ndtr) F(gelu) F(lgamma) F(digamma) F(trigamma)
+#define AD_UNARY_ROWS(F) F(erfcx) F(erfcx_slope) F(log_ndtr) F(erfinv) F(ndtri)
+#define AD_FAST_BINARY_ROWS(F)                                                                                            \
+    F(add) F(sub) F(mul) F(div) F(scale) F(select) F(squared_difference) F(hypot) F(over_hypot) F(sigmoid_of_difference)   \
+    F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2)
+#define AD_BINARY_ROWS(F)
 
 #endif

@@ -12,12 +12,12 @@
 #ifndef AD_TWOFOLD_NORMAL_H
 #define AD_TWOFOLD_NORMAL_H
 
-#include "twofold_fast.h"
+#include "twofold_fast_more.h"
 #include "twofold_special_tables.h"
 
 /* erf(x) / x for |x| < 3/4, s = x^2; terms from s^14 on in doubles: Horner's ten steps lose less than 8 u of 1 / (14! 29), and what
  * follows s^23 is less than 2^-110. */
-AD_INLINE ad_dw dw_erf_series(ad_dw s)
+AD_TWO ad_dw dw_erf_series(ad_dw s)
 {
     const double (*f)[2] = dw_erf_terms, x = s.h;
     const double low = f[18][0] + x * (f[19][0] + x * (f[20][0] + x * (f[21][0] + x * (f[22][0] + x * f[23][0]))));
@@ -31,7 +31,7 @@ AD_INLINE ad_dw dw_erf_series(ad_dw s)
 }
 
 /* The sum over k of the head of this file, for an exact x >= 3/4, s = x^2; from k = 20 on in doubles, which are 2^-66 of the first. */
-AD_INLINE ad_dw dw_normal_sum(ad_dw x, ad_dw s)
+AD_TWO ad_dw dw_normal_sum(ad_dw x, ad_dw s)
 {
     double v = 0;
 #define AD_TERM(k) v += dw_normal_weight[k][0] / (s.h + k * k * (121.0 / 1024));
@@ -48,17 +48,17 @@ AD_INLINE ad_dw dw_normal_sum(ad_dw x, ad_dw s)
 }
 
 /* Multiplied by 1 or 0, not selected: GCC would put the tables' loads under a condition. */
-AD_INLINE ad_dw dw_either(_Bool c, ad_dw a, ad_dw b)
+AD_TWO ad_dw dw_either(_Bool c, ad_dw a, ad_dw b)
 {
     const double m = c ? 1 : 0, n = c ? 0 : 1;
     return (ad_dw){a.h * m + b.h * n, a.l * m + b.l * n, a.r * m + b.r * n};
 }
 
 /* -2 pi x / h, the logarithm of the residue, where x < 8. */
-AD_INLINE ad_dw dw_residue_power(ad_dw x) { return dw_neg(dw_mul(dw_if(x.h < 8, x, dw_of(8)), dw_constant(dw_64_pi_over_11))); }
+AD_TWO ad_dw dw_residue_power(ad_dw x) { return dw_neg(dw_mul(dw_if(x.h < 8, x, dw_of(8)), dw_constant(dw_64_pi_over_11))); }
 
 /* erfc(x) for an exact x in [3/4, 24]. */
-AD_INLINE ad_dw dw_erfc_far(ad_dw x)
+AD_TWO ad_dw dw_erfc_far(ad_dw x)
 {
     const ad_dw s = dw_mul(x, x), q = dw_exp_within(dw_residue_power(x), 600);
     const ad_dw residue = dw_twice(dw_div(q, dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
@@ -66,7 +66,7 @@ AD_INLINE ad_dw dw_erfc_far(ad_dw x)
 }
 
 /* erfcx(x) for an exact x >= 3/4. */
-AD_INLINE ad_dw dw_erfcx_far(ad_dw x)
+AD_TWO ad_dw dw_erfcx_far(ad_dw x)
 {
     const ad_dw s = dw_mul(x, x), z = dw_if(x.h < 8, x, dw_of(8)), power = dw_residue_power(x), q = dw_exp_within(power, 600);
     const ad_dw residue = dw_twice(dw_div(dw_exp_within(dw_add(dw_mul(z, z), power), 600), dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
@@ -74,12 +74,12 @@ AD_INLINE ad_dw dw_erfcx_far(ad_dw x)
 }
 
 /* erf(x) for an exact |x| < 3/4. */
-AD_INLINE ad_dw dw_erf_near(ad_dw x) { return dw_mul(x, dw_erf_series(dw_mul(x, x))); }
+AD_TWO ad_dw dw_erf_near(ad_dw x) { return dw_mul(x, dw_erf_series(dw_mul(x, x))); }
 
 /* erfc(x) and erf(x), |x| < 24, r < 2^-20.  |erfc'| = 2/sqrt(pi) exp(-x^2) is less than (x + sqrt(x^2 + 2)) erfc(x) for x >= 0 (DLMF 7.8.2), and
  * grows by less than exp(48 r) over the radius. */
 typedef struct { ad_dw near, far; double sign, moved; _Bool is_near; } dw_normal;
-AD_INLINE dw_normal dw_normal_of(ad_dw x)
+AD_TWO dw_normal dw_normal_of(ad_dw x)
 {
     const double r = x.r;
     x.r = 0;
@@ -87,14 +87,14 @@ AD_INLINE dw_normal dw_normal_of(ad_dw x)
     const double most = 1.01 * r * (2 * a.h + 1.5) * far.h;
     return (dw_normal){dw_erf_near(x), far, x.h < 0 ? -1 : 1, a.h < 0.75 ? 1.2 * r : most, a.h < 0.75};
 }
-AD_INLINE ad_dw dw_erfc(ad_dw x)
+AD_TWO ad_dw dw_erfc(ad_dw x)
 {
     const dw_normal z = dw_normal_of(x);
     ad_dw y = dw_add(dw_of(z.is_near ? 1 : 1 - z.sign), dw_either(z.is_near, dw_neg(z.near), (ad_dw){z.far.h * z.sign, z.far.l * z.sign, z.far.r}));
     y.r += z.moved;
     return y;
 }
-AD_INLINE ad_dw dw_erf(ad_dw x)
+AD_TWO ad_dw dw_erf(ad_dw x)
 {
     const dw_normal z = dw_normal_of(x);
     ad_dw y = dw_add(dw_of(z.is_near ? 0 : z.sign), dw_either(z.is_near, z.near, (ad_dw){-z.far.h * z.sign, -z.far.l * z.sign, z.far.r}));
@@ -239,10 +239,10 @@ static ad_twofold two_ndtri(ad_twofold p)
 }
 
 /* ------------------------------------------------------------------------------------------------- without branches */
-AD_INLINE double dw_erf_good(ad_dw x) { return (fabs(x.h) < 9.5) & (x.r < 0x1p-20) & (fabs(x.h) > 0x1p-100) ? 1 : -1; }
-AD_INLINE ad_dw fast_erf(ad_dw x) { return dw_where(dw_erf_good(x), dw_erf(x)); }
-AD_INLINE ad_dw fast_erfc(ad_dw x) { return dw_where(dw_erf_good(x), dw_erfc(x)); }
-AD_INLINE ad_dw fast_ndtr(ad_dw x) { return dw_twice(fast_erfc(dw_neg(dw_mul(x, dw_constant(dw_root_half)))), 0.5); }
-AD_INLINE ad_dw fast_gelu(ad_dw x) { return dw_mul(x, fast_ndtr(x)); }
+AD_TWO double dw_erf_good(ad_dw x) { return (fabs(x.h) < 9.5) & (x.r < 0x1p-20) & (fabs(x.h) > 0x1p-100) ? 1 : -1; }
+AD_TWO ad_dw fast_erf(ad_dw x) { return dw_where(dw_erf_good(x), dw_erf(x)); }
+AD_TWO ad_dw fast_erfc(ad_dw x) { return dw_where(dw_erf_good(x), dw_erfc(x)); }
+AD_TWO ad_dw fast_ndtr(ad_dw x) { return dw_twice(fast_erfc(dw_neg(dw_mul(x, dw_constant(dw_root_half)))), 0.5); }
+AD_TWO ad_dw fast_gelu(ad_dw x) { return dw_mul(x, fast_ndtr(x)); }
 
 #endif
