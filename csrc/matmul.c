@@ -24,6 +24,9 @@ typedef struct {
 static void batch_strides(batches *s, int which, const ad_array *x, int inner)
 {
     int64_t step = 1;
+    s->at[which] = 0;
+    if (s->ndim == 0)
+        return;
     for (int i = 0; i < inner; i++)
         step *= x->shape[x->ndim - 1 - i];
     const int lead = x->ndim - inner;
@@ -32,7 +35,6 @@ static void batch_strides(batches *s, int which, const ad_array *x, int inner)
         s->stride[which][place] = own < 0 || x->shape[own] == 1 ? 0 : step;
         step *= own < 0 ? 1 : x->shape[own];
     }
-    s->at[which] = 0;
 }
 
 /* inner_a and inner_b: trailing dimensions that are no batch. */
@@ -207,6 +209,12 @@ static int pose(problem *p, const ad_array *a, const ad_array *b, const int64_t 
         return AD_BAD_SHAPE;
     p->a = strides_of(sa[1], attr[0]);
     p->b = strides_of(sb[1], attr[1]);
+    if (a->ndim == 2 && b->ndim == 2) {
+        p->s.ndim = 0;
+        p->s.count = 1;
+        p->s.at[0] = p->s.at[1] = 0;
+        return AD_OK;
+    }
     return batch_shape(&p->s, a, 2, b, 2);
 }
 
@@ -229,7 +237,8 @@ int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
     int status = pose(&p, a, b, attr);
     if (status != AD_OK)
         return status;
-    memcpy(shape, p.s.shape, (size_t)p.s.ndim * sizeof *shape);
+    for (int i = 0; i < p.s.ndim; i++)
+        shape[i] = p.s.shape[i];
     shape[p.s.ndim] = p.m;
     shape[p.s.ndim + 1] = p.n;
     ad_array *y = ad_array_new(a->dtype, p.s.ndim + 2, shape);

@@ -17,7 +17,7 @@ static const size_t CACHE_LIMIT = (size_t)192 << 20;    /* bytes a thread keeps 
 
 /* Free blocks are listed beside them, not through them: one that was long unused is in no cache, and taking it would wait for it. */
 typedef struct { void **at; uint32_t n, room; } stack;
-typedef struct { stack free[CLASSES]; size_t bytes; } cache;
+typedef struct { stack free[CLASSES]; size_t bytes, of[CLASSES]; } cache;     /* of: what a block of each class has */
 
 #if defined(__GLIBC__)
 static _Thread_local cache *thread_cache __attribute__((tls_model("initial-exec")));
@@ -72,6 +72,8 @@ static cache *make_cache(void)
     cache *c = calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
+    for (int i = 0; i < CLASSES; i++)
+        c->of[i] = bytes_of(i);
     pthread_once(&once, make_key);
     pthread_setspecific(key, c);
     return thread_cache = c;
@@ -106,7 +108,7 @@ static void *take(size_t bytes, uint8_t *size_class)
     cache *mine = thread_cache;
     if (mine && mine->free[c].n) {
         stack *s = &mine->free[c];
-        mine->bytes -= bytes_of(c);
+        mine->bytes -= mine->of[c];
         if (s->n > AHEAD)
             __builtin_prefetch(s->at[s->n - 1 - AHEAD], 1);  /* it will be written to */
         return s->at[--s->n];
@@ -133,18 +135,18 @@ static int grow(stack *s)
 static void give(void *p, int c)
 {
     cache *mine = thread_cache ? thread_cache : make_cache();
-    if (c == UNCACHED || mine == NULL || mine->bytes + bytes_of(c) > CACHE_LIMIT ||
+    if (c == UNCACHED || mine == NULL || mine->bytes + mine->of[c] > CACHE_LIMIT ||
         (mine->free[c].n == mine->free[c].room && grow(&mine->free[c]) != AD_OK)) {
         free(p);
         return;
     }
     mine->free[c].at[mine->free[c].n++] = p;
-    mine->bytes += bytes_of(c);
+    mine->bytes += mine->of[c];
 }
 
 /* -1 if the shape is not one.  Dimensions beside one of 0 must not overflow either: then no product of some of them, such as a stride,
  * ever does. */
-static int64_t size_of_shape(int dtype, int ndim, const int64_t *shape)
+static int64_t size_of_shape(int ndim, const int64_t *shape)
 {
     int64_t size = 1, empty = 0;
     if (ndim < 0 || ndim > AD_MAX_RANK)
@@ -154,7 +156,7 @@ static int64_t size_of_shape(int dtype, int ndim, const int64_t *shape)
         if (shape[i] < 0 || (shape[i] && __builtin_mul_overflow(size, shape[i], &size)))
             return -1;
     }
-    return size > (INT64_MAX >> 5) / (int64_t)ad_itemsize(dtype) ? -1 : empty ? 0 : size;
+    return size > INT64_MAX >> 8 ? -1 : empty ? 0 : size;   /* (no dtype has more than 8 bytes; nobody has so much memory) */
 }
 
 static ad_array *header(int dtype, int ndim, const int64_t *shape, size_t data_bytes, int64_t size)
@@ -173,7 +175,7 @@ static ad_array *header(int dtype, int ndim, const int64_t *shape, size_t data_b
 
 ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape)
 {
-    const int64_t size = size_of_shape(dtype, ndim, shape);
+    const int64_t size = size_of_shape(ndim, shape);
     return size < 0 ? NULL : header(dtype, ndim, shape, (size_t)size * ad_itemsize(dtype), size);
 }
 
@@ -184,7 +186,7 @@ ad_array *ad_array_alike(int dtype, const ad_array *like)
 
 ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
 {
-    const int64_t size = size_of_shape(dtype, ndim, shape);
+    const int64_t size = size_of_shape(ndim, shape);
     ad_array *a = size < 0 ? NULL : header(dtype, ndim, shape, ad_itemsize(dtype), size);
     if (a)
         a->uniform = 1;
@@ -193,7 +195,7 @@ ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
 
 ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes)
 {
-    const int64_t size = size_of_shape(base->dtype, ndim, shape);
+    const int64_t size = size_of_shape(ndim, shape);
     ad_array *a = size < 0 ? NULL : header(base->dtype, ndim, shape, 0, size);
     if (a == NULL)
         return NULL;
