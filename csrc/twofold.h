@@ -26,21 +26,27 @@ typedef struct { double h, l, r; } ad_dw;                   /* an ad_twofold whe
 #else
 #define AD_TWO AD_INLINE
 #endif
+/* Numbers without exponents are inlined there too: a call passes nine doubles through memory. */
+#ifdef __SANITIZE_ADDRESS__
+#define AD_DW static inline
+#else
+#define AD_DW AD_INLINE
+#endif
 
 #define AD_U 0x1p-53
 #define AD_WIDEN (1 + 0x1p-48)
 #define AD_FLOOR 0x1p-1068
 #define AD_COMFORT 0x1p200
 
-AD_TWO ad_dw dw_of(double h) { return (ad_dw){h, 0, 0}; }
-AD_TWO ad_dw dw_neg(ad_dw x) { return (ad_dw){-x.h, -x.l, x.r}; }
+AD_DW ad_dw dw_of(double h) { return (ad_dw){h, 0, 0}; }
+AD_DW ad_dw dw_neg(ad_dw x) { return (ad_dw){-x.h, -x.l, x.r}; }
 /* From a table; what has no low part there is exact. */
-AD_TWO ad_dw dw_constant(const double *c) { return (ad_dw){c[0], c[1], c[1] != 0 ? 0x1p-106 * fabs(c[0]) : 0}; }
-AD_TWO ad_dw dw_entry(const double *h, const double *l, int64_t j) { return (ad_dw){h[j], l[j], l[j] != 0 ? 0x1p-106 * fabs(h[j]) : 0}; }
-AD_TWO ad_dw dw_twice(ad_dw x, double power) { return (ad_dw){x.h * power, x.l * power, x.r * power}; }
+AD_DW ad_dw dw_constant(const double *c) { return (ad_dw){c[0], c[1], c[1] != 0 ? 0x1p-106 * fabs(c[0]) : 0}; }
+AD_DW ad_dw dw_entry(const double *h, const double *l, int64_t j) { return (ad_dw){h[j], l[j], l[j] != 0 ? 0x1p-106 * fabs(h[j]) : 0}; }
+AD_DW ad_dw dw_twice(ad_dw x, double power) { return (ad_dw){x.h * power, x.l * power, x.r * power}; }
 
 /* a + b.  Six exact sums; what is left after them is |q| and the one rounding of d + f. */
-AD_TWO ad_dw dw_add(ad_dw a, ad_dw b)
+AD_DW ad_dw dw_add(ad_dw a, ad_dw b)
 {
     const ad_pair s = ad_two_sum(a.h, b.h), v = ad_two_sum(a.l, b.l), c = ad_two_sum(s.low, v.high), z = ad_two_sum(s.high, c.high);
     const ad_pair w = ad_two_sum(z.low, v.low);
@@ -50,21 +56,21 @@ AD_TWO ad_dw dw_add(ad_dw a, ad_dw b)
 }
 
 /* a + b where |a.h| >= |b.h| or a = 0: the terms of a series. */
-AD_TWO ad_dw dw_add_smaller(ad_dw a, ad_dw b)
+AD_DW ad_dw dw_add_smaller(ad_dw a, ad_dw b)
 {
     const double s = a.h + b.h, t = b.h - (s - a.h), m = a.l + b.l, n = t + m, y = s + n;
     return (ad_dw){y, n - (y - s), (a.r + b.r + AD_U * (fabs(m) + fabs(n))) * AD_WIDEN};
 }
 
 /* What products of low parts and radii may lose by underflow; nothing where a factor is exactly 0. */
-AD_TWO double dw_floor(ad_dw a, ad_dw b)
+AD_DW double dw_floor(ad_dw a, ad_dw b)
 {
     const double parts = (fabs(a.l) + fabs(b.l)) + (a.r + b.r), p = fabs(a.h) + a.r, q = fabs(b.h) + b.r;
     return (parts > 0) & (p > 0) & (q > 0) ? AD_FLOOR : 0;
 }
 
 /* a * b.  Of the three small products A each is rounded once, and the sums of them: at most 6 u A. */
-AD_TWO ad_dw dw_mul(ad_dw a, ad_dw b)
+AD_DW ad_dw dw_mul(ad_dw a, ad_dw b)
 {
     const ad_pair p = ad_two_product(a.h, b.h);
     const double x1 = a.h * b.l, x2 = a.l * b.h, x3 = a.l * b.l, small = fabs(x1) + fabs(x2) + fabs(x3);
@@ -78,7 +84,7 @@ AD_TWO ad_dw dw_mul(ad_dw a, ad_dw b)
 /* a / b, for a b whose radius does not reach 0; r = inf where it does.
  * a/b - q1 = R/b with R = a - q1 b; `rest` is R but for |t.low| and the roundings in g, four at most.  rest/b.h misses q2 by
  * |short|/|b.h|, and R/b by |q2 b.l| / |b| where lo of b is left out.  So 1 / (1 + 1e-40) has a radius relative to 1e-40. */
-AD_TWO ad_dw dw_div(ad_dw a, ad_dw b)
+AD_DW ad_dw dw_div(ad_dw a, ad_dw b)
 {
     const double q1 = a.h / b.h;
     const ad_pair p = ad_two_product(q1, b.h), x = ad_two_product(q1, b.l), d = ad_two_sum(a.h, -p.high);
@@ -98,7 +104,7 @@ AD_TWO ad_dw dw_div(ad_dw a, ad_dw b)
 
 /* The square root of a > 0, whose radius does not reach 0.  sqrt(a) - s = R / (s + sqrt(a)), and R / 2s differs from that by
  * (R/2s)^2 / s at most; |sqrt(a + d) - sqrt(a)| <= |d| / sqrt(a). */
-AD_TWO ad_dw dw_sqrt(ad_dw a)
+AD_DW ad_dw dw_sqrt(ad_dw a)
 {
     const double s = sqrt(a.h);
     const ad_pair p = ad_two_product(s, s), d = ad_two_sum(a.h, -p.high);
@@ -113,7 +119,7 @@ AD_TWO ad_dw dw_sqrt(ad_dw a)
 /* ------------------------------------------------------------------------------------------------- with an exponent */
 static const ad_twofold two_unknown = {0, 0, (double)INFINITY, 0};
 
-AD_TWO ad_dw dw_from(ad_twofold x) { return (ad_dw){x.hi, x.lo, x.r}; }
+AD_DW ad_dw dw_from(ad_twofold x) { return (ad_dw){x.hi, x.lo, x.r}; }
 AD_TWO double ad_power_of_2(int64_t k) { return ad_from_bits((uint64_t)(k + 1023) << 52); }    /* |k| <= 1022 */
 AD_TWO int64_t ad_exponent(double x) { return (int64_t)(ad_bits(x) >> 52 & 2047) - 1023; }
 AD_TWO int two_is_odd(ad_twofold x) { return !(fabs(x.hi) + x.r < AD_INF); }                      /* infinite, NaN, unknown */
