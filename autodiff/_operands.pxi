@@ -71,6 +71,8 @@ cdef int take_number(object value, int code, Operand *x, int op) except -1:
     """A Python number as an operand of that dtype."""
     cdef int overflow = 0
     cdef long long whole
+    if value is None:
+        raise errors.not_a_tensor(op_name(op), value)
     x.tensor = NULL
     x.is_array = False
     x.code = code

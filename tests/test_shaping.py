@@ -156,6 +156,7 @@ def test_ensure_shape_passes_what_fits():
     "call, text",
     [
         (lambda: shaping.reshape(V, [2, 2]), "reshape: a tensor of shape (3,) has 3 elements; (2, 2) does not"),
+        (lambda: shaping.reshape(V[:1], [1] * 33), "reshape: got a shape of 33 dimensions, the most is 32"),
         (lambda: shaping.reshape(V, [-1, -1]), "reshape: got (-1, -1); only one size may be -1, which stands for whatever is left"),
         (lambda: shaping.reshape(V, [2, -1]), "reshape: a tensor of shape (3,) has 3 elements; (2, -1) does not"),
         (lambda: shaping.reshape(V, [-3]), "reshape: a tensor of shape (3,) has 3 elements; (-3,) does not"),

@@ -90,6 +90,13 @@ def test_what_is_no_number_is_refused(value, kind, text):
     assert text is None or str(info.value) == text
 
 
+@pytest.mark.parametrize("f", [ad.maximum, ad.add, ad.math.pow, lambda x, y: ad.clip_by_value(x, y, 1.0)])
+@pytest.mark.parametrize("x", [ad.constant([1.0, 2.0]), ad.constant(1.0), 2.0])
+def test_none_is_refused_by_name(f, x):
+    with pytest.raises(ValueError, match=r"\w+: Attempt to convert a value \(None\)"):
+        f(x, None)
+
+
 def test_a_dtype_that_cannot_hold_the_value_is_refused():
     with pytest.raises(TypeError) as info:
         ad.constant(1.5, dtype="int32")
