@@ -132,10 +132,22 @@ static int grow(stack *s)
     return AD_OK;
 }
 
+/* Is there room for a block of this class?  Larger ones give way, the largest first: a few of them, kept from long ago, would have
+ * thousands of small ones made anew at every turn. */
+static int has_room(cache *mine, int c)
+{
+    for (int i = CLASSES - 1; i > c && mine->bytes + mine->of[c] > CACHE_LIMIT; i--)
+        while (mine->free[i].n && mine->bytes + mine->of[c] > CACHE_LIMIT) {
+            free(mine->free[i].at[--mine->free[i].n]);
+            mine->bytes -= mine->of[i];
+        }
+    return mine->bytes + mine->of[c] <= CACHE_LIMIT;
+}
+
 static void give(void *p, int c)
 {
     cache *mine = thread_cache ? thread_cache : make_cache();
-    if (c == UNCACHED || mine == NULL || mine->bytes + mine->of[c] > CACHE_LIMIT ||
+    if (c == UNCACHED || mine == NULL || !has_room(mine, c) ||
         (mine->free[c].n == mine->free[c].room && grow(&mine->free[c]) != AD_OK)) {
         free(p);
         return;
