@@ -56,8 +56,8 @@ class Onefolds(Certified):
         """|rounding| of a sum of n products is below n U of the sum of their sizes, in whatever order (Higham 2002, 3.1)."""
         (a, ra), (b, rb), n = self.parts, other.parts, self.shape[-1]
         p, q = np.abs(a), np.abs(b)
-        least = [np.min(part, where=part > 0, initial=np.inf) for part in (p, q)]
-        if not all(np.isfinite(part).all() for part in (p, ra, q, rb)) or least[0] * least[1] < SMALL:
+        least = [np.min(part, where=part > 0, initial=np.inf) for part in (p, ra, q, rb)]
+        if not all(np.isfinite(part).all() for part in (p, ra, q, rb)) or min(least[:2]) * min(least[2:]) < SMALL:
             unsure("a product of matrices with unknown or tiny numbers")
         r = p @ q * ((n + 2) * U)
         if ra.any() or rb.any():
@@ -169,7 +169,7 @@ def _is_short(x):
 def div(a, ra, b, rb):
     x, least = a / b, np.abs(b) - rb * LOOSE
     size = np.abs(x)
-    r = (ra + size * rb) / least + U * size
+    r = ra / least + size * (rb / least) + U * size     # size rb may be below the smallest double
     tiny = size < SMALL
     if tiny.any():
         r = np.where(tiny & ~((a == 0) & (ra == 0)), r + TINY, r)
@@ -236,10 +236,10 @@ def _of_pole(slope):
 
 
 def _inverse(row, c):
-    """f'' = c f f'**2: f' grows by a twentieth where c |f| f' r is below 0.04."""
+    """f'' = c f f'**2, c <= 2: f' grows by a twentieth where f itself moves by 0.06 at most and c |f| f' r is below 0.04."""
     def slope(x, r, y):
         s = value_of(row, x)
-        return np.where(c * np.abs(y) * s * r < 0.04, 1.06 * s, np.inf)
+        return np.where((s * r < 0.06) & (c * np.abs(y) * s * r < 0.04), 1.06 * s, np.inf)
     return slope
 
 
@@ -250,13 +250,15 @@ def _log_ndtr(x, r, y):
 
 
 def _atan2(a, ra, b, rb, y):
+    """Unknown where both sides of the negative axis are within reach: pi and -pi."""
     size, r = np.hypot(a, b), ra + rb
-    return np.where(size > 2 * r, 1.01 * r / (size - r), np.inf)
+    whole = (b > 0) | (np.abs(a) > ra * LOOSE) | (ra == 0)
+    return np.where((size > 2 * r) & whole, 1.01 * r / (size - r), np.inf)
 
 
 def _pow(a, ra, b, rb, y):
     least = a - ra
-    way = (np.abs(b) + rb) * ra / least + (np.abs(np.log(a)) + ra / least) * rb
+    way = (np.abs(b) + rb) * (ra / least) + (np.abs(np.log(a)) + ra / least) * rb
     return np.where((a > 2 * ra) & (way < 0.01), np.abs(y) * 1.01 * way, np.inf)
 
 
@@ -266,7 +268,7 @@ SLOPES = {
     "sinh": lambda x, r, y: _within(r, 1.01 * (np.abs(y) + 1)),
     "log": log, "log2": lambda x, r, y: 1.45 * log(x, r, y), "log10": lambda x, r, y: 0.44 * log(x, r, y),
     "log1p": lambda x, r, y: log(1 + x, r + U * np.abs(1 + x), y), "log1mexp": lambda x, r, y: np.where(x + 2 * r < 0, 1.01 / np.expm1(-(x + r)), np.inf),
-    "sqrt": lambda x, r, y: np.where(x > r, 1.01 / y, np.inf), "rsqrt": _of_pole(lambda least, most: 0.51 * least**-1.5),
+    "sqrt": lambda x, r, y: np.where(x > r * LOOSE, 1.01 / y, np.inf),
     "cbrt": lambda x, r, y: np.where(np.abs(x) > 2 * r, 0.34 * _far(x, r) ** (-2 / 3), np.inf),
     "sigmoid": steep(), "softplus_slope": steep(), "softplus": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * y)),
     "log_sigmoid": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * np.abs(y))),
@@ -276,7 +278,7 @@ SLOPES = {
     "acos": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 - least)))(1 - np.abs(x), r + U, y),
     "atanh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / (least * (2 - least)))(1 - np.abs(x), r + U, y),
     "atan": lambda x, r, y: np.where(r < 1, 1.01 / (1 + _far(x, r) ** 2), 1.0), "asinh": lambda x, r, y: np.where(r < 1, 1.01 / np.sqrt(1 + _far(x, r) ** 2), 1.0),
-    "acosh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 + least)))(x - 1, r + U * np.abs(x), y),
+    "acosh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least) / np.sqrt(2 + least))(x - 1, r + U * np.abs(x), y),
     "erf": _bell(1.13, 1.0), "erfc": _bell(1.13, 1.0), "ndtr": _bell(0.4, 2.0),
     "exp_minus_square": lambda x, r, y: _within((np.abs(x) + r) * r, 2.05 * (np.abs(x) + r) * y),
     "normal_pdf": lambda x, r, y: _within((np.abs(x) + r) * r, 1.05 * (np.abs(x) + r) * y),
@@ -284,7 +286,7 @@ SLOPES = {
     "log_ndtr": _log_ndtr, "erfinv": _inverse(ops.erfinv_slope, 2.0), "ndtri": _inverse(ops.ndtri_slope, 1.0),
     "lgamma": _of_pole(lambda least, most: np.maximum(np.abs(np.log(least)), np.abs(np.log(most))) + 1.01 / least),
     "digamma": _of_pole(lambda least, most: 1.01 * (1 / least + 1 / least**2)),
-    "trigamma": _of_pole(lambda least, most: 1.01 * (1 / least**2 + 2 / least**3)),
+    "trigamma": _of_pole(lambda least, most: np.where(most < 1e100, 1.01 * (1 / least**2 + 2 / least**3), np.inf)),
     "bessel_i0": steep(), "bessel_i1": lambda x, r, y: _within(r, 1.02 * value_of(ops.bessel_i0, x)), "bessel_i0e": steep(),
     "bessel_i1e": flat(1.0), "bessel_gap": flat(1.6),
     "hypot": lambda a, ra, b, rb, y: ra + rb, "logaddexp": lambda a, ra, b, rb, y: ra + rb, "atan2": _atan2, "pow": _pow,
@@ -326,6 +328,7 @@ def _cross_entropy(z, x):
 FORMULAS = {
     **twofold.FORMULAS,
     "silu": lambda x: x * ops.sigmoid(x), "gelu": lambda x: x * ops.ndtr(x), "softsign": lambda x: x / (1 + ops.abs(x)),
+    "rsqrt": lambda x: 1 / ops.sqrt(x),
     "entr": lambda x: -(x * ops.log(x)), "logit": lambda x: ops.log(x) - ops.log1p(-x), "xlogy": lambda a, b: a * ops.log(b),
     "xlog1py": lambda a, b: a * ops.log1p(b), "sigmoid_of_difference": lambda a, b: ops.sigmoid(a - b),
     "sigmoid_cross_entropy": _cross_entropy, "over_hypot": lambda a, b: a / ops.hypot(a, b),
