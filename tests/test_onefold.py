@@ -74,8 +74,8 @@ def test_the_true_value_is_within_the_radius(name):
 
 
 @pytest.mark.parametrize("name, operands", [
-    ("acosh", [(1e200, 1e190)]), ("rsqrt", [(1e275, 1e273)]), ("trigamma", [(1e200, 5e199)]), ("erfinv", [(0.0, 0.5)]), ("ndtri", [(0.5, 0.4)]),
-    ("pow", [(1e-311, 1e-312), (3e-14, 0.0)]), ("div", [(1e-319, 0.0), (1e-25, 1e-41)]), ("atan2", [(1e-20, 1e-19), (-1.0, 0.0)]),
+    ("acosh", [(1e200, 1e190)]), ("rsqrt", [(1e275, 1e273)]), ("trigamma", [(1e200, 4e199)]), ("erfinv", [(0.0, 0.5)]), ("ndtri", [(0.5, 0.4)]),
+    ("pow", [(1e-311, 1e-312), (3e-14, 0.0)]), ("div", [(1e-320, 0.0), (1e-25, 1e-38)]), ("atan2", [(1e-20, 1e-19), (-1.0, 0.0)]),
 ])  # fmt: skip
 def test_radii_hold_where_slopes_underflow_or_bend_and_where_a_value_jumps(name, operands):
     given = [Onefolds((np.array([x]), np.array([r])), ad.float64) for x, r in operands]
