@@ -2,6 +2,7 @@
 # make test      the test suite; MORE="nutpie torch jax keras" installs what some tests want and is no matter of seconds
 # make build     the core, compiled in place: what changed since the last time
 # make nightly   every elementwise row against its bounds at POINTS points (100000), on every instruction set of this machine: ROWS="exp erf", or all
+# make oldest    the test suite (or TESTS=...) with the oldest NumPy and the fewest packages that it may meet
 # make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
 # make bench     against TensorFlow and the others; downloads about 1 GB the first time
 # make clean     remove what was built (the environments are .venv and .venv-bench)
@@ -30,7 +31,7 @@ ifeq ($(HOME),)
 export PIP_NO_CACHE_DIR = 1
 endif
 
-.PHONY: demo test more nightly build sanitize bench clean check
+.PHONY: demo test more nightly build oldest sanitize bench clean check
 
 demo: build
 	$(IN) examples/demo.py
@@ -75,6 +76,18 @@ check:
 	  { echo "autodiff: no C compiler (cc). Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc" >&2; exit 1; }
 	@echo '#include <stdlib.h>' | cc -E - > /dev/null 2>&1 || \
 	  { echo "autodiff: cc finds no stdlib.h. Debian, Ubuntu: apt install libc6-dev; Fedora: dnf install glibc-devel" >&2; exit 1; }
+
+# The core that is built here, in an environment of its own: what prints as NumPy 2 does, is of kernels alone, or needs other packages, is
+# not tested again.
+OLDEST = .venv-oldest
+AGAIN = packaging types doctests examples benchmarks distributed scalar_math twofold lanes rows structural_kernels visualize
+oldest: build $(OLDEST)/ready
+	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -q -p no:cacheprovider $(AGAIN:%=--ignore=tests/test_%.py) -k "not grows_no_memory" $(TESTS)
+
+$(OLDEST)/ready: Makefile
+	@$(OLDEST)/bin/python -c "" 2> /dev/null || $(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python $(PIP) 'numpy==1.26.*' scipy pytest hypothesis mpmath python-flint
+	@touch $@
 
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
 # tested with the ordinary core only: its tests run pip and compilers, not ours.  Pytest must leave the sanitizers what they

@@ -318,7 +318,7 @@ def function(row, *parts):
 
 def value_of(row, *xs):
     """The row on doubles."""
-    return raw_array(apply_to_tensors(row, [tensor_from_numpy(np.array(x, order="C", copy=None)) for x in xs], {}))
+    return raw_array(apply_to_tensors(row, [tensor_from_numpy(np.asarray(x, order="C")) for x in xs], {}))
 
 
 def _cross_entropy(z, x):

@@ -50,7 +50,7 @@ UPPER = {"upper": True} if "upper" in inspect.signature(np.linalg.cholesky).para
 @pytest.mark.filterwarnings("ignore::autodiff.errors.LostGradientWarning")
 @pytest.mark.parametrize("call", MEANT.replace("\n", "|").split("|"))
 def test_a_numpy_function_of_a_tensor_has_numpys_meaning(call):
-    if "correction" in call or "mean=" in call:
+    if "correction" in call or "mean=" in call or call == "np.linalg.solve(CUBE, X)":
         pytest.importorskip("numpy", "2.0")
     arrays = dict(X=X, Y=Y, SQUARE=SQUARE, CUBE=CUBE, WHOLE=WHOLE, TRUTH=TRUTH)
     expected, got = (eval(call, {"np": np, "UPPER": UPPER, **given}) for given in (arrays, {k: ad.constant(x) for k, x in arrays.items()}))

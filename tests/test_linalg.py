@@ -177,8 +177,8 @@ def test_equations():
 
 def test_least_squares():
     a, b = RNG.standard_normal((5, 2)), RNG.standard_normal((5, 3))
-    same(linalg.lstsq(a, b), np.linalg.lstsq(a, b)[0], 1e-11)
-    same(linalg.lstsq(T(a), b[:2]), np.linalg.lstsq(T(a), b[:2])[0], 1e-11)
+    same(linalg.lstsq(a, b), np.linalg.lstsq(a, b, rcond=None)[0], 1e-11)
+    same(linalg.lstsq(T(a), b[:2]), np.linalg.lstsq(T(a), b[:2], rcond=None)[0], 1e-11)
     same(linalg.lstsq(a, b, 0.5), np.linalg.solve(T(a) @ a + 0.5 * np.eye(2), T(a) @ b), 1e-11)
     check_gradients(linalg.lstsq, a, b)
 

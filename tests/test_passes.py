@@ -159,5 +159,5 @@ def test_a_share_by_a_quotient_divides_once_and_keeps_every_bit(dtype):
             f(*xs)
             same(f(*xs), share(*xs, c))
             with np.errstate(all="ignore"):
-                divides = not 0 < abs(1 / np.array(c, dtype)) < INF         # `select` has a convention for these
+                divides = not 0 < abs(np.reciprocal(np.array(c, dtype))) < INF         # `select` has a convention for these
             assert ("d div(" in str(f.program(*xs))) == divides

@@ -427,7 +427,7 @@ def test_targets_and_sources_that_are_no_tensors():
     assert str(info.value) == "gradient: target holds 9.0 of type 'float', expected tensors or variables"
     with pytest.raises(TypeError) as info:
         tape.gradient(y, [x, np.float64(2.0)])
-    assert str(info.value) == ("gradient: sources holds np.float64(2.0) of type 'float64', expected tensors or variables; make it a "
+    assert str(info.value) == (f"gradient: sources holds {np.float64(2.0)!r} of type 'float64', expected tensors or variables; make it a "
                                "Variable, or a constant that the tape watches, before computing")  # fmt: skip
     assert float(tape.gradient(y, x)) == 6.0
 
