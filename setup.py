@@ -9,6 +9,7 @@ setuptools alone recompiles all objects or none, one after another; here the com
 
 import glob
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -25,17 +26,22 @@ os.chdir(os.path.dirname(os.path.abspath(__file__)))
 SANITIZE = os.environ.get("AUTODIFF_SANITIZE", "0") not in ("", "0")
 FLAGS = "-std=c11 -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility=hidden -Wno-unused-function".split()
 FLAGS += ["-Wno-misleading-indentation"]  # of generated lines too long for GCC to look at, which it would say at length
+FLAGS += ["-Wno-unknown-pragmas", "-Wno-bitwise-conditional-parentheses"]  # Clang: GCC's pragmas; a | b ? c : d, which is meant
 # ISO C alone hides posix_memalign; newer compilers refuse an undeclared function, so every one should
 FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
 CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
-# Where both sides of a choice between numbers share a part, GCC's elimination of partial redundancies makes ways of them again, and a
-# loop has no vectors: atan2 took 6 times as long.  (Without vectors of 64-bit masks, baseline, it gains more than it loses.)
-FLAGS_OF = dict.fromkeys(("csrc/elementwise_avx2.c", "csrc/elementwise_avx512.c"), ["-fno-tree-pre"])
 TABLE = ["autodiff/ops.py", "autodiff/_op.py", "autodiff/_series.py", "csrc/generate.py"]
 CYTHON = sorted(glob.glob("autodiff/*.px[di]")) + ["autodiff/_core.pyx"]
 C = sorted(glob.glob("csrc/*.c"))
+# By the end of a file's name: what it may use that not every processor has (which table is used is chosen at import, csrc/table.c).
+ISAS = {"avx2": ["-mavx2", "-mfma"], "fma": ["-mavx2", "-mfma"],
+        "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512".split()}  # fmt: skip
+FLAGS_OF = {source: ISAS.get(source[:-2].rpartition("_")[2], []) for source in C} if platform.machine() == "x86_64" else {}
+# Where both sides of a choice between numbers share a part, GCC's elimination of partial redundancies makes ways of them again, and a
+# loop has no vectors: atan2 took 6 times as long.  (Without vectors of 64-bit masks, baseline, it gains more than it loses.)
+GCC_FLAGS_OF = dict.fromkeys(("csrc/elementwise_avx2.c", "csrc/elementwise_avx512.c"), ["-fno-tree-pre"])
 
 
 def newest(paths):
@@ -82,6 +88,11 @@ class Build(build_ext):
             os.utime(out + ".new", (start, start))
             os.replace(out + ".new", out)
 
+    def flags_of_files(self):
+        """[what one file alone is compiled with, of each]"""
+        is_clang = "clang" in subprocess.run([self.compiler.compiler_so[0], "--version"], capture_output=True, text=True).stdout
+        return [FLAGS_OF.get(source, []) + ([] if is_clang else GCC_FLAGS_OF.get(source, [])) for source in C]
+
     def build_core(self, ext):
         command = [*self.compiler.compiler_so, *FLAGS, "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]
         command += [f"-I{path}" for path in self.include_dirs]
@@ -89,7 +100,8 @@ class Build(build_ext):
         objects = [os.path.join(self.build_temp, os.path.basename(source)[:-2] + ".o") for source in sources]
         os.makedirs(self.build_temp, exist_ok=True)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            changed = any([*pool.map(self.compile, [command] * len(sources), sources, objects)])
+            commands = [command, *([*command, *flags] for flags in self.flags_of_files())]
+            changed = any([*pool.map(self.compile, commands, sources, objects)])
         path = self.get_ext_fullpath(ext.name)
         if changed or self.force or not os.path.exists(path) or os.path.getmtime(path) < newest(objects):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -99,7 +111,7 @@ class Build(build_ext):
 
     def compile(self, command, source, output):
         """Compile one object unless it is newer than all it was made of; return whether it was compiled."""
-        command = [*command, *FLAGS_OF.get(source, []), "-MD", "-MF", output + ".d", "-c", source, "-o", output]
+        command = [*command, "-MD", "-MF", output + ".d", "-c", source, "-o", output]
         if not self.force and os.path.exists(output) and recorded(output) == " ".join(command):
             inputs = made_of(output)
             if all(map(os.path.exists, inputs)) and newest(inputs) < os.path.getmtime(output):

@@ -5,7 +5,7 @@
 
 const ad_products *ad_products_here(void)
 {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
     static const ad_products *const of[3] = {&ad_products_baseline, &ad_products_avx2, &ad_products_avx512};
     return of[ad_isa_number()];
 #else

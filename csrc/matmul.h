@@ -41,7 +41,7 @@ int64_t ad_strip_end(int64_t from, int64_t k);              /* of the strip that
 void ad_tall_finish(int dtype, int64_t size, int64_t pieces, const void *sums, void *c, int fresh);    /* c (+)= the pieces, in order */
 
 extern const ad_products ad_products_baseline;
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
 extern const ad_products ad_products_avx2, ad_products_avx512;
 #endif
 

@@ -25,13 +25,13 @@ enum { AD_SHORT_SUM = 48 };
 enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
 
 extern const ad_row_functions ad_rows_baseline[2];          /* float32, float64: as in enum ad_dtype */
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
 extern const ad_row_functions ad_rows_avx2[2], ad_rows_avx512[2];
 #endif
 
 static inline const ad_row_functions *ad_rows(int dtype)
 {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
     static const ad_row_functions *const of[3] = {ad_rows_baseline, ad_rows_avx2, ad_rows_avx512};
     return of[ad_isa_number()] + dtype;
 #else

@@ -114,7 +114,7 @@ static inline int ad_next_run(ad_walk *w)
 /* Baseline, AVX2 or AVX-512: which of three tables is in use. */
 static inline int ad_isa_number(void)
 {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
     return ad_cpu->name[0] != 'a' ? 0 : ad_cpu->name[3] == '2' ? 1 : 2;
 #else
     return 0;

@@ -11,7 +11,7 @@ const int ad_op_count = AD_NOPS;
 const char ad_table_hash[] = AD_TABLE_HASH;
 
 extern const ad_isa ad_isa_baseline;
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
 extern const ad_isa ad_isa_avx2, ad_isa_avx512;
 #endif
 
@@ -21,7 +21,7 @@ const ad_isa *ad_isa_named(const char *name)
 {
     const ad_isa *found[3];
     int n = 0;
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
     __builtin_cpu_init();
     const int fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

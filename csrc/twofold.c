@@ -8,7 +8,7 @@
 
 extern const ad_twofold_pass ad_twofold_passes_baseline[], ad_twofold_passes_avx2[], ad_twofold_passes_avx512[];
 extern const ad_twofold_function ad_twofold_functions_baseline[], ad_twofold_functions_fma[];
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
 #define PASSES (ad_isa_number() == 2 ? ad_twofold_passes_avx512 : ad_isa_number() ? ad_twofold_passes_avx2 : ad_twofold_passes_baseline)
 #define FUNCTIONS (ad_isa_number() ? ad_twofold_functions_fma : ad_twofold_functions_baseline)
 #else

@@ -5,6 +5,7 @@ They are compiled into a library of their own and called through the C interface
 
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 
@@ -16,6 +17,8 @@ from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, f
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
 FILES = "memory view move index update sum reduce arg scan softmax rows_baseline rows_avx2 rows_avx512 matmul matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
+ISAS = {"avx2": "-mavx2 -mfma".split(), "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split()}
+ISAS = ISAS if platform.machine() == "x86_64" else {}
 NO_MEMORY, BAD_SHAPE, BAD_DTYPE, BAD_INDEX = -1, -2, -3, -4
 # the choice of instruction set stands in table.c, with all the rest of the table; threads.c is not plain C11
 STUB = """
@@ -112,8 +115,10 @@ def kernels(tmp_path_factory):
     sources = [os.path.join(CSRC, f"{name}.c") for name in FILES] + [str(folder / "stub.c")]
     objects = [str(folder / f"{os.path.basename(s)}.o") for s in sources]
     flags = [*FLAGS, *os.environ.get("KERNEL_FLAGS", "").split()]
-    jobs = [subprocess.Popen([cc, *flags[: flags.index("-shared")], "-fPIC", *flags[flags.index("-pthread") + 1 :], f"-I{CSRC}", "-c", s, "-o", o])
-            for s, o in zip(sources, objects)]  # fmt: skip
+    jobs = []
+    for s, o in zip(sources, objects):
+        own = ISAS.get(s[:-2].rpartition("_")[2], [])
+        jobs.append(subprocess.Popen([cc, *(flag for flag in flags if flag not in ("-shared", "-pthread")), *own, f"-I{CSRC}", "-c", s, "-o", o]))
     assert all(job.wait() == 0 for job in jobs)
     library = str(folder / "kernels.so")
     subprocess.run([cc, *flags, *objects, "-lm", "-o", library], check=True)
