@@ -171,6 +171,25 @@ static double in_format(double x, int64_t e, int single)
 /* The next double away from (sign > 0) or towards 0 (sign < 0), of a normal number. */
 static double neighbour(double x, int sign) { return ad_from_bits(ad_bits(x) + (uint64_t)(int64_t)sign); }
 
+/* hi + lo, exactly, cut to a double's digits, the last of which is 1 where something was cut off: so that a second rounding, to at most
+ * 51 digits, gives what one would (Boldo, Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to
+ * odd", IEEE Trans. Computers 57, 2008). */
+static double odd(double hi, double lo)
+{
+    return lo == 0 || (ad_bits(hi) & 1) ? hi : neighbour(hi, (lo > 0) == (hi > 0) ? 1 : -1);
+}
+
+/* Is the number exact, so that what lies halfway between two of the format may be rounded?  As it is in the format, or nan. */
+static double rounded_exactly(double hi, double lo, int64_t e, int single)
+{
+    const double y = in_format(hi, e, 0);
+    if (lo == 0)
+        return !single || fabs(y) >= 0x1p-1000 || y == 0 ? in_format(hi, e, single) : AD_NAN;
+    if (hi + lo != hi || !(fabs(y) >= 0x1p-1000) || !(fabs(y) < 0x1p1023))
+        return AD_NAN;
+    return single ? in_format(odd(hi, lo), e, single) : y;
+}
+
 /* The nearest number of the format, and whether it surely is: both ends of the ball, moved outwards by what their computation and
  * the two roundings of in_format may have lost, give it.  Where both ends leave the format it is infinite. */
 void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *nearest, uint8_t *sure)
@@ -184,14 +203,13 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
             sure[i] &= in->r[k] == 0;
             continue;
         }
-        if (in->r[k] == 0 && lo == 0) {
-            const double y = ldexp(hi, e > 5000 ? 5000 : e < -5000 ? -5000 : (int)e);
-            nearest[i] = in_format(hi, e, single);
-            sure[i] = !single || fabs(y) >= 0x1p-1000 || y == 0;
+        nearest[i] = in_format(hi, e, single);
+        const double exactly = in->r[k] == 0 ? rounded_exactly(hi, lo, e, single) : AD_NAN;
+        if (exactly == exactly) {
+            nearest[i] = exactly;
             continue;
         }
         const double top = hi + (lo + r), bottom = hi + (lo - r);
-        nearest[i] = in_format(hi, e, single);
         if (!single && fabs(nearest[i]) > 0x1p-1000 && fabs(nearest[i]) < AD_INF)
             sure[i] = top == hi && bottom == hi;
         else

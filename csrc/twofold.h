@@ -81,6 +81,21 @@ AD_DW ad_dw dw_mul(ad_dw a, ad_dw b)
     return (ad_dw){y, l, r * AD_WIDEN};
 }
 
+/* The same, which loses nothing where nothing needs to be lost: of exact numbers, of which one has no low part, the only rounding is that
+ * of the other's low part times it.  So 2 (a + b) is exact, and what lies halfway between two numbers of a format is known to. */
+AD_DW ad_dw dw_product(ad_dw a, ad_dw b)
+{
+    const ad_pair p = ad_two_product(a.h, b.h), x = ad_two_product(a.h, b.l), y = ad_two_product(a.l, b.h);
+    const double z = a.l * b.l, low = fabs(x.high) + fabs(y.high), small = low + fabs(z);
+    const ad_pair c = ad_two_sum(p.low, (x.high + y.high) + z);
+    const double h = p.high + c.high, l = c.high - (h - p.high);
+    const _Bool both = (a.l != 0) & (b.l != 0), kept = (a.r + b.r == 0) & !both & ((low >= 0x1p-900) | ((a.l == 0) & (b.l == 0)));
+    double r = (fabs(a.h) + fabs(a.l) + a.r) * b.r + (fabs(b.h) + fabs(b.l)) * a.r + fabs(c.low);
+    r += both ? 6 * AD_U * small : fabs(x.low + y.low);
+    r += kept ? 0 : dw_floor(a, b);
+    return (ad_dw){h, l, r * AD_WIDEN};
+}
+
 /* a / b, for a b whose radius does not reach 0; r = inf where it does.
  * a/b - q1 = R/b with R = a - q1 b; `rest` is R but for |t.low| and the roundings in g, four at most.  rest/b.h misses q2 by
  * |short|/|b.h|, and R/b by |q2 b.l| / |b| where lo of b is left out.  So 1 / (1 + 1e-40) has a radius relative to 1e-40. */
@@ -225,7 +240,7 @@ static inline ad_twofold two_mul(ad_twofold a, ad_twofold b)
 {
     if (two_is_odd(a) | two_is_odd(b))                      /* inf * 0 = nan, and not known where it is not known whether 0 */
         return (a.r > 0 && two_may_be_zero(a)) || (b.r > 0 && two_may_be_zero(b)) ? two_unknown : two_odd(a, b, a.hi * b.hi);
-    const ad_dw y = dw_mul(dw_from(a), dw_from(b));
+    const ad_dw y = dw_product(dw_from(a), dw_from(b));
     return (a.e | b.e) == 0 ? two_of(y, 0) : two_scaled(y, a.e + b.e);
 }
 

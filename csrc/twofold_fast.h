@@ -17,16 +17,16 @@ AD_TWO ad_dw dw_minus_abs(ad_dw x) { return dw_if(x.h > 0, dw_neg(x), x); }
 AD_TWO ad_dw fast_neg(ad_dw x) { return dw_neg(x); }
 AD_TWO ad_dw fast_identity(ad_dw x) { return x; }
 AD_TWO ad_dw fast_abs(ad_dw x) { return dw_where(fabs(x.h) - 0x1p-300, dw_neg(dw_minus_abs(x))); }
-AD_TWO ad_dw fast_square(ad_dw x) { return dw_mul(x, x); }
+AD_TWO ad_dw fast_square(ad_dw x) { return dw_product(x, x); }
 AD_TWO ad_dw fast_reciprocal(ad_dw x) { return dw_div(dw_of(1), x); }
 AD_TWO ad_dw fast_sqrt(ad_dw x) { return dw_sqrt(x); }
 AD_TWO ad_dw fast_rsqrt(ad_dw x) { return dw_div(dw_of(1), dw_sqrt(x)); }
 AD_TWO ad_dw fast_add(ad_dw a, ad_dw b) { return dw_add(a, b); }
 AD_TWO ad_dw fast_sub(ad_dw a, ad_dw b) { return dw_add(a, dw_neg(b)); }
-AD_TWO ad_dw fast_mul(ad_dw a, ad_dw b) { return dw_mul(a, b); }
+AD_TWO ad_dw fast_mul(ad_dw a, ad_dw b) { return dw_product(a, b); }
 AD_TWO ad_dw fast_div(ad_dw a, ad_dw b) { return dw_div(a, b); }
-AD_TWO ad_dw fast_scale(ad_dw a, ad_dw b) { return dw_mul(a, b); }
-AD_TWO ad_dw fast_select(ad_dw a, ad_dw b) { return dw_mul(a, b); }
+AD_TWO ad_dw fast_scale(ad_dw a, ad_dw b) { return dw_product(a, b); }
+AD_TWO ad_dw fast_select(ad_dw a, ad_dw b) { return dw_product(a, b); }
 
 /* exp(x) for |x| < most: up to 600, and up to 100 the result is comfortable. */
 AD_TWO ad_dw dw_exp_within(ad_dw x, double most)

@@ -230,6 +230,15 @@ def test_what_is_exact_has_no_radius():
         assert chain(*steps)[2][0] == 0, steps
 
 
+def test_a_product_is_exact_where_a_twofold_number_holds_it_and_says_so_only_then():
+    for x, c in (((1.0, 2.0**-60), 0.5), ((1.0, 2.0**-60), 5.0), ((1 + 2.0**-52, 2.0**-54 + 2.0**-100), -3.0), ((1.0, 1e-300), 2.0**150)):
+        y = _core.twofold_map("mul", (1,), single(*x), single(c))
+        assert number(y) == ((mpmath.mpf(x[0]) + mpmath.mpf(x[1])) * c, 0)
+    for x, c in (((1.0, 1e-300), 2.0**-150), ((1.0, 2.0**-54 + 2.0**-105), 1 + 2.0**-50), ((1.0, 5e-324), 0.5)):
+        (y, r), true = number(_core.twofold_map("mul", (1,), single(*x), single(c))), (mpmath.mpf(x[0]) + mpmath.mpf(x[1])) * c
+        assert 0 < r and abs(y - true) <= r <= 2.0**-105 * c
+
+
 @pytest.mark.parametrize("steps, value", [((-INF, "exp"), 0), ((0.0, "log"), -INF), ((1.0, ("div", 0.0)), INF), ((INF, ("sub", INF)), np.nan), ((INF, ("mul", 0.0)), np.nan),
                                           ((1.0, ("div", INF)), 0), ((-1.0, "sqrt"), np.nan), ((-1.0, "log"), np.nan), ((INF, "softplus"), INF), ((-INF, "sigmoid"), 0),
                                           ((INF, "tanh"), 1), ((0.0, ("div", 0.0)), np.nan), ((-INF, "log1mexp"), 0), ((0.0, "log1mexp"), -INF), ((np.nan, "exp"), np.nan)])  # fmt: skip
@@ -285,6 +294,21 @@ def test_rounding_is_to_the_nearest_and_says_when_it_is_not_sure():
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, 3000), False)] == [INF, True]
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, -3000), False)] == [0, True]
     assert [v[0] for v in _core.twofold_round(single(1.25, 1e-20, 1e-40, -1072), False)] == [5e-324 * 5, True]
+
+
+@pytest.mark.parametrize("single_precision, digits", [(True, 24), (False, 53)])
+def test_what_is_exact_is_rounded_also_halfway_between_two_numbers(single_precision, digits):
+    rng = np.random.default_rng(10)
+    a, b = (rng.integers(-(2**52), 2**52, 400) * 2.0 ** rng.integers(-30, 30, 400) for _ in range(2))
+    a[:200], b[:200] = np.float32(a[:200]), np.spacing(np.float32(a[:200])) / 2 * rng.choice([1, -1, 3, 1 + 2.0**-52, 1 - 2.0**-53], 200)
+    y = _core.twofold_map("scale", (400,), _core.twofold_map("add", (400,), *map(_core.twofold_exact, (a, b))), single(-0.25))
+    y = _core.twofold_map("mul", (400,), single(2.0**40), y)
+    nearest, sure = _core.twofold_round(y, single_precision)
+    assert (y[1] != 0).sum() > 200 and (y[2] == 0).all() and sure.all()
+    for k in range(400):
+        true = (mpmath.mpf(float(a[k])) + mpmath.mpf(float(b[k]))) * -(2**38)
+        with mpmath.workprec(digits):
+            assert +true == nearest[k], k
 
 
 @pytest.mark.parametrize("single_precision, digits", [(True, 24), (False, 53)])
