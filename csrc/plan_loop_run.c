@@ -46,6 +46,13 @@ static inline void *seek_in(const runner *r, uint16_t stream, int is_short)
 }
 
 /* ------------------------------------------------------------------------------------------------- steps */
+/* What fills a vector up is computed and dropped.  What stood there may have been anything: a subnormal number takes a hundred times as long. */
+static void clear_rest(const runner *r, const ad_loop_step *s, uint16_t stream, int64_t n)
+{
+    if (r->l->streams.n != stream && r->l->streams.at[stream].kind != AD_ONES)
+        memset((char *)seek(r, stream) + (size_t)n * (s->is_f32 ? 4 : 8), 0, s->which * (s->is_f32 ? 4 : 8));
+}
+
 static inline void run_kernel(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
 {
     void *out = seek_in(r, s->out, is_short), *g = seek_in(r, s->g, is_short);
@@ -140,7 +147,13 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
     for (const ad_loop_step *s = l->steps.at, *end = s + l->steps.n; s < end; s++) {
         const int64_t n = s->wide ? wide : rows;
         switch (s->kind) {
-        case AD_KERNEL: run_kernel(r, s, n + s->which, is_short); break;
+        case AD_KERNEL:
+            if (s->which) {
+                clear_rest(r, s, s->in[0], n);
+                clear_rest(r, s, s->g, n);
+            }
+            run_kernel(r, s, n + s->which, is_short);
+            break;
         case AD_READ: run_read(r, s, n); break;
         case AD_SPREAD_ROWS: run_spread(r, s, n); break;
         case AD_SUM_ROWS: run_sum_rows(r, s, n); break;
@@ -269,7 +282,8 @@ static void open_stream(const runner *r, uint32_t i)
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
         ad_fill(block_at(r, s->block), number_at(r->t, r->bound[s->reg]), longest, s->item);
     else if (s->kind == AD_ONES)
-        ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1}, longest, s->item);
+        ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1},
+                (int64_t)(l->block_bytes / s->item), s->item);          /* to the end of the vector too */
 }
 
 static void open_streams(const runner *r)
