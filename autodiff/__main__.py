@@ -85,7 +85,7 @@ def audit(path, arguments):
     except SystemExit as end:
         reports, status = True, end.code
     if not reports:
-        print("\naudit: the script took no gradient of a GradientTape, of ad.grad and its like, or of an objective")
+        print("\naudit: the script took no gradient of a GradientTape, of ad.grad, ad.hessian and their like, or of an objective")
     return status
 
 

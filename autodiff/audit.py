@@ -66,6 +66,7 @@ def report_of(tape, targets, sources, fired=(), alias="ad", gradients=None, seed
     opaque = [_place_near(tape, made.index) for made in way if made.row == "call" and not hasattr(made.attrs["function"], "place")]
     if exact_gradients is None:
         exact_gradients = GradientTape.gradient(tape, targets, followed, seeds)
+    exact_gradients = [g if x is None and g is not None and not raw_array(g).any() else x for g, x in zip(computed, exact_gradients)]
     return Report(targets, exact[n:], computed, exact_gradients, losses, opaque, asked)
 
 

@@ -54,8 +54,15 @@ def _unit_vectors(shape, dtype, count, most):
         yield ops.reshape(rows if stop - start == n else rows[start:stop], shape=(stop - start, *shape))
 
 
-def _mapped(function, shape, dtype, count):
+def _one_by_one(function, shape, dtype):
+    each = [function(ops.reshape(u, shape=shape)) for u in eye(math.prod(shape), dtype=dtype)]
+    return [None if parts[0] is None else shaping.stack(parts) for parts in zip(*each)]
+
+
+def _mapped(tape, function, shape, dtype, count):
     """The results of `function`, a list, on all unit vectors of a shape, stacked."""
+    if tape.precise:  # its gradients cannot be mapped
+        return _one_by_one(function, shape, dtype)
     blocks = [vectorized_map(function, units, warn=False) for units in _unit_vectors(shape, dtype, count, MOST_ELEMENTS)]
     if len(blocks) == 1:
         return blocks[0]
@@ -74,10 +81,9 @@ def rows_of(tape, target, sources):
         return tape.gradient(target, sources, output_gradients=u)
 
     if n <= FEW_ROWS and is_swept_in_c(tape, target):
-        each = [of_row(ops.reshape(u, shape=shape)) for u in eye(n, dtype=target.dtype)]
-        rows = [None if parts[0] is None else shaping.stack(parts) for parts in zip(*each)]
+        rows = _one_by_one(of_row, shape, target.dtype)
     else:
-        rows = _mapped(of_row, shape, target.dtype, count)
+        rows = _mapped(tape, of_row, shape, target.dtype, count)
     return [None if g is None else ops.reshape(g, shape=(*shape, *s.shape)) for g, s in zip(rows, sources)]
 
 
@@ -156,7 +162,7 @@ def _batch_jacobian(tape, target, source, zero):
     n = math.prod(y)
     if not n or not b:
         return zeros((b, *y, *x), dtype=source.dtype)
-    (rows,) = _mapped(of_element, y, target.dtype, b * math.prod(x))
+    (rows,) = _mapped(tape, of_element, y, target.dtype, b * math.prod(x))
     if rows is None:
         return zeros((b, *y, *x), dtype=source.dtype)
     turned = shaping.transpose(ops.reshape(rows, shape=(n, b, math.prod(x))), (1, 0, 2))

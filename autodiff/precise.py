@@ -60,12 +60,17 @@ class Again:
         return [at for at in (*self.targets, *self.sources, *seeds) if at is not None]
 
 
+def again_of(tape, targets, seeds, sources):
+    """A gradient, not yet taken."""
+    again = Again(tape, targets, seeds, sources)
+    followed = again.followed = _followed(tape, again)
+    again.targets = [at if at in followed else None for at in again.targets]
+    return again
+
+
 def _gradient(tape, targets, seeds, sources):
     """The gradient by each source, or None, and what tapes around are to keep of it."""
-    again = Again(tape, targets, seeds, sources)
-    followed = _followed(tape, again)
-    again.followed = followed
-    again.targets = [at if at in followed else None for at in again.targets]
+    again = again_of(tape, targets, seeds, sources)
 
     def compute(kind, prepare, probe=None, lanes=None):
         return Replay(tape, kind, prepare, probe, lanes).sweep(again, record=False)
@@ -104,7 +109,7 @@ def _followed(tape, again):
     """The slots on the way from a source to a target that the tape itself follows."""
     top = [at for at in again.targets if at is not None]
     reached, waiting = set(), top
-    low = min([at for at in again.sources if at is not None], default=0)
+    low, inner = min([at for at in again.sources if at is not None], default=0), getattr(tape, "inner", {})
     while waiting:
         at = waiting.pop()
         if at in reached or at < low:
@@ -114,7 +119,7 @@ def _followed(tape, again):
             again.place = None                  # its function is opaque: tapes around replay the plain sweep instead
         if made.seen:
             reached.add(at)
-            waiting.extend(made.operands)
+            waiting.extend(inner[at][0].slots() if at in inner else made.operands)
     return reached
 
 

@@ -28,7 +28,7 @@ def shape_of_lanes(tape, slots, shape, sums):
         at = waiting.pop()
         if at not in seen:
             seen[at] = made = instruction(tape, at)
-            if made.row in ("call", "result") or tuple(made.value.shape) not in (shape, ()):
+            if made.row in ("call", "result") or at in getattr(tape, "inner", ()) or tuple(made.value.shape) not in (shape, ()):
                 return None
             waiting.extend(made.operands)
     for at in sorted(seen):

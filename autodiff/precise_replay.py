@@ -38,6 +38,7 @@ class Replay:
         self.tape, self.kind, self.prepare, self.place = tape, kind, prepare, place_of(tape)
         self.nodes = {}
         self.swept = {}
+        self.inner = getattr(tape, "inner", {})     # {slot of a gradient that a plain tape inside took: (what takes it again, which of its)}
 
     # ---- forward
     def run(self, slots):
@@ -48,6 +49,9 @@ class Replay:
             if at in needed or at in self.nodes:
                 continue
             needed[at] = made = instruction(self.tape, at)
+            if self.is_inner(at):
+                waiting.extend(self.inner[at][0].slots())
+                continue
             waiting.extend(made.operands)
             if made.row == "call" and self.takes_again(made.attrs["function"]):
                 waiting.extend(made.attrs["function"].slots())
@@ -58,7 +62,14 @@ class Replay:
         """Is this call a gradient by a precise tape of this very program?"""
         return getattr(function, "place", None) == self.place
 
+    def is_inner(self, at):
+        return at in self.inner and self.takes_again(self.inner[at][0])
+
     def node(self, made):
+        if self.is_inner(made.index):
+            node = self.share_of(*self.inner[made.index])
+            node.slot, node.value.recorded, node.value.dtype = made.index, raw_array(made.value), made.dtype
+            return node
         if made.row == "call":
             end = made.index + 1
             while end < program_size(self.tape) and instruction(self.tape, end).row == "result":
@@ -106,9 +117,13 @@ class Replay:
             return Node(self.kind.exact(recorded, made.dtype), None, [call], {"which": which})
         if not self.takes_again(function):
             return Node(call.operands[which].value, ops.identity, [call.operands[which]])
-        if id(function) not in self.swept:
-            self.swept[id(function)] = self.sweep(function, record=True)
-        share = self.swept[id(function)][function.kept[which]]
+        return self.share_of(function, function.kept[which])
+
+    def share_of(self, again, k):
+        """A node of one gradient of a tape inside."""
+        if id(again) not in self.swept:
+            self.swept[id(again)] = self.sweep(again, record=True)
+        share = self.swept[id(again)][k]
         value = share.value if isinstance(share, Node) else share
         copy = type(value)(value.parts, value.dtype, value.recorded)
         return Node(copy, ops.identity, [share])

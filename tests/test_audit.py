@@ -1,6 +1,7 @@
 """The audit: what is told of a value and its gradient, and the script that is audited."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -205,7 +206,72 @@ def test_jacobians_and_hessians_of_a_script_are_told_with_their_exact_entries(tm
         row = next(line for line in block.splitlines() if line.startswith(name + " ")).replace("[", " ").replace("]", " ").split()[1:]
         np.testing.assert_allclose([float(v) for v in row], [0.7310586, 0, 0, np.nan, 0.7310586, 0, 0, 1], rtol=1e-6)  # sigmoid(1), sigmoid(100)
         assert "use ad.math.softplus(x)" in block
-    assert "0.196611" in second and "exp overflowed float32 at 88.7" in second
+    row = next(line for line in second.splitlines() if line.startswith("jacobian  ")).replace("[", " ").replace("]", " ").split()[1:]
+    np.testing.assert_allclose(np.float32(row[4:]), np.float32([0.1966119, 0, 0, 3.7200760e-44]), rtol=1e-6)      # sigmoid(x) sigmoid(-x)
+    assert "exp overflowed float32 at 88.7" in second
+
+
+TRANSFORMS = """
+import autodiff as ad
+softplus = lambda x: ad.math.log(1 + ad.exp(x))
+total = lambda x: ad.reduce_sum(softplus(x))
+x, t = ad.constant([1.0, 100.0]), ad.constant([2.0, 1.0])
+print(ad.jacobian(softplus)(x).numpy())
+print(ad.hessian(total)(x).numpy())
+print(ad.hvp(total)(x, t).numpy())
+print(ad.jvp(softplus, (x,), (t,))[1].numpy())
+print(ad.vjp(softplus, x)[1](t)[0].numpy())
+print(*(g.numpy() for g in ad.value_and_grad(total)(x)))
+print(ad.grad(lambda x: ad.reduce_sum(ad.grad(total)(x)))(x).numpy())
+print(*(h.numpy() for h in ad.jacobian(lambda x: {"a": softplus(x), "b": x * x})(x).values()))
+print(ad.hessian(total)(ad.constant([2.0, 1.0])).numpy())
+own = ad.custom_gradient(lambda x: (ad.exp(x), lambda g: g * ad.exp(x)))
+print(ad.hessian(lambda x: ad.reduce_sum(own(x)))(ad.constant([0.0, 0.0])).numpy())
+print(ad.grad(lambda x: ad.constant(3.0))(x).numpy())
+"""
+
+
+def test_the_transforms_of_a_script_are_told_with_their_exact_entries(tmp_path):
+    (tmp_path / "script.py").write_text(TRANSFORMS)
+    plain, audited = run(["script.py"], tmp_path), run(["-m", "autodiff", "audit", "script.py"], tmp_path)
+    assert not audited.stderr and audited.stdout.startswith(plain.stdout) and "nan" in plain.stdout
+    blocks = re.split(r"\n(?=\w+ at script.py:)", audited.stdout[len(plain.stdout):])[1:]
+    s, s2 = [1 / (1 + np.exp(-v)) for v in (1.0, 100.0)], [np.exp(-v) / (1 + np.exp(-v)) ** 2 for v in (1.0, 100.0)]
+    u2 = [np.exp(-v) / (1 + np.exp(-v)) ** 2 for v in (2.0, 1.0)]
+    asked = [("jacobian", 6, np.diag(s)), ("jacobian", 7, np.diag(s2)), ("jvp", 8, [2 * s2[0], s2[1]]), ("jvp", 9, [2 * s[0], s[1]]),
+             ("gradient", 10, [2 * s[0], s[1]]), ("gradient", 11, s), ("gradient", 12, s2), ("jacobian", 13, np.diag(s)),
+             ("jacobian", 13, np.diag([2.0, 200.0])), ("jacobian", 14, np.diag(u2)),
+             ("jacobian", 16, np.eye(2)), ("gradient", 17, [0, 0])]  # fmt: skip
+    assert len(blocks) == len(asked)
+    for block, (name, line, right) in zip(blocks, asked):
+        assert block.startswith(f"{name} at script.py:{line}\n")
+        row = next(text for text in block.splitlines() if text.startswith(name + "  ")).replace("[", " ").replace("]", " ").split()[1:]
+        right = np.float32(right).reshape(-1)
+        np.testing.assert_allclose(np.float32(row[-right.size:]), right, rtol=1e-6, err_msg=block)
+        assert ("use ad.math.softplus(x)" in block) == (line < 14 and "200" not in block), block
+
+
+NESTED = """
+import autodiff as ad
+x = ad.Variable([1.0, 100.0])
+with ad.GradientTape() as o:
+    with ad.GradientTape() as m:
+        with ad.GradientTape() as t:
+            z = ad.reduce_sum(ad.math.log(1 + ad.exp(x)))
+        g = t.gradient(z, x)
+    h = m.gradient(g, x, output_gradients=ad.constant([3.0, 1.0]))
+print(o.gradient(h, x).numpy())
+"""
+
+
+def test_gradients_of_gradients_are_exact_where_the_inner_ones_overflowed(tmp_path):
+    (tmp_path / "script.py").write_text(NESTED)
+    plain, audited = run(["script.py"], tmp_path), run(["-m", "autodiff", "audit", "script.py"], tmp_path)
+    assert not audited.stderr and audited.stdout.startswith(plain.stdout) and "nan" in plain.stdout
+    row = next(line for line in audited.stdout.splitlines() if line.startswith("gradient  ")).replace("[", " ").replace("]", " ").split()
+    s, r = [1 / (1 + np.exp(-v)) for v in (1.0, 100.0)], [1 / (1 + np.exp(v)) for v in (1.0, 100.0)]
+    right = np.float32([3 * s[0] * r[0] * (r[0] - s[0]), s[1] * r[1] * (r[1] - s[1])])
+    np.testing.assert_allclose(np.float32(row[-2:]), right, rtol=1e-6)
 
 
 @pytest.mark.parametrize("end, status, said", [
