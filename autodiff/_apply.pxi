@@ -127,6 +127,8 @@ cdef object raise_status(int status, int op, const Operand *x, int n):
         raise errors.bad_dtype(name, errors.join_words([DTYPES[x[k].code].name for k in range(n)], "and"), (<object>ROWS[op]).takes)
     if status == AD_BAD_INDEX:
         raise errors.BadIndexError(f"{name}: an index is out of range for shape {shapes[0]}")
+    if status == AD_BAD_RANK:
+        raise errors.too_many_dimensions(name)
     raise errors.unlike_shapes(name, *shapes)
 
 
@@ -267,6 +269,8 @@ cdef Tensor apply_structural(object row, const Operand *x, int n, dict attrs):
     for name in row.attrs:
         value = attrs[name]
         if isinstance(value, tuple):
+            if name == "shape" and len(value) > AD_MAX_RANK:
+                raise errors.too_many_dimensions(row.name, len(value))
             values.append(len(value))
             values.extend(value)
         else:

@@ -5,7 +5,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, 
 cdef extern from "ad.h" nogil:
     enum: AD_F32, AD_F64, AD_I32, AD_I64, AD_BOOL, AD_NDTYPES
     enum: AD_MAX_RANK, AD_MAX_OPERANDS
-    enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION
+    enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION, AD_BAD_RANK
     enum: AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE
     enum: AD_EVERY_LAW, AD_RANGE_LAWS
     enum: AD_LEAF, AD_ALIAS, AD_CALL, AD_RESULT

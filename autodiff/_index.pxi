@@ -94,7 +94,7 @@ cdef int read_key(const Operand *x, tuple key, View *v) except -1:
 
 cdef int push(View *v, int64_t size, int64_t stride) except -1:
     if v.ndim >= AD_MAX_RANK:
-        raise errors.ShapeError(f"index: the result would have more than {AD_MAX_RANK} axes")
+        raise errors.too_many_dimensions("index")
     v.shape[v.ndim] = size
     v.strides[v.ndim] = stride
     v.ndim += 1

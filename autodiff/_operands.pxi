@@ -244,7 +244,7 @@ cdef Tensor from_array(object value, int code, str name):
         if array.max() > info.max or array.min() < info.min:
             raise errors.cannot_convert(name, array.item() if array.ndim == 0 else value, DTYPES[code].name)
     if array.ndim > AD_MAX_RANK:
-        raise errors.ShapeError(f"{name}: got an array of rank {array.ndim}, the most is {AD_MAX_RANK}")
+        raise errors.too_many_dimensions(name, array.ndim)
     contiguous = np.asarray(array, dtype=NUMPY_DTYPES[code], order="C")
     if contiguous.ndim != 0 and not contiguous.flags.c_contiguous:
         contiguous = np.ascontiguousarray(contiguous)

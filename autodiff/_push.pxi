@@ -112,6 +112,8 @@ cdef list push_fast(Program program, ad_push *s, const Ends *ends, list tangents
             if end == AD_SWEEP_DONE:
                 break
             if end == AD_SWEEP_FAILED:
+                if s.status == AD_BAD_RANK or (s.lanes > 1 and rank_at(p, s.at) == AD_MAX_RANK):      # (the directions are one more)
+                    raise errors.too_many_dimensions("jacobian: " + op_name(p.code[s.at].op))
                 raise MemoryError("jvp: no memory for the tangents") if s.status == AD_NO_MEMORY else SystemError(
                     f"jvp: status {s.status} in the tangent of {op_name(p.code[s.at].op)}")
             push_in_python(program, s)
@@ -124,6 +126,10 @@ cdef list push_fast(Program program, ad_push *s, const Ends *ends, list tangents
                 if s.tangent[i].bits != AD_EMPTY and (s.lanes > 1 or p.code[s.base + i].flags & AD_IS_ARRAY):
                     ad_array_release(s.tangent[i].array)
         give_adjoints(s.tangent)
+
+
+cdef int rank_at(const ad_program *p, int64_t slot) noexcept:
+    return p.code[slot].value.array.ndim if p.code[slot].flags & AD_IS_ARRAY else 0
 
 
 cdef int add_tangent(ad_push *s, int64_t slot, Tensor t) except -1:

@@ -105,6 +105,11 @@ def left_behind(place):
 
 
 # ----------------------------------------------------------------------------------------------------------------- shapes
+def too_many_dimensions(name, n=33):
+    """A tensor of `n` dimensions, where the most is 32."""
+    return ShapeError(f"{'broadcast_to' if name == 'view' else name}: got a shape of {n} dimensions, the most is 32")
+
+
 def unlike_shapes(name, *shapes):
     """Operands that do not broadcast."""
     given = " vs. ".join(brackets(s) for s in shapes)

@@ -390,8 +390,6 @@ def _shape_of(x):
 
 def _resolve(old, new):
     """`new` with its -1 replaced."""
-    if len(new) > 32:
-        raise errors.ShapeError(f"reshape: got a shape of {len(new)} dimensions, the most is 32")
     size = product(old)
     if -1 not in new:
         if product(new) == size and (not new or min(new) >= 0):

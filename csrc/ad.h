@@ -27,7 +27,8 @@ enum ad_status {
     AD_BAD_SHAPE = -2,   /* the operands' shapes do not fit each other or the attributes */
     AD_BAD_DTYPE = -3,   /* no kernel for these dtypes */
     AD_BAD_INDEX = -4,   /* an index in the operands is out of range */
-    AD_DIVISION = -5     /* an integer divided by zero */
+    AD_DIVISION = -5,    /* an integer divided by zero */
+    AD_BAD_RANK = -6     /* the result would have more than AD_MAX_RANK dimensions */
 };
 
 /* One scalar, or a reference to an array.  As an adjoint, AD_EMPTY means that nothing has arrived yet. */

@@ -116,12 +116,12 @@ static void put(const ad_places *p, ad_array *whole, const ad_array *picked)
 }
 
 /* ------------------------------------------------------------------------------------------------- what the rows share */
-/* The shape of an array with dimensions from..to replaced by those of indices from..last, or AD_BAD_SHAPE. */
+/* The shape of an array with dimensions from..to replaced by those of indices from..last, or AD_BAD_RANK. */
 static int picked_shape(int64_t *out, const int64_t *shape, int ndim, int from, int to, const ad_array *indices, int batch_dims, int last)
 {
     int n = 0;
     if (from + (last - batch_dims) + (ndim - to) > AD_MAX_RANK)
-        return AD_BAD_SHAPE;
+        return AD_BAD_RANK;
     for (int i = 0; i < from; i++)
         out[n++] = shape[i];
     for (int i = batch_dims; i < last; i++)

@@ -7,7 +7,9 @@ int ad_reshape_forward(const ad_array *const *in, int n, const int64_t *attr, ad
     (void)n;
     const ad_tuple shape = ad_take_tuple(&attr);
     ad_array *x = (ad_array *)in[0];
-    if (shape.n > AD_MAX_RANK || ad_product(shape.item, shape.n) != x->size)
+    if (shape.n > AD_MAX_RANK)                              /* (a tangent's, along many directions) */
+        return AD_BAD_RANK;
+    if (ad_product(shape.item, shape.n) != x->size)
         return AD_BAD_SHAPE;
     if (x->ndim) {
         *out = ad_array_view(x, shape.n, shape.item, 0);

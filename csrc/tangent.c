@@ -132,8 +132,6 @@ static ad_array *aligned(const ad_push *s, int64_t slot, int rank)
 {
     ad_array *t = tangent_of(s, slot)->array;
     int64_t shape[AD_MAX_RANK];
-    if (rank + 1 > AD_MAX_RANK)
-        return NULL;
     const int own = t->ndim - 1;
     if (own >= rank)
         return ad_array_hold(t);
@@ -243,6 +241,8 @@ static int push_product(ad_push *s, const ad_instruction *in, int k, const ad_ar
 {
     const int64_t *attr = ad_attributes(s->program, in);
     const int vector = in->op == AD_OP_matvec, rank_a = x[0]->ndim, rank_b = x[1]->ndim + vector, rank = rank_a > rank_b ? rank_a : rank_b;
+    if (rank + 1 > AD_MAX_RANK)
+        return AD_BAD_RANK;
     ad_array *t = aligned(s, ad_operand(s->program, in, k), rank - (vector && k == 1));
     if (t == NULL)
         return AD_NO_MEMORY;
@@ -282,8 +282,9 @@ static int push_lanes(ad_push *s, const ad_instruction *in, int k, const ad_arra
             memcpy(shape + 1, y->shape, (size_t)y->ndim * sizeof *shape);
             *out = y->ndim < AD_MAX_RANK ? ad_array_new(y->dtype, y->ndim + 1, shape) : NULL;
             if (*out == NULL) {
+                const int status = y->ndim < AD_MAX_RANK ? AD_NO_MEMORY : AD_BAD_RANK;
                 ad_array_release(y);
-                return AD_NO_MEMORY;
+                return status;
             }
         }
         memcpy((char *)(*out)->data + (size_t)lane * ad_array_bytes(y), y->data, ad_array_bytes(y));

@@ -152,6 +152,41 @@ def test_ensure_shape_passes_what_fits():
     same(shaping.ensure_shape(V, [None]), V)
 
 
+def _jacobian_through(many):
+    with ad.GradientTape() as tape:
+        v = ad.ones((3,))
+        tape.watch(v)
+        y = ad.reshape(ad.exp(many(v) * ad.ones(ONES[2:] + (20, 1))), (-1,))
+    return tape.jacobian(y, v)
+
+
+ONES = (1,) * 32
+
+
+@pytest.mark.parametrize("call, name, n", [
+    (lambda x: ad.expand_dims(x, 0), "reshape", 33),
+    (lambda x: ad.stack([x, x]), "reshape", 33),
+    (lambda x: ad.broadcast_to(x, (2, *ONES)), "broadcast_to", 33),
+    (lambda x: ad.fill((2, 2, *ONES), 1.0), "broadcast_to", 34),
+    (lambda x: ad.meshgrid(*[[1.0]] * 33), "broadcast_to", 33),
+    (lambda x: x[None], "index", 33),
+    (lambda x: ad.linalg.diag(x), "unview", 33),
+    (lambda x: ad.one_hot(ad.cast(x, "int32"), 3), "reshape", 33),
+    (lambda x: ad.gather(ad.reshape(x, ONES[:17]), ad.zeros(ONES[:17], dtype="int32")), "gather", 33),
+    (lambda x: ad.gather_nd(ad.reshape(x, ONES[:17]), ad.zeros(ONES[:18], dtype="int32")), "gather_nd", 33),
+    (lambda x: ad.tensordot(ad.reshape(x, ONES[:20]), ad.reshape(x, ONES[:20]), 0), "reshape", 40),
+    (lambda x: x + np.ones((1, *ONES)), "add", 33),
+    (lambda x: ad.vectorized_map(lambda u: ad.expand_dims(u, 0), x[0])[..., None, None], "index", 33),
+    (lambda x: np.stack([x, x]), "reshape", 33),
+    (lambda x: _jacobian_through(lambda v: ad.reshape(v, ONES[1:] + (3,))), "jacobian: reshape", 33),
+    (lambda x: _jacobian_through(lambda v: v[0] * v[1] * x), "jacobian: mul", 33),
+])  # fmt: skip
+def test_more_than_32_dimensions_are_refused_in_one_way(call, name, n):
+    with pytest.raises(ValueError) as raised:
+        call(ad.ones(ONES))
+    assert str(raised.value) == f"{name}: got a shape of {n} dimensions, the most is 32" and isinstance(raised.value, ad.errors.InvalidArgumentError)
+
+
 @pytest.mark.parametrize(
     "call, text",
     [
