@@ -224,6 +224,18 @@ def _solve(a, b):
     return shaping.reshape(y, y.shape[:-1])
 
 
+def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    y = linalg.svd(_array(a), full_matrices and compute_uv, compute_uv)
+    return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
+
+
+def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
+    a = _array(a)
+    if rcond is None:
+        rcond = 1e-15 if rtol is None else rtol
+    return linalg.pinv(a, rcond)
+
+
 def _einsum(subscripts, *xs, out=None, dtype=None, **rest):
     if out is not None or dtype is not None or not isinstance(subscripts, str):
         raise _NotOurs
@@ -323,6 +335,11 @@ FUNCTIONS = {
     np.linalg.det:     linalg.det,
     np.linalg.solve:   _solve,
     np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else _refuse(),
+    np.linalg.slogdet: linalg.slogdet,
+    np.linalg.eigh:    lambda a, UPLO="L": linalg.eigh(a) if UPLO in ("L", "l") else linalg.eigh(linalg.matrix_transpose(a)),
+    np.linalg.eigvalsh: lambda a, UPLO="L": linalg.eigvalsh(a if UPLO in ("L", "l") else linalg.matrix_transpose(a)),
+    np.linalg.svd:     _svd,
+    np.linalg.pinv:    _pinv,
     np.trace:          _trace,
     np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),
     np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else _refuse(),

@@ -23,6 +23,7 @@ except ImportError as error:
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
 from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma, sinc_slope  # noqa: E402
+from .ball_matrices import MATRICES  # noqa: E402
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
@@ -332,62 +333,3 @@ def _settled(row, balls):
 
 def _ieee(row, point):
     return float(raw_array(apply_to_tensors(row, [tensor_from_numpy(np.float64(x)) for x in point], {})))
-
-
-# -------------------------------------------------------------------------------------------------------- linear algebra
-def _matrix(entries):
-    return arb_mat(*entries.shape, entries.ravel().tolist())
-
-
-def _entries(matrix, shape):
-    return np.array(matrix.entries(), object).reshape(shape)
-
-
-def _cholesky(a):
-    """Lower triangular, a column after another."""
-    n = a.shape[0]
-    y = np.full((n, n), ZERO, object)
-    for j in range(n):
-        y[j, j] = (a[j, j] - sum((v * v for v in y[j, :j]), ZERO)).sqrt()
-        for i in range(j + 1, n):
-            y[i, j] = (a[i, j] - sum((v * w for v, w in zip(y[i, :j], y[j, :j])), ZERO)) / y[j, j]
-    return y
-
-
-def _by_matrices(function):
-    """A row of square matrices and what stands beside them, for every matrix of the batches.  What cannot be solved with
-    these bits is unknown."""
-
-    def value(*operands, **attrs):
-        arrays = [x.parts[0] for x in operands]
-        batch = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
-        arrays = [np.broadcast_to(a, (*batch, *a.shape[-2:])) for a in arrays]
-        done = []
-        for i in np.ndindex(batch):
-            try:
-                done.append(function(*[a[i] for a in arrays], **attrs))
-            except ZeroDivisionError:
-                unknown = np.full(arrays[-1].shape[-2:], arb(0, math.inf), object)
-                done.append(unknown[0, 0] if function in (_det, _logabsdet) else unknown)
-        y = np.empty((len(done), *np.shape(done[0])) if done else (0, *arrays[-1].shape[-2:]), object)
-        for k, entries in enumerate(done):
-            y[k] = entries
-        y = y.reshape((*batch, *y.shape[1:]))
-        return operands[0].like((y, np.zeros(y.shape)))
-
-    return value
-
-
-def _det(a):
-    return _matrix(a).det()
-
-
-def _logabsdet(a):
-    return abs(_matrix(a).det()).log()
-
-
-MATRICES = {
-    "inv": _by_matrices(lambda a: _entries(_matrix(a).inv(), a.shape)), "det": _by_matrices(_det),
-    "logabsdet": _by_matrices(_logabsdet), "cholesky": _by_matrices(_cholesky),
-    "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
-}  # fmt: skip

@@ -1,12 +1,13 @@
 """ad.linalg: products, norms, diagonals and decompositions of the last two dimensions."""
 
 import collections
+import math
 from typing import Any
 
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, matrix_product, record_call, reduce_sum
+from ._core import Tensor, matrix_product, reduce_sum
 from .arguments import axes_of, axis_of, floating, integer, integers, product, tensors
 from .arguments import tensor as to_tensor
 from .constants import eye
@@ -17,9 +18,9 @@ from .shaping import reshape, stack, strides_of, transpose
 
 # fmt: off
 __all__ = [
-    "adjoint", "band_part", "cholesky", "cholesky_solve", "cross", "det", "diag", "diag_part", "eigh", "eigvalsh", "einsum", "eye",
-    "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul", "matrix_transpose", "matvec", "norm", "normalize", "set_diag",
-    "slogdet", "solve", "tensor_diag", "tensor_diag_part", "tensordot", "trace", "triangular_solve"
+    "adjoint", "band_part", "cholesky", "cholesky_solve", "cross", "det", "diag", "diag_part", "eigh", "eigvalsh", "einsum", "expm", "eye",
+    "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul", "matrix_transpose", "matvec", "norm", "normalize", "pinv", "set_diag",
+    "slogdet", "solve", "svd", "tensor_diag", "tensor_diag_part", "tensordot", "trace", "triangular_solve"
 ]
 # fmt: on
 
@@ -262,8 +263,7 @@ def det(input, name=None) -> Tensor:
 def slogdet(input, name=None) -> SLogDet:
     """(sign, log|det|) of square matrices; sign 0 and -inf where the determinant is 0."""
     x = _square("slogdet", input)
-    sign = np.linalg.slogdet(x.numpy())[0]
-    return SLogDet(to_tensor(np.asarray(sign)), ops.logabsdet(x))
+    return SLogDet(ops.sign_of_det(x), ops.logabsdet(x))
 
 
 def logdet(matrix, name=None) -> Tensor:
@@ -314,33 +314,78 @@ def eigh(tensor, name=None) -> tuple[Tensor, Tensor]:
     """(eigenvalues in ascending order, eigenvectors as columns) of symmetric matrices.  Only the lower half is read, and the
     gradient stands there.
 
-    The gradient through the eigenvectors is infinite where two eigenvalues are equal.
+    Where two eigenvalues are equal their vectors are any of a plane, and of what depends on which ones there is no gradient: it
+    counts for nothing.
     """
-    x = floating(_square("eigh", tensor), "eigh")
-    values, vectors = np.linalg.eigh(x.numpy())
-    outputs = []
-
-    def backward(g_values, g_vectors):
-        w, v = outputs
-        inner = diag(g_values)
-        if g_vectors is not None:
-            gaps = w[..., None, :] - w[..., :, None]
-            inverse = ops.where(to_tensor(np.eye(w.shape[-1], dtype=bool)), 0, ops.reciprocal_no_nan(gaps))
-            inner = inner + inverse * ops.matmul(v, g_vectors, transpose_a=1, transpose_b=0)
-        g = ops.matmul(ops.matmul(v, inner, transpose_a=0, transpose_b=0), v, transpose_a=0, transpose_b=1)
-        lower = (
-            np.tril(np.ones(x.shape[-2:], x.dtype.as_numpy_dtype), -1)
-            + np.eye(x.shape[-1], dtype=x.dtype.as_numpy_dtype) / 2
-        )
-        return [(g + matrix_transpose(g)) * to_tensor(lower)]
-
-    outputs += record_call([to_tensor(values), to_tensor(vectors)], [x], backward)
-    return tuple(outputs)
+    y = ops.eigh(_square("eigh", tensor))
+    return y[..., 0, :], y[..., 1:, :]
 
 
 def eigvalsh(tensor, name=None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
     return eigh(tensor)[0]
+
+
+def svd(tensor, full_matrices=False, compute_uv=True, name=None) -> Any:
+    """The singular values s in descending order, u and v of matrices (..., m, n), which are u @ diag(s) @ transpose(v): shapes (..., k),
+    (..., m, k), (..., n, k) with k = min(m, n); s alone unless compute_uv.
+
+    The gradient through u and v is of what does not depend on their signs, and counts nothing where two values are equal.
+
+    >>> import autodiff as ad
+    >>> ad.linalg.svd([[3.0, 0.0], [0.0, -4.0]], compute_uv=False).numpy()
+    array([4., 3.], dtype=float32)
+    """
+    x = floating(_matrix("svd", tensor), "svd")
+    if full_matrices and x.shape[-1] != x.shape[-2]:
+        raise errors.UnimplementedError("svd: full_matrices=True is implemented for square matrices only: for others their vectors beyond "
+                                        "the singular values are any that fill a space, and have no gradient")  # fmt: skip
+    y = ops.svd(x)
+    s = y[..., 0, :]
+    return (s, y[..., 1 : x.shape[-2] + 1, :], y[..., x.shape[-2] + 1 :, :]) if compute_uv else s
+
+
+def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
+    """The pseudo-inverse of matrices (..., m, n): (..., n, m).  Its gradient is that of matrices of the same rank.
+
+    rcond   singular values of at most rcond times the largest count as 0; as in TensorFlow by default 10 max(m, n) eps
+
+    >>> import autodiff as ad
+    >>> ad.linalg.pinv([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]]).numpy()
+    array([[0.5 , 0.  , 0.  ],
+           [0.  , 0.25, 0.  ]], dtype=float32)
+    """
+    x = floating(_matrix("pinv", a), "pinv")
+    if rcond is None:
+        rcond = 10 * max(x.shape[-2:]) * np.finfo(x.dtype.as_numpy_dtype).eps
+    return ops.pinv(x, to_tensor(rcond, "pinv", like=x))
+
+
+def expm(input, name=None) -> Tensor:
+    """The exponential of square matrices, I + A + A @ A / 2 + ..: by the diagonal Pade approximant of degree 13 of A / 2**s, squared s
+    times (N. Higham, "The scaling and squaring method for the matrix exponential revisited", 2005), s for the batch as a whole.
+
+    >>> import autodiff as ad
+    >>> ad.linalg.expm([[0.0, 1.0], [0.0, 0.0]]).numpy()
+    array([[1., 1.],
+           [0., 1.]], dtype=float32)
+    """
+    x = _square("expm", input)
+    # one matrix needs no more squarings for another's norm to be large, but loses a digit or two by them, as in TensorFlow
+    norm = ops.reduce_max(ops.reduce_sum(ops.abs(x), axes=(x.ndim - 2,), keepdims=0), axes=tuple(range(x.ndim - 1)), keepdims=0)
+    size = ops.where(ops.is_finite(norm), ops.maximum(norm / 5.371920351148152, 1), 1)      # Higham's theta of degree 13
+    squarings = int(ops.ceil(ops.log2(size)))
+    x, one = x * 0.5**squarings, eye(x.shape[-1], dtype=x.dtype)
+    x2 = x @ x
+    x4 = x2 @ x2
+    x6 = x2 @ x4
+    b = [math.comb(13, k) * math.factorial(26 - k) / math.factorial(26) * 1.0 for k in range(14)]
+    odd = x @ (x6 @ (b[13] * x6 + b[11] * x4 + b[9] * x2) + b[7] * x6 + b[5] * x4 + b[3] * x2 + b[1] * one)
+    even = x6 @ (b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + b[0] * one
+    y = solve(even - odd, even + odd)
+    for _ in range(squarings):
+        y = y @ y
+    return y
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers

@@ -8,6 +8,7 @@ they must be finite and accurate wherever the true ones are.
 from . import errors
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FLOATS, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, composite, number_rows, row, rule, structural)  # fmt: skip
+from ._lapack import by_numpy
 from ._series import bessel_bend_over_root, bessel_quotient, distance, erfcx_bend, sinc_bend
 
 
@@ -521,15 +522,24 @@ softmax_cross_entropy = rule(                       # labels z, logits x
 
 # LAPACK's part, by way of NumPy.
 def _by_numpy(function, *operands):
-    """The value of a function of numpy.linalg as an operand of the same kind."""
+    y = by_numpy(function, *operands)
+    return operands[0].__ad_apply__(reshape, (y,), {"shape": y.shape})
+
+
+def part_of_rows(y, start, size):
+    """So many of the rows of every matrix, which lie one after another."""
+    return view(y, shape=(*y.shape[:-2], size, y.shape[-1]), strides=steps(tuple(y.shape)), offset=start * y.shape[-1])
+
+
+def _eye(n, like, but_not=False):
     import numpy
 
-    try:
-        y = getattr(numpy.linalg, function)(*[x.numpy() for x in operands])
-    except numpy.linalg.LinAlgError as error:
-        raise errors.no_decomposition(function, error) from None
-    y = numpy.asarray(y[1] if function == "slogdet" else y, dtype=operands[0].dtype.as_numpy_dtype)
-    return operands[0].__ad_apply__(reshape, (y,), {"shape": y.shape})
+    return (1 - numpy.eye(n) if but_not else numpy.eye(n)).astype(like.dtype.as_numpy_dtype)
+
+
+def _over_gaps(x, values):
+    """x over the differences of values, columns' less rows'; 0 where x is, on the diagonal, and of equal values."""
+    return scale(x, reciprocal_no_nan(values - swap_last(values)) * _eye(x.shape[-1], x, but_not=True))
 
 
 def _matrices(g, x):
@@ -551,6 +561,39 @@ def _cholesky_vjp(g, x, y):
     inner = _lower_half(matmul(y, g, transpose_a=1, transpose_b=0))
     half = solve(y, swap_last(solve(y, inner, adjoint=1)), adjoint=1)
     return (half + swap_last(half)) * 0.5
+
+
+def _eigh_vjp(g, x, y):
+    """Giles, An extended collection of matrix derivative results for forward and reverse mode AD (2008), 3.1; for the lower half of x."""
+    n = x.shape[-1]
+    w, v, g_w, g_v = part_of_rows(y, 0, 1), part_of_rows(y, 1, n), part_of_rows(g, 0, 1), part_of_rows(g, 1, n)
+    inner = g_w * _eye(n, x) + _over_gaps(matmul(v, g_v, transpose_a=1, transpose_b=0), w)
+    whole = matmul(matmul(v, inner, transpose_a=0, transpose_b=0), v, transpose_a=0, transpose_b=1)
+    return _lower_half(whole + swap_last(whole))
+
+
+def _svd_vjp(g, x, y):
+    """J. Townsend, Differentiating the singular value decomposition (2016), with u and v of the smaller size."""
+    m, n = x.shape[-2:]
+    (s, u, v), (g_s, g_u, g_v) = [[part_of_rows(a, 0, 1), part_of_rows(a, 1, m), part_of_rows(a, 1 + m, n)] for a in (y, g)]
+    of_u, of_v = matmul(u, g_u, transpose_a=1, transpose_b=0), matmul(v, g_v, transpose_a=1, transpose_b=0)
+    over_sums = reciprocal_no_nan(s + swap_last(s))                         # F of the paper is 1 / (sums * gaps)
+    left, right = _over_gaps(of_u - swap_last(of_u), s) * over_sums * s, _over_gaps(of_v - swap_last(of_v), s) * over_sums * swap_last(s)
+    rest_u = g_u - matmul(u, of_u, transpose_a=0, transpose_b=0)            # what stands upright on all of u: 0 where u is square
+    rest_v = g_v - matmul(v, of_v, transpose_a=0, transpose_b=0)
+    inverse = reciprocal_no_nan(s)
+    whole = matmul(u, g_s * _eye(s.shape[-1], x) + left + right, transpose_a=0, transpose_b=0) + (scale(rest_u, inverse) if m > n else 0)
+    whole = matmul(whole, v, transpose_a=0, transpose_b=1)
+    return whole + matmul(u, scale(rest_v, inverse), transpose_a=0, transpose_b=1) if n > m else whole
+
+
+def _pinv_vjp(g, x, rcond, y):
+    """Golub & Pereyra, The differentiation of pseudo-inverses (1973), eq. 4.12, where the rank stays."""
+    left, right = matmul(y, g, transpose_a=1, transpose_b=0), matmul(y, y, transpose_a=0, transpose_b=1)    # y' g, y y'
+    up = swap_last(g) - matmul(x, matmul(y, swap_last(g), transpose_a=0, transpose_b=0), transpose_a=0, transpose_b=0)
+    down = matmul(matmul(y, y, transpose_a=1, transpose_b=0), swap_last(g), transpose_a=0, transpose_b=0)
+    return (matmul(up, right, transpose_a=0, transpose_b=0) - matmul(left, y, transpose_a=0, transpose_b=1)
+            + down - matmul(matmul(down, y, transpose_a=0, transpose_b=0), x, transpose_a=0, transpose_b=0))  # fmt: skip
 
 
 def _fit(g, x):
@@ -580,5 +623,10 @@ solve = rule(                                       # a @ y = b: a (.., m, m), b
     arity=2, attrs="adjoint", doc="solution of linear equations")  # fmt: skip
 
 cholesky = rule(value=lambda x: _by_numpy("cholesky", x), vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
+
+sign_of_det = rule(value=lambda x: _by_numpy("sign_of_det", x), vjp=None, doc="sign of the determinant")
+eigh = rule(value=lambda x: _by_numpy("eigh", x), vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
+svd = rule(value=lambda x: _by_numpy("svd", x), vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")
+pinv = rule(value=lambda x, rcond: _by_numpy("pinv", x, rcond), vjp=(_pinv_vjp, None), arity=2, doc="pseudo-inverse; singular values up to b times the largest count as 0")
 
 ROWS = number_rows(globals())

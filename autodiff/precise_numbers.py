@@ -15,7 +15,7 @@ from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_num
 from ._op import RULE
 from .arithmetic import Arithmetic
 
-MATRICES = {"inv", "det", "logabsdet", "solve", "cholesky"}    # rules whose value is LAPACK's
+MATRICES = {"inv", "det", "logabsdet", "sign_of_det", "solve", "cholesky", "eigh", "svd", "pinv"}    # rules whose value is LAPACK's
 FLOATING = 2  # dtypes below this code are floating
 
 

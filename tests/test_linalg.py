@@ -2,6 +2,7 @@
 
 import itertools
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -202,6 +203,74 @@ def test_eigenvalues_and_vectors():
     check_gradients(lambda x: linalg.eigh(symmetric(x))[1] ** 2, S)  # squares: the sign of a vector is free
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 3), (2, 3, 4), (0, 3), (2, 3, 0)])
+def test_singular_values_and_vectors(shape):
+    x = np.random.default_rng(3).standard_normal(shape)
+    s, u, v = linalg.svd(x)
+    same(s, np.linalg.svd(x, compute_uv=False), 1e-12)
+    same(linalg.svd(x, compute_uv=False), s.numpy())
+    np.testing.assert_allclose((u.numpy() * s.numpy()[..., None, :]) @ T(v.numpy()), x, rtol=0, atol=1e-13)
+    if x.size:
+        check_gradients(lambda x: linalg.svd(x)[0] ** 2, x)
+        check_gradients(lambda x: ad.concat(linalg.svd(x)[1:], -2) ** 2, x)         # squares: the sign of a pair is free
+        check_gradients(lambda x: linalg.matmul(*linalg.svd(x)[1:], transpose_b=True) ** 3, x)
+
+
+def test_equal_singular_values_have_no_share_through_their_vectors():
+    (g,) = gradient(lambda x: linalg.svd(x)[0], 2 * np.eye(3))
+    same(ad.constant(g), np.eye(3))
+    (g,) = gradient(lambda x: linalg.svd(x)[1] * 1.0, np.zeros((2, 2)))
+    same(ad.constant(g), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 3), (2, 3, 4)])
+def test_pseudo_inverses(shape):
+    x = np.random.default_rng(3).standard_normal(shape) + 3 * np.eye(*shape[-2:])
+    same(linalg.pinv(x), np.linalg.pinv(x), 1e-11)
+    check_gradients(linalg.pinv, x)
+    check_gradients(lambda x: linalg.matmul(linalg.pinv(x), x * x), x)
+
+
+def test_the_pseudo_inverse_of_matrices_of_lower_rank():
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((5, 2)), rng.standard_normal((2, 4))
+    same(linalg.pinv(a @ b), np.linalg.pinv(a @ b), 1e-11)
+    check_gradients(lambda a, b: linalg.pinv(linalg.matmul(a, b)), a, b)               # of which the rank stays
+    same(linalg.pinv(np.diag([4.0, 1.0]), rcond=0.5), np.diag([0.25, 0]))
+
+
+@pytest.mark.parametrize("size", [1e-8, 0.1, 1, 5, 30])
+def test_the_exponential_of_a_matrix(size):
+    x = np.random.default_rng(3).standard_normal((4, 4)) * size
+    with mpmath.workdps(50):
+        expected = np.array(mpmath.expm(mpmath.matrix(x.tolist()), method="taylor").tolist(), float)
+    np.testing.assert_allclose(linalg.expm(x).numpy(), expected, rtol=0, atol=4e-15 * (1 + size) * np.abs(expected).max())
+    check_gradients(lambda x: linalg.expm(x) / np.abs(expected).max(), x)
+    assert np.isnan(linalg.expm([[np.nan, 0], [0, np.inf]]).numpy()).any() and linalg.expm(np.zeros((0, 0))).shape == (0, 0)
+
+
+@pytest.mark.parametrize("f", [linalg.eigvalsh, lambda x: linalg.svd(x)[0], linalg.pinv, lambda x: linalg.slogdet(x)[0] * linalg.slogdet(x)[1], linalg.expm])
+def test_decompositions_are_replayed(f):
+    def both(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        return y, tape.gradient(y, x)
+
+    traced = ad.function(both)
+    for k in range(4):
+        x = ad.constant(np.random.default_rng(k).standard_normal((3, 3)) * (k + 1))
+        for got, expected in zip(traced(x), both(x)):
+            np.testing.assert_array_equal(got.numpy(), expected.numpy())
+    assert "given" in str(traced.program(x))
+
+
+def test_second_derivatives_of_decompositions():
+    x = np.random.default_rng(8).standard_normal((3, 3))
+    for f in (lambda x: linalg.eigh(x)[1] ** 3, lambda x: linalg.svd(x)[1] ** 2, linalg.pinv, linalg.expm):
+        check_gradients(lambda x: ad.grad(lambda x: ad.reduce_sum(ad.sin(f(x))))(x), x)
+
+
 def test_float32_stays_float32():
     a = A.astype("f4")
     for f in (linalg.inv, linalg.det, linalg.norm, linalg.trace, lambda x: linalg.cholesky(linalg.matmul(x, x, False, True))):
@@ -241,6 +310,10 @@ def test_float32_stays_float32():
         (lambda: linalg.inv(np.zeros((2, 2))), errors.InvalidArgumentError, "inv: Input matrix is not invertible (Singular matrix)"),
         (lambda: linalg.solve(np.zeros((2, 2)), np.ones((2, 1))), errors.InvalidArgumentError,
          "solve: Input matrix is not invertible (Singular matrix)"),
+        (lambda: linalg.svd(M, full_matrices=True), errors.UnimplementedError, "svd: full_matrices=True is implemented for square matrices only: "
+         "for others their vectors beyond the singular values are any that fill a space, and have no gradient"),
+        (lambda: linalg.svd(V), errors.ShapeError, "svd: Shape (3,) must have rank at least 2"),
+        (lambda: linalg.svd([[np.nan]]), errors.InvalidArgumentError, "svd: the matrix must be finite (SVD did not converge)"),
         (lambda: linalg.solve(A, V), errors.ShapeError, "solve: Shape (3,) must have rank at least 2"),
         (lambda: linalg.solve(A, M[:, :2]), errors.ShapeError, "solve: (2, 3, 3) @ (2, 2, 4): the inner sizes 3 and 2 differ"),
         (lambda: linalg.cholesky(-np.eye(2)), errors.InvalidArgumentError,

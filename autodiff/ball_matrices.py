@@ -1,0 +1,111 @@
+"""Rows of matrices on balls: what python-flint has, and decompositions by it."""
+
+import math
+
+import numpy as np
+from flint import acb_mat, arb, arb_mat
+
+ZERO = arb(0)
+
+
+def _matrix(entries):
+    return arb_mat(*entries.shape, entries.ravel().tolist())
+
+
+def _entries(matrix, shape):
+    return np.array(matrix.entries(), object).reshape(shape)
+
+
+def _doubles(a):
+    return np.array([float(x.mid()) for x in a.ravel()]).reshape(a.shape)
+
+
+def _det(a):
+    return _matrix(a).det()
+
+
+def _sign_of_det(a):
+    det = _det(a)
+    if det.contains(0) and not det.is_zero():
+        raise ZeroDivisionError
+    return det.sgn()
+
+
+def _cholesky(a):
+    """Lower triangular, a column after another."""
+    n = a.shape[0]
+    y = np.full((n, n), ZERO, object)
+    for j in range(n):
+        y[j, j] = (a[j, j] - sum((v * v for v in y[j, :j]), ZERO)).sqrt()
+        for i in range(j + 1, n):
+            y[i, j] = (a[i, j] - sum((v * w for v, w in zip(y[i, :j], y[j, :j])), ZERO)) / y[j, j]
+    return y
+
+
+def _eigh(a):
+    """Eigenvalues over their vectors, which have the signs that LAPACK gives them; equal eigenvalues are unknown."""
+    a = np.tril(a) + np.tril(a, -1).T
+    try:
+        values, vectors = acb_mat(_matrix(a)).eig(right=True)
+    except ValueError:
+        raise ZeroDivisionError from None
+    columns = []
+    for like, k in zip(np.linalg.eigh(_doubles(a))[1].T, sorted(range(len(values)), key=lambda k: float(values[k].real.mid()))):
+        v = np.array([vectors[i, k].real for i in range(len(values))], object)
+        towards = 1 if np.dot(_doubles(v), like) > 0 else -1
+        columns.append([values[k].real, *(v * (towards / np.dot(v, v).sqrt()))])
+    return np.array(columns, object).reshape(len(a), len(a) + 1).T
+
+
+def _svd(a):
+    """Singular values over the vectors of both sides: by the eigenvalues of the smaller of a' a and a a', to as many digits as it takes."""
+    tall = a.shape[0] >= a.shape[1]
+    of = a if tall else a.T
+    packed = _eigh(_entries(_matrix(of.T) * _matrix(of), (of.shape[1],) * 2))[:, ::-1]
+    s, v = np.array([x.sqrt() for x in packed[0]], object), packed[1:]
+    u = _entries(_matrix(of) * _matrix(v), of.shape) / s
+    like = np.linalg.svd(_doubles(a), full_matrices=False)[0]
+    u, v = (u, v) if tall else (v, u)
+    towards = np.where((_doubles(u) * like).sum(axis=0) > 0, 1, -1)
+    return np.concatenate([s[None], u * towards, v * towards])
+
+
+def _pinv(a, rcond):
+    s = np.linalg.svd(_doubles(a), compute_uv=False)
+    if s.size and s[-1] <= float(rcond.mid()) * s[0]:
+        raise NotImplementedError("precise: pinv of matrices that have not the full rank")
+    tall, m = a.shape[0] >= a.shape[1], _matrix(a)
+    t = _matrix(a.T)
+    return _entries((t * m).solve(t) if tall else (m * t).solve(m).transpose(), a.shape[::-1])
+
+
+def _by_matrices(function, shape=lambda a, *others: (others[-1] if others else a).shape[-2:]):
+    """A row of matrices and what stands beside them, for every matrix of the batches; `shape` is that of its results.  What cannot be
+    solved with these bits is unknown."""
+
+    def value(*operands, **attrs):
+        arrays = [x.parts[0] for x in operands]
+        batch = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
+        arrays = [np.broadcast_to(a, (*batch, *a.shape[-2:])) if a.ndim else a for a in arrays]
+        y = np.full((*batch, *shape(*arrays)), arb(0, math.inf), object)
+        for i in np.ndindex(batch):
+            try:
+                y[i] = function(*[a[i] if a.ndim else a[()] for a in arrays], **attrs)
+            except ZeroDivisionError:
+                pass
+        return operands[0].like((y, np.zeros(y.shape)))
+
+    return value
+
+
+def _nothing(a):
+    return ()
+
+
+MATRICES = {
+    "inv": _by_matrices(lambda a: _entries(_matrix(a).inv(), a.shape)), "det": _by_matrices(_det, _nothing),
+    "logabsdet": _by_matrices(lambda a: abs(_det(a)).log(), _nothing), "sign_of_det": _by_matrices(_sign_of_det, _nothing),
+    "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
+    "cholesky": _by_matrices(_cholesky), "eigh": _by_matrices(_eigh, lambda a: (a.shape[-1] + 1, a.shape[-1])),
+    "svd": _by_matrices(_svd, lambda a: (1 + sum(a.shape[-2:]), min(a.shape[-2:]))), "pinv": _by_matrices(_pinv, lambda a, _: a.shape[:-3:-1]),
+}  # fmt: skip
