@@ -15,6 +15,8 @@ cdef extern from "twofold_loops.h" nogil:
     void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *operands, const ad_twofolds *out)
     void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
     void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
+    int64_t ad_twofold_product_room(int64_t k)
+    void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
     void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure)
 
@@ -40,6 +42,14 @@ cdef ad_twofolds twofolds_of(tuple parts, int64_t n) except *:
     x.r = <double *>cnp.PyArray_DATA(parts[2])
     x.e = <int64_t *>cnp.PyArray_DATA(parts[3])
     x.step = 1 if cnp.PyArray_SIZE(parts[0]) == n else 0
+    return x
+
+
+cdef inline ad_twofolds shifted(ad_twofolds x, int64_t by) noexcept nogil:
+    x.hi += by
+    x.lo += by
+    x.r += by
+    x.e += by
     return x
 
 
@@ -94,6 +104,25 @@ def twofold_sum(tuple x not None, int64_t outer, int64_t n, int64_t inner):
     cdef ad_twofolds y = twofolds_of(out, outer * inner)
     with nogil:
         ad_twofold_sum(outer, n, inner, &a, &y)
+    return out
+
+
+def twofold_product(tuple a not None, tuple b not None):
+    """Parts of shape (batch, m, k) times parts of shape (batch, k, n): shape (batch, m, n)."""
+    batch, m, k = a[0].shape
+    n = b[0].shape[2]
+    if b[0].shape[:2] != (batch, k):
+        raise ValueError(f"twofold: a product of shapes {a[0].shape} and {b[0].shape}")
+    cdef ad_twofolds x = twofolds_of(a, batch * m * k), y = twofolds_of(b, batch * k * n), z, p, q, r
+    out = new_parts((batch, m, n))
+    z = twofolds_of(out, batch * m * n)
+    cdef cnp.ndarray room = np.empty(ad_twofold_product_room(k))
+    cdef double *scratch = <double *>cnp.PyArray_DATA(room)
+    cdef int64_t i, all_ = batch, rows = m, inner = k, columns = n
+    with nogil:
+        for i in range(all_):
+            p, q, r = shifted(x, i * rows * inner), shifted(y, i * inner * columns), shifted(z, i * rows * columns)
+            ad_twofold_product(rows, inner, columns, &p, &q, &r, scratch)
     return out
 
 

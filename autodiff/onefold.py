@@ -53,17 +53,10 @@ class Onefolds(Certified):
         return self.exact(np.full(x.shape, value), self.dtype)
 
     def product(self, other):
-        """|rounding| of a sum of n products is below n U of the sum of their sizes, in whatever order (Higham 2002, 3.1)."""
-        (a, ra), (b, rb), n = self.parts, other.parts, self.shape[-1]
-        p, q = np.abs(a), np.abs(b)
-        least = [np.min(part, where=part > 0, initial=np.inf) for part in (p, ra, q, rb)]
-        if not all(np.isfinite(part).all() for part in (p, ra, q, rb)) or min(least[:2]) * min(least[2:]) < SMALL:
-            unsure("a product of matrices with unknown or tiny numbers")
-        r = p @ q * ((n + 2) * U)
-        if ra.any() or rb.any():
-            r += p @ rb + ra @ (q + rb)
+        """As twofold numbers have it, rounded."""
         with np.errstate(all="ignore"):
-            return self.like(known(a @ b, r * (1 + (n + 2) * U)))
+            y = twofold.product(as_twofold(*self.parts), as_twofold(*other.parts))
+            return None if y is None else self.like(known(*as_onefold(y)))
 
     @staticmethod
     def total(parts, outer, n, inner):
@@ -76,8 +69,7 @@ class Onefolds(Certified):
             sums = twofold_sum(tuple(np.concatenate(part) for part in zip(*blocks)), 1, len(blocks), 1)
         else:
             sums = twofold_sum(twofold_exact(x), outer, n, inner)
-        nearest = twofold_round(sums, False)[0].reshape(outer, inner)
-        off = np.ldexp(sums[2], sums[3]) + U * np.abs(nearest)
+        nearest, off = (part.reshape(outer, inner) for part in as_onefold(sums))
         return nearest, r.sum(axis=1) * (1 + (n + 2) * U) + off
 
     def compare(self, other):
@@ -116,6 +108,16 @@ class Onefolds(Certified):
             reach = np.where(r == 0, 0.0, r * LOOSE + U * np.abs(x) + TINY)
             low, high = (x - reach).astype(dtype), (x + reach).astype(dtype)
             return x.astype(dtype), (((low == high) & (np.signbit(low) == np.signbit(high))) | np.isnan(x)) & np.isfinite(r)
+
+
+def as_twofold(x, r):
+    hi, lo, _, e = twofold_exact(x)
+    return hi, lo, np.ldexp(r, -e) + np.where(e != 0, TINY, 0.0) if e.any() else np.ascontiguousarray(r), e
+
+
+def as_onefold(parts):
+    nearest = twofold_round(tuple(np.ascontiguousarray(part) for part in parts), False)[0]
+    return nearest, np.ldexp(parts[2], parts[3]) + U * np.abs(nearest)
 
 
 def known(x, r):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import ops
-from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_round, twofold_sum
+from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_product, twofold_round, twofold_sum
 from .precise_numbers import Numbers, state
 
 # Numbers in the rules of the table that stand for others, and what they lack of them.
@@ -117,9 +117,8 @@ class Twofolds(Certified):
         return self.exact(np.where(regular, value, np.nan), self.dtype)
 
     def product(self, other):
-        """By mul and sum, which hold every product at once: for many of them arb's matrices are faster."""
-        if ops.elements(np.broadcast_shapes(self.shape[:-2], other.shape[:-2])) * self.shape[-2] * ops.elements(other.shape[-2:]) > 2 << 20:
-            unsure("a large matrix product")
+        y = product(self.parts, other.parts)
+        return None if y is None else self.like(y)
 
     def compare(self, other):
         shape = np.broadcast_shapes(self.shape, other.shape)
@@ -169,6 +168,26 @@ def _note_indeterminate(g, s):
     zero = (g.parts[0] == 0) & (g.parts[2] == 0) & ~np.signbit(g.parts[2])
     if zero.any() and (zero & ~np.isfinite(s.parts[0] + s.parts[2])).any():
         state.indeterminate = True
+
+
+FEW = 8                     # rows and columns, up to which sums of products are faster where there are not too MANY of these
+MANY = 1 << 20
+
+
+def product(a, b):
+    """Parts of matrices times parts of matrices, batches broadcast; None: by products and sums."""
+    (*_, m, k), n, batch = a[0].shape, b[0].shape[-1], np.broadcast_shapes(a[0].shape[:-2], b[0].shape[:-2])
+    if max(m, n) <= FEW and ops.elements(batch) * m * k * n <= MANY:
+        return None
+    if m > n:                                   # long lines are what is fast
+        y = product(*[tuple(part.swapaxes(-1, -2) for part in parts) for parts in (b, a)])
+        return tuple(part.swapaxes(-1, -2) for part in y)
+    if ops.elements(b[0].shape[:-2]) == 1:      # one matrix for all: its batch is more rows
+        a, b = tuple(part.reshape(1, -1, k) for part in a), tuple(part.reshape(1, k, n) for part in b)
+    else:
+        a, b = (tuple(np.broadcast_to(part, (*batch, *part.shape[-2:])).reshape(-1, *part.shape[-2:]) for part in parts) for parts in (a, b))
+    y = twofold_product(*[tuple(np.ascontiguousarray(part) for part in parts) for parts in (a, b)])
+    return tuple(part.reshape(*batch, m, n) for part in y)
 
 
 def reduce_sum(x, axes, keepdims):

@@ -26,10 +26,20 @@ typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (
 /* Without a pass every number is done by the function. */
 typedef struct { int arity; ad_twofold_function one; ad_twofold_pass pass; } ad_twofold_row;
 
+/* Sums of n products of the numbers of a row, n times h, then l, then r, with those of the columns of a panel, the first of 8 groups each.
+ * A panel has n lines of AD_LINE doubles: for each column h, l, and three bounds (twofold_product.c).  To sums, AD_PANEL times high, low,
+ * radius, they are added.  exact: of numbers without low parts and radii, larger than 2^-400. */
+#define AD_PANEL 32u
+#define AD_LINE (5 * AD_PANEL)
+typedef void (*ad_twofold_dot)(unsigned groups, int64_t n, const double *restrict a, const double *restrict b, double *restrict sums);
+typedef struct { ad_twofold_dot exact, rounded; } ad_twofold_dots;
+
 ad_twofold_row ad_twofold_find(const char *name);           /* arity 0: there is none */
 void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out);
 void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out);
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
+int64_t ad_twofold_product_room(int64_t k);
+void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);
 void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure);
 

@@ -331,3 +331,50 @@ def test_operands_that_do_not_fit_are_refused():
         _core.twofold_map("exp", (2,), _core.twofold_exact(np.ones(3)))
     with pytest.raises(ValueError, match="C-contiguous float64; got float32"):
         _core.twofold_map("exp", (1,), (np.ones(1, np.float32), *single(1.0)[1:]))
+
+
+def awkward_matrices(rng, shape, how):
+    """Parts of numbers of which a product is not easy."""
+    x = rng.normal(size=shape)
+    if how == "cancelling":
+        x[..., shape[-1] // 2 :] = 1.0
+    if how in ("wide", "wild"):
+        x *= 10.0 ** rng.integers(-300, 300, shape) if how == "wild" else 10.0 ** rng.integers(-90, 90, shape)
+    if how == "whole":
+        return _core.twofold_exact(rng.integers(-9, 9, shape).astype(float))
+    x[rng.random(shape) < 0.2] = 0.0
+    hi, lo, r, e = _core.twofold_exact(x)
+    some = rng.random(shape) < 0.7
+    return hi, np.where(some, hi * 2.0**-53 * rng.uniform(-1, 1, shape), 0.0), np.where(rng.random(shape) < 0.5, np.abs(hi) * 2.0 ** rng.integers(-106, -50, shape), 0.0), e
+
+
+@pytest.mark.parametrize("how", ["tame", "cancelling", "wide", "wild", "whole"])
+@pytest.mark.parametrize("m, k, n", [(3, 40, 37), (5, 1, 8), (1, 200, 3), (9, 70, 1)])
+def test_products_of_matrices_contain_the_true_ones(m, k, n, how):
+    rng = np.random.default_rng(m)
+    a, b = awkward_matrices(rng, (2, m, k), how), awkward_matrices(rng, (2, k, n), how)
+    y = _core.twofold_product(a, b)
+    for t, i, j in {(t, i % m, j % n) for t in range(2) for i in range(0, m, 2) for j in range(0, n, 5)}:
+        pairs = [(number(tuple(p[t, i] for p in a), l), number(tuple(p[t, :, j] for p in b), l)) for l in range(k)]
+        true, size = mpmath.fsum(x * v for (x, _), (v, _) in pairs), max(abs(x * v) for (x, _), (v, _) in pairs)
+        reach = mpmath.fsum(abs(x) * s + abs(v) * r + r * s for (x, r), (v, s) in pairs)
+        unit = max(abs(x) for (x, _), _ in pairs) * max(abs(v) for _, (v, _) in pairs)
+        c, r = number(tuple(part[t, i] for part in y), j)
+        assert abs(c - true) + reach <= r * (1 + mpmath.mpf(2) ** -40), (t, i, j)
+        assert r <= reach * 1.01 + size * k * mpmath.mpf(2) ** -101 + unit * mpmath.mpf(2) ** -240
+        assert how != "whole" or r == 0
+
+
+def test_in_products_of_matrices_what_is_infinite_or_unknown_stays_in_its_row_and_column_and_zeros_are_exact():
+    a, b = (list(_core.twofold_exact(x)) for x in (np.ones((1, 4, 3)), np.arange(105.0).reshape(1, 3, 35)))
+    a[0][0, 0, 1], b[0][0, 2, 34], b[2][0, 1, 33], a[0][0, 3] = INF, np.nan, INF, 0.0
+    b[1][0, 0, 1] = 1e-20
+    y = _core.twofold_product(tuple(a), tuple(b))
+    assert np.isinf(y[2][0, :, 33]).all() and np.isnan(y[0][0, :, 34]).all() and (y[2][0, :, 34] == 0).all()
+    assert (y[0][0, 0, :33] == INF).all() and (y[2][0, 0, :33] == 0).all()
+    assert (y[0][0, 1:3, :33] == (np.arange(105.0).reshape(3, 35).sum(axis=0))[:33]).all()
+    assert (y[0][0, 3, :33] == 0).all() and (y[2][0, 3, :33] == 0).all()
+    for shape in ((0, 3, 3), (1, 0, 3), (1, 3, 0)):
+        assert _core.twofold_product(_core.twofold_exact(np.ones(shape)), _core.twofold_exact(np.ones((shape[0], shape[2], 5))))[0].shape == (shape[0], shape[1], 5)
+    with pytest.raises(ValueError, match="a product of shapes"):
+        _core.twofold_product(tuple(a), tuple(a))

@@ -47,6 +47,38 @@ def test_twofold_numbers_alone_give_what_balls_give(name, dtype, monkeypatch):
     assert value == want[0] and np.array_equal(slope, want[1])
 
 
+def matrices(case, dtype):
+    """Two of them, of 15 rows and 14 columns and of 14 and 13, that a plain product of doubles would not do for."""
+    rng = np.random.default_rng(11)
+    a, b = rng.normal(size=(15, 14)), rng.normal(size=(14, 13))
+    if case == "cancelling":
+        a[:, 7:], b[7:] = -a[:, :7] * (1 + 1e-7), b[:7]
+    if case == "of all sizes":
+        a, b = a * 10.0 ** rng.integers(-18, 18, a.shape), b * 10.0 ** rng.integers(-18, 18, b.shape)
+    if case == "huge and tiny":
+        a, b = a * (1e30 if dtype == np.float32 else 1e300), b * 10.0 ** rng.integers(-40, 5, b.shape)
+    if case == "with an infinity":
+        a[3, 4], b[5, 6] = np.inf, np.nan
+    return a.astype(dtype), b.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", ["cancelling", "of all sizes", "huge and tiny", "with an infinity"])
+def test_products_of_matrices_are_what_balls_give(case, dtype, monkeypatch):
+    def run():
+        a, b = (ad.Variable(x) for x in matrices(case, dtype))
+        with ad.GradientTape(persistent=True, precise=True) as tape:
+            y = ad.linalg.matmul(a, b)
+            square = total((y * dtype(1e-20)) ** 2)
+        return [t.numpy() for t in (tape.value(y), *tape.gradient(square, [a, b]))]
+
+    attempts = precise.ATTEMPTS
+    found = run()
+    only(attempts, "Balls", monkeypatch)
+    for x, y in zip(found, run()):
+        np.testing.assert_array_equal(x, y)
+
+
 def points(row, dtype):
     rng = np.random.default_rng(row.code)
     columns = []
