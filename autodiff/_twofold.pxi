@@ -15,6 +15,8 @@ cdef extern from "twofold_loops.h" nogil:
     void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *operands, const ad_twofolds *out)
     void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
     void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
+    void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
+    void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room)
     int64_t ad_twofold_product_room(int64_t k)
     void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
@@ -104,6 +106,28 @@ def twofold_sum(tuple x not None, int64_t outer, int64_t n, int64_t inner):
     cdef ad_twofolds y = twofolds_of(out, outer * inner)
     with nogil:
         ad_twofold_sum(outer, n, inner, &a, &y)
+    return out
+
+
+def twofold_scan(tuple x not None, bint product):
+    """Sums so far, or products, along the first of two dimensions."""
+    cdef int64_t n = x[0].shape[0], inner = x[0].shape[1]
+    out = new_parts((n, inner))
+    cdef ad_twofolds a = twofolds_of(x, n * inner), y = twofolds_of(out, n * inner)
+    with nogil:
+        ad_twofold_scan(product, n, inner, &a, &y)
+    return out
+
+
+def twofold_recurrence(tuple a not None, tuple b not None, bint own):
+    """y[i] = b[i] + a[i] y[i-1], or a[i-1] y[i-1] unless own, along the first of two dimensions."""
+    cdef int64_t n = b[0].shape[0], inner = b[0].shape[1]
+    if a[0].shape != b[0].shape:
+        raise ValueError(f"twofold: a recurrence of shapes {a[0].shape} and {b[0].shape}")
+    out, line = new_parts((n, inner)), new_parts((1, inner))
+    cdef ad_twofolds x = twofolds_of(a, n * inner), z = twofolds_of(b, n * inner), y = twofolds_of(out, n * inner), room = twofolds_of(line, inner)
+    with nogil:
+        ad_twofold_recurrence(own, n, inner, &x, &z, &y, &room)
     return out
 
 

@@ -244,7 +244,8 @@ class Balls(Numbers):
             p, q = (x.nearest() if x.recorded is None else x.recorded for x in (self, other))
             known = [x.recorded is not None or _is_exact(balls, dtype=bool) for x, balls in ((self, a), (other, b))]
             certain = np.logical_and(*known)
-            decided = np.where(certain, np.sign(np.nan_to_num(np.subtract(p, q))), 0)
+            with np.errstate(invalid="ignore"):
+                decided = np.where(certain, np.sign(np.nan_to_num(np.subtract(p, q))), 0)
             order[open_] = np.broadcast_to(decided, order.shape)[open_]
         return order
 

@@ -17,6 +17,7 @@ from .twofold import KNOWN, Certified, unsure
 U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
 LOOSE = 1 + 2.0**-20        # radii are rounded too, at some 2**-51 an operation: where one is asked for it is taken for so much more
 BLOCK = 8192
+FRACTION = 2**52 - 1        # the bits of a double below its first
 SMALL, TINY = 2.0**-960, 2.0**-1040     # a product below SMALL may have lost more than U of it: TINY at most
 
 
@@ -52,11 +53,28 @@ class Onefolds(Certified):
             unsure(f"{row.name} of what is not known")
         return self.exact(np.full(x.shape, value), self.dtype)
 
-    def product(self, other):
-        """As twofold numbers have it, rounded."""
+    def doubles(self):
+        x, r = self.parts
+        return x, np.where(np.isinf(x) & (r == 0), 0.0, r * LOOSE + 2 * U * np.abs(x) + TINY)
+
+    def accumulated(self, row):
+        if not np.isfinite(self.parts[0] + self.parts[1]).all():
+            unsure("sums or products so far of what is not finite")
+        return self.by_twofolds(lambda x: twofold.scan(x, row), self)
+
+    def recurred(self, a, own):
+        if not all(np.isfinite(x.parts[0] + x.parts[1]).all() for x in (self, a)):
+            unsure("a recurrence of what is not finite")
+        return self.by_twofolds(lambda x, y: twofold.recurrence(x, y, own), a, self)
+
+    def by_twofolds(self, f, *operands):
+        """What loses fewer digits where it is done to twofold numbers; None where f gives that."""
         with np.errstate(all="ignore"):
-            y = twofold.product(as_twofold(*self.parts), as_twofold(*other.parts))
+            y = f(*[as_twofold(*x.parts) for x in operands])
             return None if y is None else self.like(known(*as_onefold(y)))
+
+    def product(self, other):
+        return self.by_twofolds(twofold.product, self, other)
 
     @staticmethod
     def total(parts, outer, n, inner):
@@ -116,8 +134,13 @@ def as_twofold(x, r):
 
 
 def as_onefold(parts):
-    nearest = twofold_round(tuple(np.ascontiguousarray(part) for part in parts), False)[0]
-    return nearest, np.ldexp(parts[2], parts[3]) + U * np.abs(nearest)
+    """Rounded, unless that is exact.  What is below the smallest double, or nearly, is TINY off at most."""
+    hi, lo, r, e = parts = tuple(np.ascontiguousarray(part) for part in parts)
+    nearest = twofold_round(parts, False)[0]
+    size = np.abs(nearest)
+    off = (np.ldexp(r, e) if e.any() else r) + np.where((lo == 0) & (r == 0), 0.0, U * size)
+    tiny = size < SMALL
+    return nearest, np.where(tiny & ((hi != 0) | (r != 0)), off + TINY, off) if tiny.any() else off
 
 
 def known(x, r):
@@ -156,6 +179,9 @@ def mul(a, ra, b, rb):
     if not ra.any() and not rb.any() and _is_short(a) and _is_short(b):
         return x, np.zeros_like(x)
     size = np.abs(x)
+    for (c, rc), r in (((a, ra), rb), ((b, rb), ra)):
+        if _is_power(c) and not rc.any() and ((size > SMALL) | (a == 0) | (b == 0)).all():
+            return x, np.abs(c) * r
     r = np.abs(a) * rb + ra * (np.abs(b) + rb) + U * size
     tiny = size < SMALL
     if tiny.any():
@@ -166,6 +192,12 @@ def mul(a, ra, b, rb):
 def _is_short(x):
     """Has a product with such a number no more digits than a double?  (Of float32 numbers, which are not tiny.)"""
     return x.size and (x.astype(np.float32) == x).all() and (np.abs(x) < 2.0**127).all()
+
+
+def _is_power(x):
+    """Of 2, all of it: nothing is rounded then."""
+    bits = np.ascontiguousarray(x).view(np.int64)
+    return x.size and not bits.flat[0] & FRACTION and not (bits & FRACTION).any()
 
 
 def div(a, ra, b, rb):

@@ -159,6 +159,13 @@ class Numbers(Operand):
     def accumulated(self, row):
         """The same along the first axis, so far."""
 
+    def extreme(self, sign):
+        """Of rows of at least two numbers, the mask of what is the largest (sign 1) or the smallest (-1): one at least of each row, NaN where
+        there is one."""
+
+    def recurred(self, a, own):
+        """The recurrence of b = self along the first axis: y[i] = b[i] + a[i] y[i-1], or a[i-1] y[i-1] where not own."""
+
     def product(self, other):
         """Matrices, in the last two dimensions, times matrices; batches broadcast."""
 

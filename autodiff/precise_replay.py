@@ -7,7 +7,7 @@ import numpy as np
 from . import errors, ops
 from ._core import instruction, place_of, program_size, raw_array, tensor_from_numpy
 from .precise_numbers import FLOATING, Node, Plain, state
-from .precise_rows import where
+from .precise_rows import extremes, where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
 ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0**52}
@@ -24,6 +24,34 @@ RULES = {
     "log1mexp": (lambda x, y: ops.where(x > 0, ops.NAN, -(ops.exp(x) / (1 - ops.exp(x)))),),
     "logit": (lambda x, y: ops.where((x < 0) | (x > 1), ops.NAN, 1 / (x * (1 - x))),),
     "atanh": (lambda x, y: ops.where(ops.abs(x) > 1, ops.NAN, 1 / ((1 - x) * (1 + x))),),
+}
+
+
+def product_of_others(x, axes):
+    """At every element the product of all others along axes, with no care for overflow: the numbers have exponents of their own."""
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    order, last = (*kept, *axes), len(kept)
+    moved = ops.transpose(x, order)
+    row = ops.reshape(moved, shape=(*(x.shape[i] for i in kept), ops.elements(x.shape[i] for i in axes)))
+    before, after = (ops.cumprod(row, axis=last, exclusive=1, reverse=r) for r in (0, 1))
+    others = ops.reshape(ops.mul(before, after), shape=tuple(moved.shape))
+    return ops.transpose(others, tuple(order.index(i) for i in range(x.ndim)))
+
+
+def share_of_extreme(sign):
+    """As the table has it: a number and itself, of which only some digits are known, are not told to be equal there."""
+    def rule(g, x, y, axes, keepdims):
+        value, found = (n.value if isinstance(n, Node) else n for n in (x, y))
+        chosen = Plain(extremes(value, found, axes, keepdims, sign), type(value))
+        ties = ops.maximum(ops.reduce_sum(ops.cast(chosen, dtype=x.dtype.code), axes=axes, keepdims=keepdims), 1)
+        return ops.where(chosen, ops.spread(ops.div(g, ties), x, axes, keepdims), 0)
+    return rule
+
+
+# Rules of other rows that take care of what need not be cared for here.
+FURTHER_RULES = {
+    "reduce_max": (share_of_extreme(1),), "reduce_min": (share_of_extreme(-1),),
+    "reduce_prod": (lambda g, x, y, axes, keepdims: ops.scale(ops.spread(g, x, axes, keepdims), product_of_others(x, axes)),),
 }
 
 
@@ -186,11 +214,12 @@ class Replay:
         d, count = RULES.get(row.name, row.d), range(len(operands))
         if d is not None:
             return [elementwise_share(d[k], row.selects, g, operands, y, operands[k]) if asked[k] else None for k in count]
-        if row.vjp is None:
+        vjp = FURTHER_RULES.get(row.name, row.vjp)
+        if vjp is None:
             return [None] * len(operands)
         if row.arity is None:
-            return [row.vjp[0](k, g, *operands, y, **node.attrs) if asked[k] else None for k in count]
-        return [row.vjp[k](g, *operands, y, **node.attrs) if asked[k] and row.vjp[k] is not None else None for k in count]
+            return [vjp[0](k, g, *operands, y, **node.attrs) if asked[k] else None for k in count]
+        return [vjp[k](g, *operands, y, **node.attrs) if asked[k] and vjp[k] is not None else None for k in count]
 
     def call_back(self, call, arrived):
         """A custom gradient: its author's function, on ordinary tensors."""

@@ -134,11 +134,30 @@ def reduce_prod(x, axes, keepdims):
 
 
 def reduce_max(x, axes, keepdims):
-    return _folded(x, axes, keepdims, maximum, -np.inf)
+    return _reduced_to_extreme(x, axes, keepdims, maximum, 1)
 
 
 def reduce_min(x, axes, keepdims):
-    return _folded(x, axes, keepdims, minimum, np.inf)
+    return _reduced_to_extreme(x, axes, keepdims, minimum, -1)
+
+
+def _reduced_to_extreme(x, axes, keepdims, combine, sign):
+    rows, shape, kept = _last(x, axes)
+    mask = rows.extreme(sign) if rows.shape[1] > 1 else None
+    if mask is None:
+        return _folded(x, axes, keepdims, combine, -sign * np.inf)
+    which = (np.arange(len(mask)), mask.argmax(axis=1))
+    return rows.moved(lambda part: part[which].reshape(kept if keepdims else shape))
+
+
+def extremes(x, y, axes, keepdims, sign):
+    """Mask of where x is y, its largest or smallest along axes."""
+    rows, _, kept = _last(x, axes)
+    mask = rows.extreme(sign) if rows.shape[1] > 1 else None
+    if mask is None:
+        return ops.equal(x, ops.spread(y, x, axes, keepdims)).array
+    order = [i for i in range(x.ndim) if i not in axes] + list(axes)
+    return mask.reshape([x.shape[i] for i in order]).transpose(np.argsort(order))
 
 
 def sum_to(x, shape):
@@ -201,13 +220,14 @@ def cumulative_logsumexp(x, axis, exclusive, reverse):
 def recurrence(a, b, axis, own, reverse):
     """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1] where not own."""
     a, b = (x.moved(lambda part: np.moveaxis(part, axis, 0)[:: -1 if reverse else 1]) for x in (a, b))
+    rows = b.recurred(a, own) if b.shape[0] > 1 else None
     done = []
-    for i in range(b.shape[0]):
+    for i in range(b.shape[0] if rows is None else 0):
         y = b.moved(lambda part: part[i : i + 1])
         if i:
             y = plus(y, ops.scale(done[-1], a.moved(lambda part: part[i if own else i - 1 :][:1])))
         done.append(y)
-    rows = concat(*done, axis=0) if done else b
+    rows = concat(*done, axis=0) if done else b if rows is None else rows
     return rows.moved(lambda part: np.moveaxis(part[:: -1 if reverse else 1], 0, axis))
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import ops
-from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_product, twofold_round, twofold_sum
+from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
 from .precise_numbers import Numbers, state
 
 # Numbers in the rules of the table that stand for others, and what they lack of them.
@@ -48,6 +48,7 @@ class Certified(Numbers):
     """What numbers share that carry a radius through every operation.
 
     of_itself(row, x)                   x - x, or x / x
+    doubles()                           doubles and how far they are off, no less; inf where that is not known
     total(parts, outer, n, inner)       the parts of the sums of numbers of shape (outer, n, inner) over the middle dimension
     """
 
@@ -69,6 +70,26 @@ class Certified(Numbers):
     def same(self, other):
         """Where the very same number stands in both."""
         return np.full(np.broadcast_shapes(self.shape, other.shape), self is other or self.parts[0] is other.parts[0])
+
+    def extreme(self, sign):
+        """All but those that are clearly beyond one of the extreme are compared with it."""
+        x, r = self.doubles()
+        if np.isnan(x).any() or np.isinf(r).any():
+            return None
+        x, lines = x * sign, np.arange(len(x))
+        first = x.argmax(axis=1)
+        with np.errstate(over="ignore"):
+            mask = x + r >= x[lines, first][:, None] - r[lines, first][:, None]
+        mask[lines, first] = False
+        near = np.nonzero(mask)
+        if near[0].size:
+            one, other = (self.moved(lambda part: part[at]) for at in (near, (near[0], first[near[0]])))
+            order = one.compare(other)
+            if (order == sign).any():
+                return None
+            mask[near] = order == 0
+        mask[lines, first] = True
+        return mask
 
     def note_ties(self, order):
         state.indeterminate |= state.twice and bool((order == 0).any())
@@ -115,6 +136,21 @@ class Twofolds(Certified):
         if not (regular | (r == 0)).all():
             unsure("a quotient of numbers that may be 0")
         return self.exact(np.where(regular, value, np.nan), self.dtype)
+
+    def doubles(self):
+        hi, _, r, e = self.parts
+        with np.errstate(over="ignore", under="ignore"):
+            x, r = (np.ldexp(hi, e), np.ldexp(r, e) + 2.0**-1000) if e.any() else (hi, r)
+            return x, np.where(np.isinf(x) & (r < np.inf), 0.0, r * 1.001 + np.abs(x) * 2.0**-50)
+
+    def accumulated(self, row):
+        return self.like(scan(self.parts, row))
+
+    def recurred(self, a, own):
+        y = self.like(recurrence(a.parts, self.parts, own))
+        start = slice(1, None) if own else slice(None, -1)
+        _note_indeterminate(*(x.moved(lambda part: part[s]) for x, s in ((y, slice(None, -1)), (a, start))))
+        return y
 
     def product(self, other):
         y = product(self.parts, other.parts)
@@ -168,6 +204,22 @@ def _note_indeterminate(g, s):
     zero = (g.parts[0] == 0) & (g.parts[2] == 0) & ~np.signbit(g.parts[2])
     if zero.any() and (zero & ~np.isfinite(s.parts[0] + s.parts[2])).any():
         state.indeterminate = True
+
+
+def scan(parts, row):
+    """Sums or products so far along the first axis."""
+    shape = parts[0].shape
+    return tuple(part.reshape(shape) for part in twofold_scan(_lines(parts), row is ops.mul))
+
+
+def recurrence(a, b, own):
+    shape = b[0].shape
+    return tuple(part.reshape(shape) for part in twofold_recurrence(_lines(a), _lines(b), bool(own)))
+
+
+def _lines(parts):
+    shape = parts[0].shape
+    return tuple(np.ascontiguousarray(part).reshape(shape[0], ops.elements(shape[1:])) for part in parts)
 
 
 FEW = 8                     # rows and columns, up to which sums of products are faster where there are not too MANY of these

@@ -185,7 +185,7 @@ static double rounded_exactly(double hi, double lo, int64_t e, int single)
     const double y = in_format(hi, e, 0);
     if (lo == 0)
         return !single || fabs(y) >= 0x1p-1000 || y == 0 ? in_format(hi, e, single) : AD_NAN;
-    if (hi + lo != hi || !(fabs(y) >= 0x1p-1000) || !(fabs(y) < 0x1p1023))
+    if (hi + lo != hi || !(fabs(y) > (single ? 0x1p-1000 : 0x1p-1021)) || !(fabs(y) < 0x1p1023))
         return AD_NAN;
     return single ? in_format(odd(hi, lo), e, single) : y;
 }
@@ -210,7 +210,7 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
             continue;
         }
         const double top = hi + (lo + r), bottom = hi + (lo - r);
-        if (!single && fabs(nearest[i]) > 0x1p-1000 && fabs(nearest[i]) < AD_INF)
+        if (!single && fabs(nearest[i]) > 0x1p-1021 && fabs(nearest[i]) < AD_INF)
             sure[i] = top == hi && bottom == hi;
         else
             sure[i] = fabs(lo) + r < fabs(hi) / 2 &&

@@ -38,6 +38,8 @@ ad_twofold_row ad_twofold_find(const char *name);           /* arity 0: there is
 void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out);
 void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out);
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
+void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
+void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room);
 int64_t ad_twofold_product_room(int64_t k);
 void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);

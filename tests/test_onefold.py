@@ -167,3 +167,32 @@ def test_digits_are_added_where_doubles_are_not_enough(f, digits, monkeypatch):
     with ad.GradientTape(precise=True) as tape:
         y = f(w)
     np.testing.assert_array_equal(got, tape.gradient(y, w).numpy().astype(np.float32))
+
+
+def test_scans_and_recurrences_contain_the_true_ones():
+    rng = np.random.default_rng(6)
+    x, a = rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) * 10.0 ** rng.integers(-30, 30, (60, 2))
+    given, factor = (Onefolds((v, np.abs(v) * 2.0**-40 * (np.arange(60)[:, None] % 3 == 0)), ad.float64) for v in (x, a))
+    found = given.accumulated(ops.add), given.accumulated(ops.mul), given.recurred(factor, 1), given.recurred(factor, 0)
+    for s in (-1, 0, 1):
+        for i in range(2):
+            up, by = ([mpmath.mpf(float(v)) * (1 + s * mpmath.mpf(2) ** -40 * (k % 3 == 0)) for k, v in enumerate(m[:, i])] for m in (x, a))
+            sums, products, own, others = [up[0]], [up[0]], [up[0]], [up[0]]
+            for k in range(1, 60):
+                sums.append(sums[-1] + up[k])
+                products.append(products[-1] * up[k])
+                own.append(up[k] + by[k] * own[-1])
+                others.append(up[k] + by[k - 1] * others[-1])
+            for y, true in zip(found, (sums, products, own, others)):
+                for k in range(60):
+                    assert abs(mpmath.mpf(float(y.parts[0][k, i])) - true[k]) <= mpmath.mpf(float(y.parts[1][k, i]))
+
+
+def test_what_is_exact_has_no_radius_and_what_is_below_the_doubles_has_one():
+    few = Onefolds.exact(np.random.default_rng(7).integers(-9, 9, (50, 2)).astype(float), ad.float64)
+    assert not (few.accumulated(ops.add) * -0.25).parts[1].any()
+    assert (Onefolds.exact(np.array([1e-250, 0.0]), ad.float64) * 2.0**-60).parts[1].tolist() == [0.0, 0.0]
+    tiny = (Onefolds.exact(np.full((2, 1), 1e-300), ad.float64)).accumulated(ops.mul)
+    assert tiny.parts[0][1, 0] == 0 and 0 < tiny.parts[1][1, 0] < 1e-300
+    below = Onefolds.exact(np.array([5e-324 * 3]), ad.float64) * 0.5
+    assert below.parts[1][0] > 0

@@ -79,6 +79,56 @@ def test_products_of_matrices_are_what_balls_give(case, dtype, monkeypatch):
         np.testing.assert_array_equal(x, y)
 
 
+INF, NAN = np.inf, np.nan
+ROWS = {
+    "tame": np.random.default_rng(12).normal(size=(4, 9)),
+    "tied": np.array([[1.5, 2.5, 2.5, -1.0], [3.0, 3.0, 3.0, 3.0], [0.0, -0.0, 0.0, -2.0]]),
+    "infinite": np.array([[1.0, INF, 2.0, INF], [-INF, -INF, -INF, -INF], [-INF, 3.0, 1e-30, 4.0]]),
+    "not a number": np.array([[1.0, NAN, 2.0], [3.0, 2.0, 1.0], [INF, -INF, NAN]]),
+    "huge and tiny": np.array([[1e30, 1e-30, 3e37, 2e-38], [1e-44, -1e-40, 1e-42, 0.0], [-3e38, 3e38, 1.0, 1e10]]),
+    "with zeros": np.array([[0.0, 2.0, 3.0, 5.0], [0.0, 0.0, 3.0, 7.0], [1.0, -2.0, 4.0, 8.0]]),
+    "long": 1 + np.random.default_rng(13).normal(size=(2, 300)) * 0.01,
+}
+ALONG = {
+    "reduce_max": lambda x, axis: ad.math.reduce_max(x, axis=axis), "reduce_min": lambda x, axis: ad.math.reduce_min(x, axis=axis),
+    "reduce_max of exp": lambda x, axis: ad.math.reduce_max(exp(x * 0.1), axis=axis), "reduce_prod": lambda x, axis: ad.math.reduce_prod(x, axis=axis),
+    "cumsum": lambda x, axis: ad.math.cumsum(x, axis=axis) ** 2, "cumprod": lambda x, axis: ad.math.cumprod(x, axis=axis),
+    "cumprod, others": lambda x, axis: ad.math.cumprod(x, axis=axis, exclusive=True, reverse=True),
+    "cumulative_logsumexp": lambda x, axis: ad.math.cumulative_logsumexp(x, axis=axis),
+    "difference": lambda x, axis: 0.5 * ((x[:, 1:] - x[:, :-1]) ** 2), "sums of few": lambda x, axis: total(x, axis=axis) ** 2,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*bits are not enough")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ALONG)
+def test_along_axes_the_replay_gives_what_balls_give(name, dtype, monkeypatch):
+    def run(x, axis):
+        with np.errstate(over="ignore"):
+            v = ad.Variable(x.astype(dtype))
+        with ad.GradientTape(persistent=True, precise=True) as tape:
+            y = ALONG[name](v, axis)
+        return tape.value(y).numpy(), tape.gradient(y, v).numpy()
+
+    attempts = precise.ATTEMPTS
+    for case, x in ROWS.items():
+        for axis in (0, 1):
+            monkeypatch.setattr(precise, "ATTEMPTS", attempts)
+            found = run(x, axis)
+            only(attempts, "Balls", monkeypatch)
+            for one, other in zip(found, run(x, axis)):
+                np.testing.assert_array_equal(one, other, err_msg=f"{case}, {axis}")
+
+
+def test_the_largest_of_numbers_that_differ_in_their_low_parts_is_found():
+    v = ad.Variable(np.array([1.0, 1.0, -1.0, 1.0]), dtype="float64")
+    low = np.array([0.0, 1e-20, 1.0, -1e-20])
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y, z = ad.math.reduce_max(v + low) - 1, ad.math.reduce_min((v + low) * [1, 1, 3, 1])
+    assert tape.value(y).numpy() == 1e-20 and tape.gradient(y, v).numpy().tolist() == [0, 1, 0, 0]
+    assert tape.value(z).numpy() == 0 and tape.gradient(z, v).numpy().tolist() == [0, 0, 3, 0]
+
+
 def points(row, dtype):
     rng = np.random.default_rng(row.code)
     columns = []
