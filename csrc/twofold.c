@@ -190,6 +190,19 @@ static double rounded_exactly(double hi, double lo, int64_t e, int single)
     return single ? in_format(odd(hi, lo), e, single) : y;
 }
 
+/* Are all numbers from hi + bottom to hi + top rounded to the same one of the format, which has at most 51 digits there?  It goes to *nearest.
+ * `near`: neither is more than half a digit of hi; else both are moved outwards by what their computation may have lost. */
+static int round_to_the_same(double hi, double top, double bottom, int64_t e, int single, int near, double *nearest)
+{
+    const double high = near ? odd(hi, top) : neighbour(hi + top, hi > 0 ? 1 : -1);
+    const double low = near ? odd(hi, bottom) : neighbour(hi + bottom, hi > 0 ? -1 : 1);
+    const double one = in_format(high, e, single);
+    if (one != in_format(low, e, single))
+        return 0;
+    *nearest = one;
+    return 1;
+}
+
 /* The nearest number of the format, and whether it surely is: both ends of the ball, moved outwards by what their computation and
  * the two roundings of in_format may have lost, give it.  Where both ends leave the format it is infinite. */
 void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *nearest, uint8_t *sure)
@@ -209,11 +222,11 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
             nearest[i] = exactly;
             continue;
         }
-        const double top = hi + (lo + r), bottom = hi + (lo - r);
-        if (!single && fabs(nearest[i]) > 0x1p-1021 && fabs(nearest[i]) < AD_INF)
-            sure[i] = top == hi && bottom == hi;
+        const double top = lo + r, bottom = lo - r, size = fabs(nearest[i]);
+        if (!single && size > 0x1p-1021 && size < AD_INF)
+            sure[i] = hi + top == hi && hi + bottom == hi;
         else
-            sure[i] = fabs(lo) + r < fabs(hi) / 2 &&
-                      in_format(neighbour(top, hi > 0 ? 1 : -1), e, single) == in_format(neighbour(bottom, hi > 0 ? -1 : 1), e, single);
+            sure[i] = fabs(lo) + r < fabs(hi) / 2 && round_to_the_same(hi, top, bottom, e, single,
+                fabs(lo) + r < fabs(hi) * 0x1p-54 && (single || size < 0x1p-1024), nearest + i);
     }
 }

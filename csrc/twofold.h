@@ -111,7 +111,8 @@ AD_DW ad_dw dw_div(ad_dw a, ad_dw b)
     const ad_pair v = ad_two_product(q2, b.h), y = ad_two_sum(q1, q2);
     const double missed = fabs((rest - v.high) - v.low) + fabs(q2 * b.l) + fabs(t.low) + 5 * AD_U * dropped;
     double r = a.r + (fabs(q1) + fabs(q2)) * AD_WIDEN * b.r + 1.01 * missed;
-    r += dw_floor(a, b);
+    const _Bool kept = (a.r + b.r == 0) & (b.l == 0) & ((q2 == 0) | (fabs(v.high) >= 0x1p-900));
+    r += kept ? 0 : dw_floor(a, b);
     r = r / least;
     r = r * AD_WIDEN + (r > 0 ? AD_FLOOR : 0);
     return (ad_dw){y.high, y.low, r + (least > 0 ? 0 : AD_INF)};

@@ -239,6 +239,15 @@ def test_a_product_is_exact_where_a_twofold_number_holds_it_and_says_so_only_the
         assert 0 < r and abs(y - true) <= r <= 2.0**-105 * c
 
 
+def test_a_quotient_is_exact_where_a_twofold_number_holds_it():
+    product = _core.twofold_map("mul", (1,), single(1 + 2.0**-52, 2.0**-60), single(25.0))
+    assert product[1][0] != 0 and number(_core.twofold_map("div", (1,), product, single(25.0))) == (1 + mpmath.mpf(2) ** -52 + mpmath.mpf(2) ** -60, 0)
+    assert number(_core.twofold_map("div", (1,), single(1.0, 1e-200), single(2.0**-30))) == ((1 + mpmath.mpf(1e-200)) * 2**30, 0)
+    for parts, by in (((1.0, 2.0**-60), 3.0), ((1.0, 5e-324), 2.0)):
+        (y, r), true = number(_core.twofold_map("div", (1,), single(*parts), single(by))), (1 + mpmath.mpf(parts[1])) / by
+        assert 0 < r and abs(y - true) <= r <= 2.0**-104
+
+
 @pytest.mark.parametrize("steps, value", [((-INF, "exp"), 0), ((0.0, "log"), -INF), ((1.0, ("div", 0.0)), INF), ((INF, ("sub", INF)), np.nan), ((INF, ("mul", 0.0)), np.nan),
                                           ((1.0, ("div", INF)), 0), ((-1.0, "sqrt"), np.nan), ((-1.0, "log"), np.nan), ((INF, "softplus"), INF), ((-INF, "sigmoid"), 0),
                                           ((INF, "tanh"), 1), ((0.0, ("div", 0.0)), np.nan), ((-INF, "log1mexp"), 0), ((0.0, "log1mexp"), -INF), ((np.nan, "exp"), np.nan)])  # fmt: skip
@@ -294,6 +303,11 @@ def test_rounding_is_to_the_nearest_and_says_when_it_is_not_sure():
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, 3000), False)] == [INF, True]
     assert [v[0] for v in _core.twofold_round(single(1.5, 0.0, 1e-40, -3000), False)] == [0, True]
     assert [v[0] for v in _core.twofold_round(single(1.25, 1e-20, 1e-40, -1072), False)] == [5e-324 * 5, True]
+    for sign, count in ((1, 3), (-1, 2)):                           # 2.5 times the smallest double, nearly
+        assert [v[0] for v in _core.twofold_round(single(1.25, sign * 1e-20, 1e-40, -1073), False)] == [5e-324 * count, True]
+        assert not _core.twofold_round(single(1.25, sign * 1e-40, 1e-39, -1073), False)[1][0]
+        middle = 1 + 2.0**-24, sign * 2.0**-70
+        assert [v[0] for v in _core.twofold_round(single(*middle, 2.0**-80), True)] == [1 + (count - 2) * 2.0**-23, True]
 
 
 @pytest.mark.parametrize("single_precision, digits", [(True, 24), (False, 53)])
