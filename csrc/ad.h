@@ -304,12 +304,14 @@ enum ad_step_kind {
     AD_PYTHON_VJP,      /* in[n + k] = share of operand k, by such a formula */
     AD_GUARD            /* g leaves for Python; `in` counts them */
 };
+enum { AD_IN_BATCH = 255 };
 typedef struct {
     uint8_t kind, k;
     uint8_t blockwise;                                      /* always in a loop: elementwise on arrays, or the share of a sum over axes */
     uint8_t dtype;                                          /* of out */
     uint16_t op;
     uint8_t takes;                                          /* is acc an array that nothing else needs, to be written over? */
+    uint8_t batch;                                          /* how many steps from this one on are run at once; AD_IN_BATCH: by one before */
     uint32_t n;
     uint32_t slot;                                          /* the recorded instruction */
     uint32_t out, acc, g, y, in;                            /* registers; the operands' stand in the plan's words at `in` */

@@ -424,7 +424,7 @@ int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in,
         const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]);
         void *to = (void *)element(acc, s.at[k]);
         if (k == 0)
-            ad_products_here()->add_outer[g->dtype](m, n, flip ? xi : gi, flip ? gi : xi, to);
+            ad_products_here()->add_outers[g->dtype](m, n, 1, flip ? &xi : &gi, flip ? &gi : &xi, to);
         else
             status = apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
     }

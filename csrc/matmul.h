@@ -12,13 +12,15 @@ typedef struct {
 
 /* Rows that are taken at once: intermediate results of so many stay in the second-level cache. */
 enum { AD_STRIP = 128 };
+enum { AD_OUTERS = 8 };
 
 /* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order; with `fresh` nothing stands there. */
 typedef struct {
     int (*multiply[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);     /* c += a b; AD_OK or AD_NO_MEMORY */
     void (*apply[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);                /* y += a x */
     void (*apply_transposed[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);     /* y += x a */
-    void (*add_outer[AD_NDTYPES])(int64_t m, int64_t n, const void *u, const void *v, void *c);            /* c[i][j] += u[i] * v[j] */
+    /* c[i][j] += u[0][i] * v[0][j], then u[1][i] * v[1][j], ...: AD_OUTERS at most */
+    void (*add_outers[AD_NDTYPES])(int64_t m, int64_t n, int count, const void *const *u, const void *const *v, void *c);
     /* Many strips that meet one b: it is packed once.  `packed`: elements of room for it; 0: not worth it, or not the same sums.  The rows
      * of a lie in order, and are AD_STRIP at least. */
     int64_t (*packed[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b);

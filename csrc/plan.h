@@ -269,6 +269,10 @@ int ad_plan_add_constant(struct ad_plan *t, int dtype, const ad_array *like, ad_
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
 void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
+/* plan_outer.c: outer products that are added to one matrix follow each other, and are run by the first. */
+int ad_group_outers(struct ad_plan *t, const uint32_t *outputs, uint32_t n);
+void ad_check_outers(struct ad_plan *t);                     /* once items have their order */
+void ad_run_outers(const struct ad_plan *t, const ad_step *s, ad_array *sum);
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */
 int ad_table_grow(const struct ad_plan *t, ad_table *table, uint64_t (*hash)(const struct ad_plan *, uint32_t i));

@@ -55,8 +55,30 @@ int64_t ad_place_of(const ad_plan *t, const ad_step *s)
     return *attr;
 }
 
+/* The share of what was put together along the first dimension: a run of the cotangent. */
+static int is_part(const ad_plan *t, const ad_step *s)
+{
+    if (s->kind != AD_VJP || s->op != AD_OP_concat || s->acc != AD_NONE || !t->registers.at[s->out].is_array || !t->registers.at[s->g].is_array)
+        return 0;
+    const ad_array *out = t->registers.at[s->out].like;
+    int64_t lead = 1;
+    for (int i = 0; i < *ad_attributes(t->program, &t->program->code[s->slot]); i++)
+        lead *= out->shape[i];
+    return lead == 1 && out->size > 0 && t->registers.at[s->g].number == AD_NONE;
+}
+
+static int64_t elements_before(const ad_plan *t, const ad_step *s)
+{
+    int64_t sum = 0;
+    for (uint32_t k = 0; k < s->k; k++)
+        sum += operand_like(t, s, k)->size;
+    return sum;
+}
+
 static int is_alias(const ad_plan *t, const ad_step *s)
 {
+    if (is_part(t, s))
+        return 1;
     if (s->kind != AD_FORWARD || (s->op != AD_OP_reshape && s->op != AD_OP_view))
         return 0;
     return t->registers.at[s->out].is_array && t->registers.at[t->words.at[s->in]].is_array && t->registers.at[s->out].like->size > 0 &&
@@ -73,7 +95,7 @@ void ad_drop_views(ad_plan *t, const uint32_t *outputs, uint32_t n)
     for (uint32_t i = t->steps.n; i-- > 0;) {
         ad_step *s = &t->steps.at[i];
         if (is_alias(t, s) && !reg[s->out].late) {
-            reg[s->out].base = t->words.at[s->in];
+            reg[s->out].base = s->kind == AD_VJP ? s->g : t->words.at[s->in];
             continue;
         }
         const int by_element = s->blockwise && !(s->kind == AD_VJP && s->op == AD_OP_reduce_sum);
@@ -90,7 +112,7 @@ void ad_drop_views(ad_plan *t, const uint32_t *outputs, uint32_t n)
         }
         ad_register *out = &reg[s.out];
         const ad_register *from = &reg[out->base];
-        out->offset = (s.op == AD_OP_view ? ad_place_of(t, &s) : 0) + from->offset;
+        out->offset = (s.kind == AD_VJP ? elements_before(t, &s) : s.op == AD_OP_view ? ad_place_of(t, &s) : 0) + from->offset;
         if (from->base != AD_NONE)
             out->base = from->base;
     }

@@ -273,6 +273,16 @@ static int add_guest(order *o, uint32_t step, enum touch touch)
     return AD_PUSH(o->waiting, step);
 }
 
+/* (Steps that are run at once wait together.) */
+static enum touch touch_of_batch(const order *o, uint32_t first)
+{
+    enum touch most = UNTOUCHED;
+    const ad_step *s = &o->t->steps.at[first];
+    for (uint32_t i = 0; i < s->batch && most == UNTOUCHED; i++)
+        most = touch_of(o, s + i, 0);
+    return most;
+}
+
 static int sort_into_items(ad_plan *t)
 {
     order o = {.t = t};
@@ -280,7 +290,8 @@ static int sort_into_items(ad_plan *t)
     for (uint32_t i = 0; i < t->steps.n && status == AD_OK; i++) {
         const ad_step *s = &t->steps.at[i];
         const enum ad_part part = s->blockwise ? AD_NO_PART : ad_part_of(t, s);
-        const enum touch touch = touch_of(&o, s, part == AD_PLACE);
+        const int leads = s->batch && s->batch != AD_IN_BATCH;
+        const enum touch touch = leads ? touch_of_batch(&o, i) : touch_of(&o, s, part == AD_PLACE);
         if (s->blockwise)
             status = add_blockwise(&o, i);
         else if (touch != UNTOUCHED || (s->kind == AD_GUARD && o.waiting.n))            /* (guards keep their order) */
@@ -419,9 +430,13 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         t->registers.at[outputs[i]].needed = 1;
     mark(t);
     ad_drop_views(t, outputs, n);
-    int status = sort_into_items(t);
+    int status = ad_group_outers(t, outputs, n);
+    if (status == AD_OK)
+        status = sort_into_items(t);
     if (status == AD_OK)
         status = ad_find_bands(t);
+    if (status == AD_OK)
+        ad_check_outers(t);
     for (uint32_t i = 0; i < n; i++)
         t->registers.at[outputs[i]].dies = AD_NONE;
     if (status == AD_OK)

@@ -184,9 +184,27 @@ static int spread(ad_plan *t, const ad_step *s)
     return t->value[s->out].array ? AD_OK : AD_NO_MEMORY;
 }
 
+/* (What lies between is never there.) */
+static int outers(ad_plan *t, const ad_step *s)
+{
+    const ad_step *last = s + s->batch - 1;
+    ad_array *sum = s->acc == AD_NONE ? ad_array_alike(s->dtype, ad_known_of(t, s->out)->like) : take_acc(t, s);
+    t->value[last->out].array = sum;
+    if (sum == NULL)
+        return AD_NO_MEMORY;
+    if (s->acc == AD_NONE)
+        memset(sum->data, 0, ad_array_bytes(sum));
+    void *left = leave(sum->size * s->batch);
+    ad_run_outers(t, s, sum);
+    enter(left);
+    return AD_OK;
+}
+
 static int single(ad_plan *t, const ad_step *s)
 {
     operands o;
+    if (s->batch)
+        return s->batch == AD_IN_BATCH ? AD_OK : outers(t, s);
     if (s->kind == AD_SPREAD)
         return spread(t, s);
     if (s->kind == AD_ADD) {                                /* (of no elements: all others are in loops) */

@@ -252,6 +252,69 @@ def test_results_are_not_the_arguments():
     assert np.array_equal(x.numpy(), np.ones(600))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, n", [(56, 28), (5, 3), (9, 40), (1, 65), (3, 0)])
+@pytest.mark.parametrize("steps", [1, 2, 8, 9, 21])
+def test_shares_of_one_matrix_added_several_at_once(steps, m, n, dtype):
+    """... of a matrix and of its transpose, beside shares that are none of these, and where a partial sum is asked for."""
+    r = np.random.default_rng(m + n)
+    w, x = ad.constant(r.normal(size=(m, n)), dtype), ad.constant(r.normal(size=n), dtype)
+
+    def f(w, x):
+        h, total = x, ad.reduce_sum(w * w)
+        for t in range(steps):
+            h = ad.linalg.matvec(w, ad.tanh(ad.linalg.matvec(w, h)), transpose_a=True) * (0.1 + t)
+            if t == 11:
+                total = total + ad.reduce_sum(ad.exp(h))
+        return total + ad.reduce_sum(h)
+
+    g = with_gradient(f)
+    traced = ad.function(g)
+    traced(w, x)
+    on_threads(traced, g, w, x)
+    told = [s for s in str(traced.program(w, x)).splitlines() if "d matvec" in s and "/ d %0 " in s]
+    assert len(told) == 2 * steps
+
+
+def test_the_sum_of_outer_products_is_that_of_numpy():
+    r = np.random.default_rng(0)
+    w, xs = ad.constant(r.normal(size=(13, 21))), r.normal(size=(11, 21))
+
+    @ad.function
+    def g(w):
+        with ad.GradientTape() as tape:
+            tape.watch(w)
+            y = sum(ad.reduce_sum(ad.linalg.matvec(w, ad.constant(x)) ** 2) for x in xs)
+        return tape.gradient(y, w)
+
+    g(w)
+    want = sum(np.outer(2 * w.numpy() @ x, x) for x in xs)
+    np.testing.assert_allclose(g(w), want, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_shares_of_what_was_put_together(axis):
+    r = np.random.default_rng(axis)
+    a, b = ad.constant(r.normal(size=(1, 3, 2))), ad.constant(r.normal(size=(1, 3, 2)))
+
+    def f(a, b):
+        c = ad.concat([ad.sin(a), a * b, ad.exp(b)], axis)
+        return ad.reduce_sum(ad.cos(c) * c), ad.concat([b, a, b], axis)
+
+    def g(a, b):
+        with ad.GradientTape() as tape:
+            tape.watch([a, b])
+            y = ad.reduce_sum(f(a, b)[0]) + ad.reduce_sum(f(a, b)[1])
+        return tape.gradient(y, [a, b])
+
+    traced = ad.function(g)
+    traced(a, b)
+    on_threads(traced, g, a, b)
+    once = ad.function(ad.grad(lambda a: ad.reduce_sum(ad.sin(ad.concat([ad.sin(a), b], axis)))))
+    once(a)
+    assert ("d concat" in str(once.program(a))) == (axis == 2), "the others are runs of elements"
+
+
 def test_what_stands_behind_short_arrays_costs_no_time():
     """14 numbers are computed as 16; subnormal ones among the last two, left there by arrays that are gone, took seven times as long."""
 
