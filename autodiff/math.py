@@ -18,7 +18,7 @@ __all__ = [
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh",
     "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betaln", "bincount", "cast", "cbrt", "ceil", "clip_by_value", "confusion_matrix",
     "conj", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_logsumexp", "digamma", "divide", "divide_no_nan", "entr",
-    "equal", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot",
+    "equal", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot",
     "imag", "in_top_k", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_non_decreasing", "is_strictly_increasing",
     "l2_normalize", "lbeta", "less", "less_equal", "lgamma", "log", "log10", "log1mexp", "log_ndtr", "log1p", "log2", "log_sigmoid",
     "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsubexp", "maximum", "minimum",
@@ -302,6 +302,16 @@ def l2_normalize(x, axis=None, epsilon=1e-12, name=None) -> Tensor:
     """x / sqrt(max(sum(x**2), epsilon)), the sum over `axis`."""
     x = floating(x, "l2_normalize")
     return x * ops.rsqrt(ops.maximum(reduce_sum(ops.square(x), axis, True), epsilon))
+
+
+def erfcinv(x, name=None) -> Tensor:
+    """The inverse of erfc, with all its digits also beside 0, where 1 - x has none: by the quantile of the normal distribution.
+
+    >>> import autodiff as ad
+    >>> ad.math.erfcinv([0.5, 1e-30]).numpy()
+    array([0.47693625, 8.148616  ], dtype=float32)
+    """
+    return ops.ndtri(0.5 * floating(x, "erfcinv")) * -0.7071067811865476
 
 
 def lbeta(x, name=None) -> Tensor:

@@ -8,7 +8,7 @@
 #include "twofold.h"
 
 extern const ad_twofold_dots ad_twofold_dots_baseline, ad_twofold_dots_avx2, ad_twofold_dots_avx512;
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef __x86_64__
 #define DOTS (ad_isa_number() == 2 ? ad_twofold_dots_avx512 : ad_isa_number() ? ad_twofold_dots_avx2 : ad_twofold_dots_baseline)
 #else
 #define DOTS ad_twofold_dots_baseline
