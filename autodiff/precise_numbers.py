@@ -16,6 +16,9 @@ from ._op import RULE
 from .arithmetic import Arithmetic
 
 MATRICES = {"inv", "det", "logabsdet", "sign_of_det", "solve", "cholesky", "eigh", "svd", "pinv"}    # rules whose value is LAPACK's
+# Functions by the names of rows, for any class of Numbers: of what moves and combines numbers, compares them, or chooses among them.  They
+# stand in autodiff/precise_rows.py, which is above, and puts them here.
+STRUCTURAL, COMPARISONS, CHOICES = {}, {}, {}
 FLOATING = 2  # dtypes below this code are floating
 
 
@@ -186,8 +189,6 @@ class Numbers(Operand):
 
     # ---- rows
     def run(self, row, values, attrs):
-        from .precise_rows import CHOICES, COMPARISONS, STRUCTURAL
-
         if row.name in STRUCTURAL:
             return STRUCTURAL[row.name](*[self.beside(x) for x in values], **attrs)
         if row.name in COMPARISONS:

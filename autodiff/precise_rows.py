@@ -8,7 +8,7 @@ import numpy as np
 
 from . import ops
 from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
-from .precise_numbers import FLOATING, Numbers, Plain
+from .precise_numbers import CHOICES, COMPARISONS, FLOATING, STRUCTURAL, Numbers, Plain
 
 
 # ------------------------------------------------------------------------------------------------------------- positions
@@ -329,18 +329,18 @@ def mod(a, b):
 
 
 # fmt: off
-STRUCTURAL = {f.__name__: f for f in (
+STRUCTURAL.update({f.__name__: f for f in (
     view, unview, gather, ungather, gather_nd, scatter_nd, tensor_scatter_nd_update, reshape, concat, cast, reduce_sum,
     reduce_prod, reduce_max, reduce_min, sum_to, reduce_logsumexp, softmax, log_softmax, cumsum, cumprod, cumulative_logsumexp, recurrence,
-    matmul, matvec)}
-CHOICES = {f.__name__: f for f in (where, maximum, minimum, sign, relu, leaky_relu, clip_by_value, mod)}
+    matmul, matvec)})
+CHOICES.update({f.__name__: f for f in (where, maximum, minimum, sign, relu, leaky_relu, clip_by_value, mod)})
 CHOICES.update({"abs": absolute, "relu6": lambda x: minimum(relu(x), 6.0)})
 CHOICES.update({row.name: _by_doubles(row) for row in (ops.floor, ops.ceil, ops.round, ops.floordiv, ops.nextafter)})
-COMPARISONS = {
+COMPARISONS.update({
     "less":       lambda a, b: a.compare(b) == -1,            "greater":       lambda a, b: a.compare(b) == 1,
     "less_equal": lambda a, b: np.abs(a.compare(b) + 0.5) < 1, "greater_equal": lambda a, b: np.isin(a.compare(b), (0, 1)),
     "equal":      lambda a, b: a.compare(b) == 0,             "not_equal":     lambda a, b: a.compare(b) != 0,
     "is_nan":     lambda x: np.isnan(x.special()),            "is_inf":        lambda x: np.isinf(x.special()),
     "is_finite":  lambda x: np.isfinite(x.special()),
-}
+})
 # fmt: on
