@@ -204,7 +204,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     free(spare);
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);
-    l->block_bytes = ad_is_short(l) ? ((size_t)l->size * 8 + 63) / 64 * 64 : AD_LOOP_BLOCK * 8;
+    l->block_bytes = ad_is_short(l) ? ((size_t)l->size * 8 + 63) / 64 * 64 : (l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) * 8;
     const int status = list_arrays(t, l, at);
     return status == AD_OK ? pack(l) : status;
 }

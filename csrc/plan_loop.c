@@ -192,7 +192,7 @@ static void add_total(builder *b, const ad_step *s, uint16_t in, int wide)
     to->which = l->totals.n;
     note(b, AD_PUSH(l->totals, (ad_loop_total){.out = s->out, .acc = s->acc, .size = size, .is_f32 = s->dtype == AD_F32,
                                                .room = take_room(l, blocks * sizeof(double)),
-                                               .block = ad_is_short(l) || (l->block_rows == AD_LOOP_BLOCK && l->width == 1 && l->strip % AD_SUM_BLOCK == 0)
+                                               .block = (ad_is_short(l) && size <= AD_SUM_BLOCK) || (l->block_rows == AD_LOOP_BLOCK && l->width == 1 && l->strip % AD_SUM_BLOCK == 0)
                                                             ? AD_NONE : l->n_blocks++}));
 }
 
@@ -412,7 +412,7 @@ static void take_form(ad_loop *l, ad_form form)
     l->rows = form.rows;
     l->width = l->size / l->rows;
     l->block_rows = AD_LOOP_BLOCK;
-    while (l->block_rows * l->width > AD_LOOP_BLOCK && l->block_rows > 1)
+    while (l->block_rows * l->width > (l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) && l->block_rows > 1)
         l->block_rows /= 2;
     const int64_t part = (LEAST_PART / l->width + AD_LOOP_BLOCK - 1) / AD_LOOP_BLOCK;
     l->grain = part * AD_LOOP_BLOCK;                        /* sums of blocks are those of one part */

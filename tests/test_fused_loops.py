@@ -253,6 +253,20 @@ def test_results_are_not_the_arguments():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows, n", [(16, 64), (17, 60), (341, 3), (700, 24), (90, 33), (50, 150)])
+def test_rows_beside_sums_of_all_and_of_columns(rows, n, dtype):
+    r = np.random.default_rng(rows)
+    x, b = ad.constant(r.normal(size=(rows, n)), dtype), ad.constant(r.normal(size=n), dtype)
+    f = with_gradient(lambda x, b: ad.reduce_sum(ad.sin(x * b)) + ad.reduce_sum(ad.reduce_sum(x * x, axis=1) ** 2))
+    traced = ad.function(f)
+    traced(x, b)
+    on_threads(traced, f, x, b)
+    wide = x.numpy().astype(float)
+    want = (np.cos(wide * b.numpy()) * wide).sum(0)
+    np.testing.assert_allclose(traced(x, b)[1][1], want, rtol=1e-9 if dtype == "float64" else 1e-3, atol=1e-9 if dtype == "float64" else 1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("m, n", [(56, 28), (5, 3), (9, 40), (1, 65), (3, 0)])
 @pytest.mark.parametrize("steps", [1, 2, 8, 9, 21])
 def test_shares_of_one_matrix_added_several_at_once(steps, m, n, dtype):
