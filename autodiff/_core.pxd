@@ -38,6 +38,7 @@ cdef extern from "ad.h" nogil:
     size_t ad_array_bytes(const ad_array *a)
     ad_array *ad_spread(ad_array *a)
     void ad_memory_trim()
+    int64_t ad_fail_allocations(int64_t first, int64_t last)
 
     ctypedef struct ad_structural:
         int (*forward)(const ad_array *const *, int, const int64_t *, ad_array **) noexcept nogil

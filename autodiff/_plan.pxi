@@ -75,8 +75,13 @@ cdef (ad_plan *, uint32_t *) begin_plan(Trace trace, list inputs, int more) exce
         ad_plan_free(plan)
         free(registers)
         raise MemoryError("function: no memory for a trace")
-    for k in range(len(inputs)):
-        check_plan(trace, ad_plan_input(plan, <uint32_t><int64_t>inputs[k], &registers[k]))
+    try:
+        for k in range(len(inputs)):
+            check_plan(trace, ad_plan_input(plan, <uint32_t><int64_t>inputs[k], &registers[k]))
+    except BaseException:
+        ad_plan_free(plan)
+        free(registers)
+        raise
     return plan, registers
 
 

@@ -114,6 +114,16 @@ cdef void give_back(Program program) noexcept:
         pooled += 1
 
 
+def fail_allocations(int64_t first=0, int64_t last=0):
+    """For tests: of the allocations in C of this thread, from number `first` (from 1) to before `last` fail from here on, and no memory that
+    was kept for later is used.  Returns how many there were since the last call."""
+    global pooled
+    while pooled:
+        pooled -= 1
+        Py_DECREF(<Program>pool[pooled])
+    return ad_fail_allocations(first, last)
+
+
 cdef int add_variable(Program program, object v) except -1:
     cdef PyObject **grown
     if program.n_variables == program.room:
@@ -201,7 +211,7 @@ cdef int put_in_another(Tensor t, ad_program *p, uint32_t slot) except -1:
     if free_place is NULL:
         free_place = <Place *>malloc(sizeof(Place))
         if free_place is NULL:
-            raise MemoryError()
+            raise MemoryError("autodiff: no memory to note where a tensor stands")
         free_place.next = t.place.next
         t.place.next = free_place
     free_place.program = p
@@ -301,7 +311,7 @@ cdef uint32_t record_words(ad_program *p, const Operand *x, int n, const int64_t
     if 1 + n + n_attr > 64:
         words = <int64_t *>malloc((1 + n + n_attr) * sizeof(int64_t))
         if words is NULL:
-            raise MemoryError()
+            raise MemoryError("autodiff: no memory to note where a tensor stands")
     try:
         words[0] = n
         for k in range(n):

@@ -138,21 +138,23 @@ cdef int add_told(Trace trace, int64_t i, list told, constant) except -1:
             raise MemoryError("function: no memory for a trace")
         memset(shaped.data, 0, 8)
         value.array = shaped
-    demand(not seen & ~<uint64_t>1 or (code <= AD_F64 and (name not in NAMED or NAMED[name].differentiable)), f"tapes that follow {name}")
-    demand(name != "nonzero" or (code == AD_I64 and shape is not None and len(shape) == 2), "the indices of what is true")
-    if name in NAMED:
-        op = NAMED[name].code
-        words = words_told(p, NAMED[name], operands, attrs)
-    else:
-        op = {"leaf": AD_LEAF, "alias": AD_ALIAS, "call": AD_LEAF, "result": AD_LEAF}[name]       # (a call's sweep was recorded)
-        demand(name != "alias" or len(operands) == 2, "an alias")
-        if name == "result":
-            op = AD_ALIAS
-            operands = [operands[1], operands[1]]
-    slot = ad_emit(p, op, code, AD_IS_ARRAY if shape is not None else 0, operands[0] if operands and words == 0 else 0,
-                   operands[1] if len(operands) > 1 and words == 0 else 0, words, seen, value)
-    if shaped is not NULL:
-        ad_array_release(shaped)
+    try:
+        demand(not seen & ~<uint64_t>1 or (code <= AD_F64 and (name not in NAMED or NAMED[name].differentiable)), f"tapes that follow {name}")
+        demand(name != "nonzero" or (code == AD_I64 and shape is not None and len(shape) == 2), "the indices of what is true")
+        if name in NAMED:
+            op = NAMED[name].code
+            words = words_told(p, NAMED[name], operands, attrs)
+        else:
+            op = {"leaf": AD_LEAF, "alias": AD_ALIAS, "call": AD_LEAF, "result": AD_LEAF}[name]       # (a call's sweep was recorded)
+            demand(name != "alias" or len(operands) == 2, "an alias")
+            if name == "result":
+                op = AD_ALIAS
+                operands = [operands[1], operands[1]]
+        slot = ad_emit(p, op, code, AD_IS_ARRAY if shape is not None else 0, operands[0] if operands and words == 0 else 0,
+                       operands[1] if len(operands) > 1 and words == 0 else 0, words, seen, value)
+    finally:
+        if shaped is not NULL:
+            ad_array_release(shaped)
     if slot == AD_NO_SLOT:
         raise MemoryError("function: no memory for a trace")
     if op == AD_ALIAS:

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* ------------------------------------------------------------------------------------------------- numbers */
 enum ad_dtype { AD_F32, AD_F64, AD_I32, AD_I64, AD_BOOL, AD_NDTYPES };
@@ -63,6 +64,15 @@ ad_array *ad_array_alike(int dtype, const ad_array *like);              /* of it
 ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape);  /* one number, to be written to data */
 ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes); /* shares memory */
 void ad_array_destroy(ad_array *a);
+/* Every allocation of the core can be made to fail, by a test (memory.c); nothing is added to what takes a cached block. */
+void *ad_malloc(size_t bytes);
+void *ad_calloc(size_t n, size_t bytes);
+void *ad_realloc(void *p, size_t bytes);
+#define malloc(bytes) ad_malloc(bytes)
+#define calloc(n, bytes) ad_calloc(n, bytes)
+#define realloc(p, bytes) ad_realloc(p, bytes)
+int64_t ad_fail_allocations(int64_t first, int64_t last);
+
 void ad_memory_trim(void);                                              /* give this thread's cached blocks back */
 
 static inline ad_array *ad_array_hold(ad_array *a) { a->refs++; return a; }

@@ -10,6 +10,23 @@
 #include <sys/mman.h>
 #endif
 
+/* A test counts the allocations of a thread, and has some of them fail. */
+#if defined(__GLIBC__)
+#define OF_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define OF_THREAD _Thread_local
+#endif
+static OF_THREAD struct { int64_t asked, first, last; } failing;
+
+static int fails(void)
+{
+    return ++failing.asked >= failing.first && failing.asked < failing.last;
+}
+
+void *ad_malloc(size_t bytes) { return fails() ? NULL : (malloc)(bytes); }
+void *ad_calloc(size_t n, size_t bytes) { return fails() ? NULL : (calloc)(n, bytes); }
+void *ad_realloc(void *p, size_t bytes) { return fails() ? NULL : (realloc)(p, bytes); }
+
 /* Sizes: multiples of 64 bytes to 4 KiB, then four steps to each power of two.  A block keeps its class in its header. */
 enum { SMALL = 64, STEPS = 4, CLASSES = SMALL + STEPS * 26, UNCACHED = 255 };
 enum { AHEAD = 4 };                                         /* blocks */
@@ -19,11 +36,7 @@ static const size_t CACHE_LIMIT = (size_t)192 << 20;    /* bytes a thread keeps 
 typedef struct { void **at; uint32_t n, room; } stack;
 typedef struct { stack free[CLASSES]; size_t bytes, of[CLASSES]; } cache;     /* of: what a block of each class has */
 
-#if defined(__GLIBC__)
-static _Thread_local cache *thread_cache __attribute__((tls_model("initial-exec")));
-#else
-static _Thread_local cache *thread_cache;
-#endif
+static OF_THREAD cache *thread_cache;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -55,7 +68,7 @@ static void empty(void *p)
         free(s->at);
         *s = (stack){NULL, 0, 0};
     }
-    c->bytes = 0;
+    c->bytes = failing.last ? CACHE_LIMIT : 0;              /* (full: no block is kept) */
 }
 
 static void at_thread_exit(void *p)
@@ -69,7 +82,7 @@ static void make_key(void) { pthread_key_create(&key, at_thread_exit); }
 
 static cache *make_cache(void)
 {
-    cache *c = calloc(1, sizeof *c);
+    cache *c = (calloc)(1, sizeof *c);
     if (c == NULL)
         return NULL;
     for (int i = 0; i < CLASSES; i++)
@@ -85,12 +98,25 @@ void ad_memory_trim(void)
         empty(thread_cache);
 }
 
+/* From here on, the allocations of this thread from number `first` (from 1) to before `last` fail, and none takes a block that was kept;
+ * last 0: none fails.  How many there were since the last call. */
+int64_t ad_fail_allocations(int64_t first, int64_t last)
+{
+    const int64_t asked = failing.asked;
+    failing.first = first;
+    failing.last = last;
+    if (thread_cache || (last && make_cache()))
+        empty(thread_cache);
+    failing.asked = 0;
+    return asked;
+}
+
 /* NULL when out of memory.  A large block asks for huge pages: a sweep over it would wait for the page table at every fourth KiB. */
 static void *new_block(size_t bytes)
 {
     static const size_t huge = (size_t)2 << 20;
     void *p = NULL;
-    if (posix_memalign(&p, bytes < huge ? 64 : huge, bytes))
+    if (fails() || posix_memalign(&p, bytes < huge ? 64 : huge, bytes))
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (bytes >= huge)

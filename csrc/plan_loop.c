@@ -26,8 +26,10 @@ static uint16_t add_stream(builder *b, ad_stream s, ad_stream_note told)
 {
     if (b->l->streams.n == AD_NO_STREAM)
         b->status = AD_NO_MEMORY;
-    note(b, AD_PUSH(b->l->notes, told));
-    note(b, AD_PUSH(b->l->streams, s));
+    if (b->status == AD_OK)
+        note(b, AD_PUSH(b->l->notes, told));
+    if (b->status == AD_OK)                                 /* (there are as many notes at least) */
+        note(b, AD_PUSH(b->l->streams, s));
     return b->status == AD_OK ? (uint16_t)(b->l->streams.n - 1) : 0;
 }
 
@@ -282,6 +284,8 @@ static void add_spread(builder *b, const ad_step *s)
 
 static void add_copy(builder *b, uint16_t from, uint16_t to, int dtype)
 {
+    if (b->status != AD_OK)                                 /* (there may be no stream) */
+        return;
     ad_loop_step *s = add_step(b, AD_COPY, b->l->streams.at[to].wide, dtype);
     s->item = b->l->streams.at[to].item;
     s->in[0] = from;
@@ -291,7 +295,7 @@ static void add_copy(builder *b, uint16_t from, uint16_t to, int dtype)
 static void add_same(builder *b, const ad_step *s)
 {
     const uint16_t from = stream_of(b, s->kind == AD_FORWARD ? b->t->words.at[s->in] : s->g), acc = acc_stream(b, s), to = stream_of(b, s->out);
-    if (acc == AD_NO_STREAM) {
+    if (acc == AD_NO_STREAM || b->status != AD_OK) {
         add_copy(b, from, to, s->dtype);
         return;
     }

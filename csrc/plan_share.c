@@ -14,13 +14,13 @@ static int name(ad_plan *t, ad_loop *l, uint32_t *reg)
     if (*reg == AD_NONE)
         return AD_OK;
     uint32_t *place = &t->registers.at[*reg].stream;
-    int status = AD_OK;
     if (*place == AD_NONE) {
+        if (AD_PUSH(t->bound, *reg) != AD_OK)
+            return AD_NO_MEMORY;
         *place = l->n_bound++;
-        status = AD_PUSH(t->bound, *reg);
     }
     *reg = *place;
-    return status;
+    return AD_OK;
 }
 
 /* The rows of one array that a Python loop goes over differ in where they begin. */
