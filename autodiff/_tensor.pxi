@@ -145,6 +145,14 @@ cdef class Tensor:
         value = np.asarray(to_numpy(self))
         return value if dtype is None else value.astype(dtype, copy=False)
 
+    def __dlpack__(self, **asked):
+        """The value for torch.from_dlpack, jax.dlpack.from_dlpack and np.from_dlpack: a copy, since theirs may change and tensors do not."""
+        lose(self, "__dlpack__")
+        return np.array(to_numpy(self)).__dlpack__(**asked)
+
+    def __dlpack_device__(self):
+        return 1, 0                             # kDLCPU, the first
+
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         lose(self, "the buffer protocol")
         fill_buffer(self, buffer, flags)

@@ -77,6 +77,12 @@ cdef class VariableCore:
     def __array__(self, dtype=None, copy=None):
         return snapshot(self).__array__(dtype)
 
+    def __dlpack__(self, **asked):
+        return snapshot(self).__dlpack__(**asked)
+
+    def __dlpack_device__(self):
+        return 1, 0
+
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         cdef Tensor t = read(self)
         lose(t, "the buffer protocol")

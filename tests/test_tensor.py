@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import errors
 
 
 # -------------------------------------------------------------------------------------------------------------- conversion
@@ -163,6 +164,21 @@ def test_length_and_iteration():
         with pytest.raises(TypeError) as info:
             use(ad.constant(1.0))
         assert str(info.value) == text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
+def test_dlpack_gives_others_a_copy(dtype):
+    x = np.array([[1, 0], [3, 1]], dtype)
+    for t in (ad.constant(x), ad.Variable(x), ad.constant(x[0, 0])):
+        assert t.__dlpack_device__() == (1, 0)
+        y = np.from_dlpack(t)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, t.numpy())
+        assert not np.shares_memory(y, np.asarray(t))
+    v = ad.Variable(2.0)
+    with ad.GradientTape() as tape, pytest.warns(errors.LostGradientWarning, match="__dlpack__"):
+        np.from_dlpack(v * v)
+    assert tape.gradient(v, v) is not None
 
 
 def test_references_copies_pickles_and_buffers():
