@@ -40,8 +40,9 @@ ISAS = {"avx2": ["-mavx2", "-mfma"], "fma": ["-mavx2", "-mfma"],
         "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512".split()}  # fmt: skip
 FLAGS_OF = {source: ISAS.get(source[:-2].rpartition("_")[2], []) for source in C} if platform.machine() == "x86_64" else {}
 # Where both sides of a choice between numbers share a part, GCC's elimination of partial redundancies makes ways of them again, and a
-# loop has no vectors: atan2 took 6 times as long.  (Without vectors of 64-bit masks, baseline, it gains more than it loses.)
-GCC_FLAGS_OF = dict.fromkeys(("csrc/elementwise_avx2.c", "csrc/elementwise_avx512.c"), ["-fno-tree-pre"])
+# loop has no vectors: atan2 took 6 times as long, erfc of twofold numbers too.  (Without vectors of 64-bit masks, baseline, it gains more
+# than it loses.)
+GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"] for name in ("elementwise", "twofold") for isa in ("avx2", "avx512")}
 
 
 def newest(paths):

@@ -1,14 +1,8 @@
 /* The error function and its family, of certified twofold numbers.
  *
- * exp(x^2) erfc(x) = x / pi * the integral of exp(-t^2) / (t^2 + x^2) over the line, by the trapezium rule of step h = 11/32 and, where
- * the pole i x lies below the line to which the integral is moved, its residue (Chiarella and Reichel, "On the evaluation of integrals
- * related to the error function", Math. Comp. 22, 1968; Hunter and Regan, Math. Comp. 26, 1972):
- *
- *     h / (pi x) + sum over k > 0 of (2 h x / pi) exp(-k^2 h^2) / (x^2 + k^2 h^2)  -  2 exp(x^2) / (exp(2 pi x / h) - 1) for x < 8
- *
- * What is left is at most 2 x / sqrt(pi) exp(y^2 - 2 pi y / h) / |x^2 - y^2| with the line at height y: pi / h = 9.139 for x < 8, which
- * gives 2^-120, and 7.5 above, 2^-112 of the function.  The terms from k = 26 on are 2^-114 of the first.  All terms but the residue
- * have one sign, and for x >= 3/4 that is 2^-11 of them; below there is the power series of erf. */
+ * exp(x^2) erfc(x) for x >= 3/4 by polynomials in t = 4 / (4 + x), over t: 54 of the 64 intervals of [0, 1] are reached, one polynomial
+ * of degree 13 each (twofold_special_tables.h).  Where x goes to infinity, t to 0, that is as smooth as elsewhere.  Below there is the
+ * power series of erf. */
 #ifndef AD_TWOFOLD_NORMAL_H
 #define AD_TWOFOLD_NORMAL_H
 
@@ -30,23 +24,6 @@ AD_TWO ad_dw dw_erf_series(ad_dw s)
     return dw_mul(y, dw_constant(dw_two_over_root_pi));
 }
 
-/* The sum over k of the head of this file, for an exact x >= 3/4, s = x^2; from k = 20 on in doubles, which are 2^-66 of the first. */
-AD_TWO ad_dw dw_normal_sum(ad_dw x, ad_dw s)
-{
-    double v = 0;
-#define AD_TERM(k) v += dw_normal_weight[k][0] / (s.h + k * k * (121.0 / 1024));
-    AD_TERM(25) AD_TERM(24) AD_TERM(23) AD_TERM(22) AD_TERM(21) AD_TERM(20)
-#undef AD_TERM
-    ad_dw y = {v, 0, v * 0x1p-48};
-#define AD_TERM(k) y = dw_add(y, dw_div(dw_constant(dw_normal_weight[k]), dw_add(s, dw_of(k * k * (121.0 / 1024)))));
-    AD_TERM(19) AD_TERM(18) AD_TERM(17) AD_TERM(16) AD_TERM(15) AD_TERM(14) AD_TERM(13) AD_TERM(12) AD_TERM(11) AD_TERM(10)
-    AD_TERM(9) AD_TERM(8) AD_TERM(7) AD_TERM(6) AD_TERM(5) AD_TERM(4) AD_TERM(3) AD_TERM(2) AD_TERM(1)
-#undef AD_TERM
-    y = dw_add(dw_div(dw_constant(dw_normal_weight[0]), x), dw_mul(x, y));
-    y.r += 0x1p-110 * y.h;
-    return y;
-}
-
 /* Multiplied by 1 or 0, not selected: GCC would put the tables' loads under a condition. */
 AD_TWO ad_dw dw_either(_Bool c, ad_dw a, ad_dw b)
 {
@@ -54,24 +31,51 @@ AD_TWO ad_dw dw_either(_Bool c, ad_dw a, ad_dw b)
     return (ad_dw){a.h * m + b.h * n, a.l * m + b.l * n, a.r * m + b.r * n};
 }
 
-/* -2 pi x / h, the logarithm of the residue, where x < 8. */
-AD_TWO ad_dw dw_residue_power(ad_dw x) { return dw_neg(dw_mul(dw_if(x.h < 8, x, dw_of(8)), dw_constant(dw_64_pi_over_11))); }
-
-/* erfc(x) for an exact x in [3/4, 24]. */
-AD_TWO ad_dw dw_erfc_far(ad_dw x)
+/* erfcx(x) / t for an exact t, whose radius is asked by others.  From z^9 on in doubles, which are less than 2^-62: Horner's four steps and
+ * z's low part lose less than 2^-50 of that. */
+AD_TWO ad_dw dw_erfcx_over_t(ad_dw t)
 {
-    const ad_dw s = dw_mul(x, x), q = dw_exp_within(dw_residue_power(x), 600);
-    const ad_dw residue = dw_twice(dw_div(q, dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
-    return dw_add(dw_mul(dw_exp_within(dw_neg(s), 600), dw_normal_sum(x, s)), dw_neg(residue));
+    const double at = t.h * 64 - 0.5 + AD_MAGIC;
+    const int64_t j = (int64_t)(ad_bits(at) & 63);
+    t.r = 0;
+    const ad_dw z = dw_twice(dw_add(t, dw_of((0.5 + (at - AD_MAGIC)) * -0x1p-6)), 128);
+#define AD_TERM(k) dw_erfcx_high[k][j]
+    const double v = AD_TERM(9) + z.h * (AD_TERM(10) + z.h * (AD_TERM(11) + z.h * (AD_TERM(12) + z.h * AD_TERM(13))));
+    ad_dw y = {v, 0, (0x1p-50 + z.r) * 0x1p-62};
+#undef AD_TERM
+#define AD_STEP(k) y = dw_add_smaller(dw_entry(dw_erfcx_high[k], dw_erfcx_low[k], j), dw_mul(z, y));
+    AD_STEP(8) AD_STEP(7) AD_STEP(6) AD_STEP(5) AD_STEP(4) AD_STEP(3) AD_STEP(2) AD_STEP(1) AD_STEP(0)
+#undef AD_STEP
+    y.r += 0x1p-110 * y.h;
+    return y;
 }
+AD_TWO ad_dw dw_over_4_plus(ad_dw x) { return dw_div(dw_of(4), dw_add(x, dw_of(4))); }
 
-/* erfcx(x) for an exact x >= 3/4. */
+/* erfcx(x) for an exact x >= 3/4: t's radius is one of 4 r / t^2 of x, and |erfcx'(x)|, twice the integral of t exp(-t^2 - 2 x t) by
+ * 2/sqrt(pi), less than 1 / (sqrt(pi) x^2), with t x = 4 - 4 t. */
 AD_TWO ad_dw dw_erfcx_far(ad_dw x)
 {
-    const ad_dw s = dw_mul(x, x), z = dw_if(x.h < 8, x, dw_of(8)), power = dw_residue_power(x), q = dw_exp_within(power, 600);
-    const ad_dw residue = dw_twice(dw_div(dw_exp_within(dw_add(dw_mul(z, z), power), 600), dw_add(dw_of(1), dw_neg(q))), x.h < 8 ? 2 : 0);
-    return dw_add(dw_normal_sum(x, s), dw_neg(residue));
+    ad_dw t = dw_over_4_plus(x);
+    const double tx = 4 - 4 * t.h, moved = 2.3 * t.r / (tx * tx);
+    t.r = 0;
+    ad_dw y = dw_mul(t, dw_erfcx_over_t(t));
+    y.r += moved;
+    return y;
 }
+
+/* erfcx'(x) = 2 x erfcx(x) - 2/sqrt(pi) likewise: x t = 4 - 4 t exactly, and erfcx''(x) is less than 2 / (sqrt(pi) x^3). */
+AD_TWO ad_dw dw_erfcx_slope_far(ad_dw x)
+{
+    ad_dw t = dw_over_4_plus(x);
+    const double tx = 4 - 4 * t.h, moved = 4.6 * t.r * t.h / (tx * tx * tx);
+    t.r = 0;
+    ad_dw y = dw_twice(dw_add(dw_mul(dw_twice(dw_add(dw_of(1), dw_neg(t)), 4), dw_erfcx_over_t(t)), dw_neg(dw_constant(dw_one_over_root_pi))), 2);
+    y.r += moved;
+    return y;
+}
+
+/* erfc(x) for an exact x in [3/4, 24]. */
+AD_TWO ad_dw dw_erfc_far(ad_dw x) { return dw_mul(dw_exp_within(dw_neg(dw_mul(x, x)), 600), dw_erfcx_far(x)); }
 
 /* erf(x) for an exact |x| < 3/4. */
 AD_TWO ad_dw dw_erf_near(ad_dw x) { return dw_mul(x, dw_erf_series(dw_mul(x, x))); }
@@ -170,6 +174,12 @@ static ad_twofold two_erfcx_slope(ad_twofold x)
 {
     if (two_is_odd(x))
         return two_unknown;
+    ad_dw p = dw_plain(x);
+    if (p.h >= 0.75 && p.h < 0x1p40 && p.r < 0x1p-20) {
+        const double moved = 1.2 * p.r / (p.h * p.h * p.h) * (1 + 0x1p-9);
+        p.r = 0;
+        return two_of_moved(dw_erfcx_slope_far(p), moved);
+    }
     return two_twice(two_sub(two_mul(x, two_erfcx(x)), two_constant2(dw_one_over_root_pi)), 2);
 }
 
@@ -239,10 +249,40 @@ static ad_twofold two_ndtri(ad_twofold p)
 }
 
 /* ------------------------------------------------------------------------------------------------- without branches */
-AD_TWO double dw_erf_good(ad_dw x) { return (fabs(x.h) < 9.5) & (x.r < 0x1p-20) & (fabs(x.h) > 0x1p-100) ? 1 : -1; }
+AD_TWO double dw_erf_good(ad_dw x) { return dw_is((fabs(x.h) < 9.5) & (x.r < 0x1p-20) & (fabs(x.h) > 0x1p-100)); }
 AD_TWO ad_dw fast_erf(ad_dw x) { return dw_where(dw_erf_good(x), dw_erf(x)); }
 AD_TWO ad_dw fast_erfc(ad_dw x) { return dw_where(dw_erf_good(x), dw_erfc(x)); }
 AD_TWO ad_dw fast_ndtr(ad_dw x) { return dw_twice(fast_erfc(dw_neg(dw_mul(x, dw_constant(dw_root_half)))), 0.5); }
 AD_TWO ad_dw fast_gelu(ad_dw x) { return dw_mul(x, fast_ndtr(x)); }
+
+/* exp(x^2) (1 - erf(x)) near 0, 2 exp(x^2) - erfcx(-x) far below.  |erfcx'| = |2 x erfcx - 2/sqrt(pi)| is less than 1.13 above 0. */
+AD_TWO ad_dw fast_erfcx(ad_dw x)
+{
+    const double r = x.r;
+    const _Bool near = fabs(x.h) < 0.75;
+    x.r = 0;
+    const ad_dw a = dw_neg(dw_minus_abs(x)), far = dw_erfcx_far(dw_if(near, dw_of(0.75), a)),
+                grown = dw_exp_within(dw_if(x.h < 0.75, dw_mul(x, x), dw_of(0)), 600);
+    const ad_dw by_series = dw_mul(grown, dw_add(dw_of(1), dw_neg(dw_erf_near(dw_if(near, x, dw_of(0))))));
+    ad_dw y = dw_if(near, by_series, dw_if(x.h > 0, far, dw_add(dw_twice(grown, 2), dw_neg(far))));
+    y.r += r * (x.h > 0.75 ? 0.6 / (x.h * x.h) : 1.2 + (x.h < 0 ? -2.01 * x.h * y.h : 0)) * (1 + 0x1p-9);
+    return dw_where(dw_is((x.h > -9.5) & (x.h < 0x1p60) & (r < 0x1p-20) & (fabs(x.h) > 0x1p-100)), y);
+}
+AD_TWO ad_dw fast_erfcx_slope(ad_dw x)
+{
+    const double r = x.r;
+    ad_dw p = x;
+    p.r = 0;
+    ad_dw far = dw_erfcx_slope_far(dw_if(x.h < 0.75, dw_of(0.75), p));
+    far.r += 1.2 * r / (x.h * x.h * x.h) * (1 + 0x1p-9);
+    return dw_if(x.h < 0.75, dw_twice(dw_add(dw_mul(x, fast_erfcx(x)), dw_neg(dw_constant(dw_one_over_root_pi))), 2), dw_where(dw_is((x.h < 0x1p40) & (r < 0x1p-20)), far));
+}
+
+/* log(p) or log(1 - p) for p = ndtr(-|x|). */
+AD_TWO ad_dw fast_log_ndtr(ad_dw x)
+{
+    const ad_dw less = dw_neg(fast_ndtr(dw_minus_abs(x)));
+    return dw_log_or(dw_if(x.h > 0, dw_add(dw_of(1), less), dw_neg(less)), x.h > 0 ? 0x1p-8 + less.h : -1, less);
+}
 
 #endif
