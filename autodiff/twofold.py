@@ -255,6 +255,8 @@ def reduce_sum(x, axes, keepdims):
 
 
 def sum_to(x, shape):
+    if x.shape == tuple(shape):
+        return x.moved(lambda part: part)
     lead = x.ndim - len(shape)
     axes = tuple(i for i in range(x.ndim) if i < lead or (shape[i - lead] == 1 and x.shape[i] != 1))
     y = reduce_sum(x, axes, 1)

@@ -14,6 +14,27 @@ from autodiff import _core
 from .report import duration, ratio_text
 
 exp, log, total = ad.exp, ad.math.log, ad.math.reduce_sum
+
+
+def grid(v, columns, rows=0):
+    """v as a matrix of so many columns, or as matrices of so many rows too; what is left over is left out."""
+    n = v.shape[0]
+    rows, columns = (min(k, int(n**0.5)) for k in (rows, columns))
+    shape = (n // columns, columns) if not rows else (n // (rows * columns), rows, columns)
+    size = int(np.prod(shape))
+    return ad.reshape(v if size == n else v[:size], shape)
+
+
+def square(v):
+    side = int(v.shape[0] ** 0.5)
+    return ad.reshape(v[: side * side], (side, side))
+
+
+def places(v):
+    """As many indices of v, in no order, some of them more than once."""
+    return np.arange(v.shape[0]) ** 2 % 99991 % v.shape[0]
+
+
 PROGRAMS = {
     "sum of log(1 + exp(v))": lambda v, z: total(log(1 + exp(v))),
     "logistic loss by its formula": lambda v, z: -total(z * log(1 / (1 + exp(-v))) + (1 - z) * log(1 - 1 / (1 + exp(-v)))),
@@ -36,6 +57,26 @@ PROGRAMS = {
     "sum of 1 - cos(v)": lambda v, z: total(1 - ad.cos(v)),
     "sum of sqrt(1 + v*v) - 1": lambda v, z: total(ad.sqrt(1 + v * v) - 1),
     "sum of v - sin(v)": lambda v, z: total(v - ad.sin(v)),
+    "sum of (m @ m)**2, m square": lambda v, z: total((square(v) @ square(v)) ** 2),
+    "sum of tanh(m @ m / 20), m square": lambda v, z: total(ad.tanh(square(v / 20) @ square(v))),
+    "sum of (m @ m)**2, m of 20 by 20": lambda v, z: total((grid(v, 20, 20) @ grid(v, 20, 20)) ** 2),
+    "sum of (m @ row)**2": lambda v, z: total(ad.linalg.matvec(grid(v, 100), grid(v, 100)[0]) ** 2),
+    "sum of cumulative_logsumexp(v)": lambda v, z: total(ad.math.cumulative_logsumexp(v)),
+    "sum of cumprod(1 + v / 1000)": lambda v, z: total(ad.math.cumprod(1 + v / 1000)),
+    "product of 1 + v / 1000": lambda v, z: ad.math.reduce_prod(1 + v / 1000),
+    "largest of v": lambda v, z: ad.math.reduce_max(v),
+    "least of exp(v)": lambda v, z: ad.math.reduce_min(exp(v)),
+    "sum of the largest of rows": lambda v, z: total(ad.math.reduce_max(grid(v, 100), axis=1)),
+    "variances of rows": lambda v, z: total(ad.math.reduce_variance(grid(v, 100), axis=1)),
+    "sum of rows, squared": lambda v, z: total(total(grid(v, 100), axis=1) ** 2),
+    "sum of relu6(v)": lambda v, z: total(ad.nn.relu6(v)),
+    "sum of v[1:] - v[:-1]": lambda v, z: total(v[1:] - v[:-1]),
+    "sum of (v[1:] - v[:-1])**2": lambda v, z: total((v[1:] - v[:-1]) ** 2),
+    "sum of concat([v, v])**2": lambda v, z: total(ad.concat([v, v], 0) ** 2),
+    "sum of v * reverse(v)": lambda v, z: total(v * ad.reverse(v, [0])),
+    "sum of gather(v, places)**2": lambda v, z: total(ad.gather(v, places(v)) ** 2),
+    "sum of segment_sum(v)**2": lambda v, z: total(ad.math.unsorted_segment_sum(v, places(v), v.shape[0]) ** 2),
+    "sum of sort(v)**2": lambda v, z: total(ad.sort(v) ** 2),
 }
 ROWS = "add mul div sqrt exp log log1p sigmoid softplus tanh sin cos atan pow".split()
 

@@ -94,6 +94,9 @@ void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in,
 /* -1, 0, 1: less, equal, greater, for sure; 2: one is NaN; 3: the digits leave it open. */
 static int8_t compared(ad_twofold a, ad_twofold b)
 {
+    const double apart = a.hi - b.hi, reach = 2 * ((fabs(a.lo) + fabs(b.lo)) + (a.r + b.r)) + fabs(apart) * 0x1p-50;
+    if ((a.e == b.e) & (fabs(apart) > reach))               /* most are far apart; not so where one is infinite, NaN or unknown */
+        return apart > 0 ? 1 : -1;
     if (a.r == AD_INF || b.r == AD_INF)
         return 3;
     if (two_is_odd(a) | two_is_odd(b)) {
