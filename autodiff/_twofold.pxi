@@ -18,7 +18,7 @@ cdef extern from "twofold_loops.h" nogil:
     void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
     void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room)
     int64_t ad_twofold_product_room(int64_t k)
-    void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
+    void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
     void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure)
 
@@ -131,8 +131,9 @@ def twofold_recurrence(tuple a not None, tuple b not None, bint own):
     return out
 
 
-def twofold_product(tuple a not None, tuple b not None):
-    """Parts of shape (batch, m, k) times parts of shape (batch, k, n): shape (batch, m, n)."""
+def twofold_product(tuple a not None, tuple b not None, bint brief=False):
+    """Parts of shape (batch, m, k) times parts of shape (batch, k, n): shape (batch, m, n).  brief: there are no low parts, and the digits of a
+    double do."""
     batch, m, k = a[0].shape
     n = b[0].shape[2]
     if b[0].shape[:2] != (batch, k):
@@ -146,7 +147,7 @@ def twofold_product(tuple a not None, tuple b not None):
     with nogil:
         for i in range(all_):
             p, q, r = shifted(x, i * rows * inner), shifted(y, i * inner * columns), shifted(z, i * rows * columns)
-            ad_twofold_product(rows, inner, columns, &p, &q, &r, scratch)
+            ad_twofold_product(brief, rows, inner, columns, &p, &q, &r, scratch)
     return out
 
 

@@ -74,21 +74,32 @@ class Onefolds(Certified):
             return None if y is None else self.like(known(*as_onefold(y)))
 
     def product(self, other):
-        return self.by_twofolds(twofold.product, self, other)
+        (a, ra), (b, rb) = self.parts, other.parts
+        if min(a.shape[-2], b.shape[-1]) != 1 or a.shape[-1] < 2:
+            return self.by_twofolds(functools.partial(twofold.product, brief=True), self, other)
+        by_row = a.shape[-2] == 1               # a row times a matrix; or a matrix times a column
+        factors = [part.swapaxes(-1, -2) for part in ((a, ra) if by_row else (b, rb))]
+        with np.errstate(all="ignore"):
+            y, r = known(*sums(*mul(*((*factors, b, rb) if by_row else (a, ra, *factors))), -2 if by_row else -1))
+        return self.like((np.expand_dims(y, -2 if by_row else -1), np.expand_dims(r, -2 if by_row else -1)))
 
     @staticmethod
     def total(parts, outer, n, inner):
-        """The numbers are summed as twofold ones."""
+        """By blocks, as everything here."""
         x, r = (part.reshape(outer, n, inner) for part in parts)
         if not (np.isfinite(x).all() and np.isfinite(r).all()):
             unsure("a sum of what is not known")
-        if outer == inner == 1:                     # by blocks, as everything here
-            blocks = [twofold_sum(twofold_exact(x[0, at : at + BLOCK]), 1, min(BLOCK, n - at), 1) for at in range(0, n, BLOCK)] or [twofold_exact(np.zeros((1, 1)))]
-            sums = twofold_sum(tuple(np.concatenate(part) for part in zip(*blocks)), 1, len(blocks), 1)
-        else:
-            sums = twofold_sum(twofold_exact(x), outer, n, inner)
-        nearest, off = (part.reshape(outer, inner) for part in as_onefold(sums))
-        return nearest, r.sum(axis=1) * (1 + (n + 2) * U) + off
+        if n == 0:
+            return np.zeros((outer, inner)), np.zeros((outer, inner))
+        lines = max(1, BLOCK // (inner * n)) if outer > 1 else max(16, BLOCK // inner)
+        with np.errstate(all="ignore"):
+            if outer > 1:
+                blocks = [sums(x[at : at + lines], r[at : at + lines], 1) for at in range(0, outer, lines)]
+                return known(*[np.concatenate(part) for part in zip(*blocks)])
+            while x.shape[1] > 1:
+                blocks = [sums(x[:, at : at + lines], r[:, at : at + lines], 1) for at in range(0, x.shape[1], lines)]
+                x, r = (np.stack(part, axis=1) for part in zip(*blocks))
+            return known(x[:, 0], r[:, 0])
 
     def compare(self, other):
         (a, ra), (b, rb) = self.parts, other.parts
@@ -172,6 +183,19 @@ def add(a, ra, b, rb):
         return x, ra + rb + U * np.abs(x)
     t = x - a
     return x, np.abs((a - (x - t)) + (b - t))       # what the sum has lost, exactly (Knuth)
+
+
+def sums(x, r, axis):
+    """Along an axis: of the leading digits, which add up exactly, and of the rest (Rump, Ogita, Oishi, "Accurate floating-point summation",
+    SIAM J. Sci. Comput. 31, 2008)."""
+    n = x.shape[axis]
+    size = np.abs(x).sum(axis=axis, keepdims=True)
+    unit = np.ldexp(1.0, np.frexp(size)[1] + 1)         # twice the sum of sizes, at least
+    leading = (x + unit) - unit
+    rest = x - leading
+    lost = np.abs(rest).sum(axis=axis) * (n * U) + size.sum(axis=axis) * 0.0      # nan where the sizes overflow
+    y, off = add(leading.sum(axis=axis), np.zeros(()), rest.sum(axis=axis), lost)
+    return y, off + r.sum(axis=axis) * (1 + n * U) if r.any() else off
 
 
 def mul(a, ra, b, rb):

@@ -226,19 +226,20 @@ FEW = 8                     # rows and columns, up to which sums of products are
 MANY = 1 << 20
 
 
-def product(a, b):
-    """Parts of matrices times parts of matrices, batches broadcast; None: by products and sums."""
+def product(a, b, brief=False):
+    """Parts of matrices times parts of matrices, batches broadcast; None: by products and sums.  brief: where there are no low parts, and the digits
+    of a double do."""
     (*_, m, k), n, batch = a[0].shape, b[0].shape[-1], np.broadcast_shapes(a[0].shape[:-2], b[0].shape[:-2])
     if max(m, n) <= FEW and ops.elements(batch) * m * k * n <= MANY:
         return None
     if m > n:                                   # long lines are what is fast
-        y = product(*[tuple(part.swapaxes(-1, -2) for part in parts) for parts in (b, a)])
+        y = product(*[tuple(part.swapaxes(-1, -2) for part in parts) for parts in (b, a)], brief)
         return tuple(part.swapaxes(-1, -2) for part in y)
     if ops.elements(b[0].shape[:-2]) == 1:      # one matrix for all: its batch is more rows
         a, b = tuple(part.reshape(1, -1, k) for part in a), tuple(part.reshape(1, k, n) for part in b)
     else:
         a, b = (tuple(np.broadcast_to(part, (*batch, *part.shape[-2:])).reshape(-1, *part.shape[-2:]) for part in parts) for parts in (a, b))
-    y = twofold_product(*[tuple(np.ascontiguousarray(part) for part in parts) for parts in (a, b)])
+    y = twofold_product(*[tuple(np.ascontiguousarray(part) for part in parts) for parts in (a, b)], brief)
     return tuple(part.reshape(*batch, m, n) for part in y)
 
 

@@ -50,25 +50,26 @@ AD_INLINE ad_dw in_unit(ad_twofold x, kind of)
 }
 
 /* With u = 2^-53, x = ah bl + al bh and q = p.low + x: al bl is left out, x has two roundings and q one, of less than u (u |ah bh| + |x|).
+ * (dot_brief adds 2 k numbers of u k |ah bh| and less, summed up, to its low sum, with one rounding each: 2 (k + 1)^2 u^2 |ah bh|.)
  * So |ah| P + |al| Q + ar R is what a product may lose; R is at least 2^-260, and ar 2^-800 more than it is, for what underflows. */
-AD_INLINE void pack(double *to, ad_dw v)
+AD_INLINE void pack(double *to, ad_dw v, double lost)
 {
     const double h = fabs(v.h), l = fabs(v.l), all = h + l + v.r;
     to[0] = v.h;
     to[PANEL] = v.l;
-    to[2 * PANEL] = (4 * AD_U * l + 1.01 * AD_U * AD_U * h + v.r) * AD_WIDEN;
+    to[2 * PANEL] = (4 * AD_U * l + lost * AD_U * AD_U * h + v.r) * AD_WIDEN;
     to[3 * PANEL] = (4 * AD_U * h + l + v.r) * AD_WIDEN;
     to[4 * PANEL] = all * AD_WIDEN + (all > 0 && all < 0x1p-260 ? 0x1p-260 : 0);
 }
 
 /* Columns j to j + width of b, line by line; what is beyond them is 0. */
-static void pack_panel(const ad_twofolds *b, int64_t j, int width, int64_t k, int64_t n, const kind *kinds, double *to)
+static void pack_panel(const ad_twofolds *b, int64_t j, int width, int64_t k, int64_t n, const kind *kinds, double lost, double *to)
 {
     for (int64_t l = 0; l < k; l++, to += LINE) {
         for (int i = 0; i < width; i++)
-            pack(to + i, in_unit(at(b, l * n + j + i), kinds[i]));
+            pack(to + i, in_unit(at(b, l * n + j + i), kinds[i]), lost);
         for (int i = width; i < PANEL; i++)
-            pack(to + i, dw_of(0));
+            pack(to + i, dw_of(0), lost);
     }
 }
 
@@ -100,8 +101,8 @@ static void put(const ad_twofolds *y, int64_t i, ad_twofold v)
 
 int64_t ad_twofold_product_room(int64_t k) { return (LINE + 3) * k; }
 
-/* y (m, n) = a (m, k) b (k, n), all of them in row-major order.  room: doubles, as many as ad_twofold_product_room says. */
-void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
+/* y (m, n) = a (m, k) b (k, n), all of them in row-major order.  brief: no number has a low part, and about a double's digits do.  room: doubles, as many as ad_twofold_product_room says. */
+void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
 {
     const ad_twofold_dots dots = DOTS;
     double *const row = room + LINE * k;
@@ -113,13 +114,13 @@ void ad_twofold_product(int64_t m, int64_t k, int64_t n, const ad_twofolds *a, c
         kinds_of(b, j, n, k, width, columns);
         for (int i = 0; i < width; i++)
             rounded |= columns[i].rounded;
-        pack_panel(b, j, width, k, n, columns, room);
+        pack_panel(b, j, width, k, n, columns, brief ? 2.02 * (double)(k + 1) * (double)(k + 1) + 1.01 : 1.01, room);
         for (int64_t i = 0; i < m; i++) {
             double sums[3 * PANEL] = {0};
             kind own;
             kinds_of(a, i * k, 1, k, 1, &own);
             lay_out(a, i * k, k, own, row);
-            (rounded | own.rounded ? dots.rounded : dots.exact)((unsigned)(width + AD_LANES - 1) / AD_LANES, k, row, room, sums);
+            (!(rounded | own.rounded) ? dots.exact : brief ? dots.brief : dots.rounded)((unsigned)(width + AD_LANES - 1) / AD_LANES, k, row, room, sums);
             for (int l = 0; l < width; l++) {
                 const ad_pair s = ad_two_sum(sums[l], sums[PANEL + l]);
                 const ad_dw sum = {s.high, s.low, sums[2 * PANEL + l] * widen};

@@ -118,6 +118,28 @@ def test_sums_and_products_contain_the_true_ones(most):
                     assert abs(true - mpmath.mpf(float(product.parts[0][i, j]))) <= mpmath.mpf(float(product.parts[1][i, j]))
 
 
+@pytest.mark.parametrize("m, k, n", [(1, 200, 7), (7, 200, 1), (1, 200, 1), (3, 1, 1)])
+def test_a_matrix_times_a_row_or_a_column_contains_the_true_one(m, k, n):
+    rng = np.random.default_rng(8)
+    for case in ("tame", "whole", "cancelling", "huge", "tiny"):
+        a, b = rng.normal(size=(2, m, k)), rng.normal(size=(2, k, n))
+        if case == "whole":
+            a, b = np.rint(a * 9), np.rint(b * 9)
+        if case == "cancelling":
+            a[..., k // 2 :], b[:, k // 2 :] = -a[..., : k - k // 2], b[:, : k - k // 2] * (1 + 1e-9)
+        a, b = (x * {"huge": 1e153, "tiny": 1e-158}.get(case, 1.0) for x in (a, b))
+        ra, rb = (np.abs(x) * 2.0**-45 * (rng.random(x.shape) < 0.5) * (case != "whole") for x in (a, b))
+        product = ops.matmul(Onefolds((a, ra), ad.float64), Onefolds((b, rb), ad.float64), transpose_a=0, transpose_b=0)
+        assert product.shape == (2, m, n) and (case != "whole" or not product.parts[1].any())
+        for t, i, j in np.ndindex(2, m, n):
+            pairs = [[(mpmath.mpf(float(x)), mpmath.mpf(float(r))) for x, r in zip(*v)] for v in ((a[t, i], ra[t, i]), (b[t, :, j], rb[t, :, j]))]
+            true = mpmath.fsum(x * y for (x, _), (y, _) in zip(*pairs))
+            reach = mpmath.fsum(abs(x) * s + abs(y) * r + r * s for (x, r), (y, s) in zip(*pairs))
+            y, r = (float(part[t, i, j]) for part in product.parts)
+            assert np.isinf(r) or abs(true - mpmath.mpf(y)) + reach <= mpmath.mpf(r) * (1 + mpmath.mpf(2) ** -20), case
+            assert case in ("huge", "tiny") or r <= float(reach) * 1.01 + 1e-10
+
+
 def rounded(x, r):
     nearest, sure = Onefolds((np.array([x]), np.array([r])), ad.float32).rounded(np.float32)
     return nearest[0], sure[0]
@@ -186,6 +208,18 @@ def test_scans_and_recurrences_contain_the_true_ones():
             for y, true in zip(found, (sums, products, own, others)):
                 for k in range(60):
                     assert abs(mpmath.mpf(float(y.parts[0][k, i])) - true[k]) <= mpmath.mpf(float(y.parts[1][k, i]))
+
+
+@pytest.mark.parametrize("outer, n, inner", [(1, 20000, 1), (3, 20000, 1), (300, 40, 1), (1, 40, 9000), (2, 1, 3), (2, 0, 3), (0, 4, 2)])
+def test_sums_by_blocks_contain_the_true_ones_and_are_exact_of_whole_numbers(outer, n, inner):
+    rng = np.random.default_rng(9)
+    x = rng.normal(size=(outer, n, inner)) * 10.0 ** rng.integers(-8, 8, (outer, n, inner))
+    y, r = Onefolds.total((x, np.zeros(x.shape)), outer, n, inner)
+    whole = rng.integers(-(2**30), 2**30, x.shape).astype(float)
+    sums = Onefolds.total((whole, np.zeros(x.shape)), outer, n, inner)
+    assert y.shape == r.shape == (outer, inner) and np.array_equal(sums[0], whole.sum(axis=1)) and not sums[1].any()
+    for i, j in [(i, j) for i in range(0, outer, 50) for j in range(0, inner, 2000)]:
+        assert abs(mpmath.fsum(mpmath.mpf(float(v)) for v in x[i, :, j]) - mpmath.mpf(float(y[i, j]))) <= mpmath.mpf(float(r[i, j])) <= np.abs(x[i]).sum() * 2.0**-51
 
 
 def test_what_is_exact_has_no_radius_and_what_is_below_the_doubles_has_one():
