@@ -10,6 +10,8 @@ COMPUTED = {
     "svd": lambda np, x: _svd(np, x),
     "slogdet": lambda np, x: np.linalg.slogdet(x)[1],
     "sign_of_det": lambda np, x: np.linalg.slogdet(x)[0],
+    "cofactors": lambda np, x: _cofactors(np, x),
+    "cofactor_slope": lambda np, x, t: _cofactor_slope(np, x, t),
 }
 
 
@@ -32,3 +34,49 @@ def _packed(np, values, *matrices):
 def _svd(np, x):
     u, s, v = np.linalg.svd(x, full_matrices=False)
     return _packed(np, s, u, np.swapaxes(v, -1, -2))
+
+
+def _cofactors(np, x):
+    """By the inverse where there is one, or else, as where the determinant has left the format, by singular values."""
+    with np.errstate(all="ignore"):
+        det = np.linalg.det(x)
+        regular = np.isfinite(det) & (np.abs(det) >= np.finfo(x.dtype).tiny)
+    y = np.full_like(x, np.nan)
+    y[regular] = det[regular, None, None] * np.swapaxes(np.linalg.inv(x[regular]), -1, -2)
+    rest = ~regular & np.isfinite(x).all(axis=(-2, -1))
+    u, s, v, sign = _signed_svd(np, x[rest])
+    y[rest] = (u * (sign * _products_but_one(np, s))[..., None, :]) @ v
+    return y
+
+
+def _cofactor_slope(np, x, t):
+    """The cofactors' derivative along t: of u s v' they are det(u) det(v) u cof(s) v', and those of diag(s) bend by products of all but two."""
+    finite = np.isfinite(x).all(axis=(-2, -1)) & np.isfinite(t).all(axis=(-2, -1))
+    if not finite.all():
+        y = np.full_like(x, np.nan)
+        y[finite] = _cofactor_slope(np, x[finite], t[finite])
+        return y
+    u, s, v, sign = _signed_svd(np, x)
+    n = s.shape[-1]
+    e = np.swapaxes(u, -1, -2) @ t @ np.swapaxes(v, -1, -2)
+    diagonal = np.arange(n)
+    others = np.repeat(s[..., None, :], n, axis=-2)
+    others[..., diagonal, diagonal] = 1
+    products = _products_but_one(np, others)
+    products[..., diagonal, diagonal] = 0
+    inner = -products * np.swapaxes(e, -1, -2)
+    inner[..., diagonal, diagonal] = np.einsum("...ij,...jj->...i", products, e)
+    return sign[..., None] * (u @ inner @ v)
+
+
+def _signed_svd(np, x):
+    u, s, v = np.linalg.svd(x)
+    return u, s, v, np.sign(np.linalg.det(u) * np.linalg.det(v))[..., None]
+
+
+def _products_but_one(np, s):
+    """Of all others along the last axis, without division."""
+    ones = np.ones_like(s[..., :1])
+    before = np.cumprod(np.concatenate([ones, s[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return before * after

@@ -31,6 +31,19 @@ def _sign_of_det(a):
     return det.sgn()
 
 
+def _cofactors(a, t=None):
+    """The slope of det, or with t the slope of that along t: Faddeev and Le Verrier, which divides by integers alone."""
+    n, zero = len(a), np.full(a.shape, ZERO, object)
+    one = np.array([[arb(int(i == j)) for j in range(n)] for i in range(n)], object).reshape(n, n)
+    t = zero if t is None else t
+    m, slope = one, zero
+    for k in range(1, n):
+        am, at = a.dot(m), t.dot(m) + a.dot(slope)
+        m, slope = am - one * (am.trace() / k), at - one * (at.trace() / k)
+    sign = 1 if n % 2 else -1
+    return m.T * sign, slope.T * sign
+
+
 def _cholesky(a):
     """Lower triangular, a column after another."""
     n = a.shape[0]
@@ -104,6 +117,7 @@ def _nothing(a):
 
 MATRICES = {
     "inv": _by_matrices(lambda a: _entries(_matrix(a).inv(), a.shape)), "det": _by_matrices(_det, _nothing),
+    "cofactors": _by_matrices(lambda a: _cofactors(a)[0]), "cofactor_slope": _by_matrices(lambda a, t: _cofactors(a, t)[1]),
     "logabsdet": _by_matrices(lambda a: abs(_det(a)).log(), _nothing), "sign_of_det": _by_matrices(_sign_of_det, _nothing),
     "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
     "cholesky": _by_matrices(_cholesky), "eigh": _by_matrices(_eigh, lambda a: (a.shape[-1] + 1, a.shape[-1])),

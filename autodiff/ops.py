@@ -600,15 +600,23 @@ def _fit(g, x):
     return g if tuple(g.shape) == tuple(x.shape) else sum_to(g, shape=tuple(x.shape))
 
 
+def _third_slope_of_det(g, x, t, y):
+    """Where there is an inverse: y is <t, b> c - c t' b, b the inverse transposed, c the cofactors."""
+    b, c, all_of = swap_last(inv(x)), cofactors(x), {"axes": (len(x.shape) - 2, len(x.shape) - 1), "keepdims": 1}
+    to_b = reduce_sum(g * c, **all_of) * t - matmul(t, matmul(c, g, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)
+    to_c = reduce_sum(t * b, **all_of) * g - matmul(g, matmul(b, t, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)
+    return cofactor_slope(x, to_c) - matmul(matmul(b, to_b, transpose_a=0, transpose_b=1), b, transpose_a=0, transpose_b=0)
+
+
 inv = rule(
     value=lambda x: _by_numpy("inv", x),
     vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1),
     doc="inverse of square matrices")  # fmt: skip
 
-det = rule(
-    value=lambda x: _by_numpy("det", x),
-    vjp=lambda g, x, y: _matrices(g * y, x) * swap_last(inv(x)),
-    doc="determinant of square matrices")  # fmt: skip
+det = rule(value=lambda x: _by_numpy("det", x), vjp=lambda g, x, y: _matrices(g, x) * cofactors(x), doc="determinant of square matrices")
+cofactors = rule(value=lambda x: _by_numpy("cofactors", x), vjp=lambda g, x, y: cofactor_slope(x, g), doc="slope of det, which singular matrices have too")
+cofactor_slope = rule(value=lambda x, t: _by_numpy("cofactor_slope", x, t), vjp=(_third_slope_of_det, lambda g, x, t, y: cofactor_slope(x, g)), arity=2,
+                      doc="derivative of the cofactors along t; it is symmetric")  # fmt: skip
 
 logabsdet = rule(
     value=lambda x: _by_numpy("slogdet", x),

@@ -20,7 +20,7 @@ MOST_ENTRIES = 1 << 27  # of the sets of one slot: half a gigabyte
 MOVES = {ops.view, ops.reshape, ops.cast, ops.gather, ops.gather_nd, ops.concat, ops.tensor_scatter_nd_update}
 ADDS = {ops.unview, ops.ungather, ops.scatter_nd, ops.sum_to}
 PRODUCTS = {ops.mul, ops.scale, ops.select, ops.multiply_no_nan}
-OF_MATRICES = {ops.inv, ops.det, ops.logabsdet, ops.cholesky, ops.solve}
+OF_MATRICES = {ops.inv, ops.det, ops.cofactors, ops.cofactor_slope, ops.logabsdet, ops.cholesky, ops.solve}
 
 
 class TooManyEntries(MemoryError):

@@ -15,7 +15,7 @@ from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_num
 from ._op import RULE
 from .arithmetic import Arithmetic
 
-MATRICES = {"inv", "det", "logabsdet", "sign_of_det", "solve", "cholesky", "eigh", "svd", "pinv"}    # rules whose value is LAPACK's
+MATRICES = {"inv", "det", "cofactors", "cofactor_slope", "logabsdet", "sign_of_det", "solve", "cholesky", "eigh", "svd", "pinv"}    # rules whose value is LAPACK's
 # Functions by the names of rows, for any class of Numbers: of what moves and combines numbers, compares them, or chooses among them.  They
 # stand in autodiff/precise_rows.py, which is above, and puts them here.
 STRUCTURAL, COMPARISONS, CHOICES = {}, {}, {}
