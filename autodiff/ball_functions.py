@@ -56,5 +56,5 @@ def bessel_gap(x):
 
 def bessel_i1e_slope(x):
     u = abs(x)
-    quotient = HALF if u.is_zero() else u.bessel_i(arb(1), scaled=True) / u
-    return bessel_gap(u) - quotient
+    i0, i1 = u.bessel_i(arb(0), scaled=True), u.bessel_i(arb(1), scaled=True)
+    return i0 - i1 - (HALF if u.is_zero() else i1 / u)

@@ -86,12 +86,13 @@ class Job:
 
     def narrow(self, sure):
         """From here on, only the elements that are not sure, where they do not depend on the others."""
+        sure = [s for s in sure if s is not None]
         if self.lanes is None:
-            sizes = {s.shape for s in sure if s is not None}
-            if len(sizes) != 1 or next(iter(sizes)) == () or next(iter(sure)).size < WORTH_LANES or self.shape() not in sizes:
+            shape = sure[0].shape
+            if any(s.shape != shape for s in sure) or shape == () or sure[0].size < WORTH_LANES or self.shape() != shape:
                 return
-            self.lanes = Lanes(self.shape(), np.arange(next(s.size for s in sure if s is not None)))
-        all_sure = np.logical_and.reduce([s.reshape(-1) for s in sure if s is not None])
+            self.lanes = Lanes(shape, np.arange(sure[0].size))
+        all_sure = np.logical_and.reduce([s.reshape(-1) for s in sure])
         self.lanes = Lanes(self.lanes.shape, self.lanes.index[~all_sure])
 
     def give_up(self):

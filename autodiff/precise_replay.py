@@ -11,12 +11,21 @@ from .precise_rows import extremes, where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
 ROUNDERS = {np.dtype(np.float32): 1.5 * 2.0**23, np.dtype(np.float64): 1.5 * 2.0**52}
+
+
+def bessel_i1e_bend(x, y):
+    gap = ops.bessel_gap(x)
+    return ops.sign(x) * ((gap - y - y) / ops.where(x == 0, 1, ops.abs(x)) - y - gap)
+
+
 # Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas; and beyond the domain, where
 # the value is nan, no slope: a replay beside a singular point must not take that side for one.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
     "sinc_slope": (lambda x, y: -9.869604401089358 * ops.where(x == 0, 1 / ops.where(x == 0, 3, 1), ops.sinc(x) + 2 * y / (9.869604401089358 * ops.where(x == 0, 1, x))),),
     "silu": (lambda x, y: ops.sigmoid(x) * (1 + ops.scale(ops.sigmoid(-x), x)),),
+    "bessel_gap": (lambda x, y: ops.sign(x) * (ops.bessel_i1e(x) / ops.where(x == 0, 1, x) - y - y),),
+    "bessel_i1e_slope": (bessel_i1e_bend,),
     "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
     "log2": (lambda x, y: ops.where(x < 0, ops.NAN, 1.4426950408889634 / x),),
     "log10": (lambda x, y: ops.where(x < 0, ops.NAN, 0.4342944819032518 / x),),

@@ -59,7 +59,7 @@ void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *neare
 #define AD_UNARY_ROWS(F) F(erfinv) F(ndtri)
 #define AD_FAST_BINARY_ROWS(F)                                                                                            \
     F(add) F(sub) F(mul) F(div) F(scale) F(select) F(squared_difference) F(hypot) F(over_hypot) F(sigmoid_of_difference)   \
-    F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2)
+    F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2) F(polygamma)
 #define AD_BINARY_ROWS(F)
 
 #endif

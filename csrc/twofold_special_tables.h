@@ -52,6 +52,16 @@ static const double dw_bernoulli[17][2] = {
     {0x1.1edb2a4f34840p+29, -0x1.c996f807265bep-26}, {-0x1.c280563b8bcbdp+33, 0x1.0d0d0d0d0d0d1p-21},
     {0x1.901c1cddd4aabp+38, -0x1.5555555555555p-16},
 };
+/* (2 k + 1) B(2 k) */
+static const double dw_tetragamma_terms[14][2] = {
+    {0x1.0000000000000p-1, 0x0.0p+0}, {-0x1.5555555555555p-3, -0x1.5555555555555p-57},
+    {0x1.5555555555555p-3, 0x1.5555555555555p-57}, {-0x1.3333333333333p-2, -0x1.999999999999ap-57},
+    {0x1.aaaaaaaaaaaabp-1, -0x1.5555555555555p-55}, {-0x1.a52e52e52e52ep+1, -0x1.4b94b94b94b95p-53},
+    {0x1.1800000000000p+4, 0x0.0p+0}, {-0x1.e244444444444p+6, -0x1.1111111111111p-48},
+    {0x1.051cf3cf3cf3dp+10, -0x1.8618618618618p-47}, {-0x1.5b3cdf6b0df6bp+13, -0x1.bed61bed61bedp-44},
+    {0x1.16296aaaaaaabp+17, -0x1.5555555555555p-37}, {-0x1.0838d29f69f6ap+21, 0x1.2c12c12c12c13p-36},
+    {0x1.25a5c1c000000p+25, 0x0.0p+0}, {-0x1.797ccde7bbbbcp+29, 0x1.1111111111111p-25},
+};
 static const double dw_two_over_root_pi[2] = {0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56};
 static const double dw_one_over_root_pi[2] = {0x1.20dd750429b6dp-1, 0x1.1ae3a914fed80p-57};
 static const double dw_root_half[2] = {0x1.6a09e667f3bcdp-1, -0x1.bdd3413b26456p-55};

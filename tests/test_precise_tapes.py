@@ -244,6 +244,15 @@ def test_elements_that_need_more_digits_are_replayed_alone(dtype):
         np.testing.assert_array_equal(whole[2][i[0]], row[2])
 
 
+def test_a_source_without_a_gradient_stands_beside_elements_that_need_more_digits():
+    order, x = ad.Variable(np.full(300, 3.0)), ad.Variable(np.linspace(0.5, 9, 300))
+    with ad.GradientTape(precise=True) as tape:
+        y = ad.math.polygamma(order, x)
+    nothing, gradient = tape.gradient(y, [order, x])
+    assert nothing is None
+    np.testing.assert_allclose(gradient.numpy(), ad.math.polygamma(4.0, x).numpy(), rtol=1e-15)
+
+
 def test_nothing_to_differentiate_by_and_nothing_to_sum():
     x, whole, empty = ad.Variable([1.0, 2.0]), ad.Variable([1, 2]), ad.Variable(np.zeros((0, 3)))
     with ad.GradientTape(persistent=True, precise=True) as tape:

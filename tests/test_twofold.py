@@ -199,6 +199,24 @@ def test_lgamma_and_digamma_know_whole_numbers():
         check(name, UNARY[name], y, [given])
 
 
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_polygamma_of_the_first_orders(order):
+    given = sample(order, 120, 6)
+    orders = _core.twofold_exact(np.full(120, float(order)))
+    y = _core.twofold_map("polygamma", (120,), orders, given)
+    known = y[2] < INF
+    if order == 3:                                          # is left to balls
+        assert not known.any()
+        return
+    tame = (given[2] <= np.abs(given[0]) * 2.0**-60) & (given[0] > 0) & (given[3] == 0)
+    assert known[tame].all()
+    assert known[given[0] < 0].any()
+    with mpmath.workprec(400):
+        tight = contained("polygamma", lambda n, x: mpmath.psi(order, x), tuple(part[known] for part in y),
+                          [tuple(part[known] for part in orders), tuple(part[known] for part in given)])  # fmt: skip
+    assert max(tight) < 2.0**-85 and len(tight) > 20
+
+
 def chain(*steps):
     """Rows one after another from an exact number; each step a name, or (name, exact number on the right)."""
     x = _core.twofold_exact(np.array([steps[0]]))
