@@ -22,6 +22,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_AsDouble, PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
+from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -56,6 +57,7 @@ include "_listing.pxi"
 include "_replay.pxi"
 include "_jacobian.pxi"
 include "_pattern.pxi"
+include "_memory.pxi"
 include "_twofold.pxi"
 include "_stabilise.pxi"
 include "_watch.pxi"

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from . import errors
-from ._core import raw_array, tensor_from_numpy
+from ._core import kept_memory, raw_array, tensor_from_numpy
 from .precise_lanes import Lanes, scattered
 from .precise_limits import PROBE_BITS, beyond
 from .precise_numbers import state
@@ -40,7 +40,7 @@ class Job:
 
     def run(self):
         """The results: a tensor for each number, or None."""
-        with _lock:
+        with _lock, kept_memory():
             state.indeterminate = False
             for k, attempt in enumerate(self.attempts):
                 if attempt[2] < 1.5 * self.bits:

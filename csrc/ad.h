@@ -74,6 +74,9 @@ void *ad_realloc(void *p, size_t bytes);
 int64_t ad_fail_allocations(int64_t first, int64_t last);
 
 void ad_memory_trim(void);                                              /* give this thread's cached blocks back */
+void *ad_memory_take(size_t bytes);                                     /* NULL: there is none */
+void *ad_memory_move(void *p, size_t bytes);                            /* of what was taken; NULL: there is none, and p stays */
+void ad_memory_give(void *p);
 
 static inline ad_array *ad_array_hold(ad_array *a) { a->refs++; return a; }
 static inline void ad_array_release(ad_array *a) { if (--a->refs == 0) ad_array_destroy(a); }

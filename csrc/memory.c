@@ -182,6 +182,38 @@ static void give(void *p, int c)
     mine->bytes += mine->of[c];
 }
 
+/* Memory for others (_memory.pxi), kept as that of arrays is.  Before it stands its size, for it does not come back with it. */
+enum { BEFORE = 64 };
+
+void *ad_memory_take(size_t bytes)
+{
+    uint8_t size_class;
+    size_t *p = take(bytes + BEFORE, &size_class);
+    if (p == NULL)
+        return NULL;
+    *p = bytes;
+    return (char *)p + BEFORE;
+}
+
+void ad_memory_give(void *p)
+{
+    if (p) {
+        size_t *const block = (size_t *)(void *)((char *)p - BEFORE);
+        give(block, class_of(*block + BEFORE));
+    }
+}
+
+void *ad_memory_move(void *p, size_t bytes)
+{
+    void *const y = ad_memory_take(bytes);
+    if (p && y) {
+        const size_t had = *(size_t *)(void *)((char *)p - BEFORE);
+        memcpy(y, p, had < bytes ? had : bytes);
+        ad_memory_give(p);
+    }
+    return y;
+}
+
 /* -1 if the shape is not one.  Dimensions beside one of 0 must not overflow either: then no product of some of them, such as a stride,
  * ever does. */
 static int64_t size_of_shape(int ndim, const int64_t *shape)

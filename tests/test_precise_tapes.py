@@ -279,3 +279,25 @@ def test_threads_replay_each_their_own_programs():
     for k, results in enumerate(found):
         assert len(results) == 5 and set(results) == {results[0]}
         np.testing.assert_allclose(results[0], [np.log1p(np.exp(-100.0 * k)), sigmoid(-100.0 * k)], rtol=1e-15)
+
+
+def test_arrays_of_a_replay_take_the_memory_of_those_that_are_gone_and_outlive_it():
+    with _core.kept_memory():
+        first = np.full(100_000, 1.5)
+        at = first.ctypes.data
+        del first
+        zeros = np.zeros(100_000)                           # of memory that was written to
+        assert zeros.ctypes.data == at and not zeros.any()
+        grown = np.arange(1000.0)
+        grown.resize(50_000, refcheck=False)
+        grown.resize(2000, refcheck=False)
+        with _core.kept_memory():
+            inner = np.empty(0), np.ones(3)
+    assert np.array_equal(grown, np.r_[np.arange(1000.0), np.zeros(1000)]) and inner[1].sum() == 3
+    assert np.empty(100_000).ctypes.data != at
+    held = [zeros, grown, *inner]
+    del zeros, grown, inner
+    other = threading.Thread(target=held.clear)                       # freed by a thread that made none of them
+    other.start()
+    other.join()
+    assert not held
