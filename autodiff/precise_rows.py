@@ -5,6 +5,7 @@ strides and batch dimensions.  Sums and products go by halves.
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from . import ops
 from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
@@ -41,12 +42,36 @@ def _added_at(x, positions, shape):
     return zeros.put(at, x)
 
 
+def _strided(flat, shape, strides, offset, writeable=False):
+    """The numbers of a flat array where `view` has them, in its own memory."""
+    return as_strided(flat[offset:], shape, [k * flat.itemsize for k in strides], writeable=writeable)
+
+
 def view(x, shape, strides, offset):
-    return _taken(x, _positions(ops.view, [_numbered(x.shape)], dict(shape=shape, strides=strides, offset=offset)))
+    def move(part):
+        if part.size and not any(part.strides):
+            return np.broadcast_to(part.flat[0], shape) if part.dtype != object else np.full(shape, part.flat[0], object)
+        return _strided(np.ascontiguousarray(part).reshape(-1), shape, strides, offset)
+
+    return x.moved(move) if ops.elements(shape) else x.moved(lambda part: np.empty(shape, part.dtype))
 
 
 def unview(x, shape, strides, offset):
-    return _added_at(x, _positions(ops.view, [_numbered(shape)], dict(shape=x.shape, strides=strides, offset=offset)), shape)
+    """Where no two numbers go to one place they are put there; those that a stride of 0 brings together are added up first."""
+    again = tuple(k for k, (n, step) in enumerate(zip(x.shape, strides)) if step == 0 and n > 1)
+    if again and x.shape.count(0) == 0:
+        x = x.run(ops.reduce_sum, [x], dict(axes=again, keepdims=1))
+    reach = 1
+    for step, n in sorted((abs(step), n) for n, step in zip(x.shape, strides) if n > 1):
+        if step < reach:
+            return _added_at(x, _positions(ops.view, [_numbered(shape)], dict(shape=x.shape, strides=strides, offset=offset)), shape)
+        reach = step * (n - 1) + reach
+    y = x.zeros(shape)
+    parts = [np.array(part).reshape(-1) for part in y.parts]
+    if ops.elements(x.shape):
+        for part, new in zip(parts, x.parts):
+            _strided(part, x.shape, strides, offset, writeable=True)[...] = new
+    return y.like(part.reshape(shape) for part in parts)
 
 
 def gather(x, indices, axis, batch_dims):
