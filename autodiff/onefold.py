@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from . import ops, twofold
-from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy, twofold_exact, twofold_round, twofold_sum
+from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy, twofold_exact, twofold_round
 from .twofold import KNOWN, Certified, unsure
 
 U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
