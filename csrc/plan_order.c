@@ -430,7 +430,9 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         t->registers.at[outputs[i]].needed = 1;
     mark(t);
     ad_drop_views(t, outputs, n);
-    int status = ad_group_outers(t, outputs, n);
+    int status = ad_pair_steps(t);
+    if (status == AD_OK)
+        status = ad_group_outers(t, outputs, n);
     if (status == AD_OK)
         status = sort_into_items(t);
     if (status == AD_OK)

@@ -200,11 +200,25 @@ static int outers(ad_plan *t, const ad_step *s)
     return AD_OK;
 }
 
+/* A value and its share. */
+static int both(ad_plan *t, const ad_step *s)
+{
+    const ad_array *x = t->value[t->words.at[s->in]].array, *g = t->value[s[1].g].array;
+    ad_array *y = t->value[s->out].array = ad_array_alike(s->dtype, ad_known_of(t, s->out)->like);
+    ad_array *share = t->value[s[1].out].array = ad_array_alike(s->dtype, ad_known_of(t, s[1].out)->like);
+    if (y == NULL || share == NULL)
+        return AD_NO_MEMORY;
+    void *left = leave(x->size);
+    const int status = ad_reduce_logsumexp_twin(g, x, attributes(t, s), y, share);
+    enter(left);
+    return status;
+}
+
 static int single(ad_plan *t, const ad_step *s)
 {
     operands o;
     if (s->batch)
-        return s->batch == AD_IN_BATCH ? AD_OK : outers(t, s);
+        return s->batch == AD_IN_BATCH ? AD_OK : s->kind == AD_FORWARD ? both(t, s) : outers(t, s);
     if (s->kind == AD_SPREAD)
         return spread(t, s);
     if (s->kind == AD_ADD) {                                /* (of no elements: all others are in loops) */

@@ -440,3 +440,17 @@ int ad_reduce_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in,
     (void)k, (void)n;
     return vjp_over(ad_rows(acc->dtype)->logsumexp_vjp, NULL, g, in[0], y, attr, acc, fresh);
 }
+
+/* Value and share at once: y, which is there already, is written to. */
+#define DEFINE_TWIN(s, dtype)                                                                                                   \
+    static void logsumexp_twin_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc)             \
+    {                                                                                                                           \
+        ad_rows(dtype)->logsumexp_twin(rows, n, g, x, (void *)y, acc);                                                          \
+    }
+DEFINE_TWIN(f32, AD_F32)
+DEFINE_TWIN(f64, AD_F64)
+
+int ad_reduce_logsumexp_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc)
+{
+    return vjp_over(x->dtype == AD_F32 ? logsumexp_twin_f32 : logsumexp_twin_f64, NULL, g, x, y, attr, acc, 1);
+}

@@ -14,6 +14,7 @@ typedef struct {
     void (*softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
+    void (*logsumexp_twin)(int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* value and share at once */
     void (*short_sums)(int64_t rows, int64_t n, const void *x, void *y);      /* n < AD_SHORT_SUM */
     void (*spread)(int64_t rows, int64_t n, const void *x, void *y);          /* one number to a row in */
     void (*add_rows)(int64_t rows, int64_t n, const void *x, void *y);        /* y += each row */

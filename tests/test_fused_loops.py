@@ -253,6 +253,44 @@ def test_results_are_not_the_arguments():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape, axis", [((700, 10), 1), ((40, 10), 0), ((3, 130), 1), ((2, 5000), 1), ((2, 3, 4), (0, 2)), ((1, 7), 1), ((5, 1), 1)])
+def test_shares_of_logsumexp_are_computed_beside_it(shape, axis, dtype):
+    """... where the cotangent is known before: one number, 0, or an array; infinite and missing terms too."""
+    r = np.random.default_rng(shape[0])
+    values = r.normal(size=shape) * 8
+    flat = values.reshape(-1)
+    flat[:4] = np.inf, -np.inf, np.nan, np.inf
+    values[-1] = -np.inf if shape[0] == 40 else values[-1]
+    x = ad.constant(values, dtype)
+    fs = {
+        "sum": lambda x: ad.reduce_sum(ad.reduce_logsumexp(x, axis=axis)),
+        "mean": lambda x: ad.reduce_mean(ad.reduce_logsumexp(x, axis=axis, keepdims=True)) + ad.reduce_sum(ad.sin(x)),
+        "nothing": lambda x: ad.reduce_sum(ad.reduce_logsumexp(x, axis=axis) * 0.0),
+        "value": lambda x: ad.reduce_sum(ad.exp(ad.reduce_logsumexp(x, axis=axis) * 0.1)),
+        "two": lambda x: ad.reduce_sum(ad.reduce_logsumexp(x, axis=axis)) + ad.reduce_sum(ad.reduce_logsumexp(2.0 * x, axis=axis)),
+    }
+    for name, f in fs.items():
+        g = with_gradient(f)
+        traced = ad.function(g)
+        traced(x)
+        on_threads(traced, g, x)
+        lines = [line.split(" = ")[1] for line in str(traced.program(x)).splitlines() if " = " in line]
+        at = [k for k, line in enumerate(lines) if line.startswith("reduce_logsumexp(")]
+        if name == "sum":
+            assert at and all(lines[k + 1].startswith("d reduce_logsumexp") for k in at)
+
+
+@pytest.mark.parametrize("n", [3, 10, 60, 700, 5000])
+def test_shares_of_logsumexp_are_those_of_numpy(n):
+    x = np.random.default_rng(n).normal(size=(9, n)) * 3 + 1e4
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    want = e / e.sum(axis=1, keepdims=True)
+    g = ad.function(ad.grad(lambda x: ad.reduce_sum(ad.reduce_logsumexp(x, axis=1))))
+    for _ in range(2):
+        np.testing.assert_allclose(g(ad.constant(x)), want, rtol=2e-15 * np.sqrt(n) + 1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows, n", [(16, 64), (17, 60), (341, 3), (700, 24), (90, 33), (50, 150)])
 def test_rows_beside_sums_of_all_and_of_columns(rows, n, dtype):
     r = np.random.default_rng(rows)
