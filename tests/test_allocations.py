@@ -43,6 +43,21 @@ def replayed():
     return f(X * 2, W)
 
 
+def recurrent():
+    @ad.function
+    def f(w, h):
+        with ad.GradientTape() as tape:
+            tape.watch([w, h])
+            y = ad.reduce_sum(ad.reduce_logsumexp(w * w, axis=1))
+            for _ in range(3):
+                h = ad.tanh(ad.linalg.matvec(w, ad.concat([h[1:], h[:1]], 0)))
+            y = y + ad.reduce_sum(h)
+        return [y, *tape.gradient(y, [w, h])]
+
+    f(X[:5], X[5])
+    return f(X[1:6], X[6])
+
+
 def branching():
     v = ad.Variable(1.0)
 
@@ -113,7 +128,7 @@ def same(a, b):
     return isinstance(a, list) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("f", [eager, many_operands, replayed, branching, stored, mapped, sparse, precise, jacobians], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [eager, many_operands, replayed, recurrent, branching, stored, mapped, sparse, precise, jacobians], ids=lambda f: f.__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_every_allocation_may_fail(f):
     attempt(f, 0, 0)
