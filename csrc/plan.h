@@ -247,11 +247,19 @@ static inline int ad_alike(const ad_array *a, const ad_array *b)
     return 1;
 }
 
+/* Is what stands in the share's register y its own operator's value, of the same operand?  A law may have put another's there: min(y, y) is y. */
+static inline int ad_is_own_value(const struct ad_plan *t, const ad_step *s)
+{
+    const ad_register *y = &t->registers.at[s->y];
+    const ad_step *forward = y->fixed || y->made == AD_NONE ? NULL : &t->steps.at[y->made];
+    return forward && forward->kind == AD_FORWARD && forward->op == s->op && t->words.at[forward->in] == t->words.at[s->in];
+}
+
 /* For a share that is its cotangent times what stands in a register: that one; or AD_NONE. */
 static inline uint32_t ad_factor_of(const struct ad_plan *t, const ad_step *s)
 {
     const int share = s->kind == AD_VJP && s->blockwise && ad_ops[s->op].kind == AD_ELEMENTWISE;
-    return share ? t->registers.at[s->y].derivative : AD_NONE;
+    return share && t->registers.at[s->y].derivative != AD_NONE && ad_is_own_value(t, s) ? t->registers.at[s->y].derivative : AD_NONE;
 }
 
 /* What has the same value already: its register, or AD_NONE.  *noted is AD_NO_MEMORY if the thing could not be noted. */

@@ -217,7 +217,7 @@ static int add_derivative(ad_plan *t, const ad_step *s, uint32_t at)
 {
     const uint32_t band = t->items.at[at].band;
     uint32_t made = AD_NONE;
-    if (s->kind != AD_VJP || !s->blockwise || ad_ops[s->op].kind != AD_ELEMENTWISE || ad_cpu->kernels[s->op].twin[s->dtype] == NULL)
+    if (s->kind != AD_VJP || !s->blockwise || ad_ops[s->op].kind != AD_ELEMENTWISE || ad_cpu->kernels[s->op].twin[s->dtype] == NULL || !ad_is_own_value(t, s))
         return AD_OK;
     const ad_register y = t->registers.at[s->y];
     if (!y.is_array || y.number != AD_NONE || y.base != AD_NONE || y.lasting || y.derivative != AD_NONE || y.born >= at)

@@ -55,7 +55,10 @@ static void mark(ad_plan *t)
         } else if (s->kind != AD_GUARD) {
             needed = reg[s->out].needed;
         }
+        const int writes = s->kind != AD_GUARD && s->kind != AD_PYTHON_VJP;
         if (!needed) {
+            if (writes)
+                reg[s->out].made = AD_NONE;
             t->steps.at[i].n = AD_NONE;
             continue;
         }
@@ -66,9 +69,14 @@ static void mark(ad_plan *t)
         }
     }
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < t->steps.n; i++)
-        if (t->steps.at[i].n != AD_NONE)
-            t->steps.at[kept++] = t->steps.at[i];
+    for (uint32_t i = 0; i < t->steps.n; i++) {
+        const ad_step *s = &t->steps.at[i];
+        if (s->n == AD_NONE)
+            continue;
+        if (s->kind != AD_GUARD && s->kind != AD_PYTHON_VJP)
+            reg[s->out].made = kept;
+        t->steps.at[kept++] = *s;
+    }
     t->steps.n = kept;
 }
 

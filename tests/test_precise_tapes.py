@@ -244,6 +244,16 @@ def test_elements_that_need_more_digits_are_replayed_alone(dtype):
         np.testing.assert_array_equal(whole[2][i[0]], row[2])
 
 
+def test_a_source_that_the_target_does_not_depend_on_stands_first():
+    """The length of a unit vector has a gradient of 0, which takes the most digits."""
+    a, b = ad.constant(np.ones(3)), ad.constant([0.3, 0.7], dtype="float64")
+    with ad.GradientTape(precise=True) as tape:
+        tape.watch([a, b])
+        y = ad.nn.l2_loss(ad.math.l2_normalize(ad.math.log_softmax(b)))
+    none, slope = tape.gradient(y, [a, b])
+    assert none is None and np.abs(slope.numpy()).max() < 1e-100
+
+
 def test_a_source_without_a_gradient_stands_beside_elements_that_need_more_digits():
     order, x = ad.Variable(np.full(300, 3.0)), ad.Variable(np.linspace(0.5, 9, 300))
     with ad.GradientTape(precise=True) as tape:
