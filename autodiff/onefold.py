@@ -91,7 +91,7 @@ class Onefolds(Certified):
             unsure("a sum of what is not known")
         if n == 0:
             return np.zeros((outer, inner)), np.zeros((outer, inner))
-        lines = max(1, BLOCK // (inner * n)) if outer > 1 else max(16, BLOCK // inner)
+        lines = max(1, BLOCK // max(1, inner * n)) if outer > 1 else max(16, BLOCK // max(1, inner))
         with np.errstate(all="ignore"):
             if outer > 1:
                 blocks = [sums(x[at : at + lines], r[at : at + lines], 1) for at in range(0, outer, lines)]

@@ -71,6 +71,8 @@ def again_of(tape, targets, seeds, sources):
 def _gradient(tape, targets, seeds, sources):
     """The gradient by each source, or None, and what tapes around are to keep of it."""
     again = again_of(tape, targets, seeds, sources)
+    if all(0 in x.shape for x in sources):      # there are no digits to ask for
+        return plain_sweep(tape, targets, seeds, sources), again
 
     def compute(kind, prepare, probe=None, lanes=None):
         return Replay(tape, kind, prepare, probe, lanes).sweep(again, record=False)

@@ -311,3 +311,15 @@ def test_arrays_of_a_replay_take_the_memory_of_those_that_are_gone_and_outlive_i
     other.start()
     other.join()
     assert not held
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("f", [
+    lambda x: ad.math.betaln(x, x), lambda x: ad.reduce_max(x, 0), lambda x: ad.math.reduce_std(x, 0), lambda x: ad.math.l2_normalize(x, 0),
+    lambda x: ad.nn.softmax(x, 0), lambda x: ad.grad(lambda q: ad.reduce_sum(ad.exp(q)))(x)])  # fmt: skip
+def test_arrays_without_elements(f, dtype):
+    x = ad.zeros((2, 0), dtype=dtype)
+    with ad.GradientTape(precise=True, persistent=True) as tape:
+        tape.watch(x)
+        y = ad.reduce_sum(f(x))
+    assert tape.gradient(y, x).shape == (2, 0) and tape.value(y).numpy() == 0
