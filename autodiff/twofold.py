@@ -63,7 +63,7 @@ class Certified(Numbers):
             return reduce_sum(values[0], **attrs)
         if row is ops.sum_to:
             return sum_to(values[0], **attrs)
-        if row in (ops.sub, ops.div) and isinstance(values[0], Numbers) and isinstance(values[1], Numbers) and values[0].same(values[1]).all():
+        if row in (ops.sub, ops.div) and isinstance(values[0], Numbers) and isinstance(values[1], Numbers) and _is_itself(*values):
             return self.of_itself(row, values[0])
         return super().run(row, values, attrs)
 
@@ -183,6 +183,11 @@ class Twofolds(Certified):
         nearest, sure = twofold_round(_laid_out(self, self.shape), dtype == np.float32)
         with np.errstate(over="ignore", under="ignore"):
             return nearest.reshape(self.shape).astype(dtype), sure.reshape(self.shape)
+
+
+def _is_itself(a, b):
+    """(An array without elements is like any number: one has to be of the other's shape.)"""
+    return a.shape == b.shape and a.same(b).all()
 
 
 def _laid_out(x, shape):

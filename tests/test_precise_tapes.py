@@ -321,5 +321,8 @@ def test_arrays_without_elements(f, dtype):
     x = ad.zeros((2, 0), dtype=dtype)
     with ad.GradientTape(precise=True, persistent=True) as tape:
         tape.watch(x)
-        y = ad.reduce_sum(f(x))
-    assert tape.gradient(y, x).shape == (2, 0) and tape.value(y).numpy() == 0
+        other = ad.ones(3, dtype=dtype)
+        tape.watch(other)
+        y = ad.reduce_sum(f(x)) + ad.reduce_sum(other)
+    assert tape.gradient(y, x).shape == (2, 0) and tape.value(y).numpy() == 3
+    assert [g.shape for g in tape.gradient(y, [x, other])] == [(2, 0), (3,)]
