@@ -32,7 +32,7 @@ FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
 CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
-TABLE = ["autodiff/ops.py", "autodiff/_op.py", "autodiff/_series.py", "csrc/generate.py"]
+TABLE = [*(f"autodiff/{name}.py" for name in ("ops", "elementwise", "structural", "formulas", "_op", "_series")), "csrc/generate.py"]
 CYTHON = sorted(glob.glob("autodiff/*.px[di]")) + ["autodiff/_core.pyx"]
 C = sorted(glob.glob("csrc/*.c"))
 # By the end of a file's name: what it may use that not every processor has (which table is used is chosen at import, csrc/table.c).

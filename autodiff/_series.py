@@ -1,4 +1,4 @@
-"""Series in plain arithmetic that rules of ops.py use where their formulas lose digits: of anything that can be added and multiplied."""
+"""Series in plain arithmetic that rules of elementwise.py use where their formulas lose digits: of anything that can be added and multiplied."""
 
 
 def distance(*parts):

@@ -1,6 +1,6 @@
 """What a front does to its arguments before a row sees them: tensors converted, axes and sizes made plain integers.
 
-A row takes non-negative axes, each once, and shapes without -1 (see the structural rows in ops.py).  Every text of an error
+A row takes non-negative axes, each once, and shapes without -1 (see structural.py).  Every text of an error
 here names the public function, `name`.
 """
 

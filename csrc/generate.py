@@ -36,7 +36,8 @@ def load_table():
 def table_hash():
     """Digest of everything the generated text depends on."""
     digest = hashlib.sha256()
-    for path in (os.path.join(PACKAGE, "ops.py"), os.path.join(PACKAGE, "_op.py"), os.path.join(PACKAGE, "_series.py"), __file__):
+    parts = ("ops", "elementwise", "structural", "formulas", "_op", "_series")              # as TABLE in setup.py
+    for path in (*(os.path.join(PACKAGE, f"{name}.py") for name in parts), __file__):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()[:16]

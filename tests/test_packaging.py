@@ -187,7 +187,7 @@ def test_a_build_compiles_what_an_edit_has_outdated(unpacked, quick_cc):
     with open(unpacked / "csrc" / "memory.c", "a") as file:
         file.write("/* edited */\n")
     assert compiled_by(unpacked, CC=quick_cc) == {"memory"}
-    with open(unpacked / "autodiff" / "ops.py", "a") as file:
+    with open(unpacked / "autodiff" / "elementwise.py", "a") as file:
         file.write("# edited\n")
     changed = compiled_by(unpacked, CC=quick_cc)
     assert {"table", "elementwise_baseline"} <= changed and "memory" not in changed
@@ -249,8 +249,8 @@ def test_no_file_names_a_path_of_one_machine_or_leaves_work_undone():
 def test_a_core_of_another_table_says_what_to_do(tmp_path):
     package = tmp_path / "autodiff"
     shutil.copytree(ROOT / "autodiff", package, ignore=shutil.ignore_patterns("__pycache__", "*.pxi", "_core.c"))
-    table = (package / "ops.py").read_text(encoding="utf-8")
-    (package / "ops.py").write_text(table.replace("\nsoftplus    = row(", "\nsoftpluz    = row("), encoding="utf-8")
+    table = (package / "elementwise.py").read_text(encoding="utf-8")
+    (package / "elementwise.py").write_text(table.replace("\nsoftplus    = row(", "\nsoftpluz    = row("), encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", "import autodiff"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
     assert done.stderr.endswith("ImportError: autodiff: the compiled core was built from another table of operators than autodiff/ops.py: "
                                 "run `make build`, or `pip install .` again\n")  # fmt: skip

@@ -1,0 +1,193 @@
+"""The operators of the table (ops.py) that are formulas over its other rows: rules, which are one instruction each whose gradient is a
+formula too, and composites, whose parts are recorded."""
+
+from ._lapack import by_numpy
+from ._op import INF, composite, rule
+from .elementwise import expm1, reciprocal_no_nan, scale, sqrt, square, where
+from .structural import log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
+
+
+def _count(x, axes):
+    """How many elements a reduction over `axes` puts together."""
+    n = 1
+    for a in axes:
+        n *= x.shape[a]
+    return n
+
+
+def _kept(g, x, axes):
+    """The result of a reduction with its dimensions as if they had been kept: it broadcasts against x."""
+    return reshape(g, shape=tuple([1 if a in axes else n for a, n in enumerate(x.shape)]))
+
+
+def _deviation(x, axes):
+    """x less its mean; the second step takes out what the mean lacks by rounding, and makes a constant's exactly 0."""
+    d = x - reduce_mean(x, axes=axes, keepdims=1)
+    return d - reduce_mean(d, axes=axes, keepdims=1)
+
+
+def _safe_scale(x, axes):
+    """What to divide by so that squares neither overflow nor vanish: 1 for all but huge or tiny elements, where rounding would
+    be all it brings."""
+    m = reduce_max(abs(x), axes=axes, keepdims=1)
+    return where(m > 1e12, where(m < INF, m, 1), where(m < 1e-12, where(m > 0, m, 1), 1))
+
+
+def _euclidean_norm(x, axes, keepdims):
+    s = _safe_scale(x, axes)
+    y = s * sqrt(reduce_sum(square(x / s), axes=axes, keepdims=1))
+    return y if keepdims else reshape(y, shape=tuple([n for a, n in enumerate(x.shape) if a not in axes]))
+
+
+def _direction(x, y):
+    """x / y, and 0 where y is 0: the subgradient of the norm at 0 that has the least norm itself."""
+    return where(y == 0, 0, x / where(y == 0, 1, y))
+
+
+reduce_mean = composite(
+    lambda x, axes, keepdims: reduce_sum(x, axes=axes, keepdims=keepdims) / _count(x, axes),
+    attrs="axes keepdims", doc="mean of the elements")  # fmt: skip
+
+reduce_variance = rule(                             # two passes: E(x**2) - E(x)**2 cancels
+    value=lambda x, axes, keepdims: reduce_mean(square(_deviation(x, axes)), axes=axes, keepdims=keepdims),
+    vjp=lambda g, x, y, axes, keepdims: 2 * _kept(g, x, axes) * _deviation(x, axes) / _count(x, axes),
+    attrs="axes keepdims", doc="mean of the squared distances from the mean")  # fmt: skip
+
+reduce_std = rule(                                  # by the norm, which does not underflow; gradient 0 at a constant
+    value=lambda x, axes, keepdims: _euclidean_norm(_deviation(x, axes), axes, keepdims) / _count(x, axes) ** 0.5,
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(_deviation(x, axes), _kept(y, x, axes)) / _count(x, axes),
+    attrs="axes keepdims", doc="square root of the variance")  # fmt: skip
+
+reduce_euclidean_norm = rule(
+    value=_euclidean_norm,
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(x, _kept(y, x, axes)),
+    attrs="axes keepdims", doc="square root of the sum of squares")  # fmt: skip
+
+l2_loss = composite(lambda x: reduce_sum(square(x), axes=tuple(range(x.ndim)), keepdims=0) / 2, doc="half the sum of squares")
+
+# The gradient is softmax(x) * sum(z) - z; for a one-hot z that difference, at the hot place, has the accuracy of
+# expm1(log_softmax(x)).
+softmax_cross_entropy = rule(                       # labels z, logits x
+    value=lambda z, x, axis: -reduce_sum(scale(z, log_softmax(x, axis=axis)), axes=(axis,), keepdims=0),
+    vjp=(lambda g, z, x, y, axis: -scale(_kept(g, x, (axis,)), log_softmax(x, axis=axis)),
+         lambda g, z, x, y, axis: _kept(g, x, (axis,)) * (softmax(x, axis=axis) * (reduce_sum(z, axes=(axis,), keepdims=1) - z)
+                                                          + scale(z, expm1(log_softmax(x, axis=axis))))),
+    arity=2, attrs="axis", doc="-sum(z * log_softmax(x))")  # fmt: skip
+
+
+# LAPACK's part, by way of NumPy.
+def _by_numpy(function, *operands):
+    y = by_numpy(function, *operands)
+    return operands[0].__ad_apply__(reshape, (y,), {"shape": y.shape})
+
+
+def part_of_rows(y, start, size):
+    """So many of the rows of every matrix, which lie one after another."""
+    return view(y, shape=(*y.shape[:-2], size, y.shape[-1]), strides=steps(tuple(y.shape)), offset=start * y.shape[-1])
+
+
+def _eye(n, like, but_not=False):
+    import numpy
+
+    return (1 - numpy.eye(n) if but_not else numpy.eye(n)).astype(like.dtype.as_numpy_dtype)
+
+
+def _over_gaps(x, values):
+    """x over the differences of values, columns' less rows'; 0 where x is, on the diagonal, and of equal values."""
+    return scale(x, reciprocal_no_nan(values - swap_last(values)) * _eye(x.shape[-1], x, but_not=True))
+
+
+def _matrices(g, x):
+    """Numbers, one for each of the matrices x, as something that broadcasts against them."""
+    return reshape(g, shape=(*x.shape[:-2], 1, 1))
+
+
+def _lower_half(x):
+    """The lower triangle with half the diagonal."""
+    import numpy
+
+    n = x.shape[-1]
+    mask = numpy.tril(numpy.ones((n, n)), -1) + numpy.eye(n) / 2
+    return x * mask.astype(x.dtype.as_numpy_dtype)
+
+
+def _cholesky_vjp(g, x, y):
+    """Murray, Differentiation of the Cholesky decomposition (2016), eq. 10."""
+    inner = _lower_half(matmul(y, g, transpose_a=1, transpose_b=0))
+    half = solve(y, swap_last(solve(y, inner, adjoint=1)), adjoint=1)
+    return (half + swap_last(half)) * 0.5
+
+
+def _eigh_vjp(g, x, y):
+    """Giles, An extended collection of matrix derivative results for forward and reverse mode AD (2008), 3.1; for the lower half of x."""
+    n = x.shape[-1]
+    w, v, g_w, g_v = part_of_rows(y, 0, 1), part_of_rows(y, 1, n), part_of_rows(g, 0, 1), part_of_rows(g, 1, n)
+    inner = g_w * _eye(n, x) + _over_gaps(matmul(v, g_v, transpose_a=1, transpose_b=0), w)
+    whole = matmul(matmul(v, inner, transpose_a=0, transpose_b=0), v, transpose_a=0, transpose_b=1)
+    return _lower_half(whole + swap_last(whole))
+
+
+def _svd_vjp(g, x, y):
+    """J. Townsend, Differentiating the singular value decomposition (2016), with u and v of the smaller size."""
+    m, n = x.shape[-2:]
+    (s, u, v), (g_s, g_u, g_v) = [[part_of_rows(a, 0, 1), part_of_rows(a, 1, m), part_of_rows(a, 1 + m, n)] for a in (y, g)]
+    of_u, of_v = matmul(u, g_u, transpose_a=1, transpose_b=0), matmul(v, g_v, transpose_a=1, transpose_b=0)
+    over_sums = reciprocal_no_nan(s + swap_last(s))                         # F of the paper is 1 / (sums * gaps)
+    left, right = _over_gaps(of_u - swap_last(of_u), s) * over_sums * s, _over_gaps(of_v - swap_last(of_v), s) * over_sums * swap_last(s)
+    rest_u = g_u - matmul(u, of_u, transpose_a=0, transpose_b=0)            # what stands upright on all of u: 0 where u is square
+    rest_v = g_v - matmul(v, of_v, transpose_a=0, transpose_b=0)
+    inverse = reciprocal_no_nan(s)
+    whole = matmul(u, g_s * _eye(s.shape[-1], x) + left + right, transpose_a=0, transpose_b=0) + (scale(rest_u, inverse) if m > n else 0)
+    whole = matmul(whole, v, transpose_a=0, transpose_b=1)
+    return whole + matmul(u, scale(rest_v, inverse), transpose_a=0, transpose_b=1) if n > m else whole
+
+
+def _pinv_vjp(g, x, rcond, y):
+    """Golub & Pereyra, The differentiation of pseudo-inverses (1973), eq. 4.12, where the rank stays."""
+    left, right = matmul(y, g, transpose_a=1, transpose_b=0), matmul(y, y, transpose_a=0, transpose_b=1)    # y' g, y y'
+    up = swap_last(g) - matmul(x, matmul(y, swap_last(g), transpose_a=0, transpose_b=0), transpose_a=0, transpose_b=0)
+    down = matmul(matmul(y, y, transpose_a=1, transpose_b=0), swap_last(g), transpose_a=0, transpose_b=0)
+    return (matmul(up, right, transpose_a=0, transpose_b=0) - matmul(left, y, transpose_a=0, transpose_b=1)
+            + down - matmul(matmul(down, y, transpose_a=0, transpose_b=0), x, transpose_a=0, transpose_b=0))  # fmt: skip
+
+
+def _fit(g, x):
+    return g if tuple(g.shape) == tuple(x.shape) else sum_to(g, shape=tuple(x.shape))
+
+
+def _third_slope_of_det(g, x, t, y):
+    """Where there is an inverse: y is <t, b> c - c t' b, b the inverse transposed, c the cofactors."""
+    b, c, all_of = swap_last(inv(x)), cofactors(x), {"axes": (len(x.shape) - 2, len(x.shape) - 1), "keepdims": 1}
+    to_b = reduce_sum(g * c, **all_of) * t - matmul(t, matmul(c, g, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)
+    to_c = reduce_sum(t * b, **all_of) * g - matmul(g, matmul(b, t, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)
+    return cofactor_slope(x, to_c) - matmul(matmul(b, to_b, transpose_a=0, transpose_b=1), b, transpose_a=0, transpose_b=0)
+
+
+inv = rule(
+    value=lambda x: _by_numpy("inv", x),
+    vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1),
+    doc="inverse of square matrices")  # fmt: skip
+
+det = rule(value=lambda x: _by_numpy("det", x), vjp=lambda g, x, y: _matrices(g, x) * cofactors(x), doc="determinant of square matrices")
+cofactors = rule(value=lambda x: _by_numpy("cofactors", x), vjp=lambda g, x, y: cofactor_slope(x, g), doc="slope of det, which singular matrices have too")
+cofactor_slope = rule(value=lambda x, t: _by_numpy("cofactor_slope", x, t), vjp=(_third_slope_of_det, lambda g, x, t, y: cofactor_slope(x, g)), arity=2,
+                      doc="derivative of the cofactors along t; it is symmetric")  # fmt: skip
+
+logabsdet = rule(
+    value=lambda x: _by_numpy("slogdet", x),
+    vjp=lambda g, x, y: _matrices(g, x) * swap_last(inv(x)),
+    doc="logarithm of the absolute value of the determinant")  # fmt: skip
+
+solve = rule(                                       # a @ y = b: a (.., m, m), b (.., m, k); with `adjoint` transpose(a) @ y = b
+    value=lambda a, b, adjoint: _by_numpy("solve", swap_last(a) if adjoint else a, b),
+    vjp=(lambda g, a, b, y, adjoint: _fit(-matmul(y, solve(a, g, adjoint=0), transpose_a=0, transpose_b=1) if adjoint else
+                                          -matmul(solve(a, g, adjoint=1), y, transpose_a=0, transpose_b=1), a),
+         lambda g, a, b, y, adjoint: _fit(solve(a, g, adjoint=1 - adjoint), b)),
+    arity=2, attrs="adjoint", doc="solution of linear equations")  # fmt: skip
+
+cholesky = rule(value=lambda x: _by_numpy("cholesky", x), vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
+
+sign_of_det = rule(value=lambda x: _by_numpy("sign_of_det", x), vjp=None, doc="sign of the determinant")
+eigh = rule(value=lambda x: _by_numpy("eigh", x), vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
+svd = rule(value=lambda x: _by_numpy("svd", x), vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")
+pinv = rule(value=lambda x, rcond: _by_numpy("pinv", x, rcond), vjp=(_pinv_vjp, None), arity=2, doc="pseudo-inverse; singular values up to b times the largest count as 0")
