@@ -135,6 +135,8 @@ static ad_array *aligned(const ad_push *s, int64_t slot, int rank)
     const int own = t->ndim - 1;
     if (own >= rank)
         return ad_array_hold(t);
+    if (rank + 1 > AD_MAX_RANK)                             /* the caller of the sweep says that (_push.pxi) */
+        return NULL;
     shape[0] = s->lanes;
     for (int j = 0; j < rank; j++)
         shape[1 + j] = j < rank - own ? 1 : t->shape[1 + j - (rank - own)];
@@ -277,7 +279,7 @@ static int push_lanes(ad_push *s, const ad_instruction *in, int k, const ad_arra
             return AD_OK;
         }
         if (lane == 0) {
-            int64_t shape[AD_MAX_RANK];
+            int64_t shape[AD_MAX_RANK + 1];
             shape[0] = s->lanes;
             memcpy(shape + 1, y->shape, (size_t)y->ndim * sizeof *shape);
             *out = y->ndim < AD_MAX_RANK ? ad_array_new(y->dtype, y->ndim + 1, shape) : NULL;
