@@ -116,7 +116,7 @@ cdef void give_back(Program program) noexcept:
 
 def fail_allocations(int64_t first=0, int64_t last=0):
     """For tests: of the allocations in C of this thread, from number `first` (from 1) to before `last` fail from here on, and no memory that
-    was kept for later is used.  Returns how many there were since the last call."""
+    was kept for later is used; last = 0 ends that.  Returns how many there were since the last call."""
     global pooled
     while pooled:
         pooled -= 1

@@ -20,7 +20,7 @@ static OF_THREAD struct { int64_t asked, first, last; } failing;
 
 static int fails(void)
 {
-    return ++failing.asked >= failing.first && failing.asked < failing.last;
+    return __builtin_expect(failing.last != 0, 0) && ++failing.asked >= failing.first && failing.asked < failing.last;
 }
 
 void *ad_malloc(size_t bytes) { return fails() ? NULL : (malloc)(bytes); }
@@ -99,7 +99,7 @@ void ad_memory_trim(void)
 }
 
 /* From here on, the allocations of this thread from number `first` (from 1) to before `last` fail, and none takes a block that was kept;
- * last 0: none fails.  How many there were since the last call. */
+ * last 0: none fails, and none is counted.  How many there were since the last call. */
 int64_t ad_fail_allocations(int64_t first, int64_t last)
 {
     const int64_t asked = failing.asked;
