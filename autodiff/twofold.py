@@ -118,6 +118,8 @@ class Twofolds(Certified):
             return FORMULAS[row.name](*operands)
         if not twofold_has(row.name):
             return None if row.plainly is not None else unsure(f"no loop for {row.name}")
+        if row is ops.polygamma and not np.isin(operands[0].parts[0], (0.0, 1.0, 2.0)).all():
+            unsure("polygamma of a higher order")
         if row is ops.scale:
             _note_indeterminate(*operands)
         shape = np.broadcast_shapes(*[x.shape for x in operands])
