@@ -5,7 +5,7 @@
 # make oldest    the test suite (or TESTS=...) with the oldest NumPy and the fewest packages that it may meet
 # make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
 # make bench     against TensorFlow and the others; downloads about 1 GB the first time
-# make clean     remove what was built (the environments are .venv and .venv-bench)
+# make clean     remove what was built (the environments are .venv, .venv-bench and .venv-oldest)
 #
 # Nothing is installed outside this folder.  PYTHON=python3.12 chooses an interpreter.
 

@@ -16,9 +16,11 @@ COMPUTED = {
 
 
 def by_numpy(function, *operands):
-    """A function of numpy.linalg, or of COMPUTED."""
+    """A function of numpy.linalg, or of COMPUTED, of tensors: numbers of other kinds have functions of their own, or none."""
     import numpy as np
 
+    if not hasattr(operands[0], "numpy"):
+        raise NotImplementedError(f"precise: {type(operands[0]).__name__} cannot do {function}")
     arrays = [x.numpy() for x in operands]
     try:
         y = COMPUTED[function](np, *arrays) if function in COMPUTED else getattr(np.linalg, function)(*arrays)

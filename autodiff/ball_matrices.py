@@ -86,7 +86,7 @@ def _svd(a):
 def _pinv(a, rcond):
     s = np.linalg.svd(_doubles(a), compute_uv=False)
     if s.size and s[-1] <= float(rcond.mid()) * s[0]:
-        raise NotImplementedError("precise: pinv of matrices that have not the full rank")
+        raise NotImplementedError("precise: pinv of a matrix of lower rank than its sizes: take its gradient with a plain tape")
     tall, m = a.shape[0] >= a.shape[1], _matrix(a)
     t = _matrix(a.T)
     return _entries((t * m).solve(t) if tall else (m * t).solve(m).transpose(), a.shape[::-1])

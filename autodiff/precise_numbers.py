@@ -15,7 +15,6 @@ from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_num
 from ._op import RULE
 from .arithmetic import Arithmetic
 
-MATRICES = {"inv", "det", "cofactors", "cofactor_slope", "logabsdet", "sign_of_det", "solve", "cholesky", "eigh", "svd", "pinv"}    # rules whose value is LAPACK's
 # Functions by the names of rows, for any class of Numbers: of what moves and combines numbers, compares them, or chooses among them.  They
 # stand in autodiff/precise_rows.py, which is above, and puts them here.
 STRUCTURAL, COMPARISONS, CHOICES = {}, {}, {}
@@ -195,8 +194,6 @@ class Numbers(Operand):
             return Plain(COMPARISONS[row.name](*[self.beside(x) for x in values]), type(self))
         if row.name in CHOICES:
             return CHOICES[row.name](*values)
-        if row.name in MATRICES:
-            raise NotImplementedError(f"precise: {type(self).__name__} cannot do {row.name}")
         if row.kind == RULE:
             return row.value(*values, **attrs)
         y = self.elementwise(row, [self.beside(x) for x in values])
