@@ -39,7 +39,7 @@ state = State()
 
 def apply(row, operands, attrs):
     """A row on operands of the replay, Python numbers and arrays among them."""
-    values = [x.value if isinstance(x, Node) else x for x in operands]
+    values = [x.value if isinstance(x, (Node, Unrecorded)) else x for x in operands]
     first = next((x for x in values if isinstance(x, Numbers)), None)
     if first is None:
         return _plain(row, values, attrs)
@@ -100,18 +100,72 @@ class Node(Operand):
 
     Nodes are numbered as they are made: an operand has a lower number.  `slot` is where the tape recorded it, None for what
     the replay itself makes.  A call of custom_gradient has `function` instead of a row, and its results `row` None.
+    The value of a Later is only computed where it is asked for: a gradient does not need all.
     """
 
-    __slots__ = ("value", "row", "operands", "attrs", "slot", "number", "function")
+    __slots__ = ("row", "operands", "attrs", "slot", "number", "function", "_value", "_later")
     made = 0
 
     def __init__(self, value, row=None, operands=(), attrs=None, slot=None, function=None):
-        self.value, self.row, self.operands, self.attrs = value, row, operands, attrs or {}
+        self._value, self._later = (None, value) if isinstance(value, Later) else (value, None)
+        self.row, self.operands, self.attrs = row, operands, attrs or {}
         self.slot, self.function = slot, function
         self.number = Node.made = Node.made + 1
 
-    shape = property(lambda self: self.value.shape)
-    dtype = property(lambda self: self.value.dtype)
+    shape = property(lambda self: self._value.shape if self._later is None else self._later.recorded.shape)
+    dtype = property(lambda self: self._value.dtype if self._later is None else self._later.dtype)
+    recorded = property(lambda self: self._value.recorded if self._later is None else self._later.recorded)
+
+    @property
+    def value(self):
+        if self._later is not None:
+            self._settle()
+        return self._value
+
+    def _settle(self):
+        """Operands first, without recursion: a program may be long."""
+        before, state.twice = state.twice, False        # what was recorded is no gradient
+        try:
+            stack = [self]
+            while stack:
+                node = stack[-1]
+                waiting = [] if node._later is None else [x for x in node._later.operands if isinstance(x, Node) and x._later is not None]
+                if waiting:
+                    stack.extend(waiting)
+                    continue
+                stack.pop()
+                if node._later is not None:
+                    node._value, node._later = node._later.compute(), None
+        finally:
+            state.twice = before
+
+
+class Later:
+    """A value to come.
+
+    compute    called without arguments for it, once the operands have theirs
+    operands   Nodes and others
+    recorded   the numbers as they were recorded
+    dtype      the DType that they stand for
+    """
+
+    __slots__ = ("compute", "operands", "recorded", "dtype")
+
+    def __init__(self, compute, operands, recorded, dtype):
+        self.compute, self.operands, self.recorded, self.dtype = compute, operands, recorded, dtype
+
+
+class Unrecorded(Operand):
+    """The value of a node, computed where a row asks for it: what a row makes of it is no Node."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node):
+        self.node = node
+
+    shape = property(lambda self: self.node.shape)
+    dtype = property(lambda self: self.node.dtype)
+    value = property(lambda self: self.node.value)
 
 
 class Numbers(Operand):

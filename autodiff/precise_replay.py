@@ -6,7 +6,7 @@ import numpy as np
 
 from . import errors, ops
 from ._core import instruction, place_of, program_size, raw_array, tensor_from_numpy
-from .precise_numbers import FLOATING, Node, Plain, state
+from .precise_numbers import FLOATING, Later, Node, Plain, Unrecorded, state
 from .precise_rows import extremes, where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
@@ -50,7 +50,7 @@ def product_of_others(x, axes):
 def share_of_extreme(sign):
     """As the table has it: a number and itself, of which only some digits are known, are not told to be equal there."""
     def rule(g, x, y, axes, keepdims):
-        value, found = (n.value if isinstance(n, Node) else n for n in (x, y))
+        value, found = (n.value if isinstance(n, (Node, Unrecorded)) else n for n in (x, y))
         chosen = Plain(extremes(value, found, axes, keepdims, sign), type(value))
         ties = ops.maximum(ops.reduce_sum(ops.cast(chosen, dtype=x.dtype.code), axes=axes, keepdims=keepdims), 1)
         return ops.where(chosen, ops.spread(ops.div(g, ties), x, axes, keepdims), 0)
@@ -120,38 +120,55 @@ class Replay:
         if made.dtype.code >= FLOATING:
             return Plain(recorded, self.kind)
         operands = [self.nodes[k] for k in made.operands]
-        if made.row == "leaf":
-            exact = self.kind.exact(recorded, made.dtype)
-            node = Node(exact if self.probe is None or not made.seen else self.probe.beside(exact, recorded, made.index))
-        elif made.row == "alias":
-            node = Node(operands[0].value, ops.identity, operands)
-        elif made.row == "result":
-            node = self.result(made, operands[0], recorded)
-        elif self.rounds(made, recorded, operands):
-            node = Node(self.kind.exact(recorded, made.dtype), made.row, operands, attrs)
+        if made.row == "result" and hasattr(operands[0].function, "place"):
+            node = self.result(made, operands[0])
+            node.value.recorded, node.value.dtype = recorded, made.dtype
         else:
-            node = made.row(*operands, **attrs)
-            node = node if isinstance(node, Node) else Node(node)
-            if self.probe is not None and made.row in (ops.add, ops.sub, ops.mul, ops.div):
-                a, b = operands                         # x - x, x / x, and what IEEE arithmetic makes of exact numbers: nan is meant
-                meant = np.isnan(recorded) & (a.row is b.row is None or made.row in (ops.sub, ops.div) and a.value.same(b.value))
-                node.value = where(Plain(meant, self.kind), np.nan, node.value)
+            node = self.later(made, operands, recorded, attrs)
         node.slot = made.index
-        node.value.recorded = recorded
-        node.value.dtype = made.dtype
         return node
+
+    def later(self, made, operands, recorded, attrs):
+        """A node whose value is computed where it is asked for."""
+        def compute(numbers):
+            def named():
+                y = numbers()
+                y.recorded, y.dtype = recorded, made.dtype
+                return y
+            return Later(named, operands, recorded, made.dtype)
+
+        exact = lambda: self.kind.exact(recorded, made.dtype)
+        if made.row == "leaf":
+            moved = self.probe is not None and made.seen
+            return Node(compute((lambda: self.probe.beside(exact(), recorded, made.index)) if moved else exact))
+        if made.row == "result":                        # custom_gradient: its function saw ordinary tensors
+            return Node(compute(exact), None, operands, {"which": made.attrs["which"]})
+        if made.row == "alias":
+            return Node(compute(lambda: operands[0].value), ops.identity, operands)
+        if self.rounds(made, recorded, operands):
+            return Node(compute(exact), made.row, operands, attrs)
+        followed = made.row.differentiable and any(isinstance(x, Node) for x in operands)
+        numbers = compute(lambda: self.numbers(made.row, operands, recorded, attrs))
+        return Node(numbers, made.row, operands, attrs) if followed else Node(numbers)
+
+    def numbers(self, row, operands, recorded, attrs):
+        """The value of a row."""
+        y = row(*[x.value if isinstance(x, Node) else x for x in operands], **attrs)
+        if self.probe is not None and row in (ops.add, ops.sub, ops.mul, ops.div):
+            a, b = operands                         # x - x, x / x, and what IEEE arithmetic makes of exact numbers: nan is meant
+            meant = np.isnan(recorded) & (a.row is b.row is None or row in (ops.sub, ops.div) and a.value.same(b.value))
+            y = where(Plain(meant, self.kind), np.nan, y)
+        return y
 
     def rounds(self, made, recorded, operands):
         if made.row is not ops.add and made.row is not ops.sub:
             return False
         magic = ROUNDERS[recorded.dtype]
-        return any(x.row is None and x.value.recorded.size and (np.abs(x.value.recorded) == magic).all() for x in operands)
+        given = [x.recorded for x in operands if x.row is None]
+        return any(x.size and abs(x.flat[0]) == magic and (np.abs(x) == magic).all() for x in given)
 
-    def result(self, made, call, recorded):
-        which = made.attrs["which"]
-        function = call.function
-        if not hasattr(function, "place"):              # custom_gradient: its function saw ordinary tensors
-            return Node(self.kind.exact(recorded, made.dtype), None, [call], {"which": which})
+    def result(self, made, call):
+        which, function = made.attrs["which"], call.function
         if not self.takes_again(function):
             return Node(call.operands[which].value, ops.identity, [call.operands[which]])
         return self.share_of(function, function.kept[which])
@@ -193,6 +210,7 @@ class Replay:
                 continue
             g = adj[node.number]
             for x, share in zip(node.operands, self.shares(node, g, on_way, record)):
+                share = share.value if isinstance(share, Unrecorded) else share
                 if share is not None and isinstance(x, Node) and x.number in on_way:
                     if x.number not in adj:
                         heapq.heappush(queue, -x.number)
@@ -217,7 +235,7 @@ class Replay:
         if node.row is None:
             return [Results({node.attrs["which"]: g})] if node.operands else []
         row = node.row
-        pick = (lambda x: x) if record else (lambda x: x.value if isinstance(x, Node) else x)
+        pick = (lambda x: x) if record else (lambda x: Unrecorded(x) if isinstance(x, Node) else x)
         operands, y = [pick(x) for x in node.operands], pick(node)
         asked = [isinstance(x, Node) and x.number in on_way for x in node.operands]
         d, count = RULES.get(row.name, row.d), range(len(operands))

@@ -1,4 +1,5 @@
-"""python -m benchmarks.precise [N]: a gradient by the precise replay, in times of the eager one, worst first; N elements (100,000).
+"""python -m benchmarks.precise [--gradient] [N]: a gradient by the precise replay, in times of the eager one, worst first; N elements
+(100,000), one thread.  --gradient: the call of tape.gradient alone too, recording timed on neither side, and worst first by that.
 
 Also what a twofold number costs an element of an array, row by row (csrc/twofold.h).
 """
@@ -92,19 +93,24 @@ def shortest(run, times):
 
 
 def gradient(f, v, z, precise):
+    """Seconds that (recording and gradient, the gradient alone) take."""
+    start = time.perf_counter()
     with ad.GradientTape(precise=precise) as tape:
         y = f(v, z)
-    return tape.gradient(y, v)
+    recorded = time.perf_counter()
+    tape.gradient(y, v)
+    end = time.perf_counter()
+    return end - start, end - recorded
 
 
 def gradients(n, times=7):
-    """(program, dtype, seconds eager, seconds precise) of each."""
+    """(program, dtype, [seconds eager with recording, without], [the same precise]) of each."""
     rng = np.random.default_rng(0)
     v, z = rng.normal(size=n), rng.integers(0, 2, n)
     for dtype in ("float64", "float32"):
         x, labels = ad.Variable(v, dtype=dtype), z.astype(dtype)
         for name, f in PROGRAMS.items():
-            yield name, dtype, *(shortest(lambda p=p: gradient(f, x, labels, p), times) for p in (False, True))
+            yield name, dtype, *([min(t) for t in zip(*(gradient(f, x, labels, p) for _ in range(times)))] for p in (False, True))
 
 
 def rows(n, times=7):
@@ -117,9 +123,19 @@ def rows(n, times=7):
 
 
 def main(words):
-    n = int(words[0]) if words else 100_000
-    for name, dtype, eager, precise in sorted(gradients(n), key=lambda case: case[2] / case[3]):
-        print(f"{name}, {dtype}: {duration(eager)}, precise {duration(precise)}: {ratio_text(precise / eager)}x")
+    threads = ad.config.get_num_threads()
+    ad.config.set_num_threads(1)
+    try:
+        report([int(word) for word in words if word != "--gradient"] or [100_000], "--gradient" in words)
+    finally:
+        ad.config.set_num_threads(threads)
+
+
+def report(sizes, alone):
+    n = sizes[0]
+    for name, dtype, eager, precise in sorted(gradients(n), key=lambda case: case[2][alone] / case[3][alone]):
+        parts = [f"{what}{duration(e)}, precise {duration(p)}: {ratio_text(p / e)}x" for what, e, p in zip(("", "the gradient alone "), eager, precise)]
+        print(f"{name}, {dtype}: {'; '.join(parts if alone else parts[:1])}")
     print(", ".join(f"{name} {duration(seconds)}" for name, seconds in rows(n)))
 
 

@@ -185,6 +185,11 @@ def test_the_precise_replay_is_timed_beside_the_eager_gradient(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * len(precise.PROGRAMS) + 1 and all(line.endswith("x") for line in lines[:-1])
     assert [part.split()[0] for part in lines[-1].split(", ")] == precise.ROWS
+    precise.main(["--gradient", "50"])
+    both = capsys.readouterr().out.splitlines()[:-1]
+    assert len(both) == 2 * len(precise.PROGRAMS) and all(line.count("precise") == 2 and "; the gradient alone " in line for line in both)
+    ratios = [float(line.rsplit(" ", 1)[1].rstrip("x")) for line in both]
+    assert ratios == sorted(ratios, reverse=True)
 
 
 def test_fewer_than_seven_runs_are_refused(capsys):

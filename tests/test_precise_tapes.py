@@ -326,3 +326,28 @@ def test_arrays_without_elements(f, dtype):
         y = ad.reduce_sum(f(x)) + ad.reduce_sum(other)
     assert tape.gradient(y, x).shape == (2, 0) and tape.value(y).numpy() == 3
     assert [g.shape for g in tape.gradient(y, [x, other])] == [(2, 0), (3,)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_computes_no_value_that_no_derivative_needs(dtype, monkeypatch):
+    from autodiff.precise_numbers import Numbers
+
+    rows, run = [], Numbers.run
+    monkeypatch.setattr(Numbers, "run", lambda self, row, values, attrs: rows.append(row.name) or run(self, row, values, attrs))
+    v = ad.Variable(np.linspace(-2, 2, 100), dtype=dtype)
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = ad.math.log(1 + ad.exp(v))
+        loss = ad.math.reduce_sum(y)
+    np.testing.assert_allclose(tape.gradient(loss, v), 1 / (1 + np.exp(-v.numpy())), rtol=2e-7)
+    assert rows.count("exp") == 1 and "log" not in rows
+    tape.value(y)
+    assert rows.count("log") == 1
+
+
+def test_a_long_chain_is_replayed_without_recursion():
+    v = ad.Variable(0.5, dtype="float64")
+    with ad.GradientTape(persistent=True, precise=True) as tape:
+        y = v
+        for _ in range(3000):
+            y = y * 1.0001
+    np.testing.assert_allclose([float(tape.gradient(y, v)), float(tape.value(y))], np.array([1, 0.5]) * 1.0001**3000, rtol=1e-12)
