@@ -42,7 +42,7 @@ FLAGS_OF = {source: ISAS.get(source[:-2].rpartition("_")[2], []) for source in C
 # Where both sides of a choice between numbers share a part, GCC's elimination of partial redundancies makes ways of them again, and a
 # loop has no vectors: atan2 took 6 times as long, erfc of twofold numbers too.  (Without vectors of 64-bit masks, baseline, it gains more
 # than it loses.)
-GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"] for name in ("elementwise", "twofold") for isa in ("avx2", "avx512")}
+GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"] for name in ("elementwise", "onefold", "twofold") for isa in ("avx2", "avx512")}
 
 
 def newest(paths):

@@ -17,7 +17,7 @@ cdef extern from "twofold_loops.h" nogil:
     void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
     void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
     void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room)
-    int64_t ad_twofold_product_room(int64_t k)
+    int64_t ad_twofold_product_room(int64_t m, int64_t k)
     void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
     void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure)
@@ -141,7 +141,7 @@ def twofold_product(tuple a not None, tuple b not None, bint brief=False):
     cdef ad_twofolds x = twofolds_of(a, batch * m * k), y = twofolds_of(b, batch * k * n), z, p, q, r
     out = new_parts((batch, m, n))
     z = twofolds_of(out, batch * m * n)
-    cdef cnp.ndarray room = np.empty(ad_twofold_product_room(k))
+    cdef cnp.ndarray room = np.empty(ad_twofold_product_room(m, k))
     cdef double *scratch = <double *>cnp.PyArray_DATA(room)
     cdef int64_t i, all_ = batch, rows = m, inner = k, columns = n
     with nogil:

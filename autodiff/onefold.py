@@ -11,13 +11,15 @@ import math
 import numpy as np
 
 from . import ops, twofold
-from ._core import apply as apply_to_tensors, raw_array, tensor_from_numpy, twofold_exact, twofold_round
+from ._core import apply as apply_to_tensors, onefold_compare, onefold_loops, onefold_map, onefold_reach, onefold_round, onefold_sum
+from ._core import raw_array, tensor_from_numpy, twofold_exact, twofold_round
+from .precise_numbers import is_uniform
 from .twofold import KNOWN, Certified, unsure
 
 U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
 LOOSE = 1 + 2.0**-20        # radii are rounded too, at some 2**-51 an operation: where one is asked for it is taken for so much more
 BLOCK = 8192
-FRACTION = 2**52 - 1        # the bits of a double below its first
+LOOPS = {name: operands for name, operands in onefold_loops().items() if name != "exact"}
 SMALL, TINY = 2.0**-960, 2.0**-1040     # a product below SMALL may have lost more than U of it: TINY at most
 
 
@@ -38,13 +40,23 @@ class Onefolds(Certified):
 
     # ---- rows
     def elementwise(self, row, operands):
-        if row.name not in ARITHMETIC and row.name not in SLOPES:
+        if row.name not in LOOPS and row.name not in SLOPES:
             if row.name in FORMULAS:
                 return FORMULAS[row.name](*operands)
             return None if row.plainly is not None else unsure(f"no slope of {row.name}")
-        f = ARITHMETIC.get(row.name) or functools.partial(function, row)
-        shape = np.broadcast_shapes(*[x.shape for x in operands])
-        return self.like(by_blocks(f, shape, [part for x in operands for part in x.parts]))
+        parts = [part for x in operands for part in x.parts]
+        if LOOPS.get(row.name):
+            return self.like(onefold_map(row.name, np.broadcast_shapes(*[x.shape for x in operands]), *parts))
+        if row.arity == 1 and (row.name in LOOPS or is_uniform(parts[1]) and not parts[1].any()):
+            return self.like(reached(row, *parts))
+        return self.like(by_blocks(functools.partial(function, row), np.broadcast_shapes(*[x.shape for x in operands]), parts))
+
+    def run(self, row, values, attrs):
+        """What is the same number, or the same but for its sign, is as far off."""
+        if row is ops.identity or row is ops.neg:
+            x, r = values[0].parts
+            return self.like((x if row is ops.identity else -x, r))
+        return super().run(row, values, attrs)
 
     def of_itself(self, row, x):
         """x - x and x / x of one and the same x."""
@@ -78,41 +90,23 @@ class Onefolds(Certified):
         if min(a.shape[-2], b.shape[-1]) != 1 or a.shape[-1] < 2:
             return self.by_twofolds(functools.partial(twofold.product, brief=True), self, other)
         by_row = a.shape[-2] == 1               # a row times a matrix; or a matrix times a column
-        factors = [part.swapaxes(-1, -2) for part in ((a, ra) if by_row else (b, rb))]
-        with np.errstate(all="ignore"):
-            y, r = known(*sums(*mul(*((*factors, b, rb) if by_row else (a, ra, *factors))), -2 if by_row else -1))
-        return self.like((np.expand_dims(y, -2 if by_row else -1), np.expand_dims(r, -2 if by_row else -1)))
+        x, y = (self.moved(lambda part: part.swapaxes(-1, -2)), other) if by_row else (self, other.moved(lambda part: part.swapaxes(-1, -2)))
+        return twofold.reduce_sum(x.elementwise(ops.mul, [x, y]), (max(x.ndim, y.ndim) - (2 if by_row else 1),), keepdims=1)
 
     @staticmethod
     def total(parts, outer, n, inner):
-        """By blocks, as everything here."""
-        x, r = (part.reshape(outer, n, inner) for part in parts)
-        if not (np.isfinite(x).all() and np.isfinite(r).all()):
+        y, r = onefold_sum(*parts, outer, n, inner)
+        if not np.isfinite(r).all():
             unsure("a sum of what is not known")
-        if n == 0:
-            return np.zeros((outer, inner)), np.zeros((outer, inner))
-        lines = max(1, BLOCK // max(1, inner * n)) if outer > 1 else max(16, BLOCK // max(1, inner))
-        with np.errstate(all="ignore"):
-            if outer > 1:
-                blocks = [sums(x[at : at + lines], r[at : at + lines], 1) for at in range(0, outer, lines)]
-                return known(*[np.concatenate(part) for part in zip(*blocks)])
-            while x.shape[1] > 1:
-                blocks = [sums(x[:, at : at + lines], r[:, at : at + lines], 1) for at in range(0, x.shape[1], lines)]
-                x, r = (np.stack(part, axis=1) for part in zip(*blocks))
-            return known(x[:, 0], r[:, 0])
+        return y, r
 
     def compare(self, other):
-        (a, ra), (b, rb) = self.parts, other.parts
-        with np.errstate(all="ignore"):
-            order, nan = np.subtract(a > b, a < b, dtype=np.int8), np.isnan(a) | np.isnan(b)
-            if ra.any() or rb.any():
-                r = (ra + rb) * LOOSE
-                nan &= r == 0
-                alike = (self.same(other) & np.isfinite(r)) | ((r == 0) & (a == b))
-                if not ((np.abs(a - b) > r) | nan | alike).all():
-                    unsure("a comparison that the digits leave open")
-            if nan.any():
-                order = np.where(nan, 2, order).astype(np.int8)
+        order, is_open = onefold_compare(np.broadcast_shapes(self.shape, other.shape), *self.parts, *other.parts)
+        if is_open:
+            left, finite = order == 3, np.isfinite(self.parts[1] + other.parts[1])
+            if not (self.same(other) & finite)[left].all():
+                unsure("a comparison that the digits leave open")
+            order[left] = 0
         self.note_ties(order)
         return order
 
@@ -133,6 +127,8 @@ class Onefolds(Certified):
 
     def rounded(self, dtype):
         x, r = self.parts
+        if dtype == np.float32:
+            return onefold_round(x, r)
         with np.errstate(all="ignore"):
             reach = np.where(r == 0, 0.0, r * LOOSE + U * np.abs(x) + TINY)
             low, high = (x - reach).astype(dtype), (x + reach).astype(dtype)
@@ -176,116 +172,11 @@ def by_blocks(f, shape, parts):
     return x.reshape(shape), r.reshape(shape)
 
 
-# -------------------------------------------------------------------------------------------------------------- arithmetic
-def add(a, ra, b, rb):
-    x = a + b
-    if ra.any() or rb.any():
-        return x, ra + rb + U * np.abs(x)
-    t = x - a
-    return x, np.abs((a - (x - t)) + (b - t))       # what the sum has lost, exactly (Knuth)
-
-
-def sums(x, r, axis):
-    """Along an axis: of the leading digits, which add up exactly, and of the rest (Rump, Ogita, Oishi, "Accurate floating-point summation",
-    SIAM J. Sci. Comput. 31, 2008)."""
-    n = x.shape[axis]
-    size = np.abs(x).sum(axis=axis, keepdims=True)
-    unit = np.ldexp(1.0, np.frexp(size)[1] + 1)         # twice the sum of sizes, at least
-    leading = (x + unit) - unit
-    rest = x - leading
-    lost = np.abs(rest).sum(axis=axis) * (n * U) + size.sum(axis=axis) * 0.0      # nan where the sizes overflow
-    y, off = add(leading.sum(axis=axis), np.zeros(()), rest.sum(axis=axis), lost)
-    return y, off + r.sum(axis=axis) * (1 + n * U) if r.any() else off
-
-
-def mul(a, ra, b, rb):
-    x = a * b
-    if not ra.any() and not rb.any() and _is_short(a) and _is_short(b):
-        return x, np.zeros_like(x)
-    size = np.abs(x)
-    for (c, rc), r in (((a, ra), rb), ((b, rb), ra)):
-        if _is_power(c) and not rc.any() and ((size > SMALL) | (a == 0) | (b == 0)).all():
-            return x, np.abs(c) * r
-    r = np.abs(a) * rb + ra * (np.abs(b) + rb) + U * size
-    tiny = size < SMALL
-    if tiny.any():
-        r = np.where(tiny & ~((a == 0) & (ra == 0)) & ~((b == 0) & (rb == 0)), r + TINY, r)
-    return x, r
-
-
-def _is_short(x):
-    """Has a product with such a number no more digits than a double?  (Of float32 numbers, which are not tiny.)"""
-    return x.size and (x.astype(np.float32) == x).all() and (np.abs(x) < 2.0**127).all()
-
-
-def _is_power(x):
-    """Of 2, all of it: nothing is rounded then."""
-    bits = np.ascontiguousarray(x).view(np.int64)
-    return x.size and not bits.flat[0] & FRACTION and not (bits & FRACTION).any()
-
-
-def div(a, ra, b, rb):
-    x, least = a / b, np.abs(b) - rb * LOOSE
-    size = np.abs(x)
-    r = ra / least + size * (rb / least) + U * size     # size rb may be below the smallest double
-    tiny = size < SMALL
-    if tiny.any():
-        r = np.where(tiny & ~((a == 0) & (ra == 0)), r + TINY, r)
-    return x, np.where(least > 0, r, np.inf)
-
-
-def scale(g, rg, s, rs):
-    """g s, exactly 0 where g is: but for an infinite s, which is not known here.  What was not taken (the radius -0.0) stays so."""
-    x, r = mul(g, rg, s, rs)
-    zero = (g == 0) & (rg == 0)
-    if zero.any():
-        taken = ~np.signbit(rg)
-        x, r = np.where(zero, 0.0, x), np.where(zero, np.where(taken, np.where(np.isfinite(s + rs), 0.0, np.inf), -0.0), r)
-    return x, r
-
-
-def select(g, rg, s, rs):
-    x, r = scale(g, rg, s, rs)
-    out = (s == 0) & (rs == 0)
-    return (np.where(out, 0.0, x), np.where(out, -0.0, r)) if out.any() else (x, r)
-
-
-def _squared_difference(a, ra, b, rb):
-    d = add(a, ra, -b, rb)
-    return mul(*d, *d)
-
-
-ARITHMETIC = {
-    "add": add, "sub": lambda a, ra, b, rb: add(a, ra, -b, rb), "mul": mul, "div": div, "scale": scale, "select": select,
-    "neg": lambda a, ra: (-a, ra), "identity": lambda a, ra: (a, ra), "square": lambda a, ra: mul(a, ra, a, ra),
-    "squared_difference": _squared_difference, "reciprocal": lambda a, ra: div(np.ones(()), np.zeros(()), a, ra),
-}  # fmt: skip
-
-
 # --------------------------------------------------------------------------------------------------------------- functions
 # The largest slope between x - r and x + r, or inf where that is not known; y is f(x).  (What is decided by r < 0.01 costs no digits:
 # such numbers have none.)
-def steep(c=1.0):
-    """|f'| <= c |f|, so that f changes by a factor of exp(c r) at most."""
-    return lambda x, r, y: _within(c * r, np.abs(y) * (1.01 * c))
-
-
-def flat(bound):
-    return lambda x, r, y: np.full((), bound)
-
-
 def _within(reach, slope):
     return np.where(reach < 0.01, slope, np.inf)
-
-
-def _far(x, r):
-    """The same on both sides."""
-    return np.maximum(np.abs(x) - r, 0.0)
-
-
-def _bell(height, over):
-    """height exp(-x**2 / over), largest where x is least."""
-    return lambda x, r, y: np.where(r < 0.01, height * np.exp(-(_far(x, r) ** 2) / over), height)
 
 
 def _of_pole(slope):
@@ -320,39 +211,29 @@ def _pow(a, ra, b, rb, y):
     return np.where((a > 2 * ra) & (way < 0.01), np.abs(y) * 1.01 * way, np.inf)
 
 
-log = _of_pole(lambda least, most: 1.01 / least)
+# Of rows without loops.
 SLOPES = {
-    "exp": steep(), "exp2": steep(0.7), "expm1": lambda x, r, y: _within(r, 1.01 * (y + 1)), "cosh": steep(),
-    "sinh": lambda x, r, y: _within(r, 1.01 * (np.abs(y) + 1)),
-    "log": log, "log2": lambda x, r, y: 1.45 * log(x, r, y), "log10": lambda x, r, y: 0.44 * log(x, r, y),
-    "log1p": lambda x, r, y: log(1 + x, r + U * np.abs(1 + x), y), "log1mexp": lambda x, r, y: np.where(x + 2 * r < 0, 1.01 / np.expm1(-(x + r)), np.inf),
-    "sqrt": lambda x, r, y: np.where(x > r * LOOSE, 1.01 / y, np.inf),
-    "cbrt": lambda x, r, y: np.where(np.abs(x) > 2 * r, 0.34 * _far(x, r) ** (-2 / 3), np.inf),
-    "sigmoid": steep(), "softplus_slope": steep(), "softplus": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * y)),
-    "log_sigmoid": lambda x, r, y: np.minimum(1.01, _within(r, 1.01 * np.abs(y))),
-    "tanh": lambda x, r, y: _within(r, 1.03 * value_of(ops.sech2, x)), "sech2": steep(2.0),
-    "sin": flat(1.0), "cos": flat(1.0), "tan": lambda x, r, y: _within((np.abs(y) + 1) * r, 1.05 * (1 + y * y)),
-    "asin": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 - least)))(1 - np.abs(x), r + U, y),
-    "acos": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least * (2 - least)))(1 - np.abs(x), r + U, y),
-    "atanh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / (least * (2 - least)))(1 - np.abs(x), r + U, y),
-    "atan": lambda x, r, y: np.where(r < 1, 1.01 / (1 + _far(x, r) ** 2), 1.0), "asinh": lambda x, r, y: np.where(r < 1, 1.01 / np.sqrt(1 + _far(x, r) ** 2), 1.0),
-    "acosh": lambda x, r, y: _of_pole(lambda least, most: 1.01 / np.sqrt(least) / np.sqrt(2 + least))(x - 1, r + U * np.abs(x), y),
-    "erf": _bell(1.13, 1.0), "erfc": _bell(1.13, 1.0), "ndtr": _bell(0.4, 2.0),
-    "exp_minus_square": lambda x, r, y: _within((np.abs(x) + r) * r, 2.05 * (np.abs(x) + r) * y),
-    "normal_pdf": lambda x, r, y: _within((np.abs(x) + r) * r, 1.05 * (np.abs(x) + r) * y),
-    "erfcx": lambda x, r, y: _within((2 * np.maximum(r - x, 0) + 1.2) * r, 1.02 * (2 * np.maximum(r - x, 0) + 1.2) * y),
+    "log1mexp": lambda x, r, y: np.where(x + 2 * r < 0, 1.01 / np.expm1(-(x + r)), np.inf),
     "log_ndtr": _log_ndtr, "erfinv": _inverse(ops.erfinv_slope, 2.0), "ndtri": _inverse(ops.ndtri_slope, 1.0),
     "lgamma": _of_pole(lambda least, most: np.maximum(np.abs(np.log(least)), np.abs(np.log(most))) + 1.01 / least),
     "digamma": _of_pole(lambda least, most: 1.01 * (1 / least + 1 / least**2)),
     "trigamma": _of_pole(lambda least, most: np.where(most < 1e100, 1.01 * (1 / least**2 + 2 / least**3), np.inf)),
-    "bessel_i0": steep(), "bessel_i1": lambda x, r, y: _within(r, 1.02 * value_of(ops.bessel_i0, x)), "bessel_i0e": steep(),
-    "bessel_i1e": flat(1.0), "bessel_gap": flat(1.6),
+    "bessel_i1": lambda x, r, y: _within(r, 1.02 * value_of(ops.bessel_i0, x)),
     "hypot": lambda a, ra, b, rb, y: ra + rb, "logaddexp": lambda a, ra, b, rb, y: ra + rb, "atan2": _atan2, "pow": _pow,
 }  # fmt: skip
 # Where a value of 0 may stand for a number below the smallest double.
 UNDERFLOWS = {"exp", "exp2", "sigmoid", "softplus_slope", "softplus", "log_sigmoid", "sech2", "erfc", "ndtr", "exp_minus_square", "normal_pdf",
               "log_ndtr", "log1mexp", "pow", "logaddexp", "atan2", "bessel_i1", "bessel_i1e"}  # fmt: skip
 POSITIVE = {"lgamma", "digamma", "trigamma"}    # below 0 their error is that of a term
+
+
+def reached(row, x, r):
+    """A row of one operand, by a loop over its radii, or where there are none."""
+    y = value_of(row, x)
+    off, lost = onefold_reach(row.name, (row.ulp + 1) * U, row.name in UNDERFLOWS, x, r, y)
+    if row.name in POSITIVE and not (x > 0).all():
+        off, lost = np.where(x > 0, off, np.inf), True
+    return (np.where(np.isinf(off), np.nan, y) if lost else y), off
 
 
 def function(row, *parts):

@@ -11,7 +11,7 @@ The contract of a number class is at the top of autodiff/precise.py.
 import numpy as np
 
 from . import ops
-from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
+from ._core import DTYPES, apply as apply_to_tensors, choose, raw_array, tensor_from_numpy
 from ._op import RULE
 from .arithmetic import Arithmetic
 
@@ -19,6 +19,19 @@ from .arithmetic import Arithmetic
 # stand in autodiff/precise_rows.py, which is above, and puts them here.
 STRUCTURAL, COMPARISONS, CHOICES = {}, {}, {}
 FLOATING = 2  # dtypes below this code are floating
+
+
+def is_uniform(part):
+    """Is it one number, however often?"""
+    return part.size == 1 or not any(part.strides)
+
+
+def choice(mask, a, b):
+    """a where the mask has it, else b, for arrays that broadcast with it."""
+    shape = np.broadcast_shapes(mask.shape, a.shape, b.shape)
+    if a.size and b.size and is_uniform(a) and is_uniform(b) and a.dtype != object and a.flat[:1].tobytes() == b.flat[:1].tobytes():
+        return np.broadcast_to(a.flat[0], shape)
+    return choose(shape, mask, a, b) if a.dtype == b.dtype and a.dtype in (np.float64, np.int64) else np.where(mask, a, b)
 
 
 class State:
@@ -54,7 +67,8 @@ def _plain(row, values, attrs):
     """A row on masks and integers; a result that is floating has the number class of the first of them."""
     kind = next(x.kind for x in values if isinstance(x, Plain))
     if row is ops.where and not all(isinstance(x, Plain) for x in values):
-        return kind.exact(np.where(*[x.array if isinstance(x, Plain) else x for x in values]).astype(np.float64), DTYPES[1])
+        mask, *either = (x.array if isinstance(x, Plain) else x for x in values)
+        return kind.exact(choice(mask, *(np.asarray(x, np.float64) for x in either)), DTYPES[1])
     arrays = [tensor_from_numpy(x.array) if isinstance(x, Plain) else x for x in values]
     y = apply_to_tensors(row, arrays, attrs)
     array = raw_array(y)

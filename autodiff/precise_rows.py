@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from . import ops
 from ._core import DTYPES, apply as apply_to_tensors, raw_array, tensor_from_numpy
-from .precise_numbers import CHOICES, COMPARISONS, FLOATING, STRUCTURAL, Numbers, Plain
+from .precise_numbers import CHOICES, COMPARISONS, FLOATING, STRUCTURAL, Numbers, Plain, choice
 
 
 # ------------------------------------------------------------------------------------------------------------- positions
@@ -285,7 +285,7 @@ def where(c, a, b):
     for chosen, all_of_it in ((a, mask.all), (b, lambda: not mask.any())):
         if chosen.shape == np.broadcast_shapes(mask.shape, a.shape, b.shape) and all_of_it() and mask.size:
             return chosen.moved(lambda part: part)
-    y = like.like(np.where(mask, p, q) for p, q in zip(a.parts, b.parts))
+    y = like.like(choice(mask, p, q) for p, q in zip(a.parts, b.parts))
     if a.recorded is not None and b.recorded is not None:
         y.recorded = np.where(mask, a.recorded, b.recorded)
     return y
@@ -299,8 +299,8 @@ def _pair(a, b):
 def _extreme(a, b, sign):
     a, b = _pair(a, b)
     order = a.compare(b)
-    nan = np.isnan(a.special())
-    return where(np.where(order == 2, nan, order * sign >= 0), a, b)
+    first, nan = (order >= 0 if sign > 0 else order <= 0), order == 2
+    return where(np.where(nan, np.isnan(a.special()), first) if nan.any() else first, a, b)
 
 
 def maximum(a, b):
@@ -363,7 +363,7 @@ CHOICES.update({"abs": absolute, "relu6": lambda x: minimum(relu(x), 6.0)})
 CHOICES.update({row.name: _by_doubles(row) for row in (ops.floor, ops.ceil, ops.round, ops.floordiv, ops.nextafter)})
 COMPARISONS.update({
     "less":       lambda a, b: a.compare(b) == -1,            "greater":       lambda a, b: a.compare(b) == 1,
-    "less_equal": lambda a, b: np.abs(a.compare(b) + 0.5) < 1, "greater_equal": lambda a, b: np.isin(a.compare(b), (0, 1)),
+    "less_equal": lambda a, b: a.compare(b) <= 0,         "greater_equal": lambda a, b: a.compare(b) >> 1 == 0,     # of 0 and 1
     "equal":      lambda a, b: a.compare(b) == 0,             "not_equal":     lambda a, b: a.compare(b) != 0,
     "is_nan":     lambda x: np.isnan(x.special()),            "is_inf":        lambda x: np.isinf(x.special()),
     "is_finite":  lambda x: np.isfinite(x.special()),

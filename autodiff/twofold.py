@@ -9,7 +9,7 @@ import numpy as np
 
 from . import ops
 from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
-from .precise_numbers import Numbers, state
+from .precise_numbers import Numbers, is_uniform, state
 
 # Numbers in the rules of the table that stand for others, and what they lack of them.
 KNOWN = {
@@ -63,9 +63,17 @@ class Certified(Numbers):
             return reduce_sum(values[0], **attrs)
         if row is ops.sum_to:
             return sum_to(values[0], **attrs)
+        if row is ops.scale and values[0].is_one():
+            y, shape = values[1], np.broadcast_shapes(values[0].shape, values[1].shape)
+            return y.like(part if part.shape == shape else np.broadcast_to(part, shape) for part in y.parts)
         if row in (ops.sub, ops.div) and isinstance(values[0], Numbers) and isinstance(values[1], Numbers) and _is_itself(*values):
             return self.of_itself(row, values[0])
         return super().run(row, values, attrs)
+
+    def is_one(self):
+        """Is every number 1, in the memory of one?"""
+        x, *rest = self.parts
+        return is_uniform(x) and x.size > 0 and x.flat[0] == 1 and all(is_uniform(part) and part.flat[0] == 0 for part in rest)
 
     def same(self, other):
         """Where the very same number stands in both."""
@@ -179,12 +187,16 @@ class Twofolds(Certified):
     def nearest(self):
         if self.unknown().any():
             unsure("the nearest double of what is not known")
-        return twofold_round(_laid_out(self, self.shape), False)[0].reshape(self.shape)
+        return next(self._to_format(False))
 
     def rounded(self, dtype):
-        nearest, sure = twofold_round(_laid_out(self, self.shape), dtype == np.float32)
+        nearest, sure = self._to_format(dtype == np.float32)
         with np.errstate(over="ignore", under="ignore"):
-            return nearest.reshape(self.shape).astype(dtype), sure.reshape(self.shape)
+            return nearest.astype(dtype), sure
+
+    def _to_format(self, single):
+        nearest, sure = twofold_round(_laid_out(self, self.shape), single)
+        return (part.reshape(self.shape) if part.size == self.parts[0].size else np.broadcast_to(part, self.shape) for part in (nearest, sure))
 
 
 def _is_itself(a, b):
@@ -194,8 +206,8 @@ def _is_itself(a, b):
 
 def _laid_out(x, shape):
     """Parts as a loop takes them: one number, or as many as the shape has, in row-major order."""
-    if all(part.size == 1 for part in x.parts):
-        return tuple(np.ascontiguousarray(part) for part in x.parts)
+    if x.parts[0].size and all(is_uniform(part) for part in x.parts):
+        return tuple(part.flat[:1] for part in x.parts)
     return tuple(np.ascontiguousarray(np.broadcast_to(part, shape)) for part in x.parts)
 
 

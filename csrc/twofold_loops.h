@@ -26,13 +26,11 @@ typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (
 /* Without a pass every number is done by the function. */
 typedef struct { int arity; ad_twofold_function one; ad_twofold_pass pass; } ad_twofold_row;
 
-/* Sums of n products of the numbers of a row, n times h, then l, then r, with those of the columns of a panel, the first of 8 groups each.
- * A panel has n lines of AD_LINE doubles: for each column h, l, and three bounds (twofold_product.c).  To sums, AD_PANEL times high, low,
- * radius, they are added.  exact: of numbers without low parts and radii, larger than 2^-400; brief: without low parts, to few digits more than
- * a double has. */
-#define AD_PANEL 32u
-#define AD_LINE (5 * AD_PANEL)
-typedef void (*ad_twofold_dot)(unsigned groups, int64_t n, const double *restrict a, const double *restrict b, double *restrict sums);
+/* Sums of n > 0 products of the numbers of two rows, of each n times h, then l, then r, with those of AD_LANES columns, of which there are n lines of
+ * AD_LINE doubles: h, l, and three bounds (twofold_product.c).  For each row AD_LANES sums, high, low, radius.
+ * exact: of numbers without low parts and radii, larger than 2^-400; brief: without low parts, to few digits more than a double has. */
+#define AD_LINE (5 * AD_LANES)
+typedef void (*ad_twofold_dot)(int64_t n, const double *restrict a, const double *restrict b, double *restrict sums);
 typedef struct { ad_twofold_dot exact, rounded, brief; } ad_twofold_dots;
 
 ad_twofold_row ad_twofold_find(const char *name);           /* arity 0: there is none */
@@ -41,7 +39,7 @@ void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, i
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
 void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
 void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room);
-int64_t ad_twofold_product_room(int64_t k);
+int64_t ad_twofold_product_room(int64_t m, int64_t k);
 void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);
 void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure);

@@ -1,4 +1,4 @@
-/* Products of matrices of certified twofold numbers: panels of columns, whose sums are vectors (twofold_passes.inc).
+/* Products of matrices of certified twofold numbers: a few columns at once, whose sums are vectors (twofold_passes.inc).
  *
  * A row of a and a column of b are brought to one exponent each, that of their largest number: what falls below the doubles then adds to
  * the radius.  Rows and columns with an infinity, a nan or an unknown number are done one number at a time, as IEEE 754 has them. */
@@ -14,7 +14,7 @@ extern const ad_twofold_dots ad_twofold_dots_baseline, ad_twofold_dots_avx2, ad_
 #define DOTS ad_twofold_dots_baseline
 #endif
 
-enum { PANEL = AD_PANEL, LINE = AD_LINE };
+enum { PANEL = AD_LANES, LINE = AD_LINE, ROWS = 512 };
 typedef struct { int64_t e; int odd, rounded; } kind;       /* of a row or column: its exponent; what is in it */
 
 static ad_twofold at(const ad_twofolds *x, int64_t i) { return (ad_twofold){x->hi[i], x->lo[i], x->r[i], x->e[i]}; }
@@ -79,7 +79,7 @@ static void lay_out(const ad_twofolds *a, int64_t from, int64_t k, kind of, doub
         const ad_dw v = in_unit(at(a, from + l), of);
         to[l] = v.h;
         to[k + l] = v.l;
-        to[2 * k + l] = v.r;
+        to[2 * k + l] = v.r + (fabs(v.h) + v.r > 0 ? 0x1p-800 : 0);
     }
 }
 
@@ -99,33 +99,56 @@ static void put(const ad_twofolds *y, int64_t i, ad_twofold v)
     y->e[i] = v.e;
 }
 
-int64_t ad_twofold_product_room(int64_t k) { return (LINE + 3) * k; }
+static int64_t rows_of(int64_t m) { return m < ROWS ? m + (m & 1) : ROWS; }
 
-/* y (m, n) = a (m, k) b (k, n), all of them in row-major order.  brief: no number has a low part, and about a double's digits do.  room: doubles, as many as ad_twofold_product_room says. */
-void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
+int64_t ad_twofold_product_room(int64_t m, int64_t k) { return (LINE + 3 * rows_of(m)) * k; }
+
+/* Rows i and i + 1 times the columns j to j + width. */
+static void put_rows(const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, int64_t i, int64_t j, int count, int width, int64_t k, int64_t n,
+    const kind *rows, const kind *columns, const double *sums)
+{
+    const double widen = 1 + (double)(4 * k + 32) * 0x1p-52;
+    for (int t = 0; t < count; t++, sums += 3 * PANEL)
+        for (int l = 0; l < width; l++) {
+            const ad_pair s = ad_two_sum(sums[l], sums[PANEL + l]);
+            const ad_dw sum = {s.high, s.low, sums[2 * PANEL + l] * widen};
+            put(y, (i + t) * n + j + l, rows[t].odd | columns[l].odd ? dot_one_by_one(a, (i + t) * k, b, j + l, k, n) : two_of(sum, rows[t].e + columns[l].e));
+        }
+}
+
+/* `count` rows of a from the first on, ROWS at most, times b. */
+static void product_of_rows(int brief, int64_t first, int64_t count, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
 {
     const ad_twofold_dots dots = DOTS;
-    double *const row = room + LINE * k;
-    const double widen = 1 + (double)(4 * k + 32) * 0x1p-52;
+    const double lost = brief ? 2.02 * (double)(k + 1) * (double)(k + 1) + 1.01 : 1.01;
+    double *const laid = room + LINE * k, sums[6 * PANEL];
+    kind rows[ROWS], columns[PANEL];
+    for (int64_t i = 0; i < count + (count & 1); i++) {     /* of an odd number the last one twice */
+        const int64_t at = first + (i < count ? i : count - 1);
+        kinds_of(a, at * k, 1, k, 1, rows + i);
+        lay_out(a, at * k, k, rows[i], laid + 3 * k * i);
+    }
     for (int64_t j = 0; j < n; j += PANEL) {
         const int width = n - j < PANEL ? (int)(n - j) : PANEL;
-        kind columns[PANEL];
         int rounded = 0;
         kinds_of(b, j, n, k, width, columns);
         for (int i = 0; i < width; i++)
             rounded |= columns[i].rounded;
-        pack_panel(b, j, width, k, n, columns, brief ? 2.02 * (double)(k + 1) * (double)(k + 1) + 1.01 : 1.01, room);
-        for (int64_t i = 0; i < m; i++) {
-            double sums[3 * PANEL] = {0};
-            kind own;
-            kinds_of(a, i * k, 1, k, 1, &own);
-            lay_out(a, i * k, k, own, row);
-            (!(rounded | own.rounded) ? dots.exact : brief ? dots.brief : dots.rounded)((unsigned)(width + AD_LANES - 1) / AD_LANES, k, row, room, sums);
-            for (int l = 0; l < width; l++) {
-                const ad_pair s = ad_two_sum(sums[l], sums[PANEL + l]);
-                const ad_dw sum = {s.high, s.low, sums[2 * PANEL + l] * widen};
-                put(y, i * n + j + l, own.odd | columns[l].odd ? dot_one_by_one(a, i * k, b, j + l, k, n) : two_of(sum, own.e + columns[l].e));
-            }
+        pack_panel(b, j, width, k, n, columns, lost, room);
+        for (int64_t i = 0; i < count; i += 2) {
+            const int exact = !(rounded | rows[i].rounded | rows[i + 1].rounded);
+            (exact ? dots.exact : brief ? dots.brief : dots.rounded)(k, laid + 3 * k * i, room, sums);
+            put_rows(a, b, y, first + i, j, count - i < 2 ? 1 : 2, width, k, n, rows + i, columns, sums);
         }
     }
+}
+
+/* y (m, n) = a (m, k) b (k, n), all of them in row-major order.  brief: no number has a low part, and about a double's digits do.  room: doubles, as many
+ * as ad_twofold_product_room says. */
+void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
+{
+    for (int64_t i = 0; i < m * n && k == 0; i++)
+        put(y, i, (ad_twofold){0, 0, 0, 0});
+    for (int64_t i = 0; i < m && k > 0; i += ROWS)
+        product_of_rows(brief, i, m - i < ROWS ? m - i : ROWS, k, n, a, b, y, room);
 }
