@@ -11,6 +11,7 @@ cdef extern from *:                             # of the thread:
     static AD_THREAD int holders = 1;
     static AD_THREAD int more_holders = 0;
     static AD_THREAD PyObject *called = 0;
+    static AD_THREAD PyObject *lent_to_numpy[3];
     static AD_THREAD int at_work = 0;
     enum { AD_MOST_HELD = 16 };
     static AD_THREAD int64_t work_held[AD_MOST_HELD];
@@ -20,6 +21,7 @@ cdef extern from *:                             # of the thread:
     int holders                                 # references to a temporary operand on the present way into the core
     int more_holders                            # of the operand of a sum that came through NumPy
     PyObject *called                            # the operand whose method NumPy called, which holds it once more
+    PyObject **lent_to_numpy                    # operands that the caller's stack had only borrowed when it called NumPy with them
     bint at_work                                # a law is computing: its intermediate values are nobody's
     enum: AD_MOST_HELD
     int64_t *work_held                          # slots that it was given and that others hold; n_work_held of them, or more than there is room for
@@ -74,9 +76,41 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    #define AD_HOLDERS(tensor) Py_REFCNT((PyObject *)(tensor))
+    /* Is a tensor on the caller's stack without a reference of the stack's own?  Python 3.14 and later lay local variables there so
+       (LOAD_FAST_BORROW): counted alone, u in log(u) would have as many holders as the temporary in log(1 + x).  Python tells what its stack
+       owns where there is one reference only, so for the length of the question there is. */
+    static int ad_lent(PyObject *tensor)
+    {
+        int lent = 0;
+    #if PY_VERSION_HEX >= 0x030E0000
+        Py_ssize_t n = Py_REFCNT(tensor), k;
+        int own;
+        PyFrameObject *frame;
+        PyObject *locals, *values;
+        Py_SET_REFCNT(tensor, 1);
+        own = PyUnstable_Object_IsUniqueReferencedTemporary(tensor);
+        Py_SET_REFCNT(tensor, n);
+        if (own || (frame = PyEval_GetFrame()) == NULL)
+            return 0;
+        locals = PyFrame_GetLocals(frame);
+        values = locals != NULL ? PyMapping_Values(locals) : NULL;
+        if (values == NULL)                     /* no memory: what cannot be known is held */
+            PyErr_Clear();
+        for (k = values != NULL ? PyList_GET_SIZE(values) : 0, lent = values == NULL; k-- > 0 && !lent;)
+            lent = PyList_GET_ITEM(values, k) == tensor;
+        Py_XDECREF(values);
+        Py_XDECREF(locals);
+    #endif
+        return lent;
+    }
     """
-    Py_ssize_t AD_HOLDERS(PyObject *tensor) nogil
+    int ad_lent(PyObject *tensor)
+
+
+cdef void note_lent(tuple operands) noexcept:
+    cdef int k
+    for k in range(3):
+        lent_to_numpy[k] = <PyObject *>operands[k] if k < len(operands) and ad_lent(<PyObject *>operands[k]) else NULL
 
 
 cdef bint held_at_work(const Operand *x) noexcept:
@@ -91,7 +125,9 @@ cdef bint held_at_work(const Operand *x) noexcept:
 cdef inline bint is_temporary(const Operand *x) noexcept:
     if at_work:
         return not held_at_work(x)
-    return AD_HOLDERS(x.tensor) <= holders + (x.tensor == called) * numpy_holders[1]
+    if Py_REFCNT(x.tensor) > holders + (x.tensor == called) * numpy_holders[1] or ad_lent(x.tensor):
+        return False
+    return x.tensor != lent_to_numpy[0] and x.tensor != lent_to_numpy[1] and x.tensor != lent_to_numpy[2]
 
 
 cdef int temporaries(const Operand *x, int n) noexcept:
@@ -132,19 +168,23 @@ def set_numpy_holders(int of_operands, int of_called, int of_summed, functions):
 cdef object stabilised_ufunc(Tensor self, object ufunc, object method, tuple inputs, dict kwargs):
     global holders, called
     holders, called = numpy_holders[0], <PyObject *>self
+    note_lent(inputs)
     try:
         return numpy_hooks[0](ufunc, method, inputs, kwargs)
     finally:
         holders, called = 1, NULL
+        note_lent(())
 
 
 cdef object stabilised_function(object func, object types, object args, object kwargs):
     global more_holders
     more_holders = numpy_holders[2]
+    note_lent(args)
     try:
         return numpy_hooks[1](func, types, args, kwargs)
     finally:
         more_holders = 0
+        note_lent(())
 
 
 @cython.final

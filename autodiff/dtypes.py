@@ -43,6 +43,12 @@ class DType:
         """The NumPy dtype: where NumPy is asked for a dtype it looks here."""
         return self._numpy
 
+    # What a NumPy dtype is asked for by code that meets a tensor (SciPy's optimisers, say): dtype.type(x), dtype.kind == "f".
+    type = property(lambda self: self.as_numpy_dtype)
+    kind = property(lambda self: self._numpy.kind)
+    char = property(lambda self: self._numpy.char)
+    itemsize = property(lambda self: self.size)
+
     @property
     def min(self):
         return _bounds(self)[0]

@@ -104,3 +104,9 @@ def test_others_are_refused(given, text):
 ])  # fmt: skip
 def test_numbers_of_numpy_keep_their_dtype_among_numbers(call, dtype):
     assert call().dtype.name == dtype
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int32", "int64", "bool"])
+def test_what_a_numpy_dtype_is_asked_for(name):
+    ours, numpys = ad.as_dtype(name), np.dtype(name)
+    assert ours.type is numpys.type and (ours.kind, ours.char, ours.itemsize) == (numpys.kind, numpys.char, numpys.itemsize)
