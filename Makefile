@@ -3,6 +3,7 @@
 # make build     the core, compiled in place: what changed since the last time
 # make nightly   every elementwise row against its bounds at POINTS points (100000), on every instruction set of this machine: ROWS="exp erf", or all
 # make oldest    the test suite (or TESTS=...) with the oldest NumPy and the fewest packages that it may meet
+# make debian    the test suite on another Debian, as root, with debootstrap: SUITE=trixie (Python 3.13) or sid (the newest Python and GCC)
 # make sanitize  the test suite (or TESTS=...) on a core with the address and undefined-behaviour sanitizers
 # make bench     against TensorFlow and the others; downloads about 1 GB the first time
 # make clean     remove what was built (the environments are .venv, .venv-bench and .venv-oldest)
@@ -31,7 +32,7 @@ ifeq ($(HOME),)
 export PIP_NO_CACHE_DIR = 1
 endif
 
-.PHONY: demo test more nightly build oldest sanitize bench clean check
+.PHONY: demo test more nightly build oldest debian sanitize bench clean check
 
 demo: build
 	$(IN) examples/demo.py
@@ -88,6 +89,10 @@ $(OLDEST)/ready: Makefile
 	@$(OLDEST)/bin/python -c "" 2> /dev/null || $(PYTHON) -m venv $(OLDEST)
 	@$(OLDEST)/bin/python $(PIP) 'numpy==1.26.*' scipy pytest hypothesis mpmath python-flint
 	@touch $@
+
+SUITE ?= trixie
+debian:
+	tests/on_debian.sh $(SUITE)
 
 # On a copy, so that the sanitized core never stands where the other is expected.  The copy keeps its objects.  Packaging is
 # tested with the ordinary core only: its tests run pip and compilers, not ours.  Pytest must leave the sanitizers what they
