@@ -13,6 +13,7 @@ cdef extern from "twofold_loops.h" nogil:
 
     ad_twofold_row ad_twofold_find(const char *name)
     void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *operands, const ad_twofolds *out)
+    int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofolds *s, const ad_twofolds *y)
     void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
     void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
     void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y)
@@ -47,6 +48,34 @@ cdef ad_twofolds twofolds_of(tuple parts, int64_t n) except *:
     return x
 
 
+cdef ad_twofolds twofolds_like(tuple parts, tuple shape, list kept) except *:
+    """The memory of (hi, lo, r, e) that broadcast to the shape: written out unless they are so already, or are one number."""
+    if len(parts) != 4:
+        raise ValueError(f"twofold: a number has the parts hi, lo, r, e; got {len(parts)}")
+    cdef int k, step, wanted
+    cdef bint once = True, whole = True
+    cdef cnp.ndarray part
+    arrays = []
+    for k in range(4):
+        part = np.asarray(parts[k])
+        wanted = cnp.NPY_INT64 if k == 3 else cnp.NPY_FLOAT64
+        if cnp.PyArray_TYPE(part) != wanted:
+            raise ValueError(f"twofold: part {k} must be {'int64' if k == 3 else 'float64'}; got {part.dtype}")
+        once = once and is_one(part)
+        whole = whole and cnp.PyArray_IS_C_CONTIGUOUS(part) and has_shape(part, shape)
+        arrays.append(part)
+    if not once and not whole:
+        arrays = [np.ascontiguousarray(np.broadcast_to(part, shape)) for part in arrays]
+    kept += arrays
+    cdef ad_twofolds x
+    x.hi = <double *>cnp.PyArray_DATA(arrays[0])
+    x.lo = <double *>cnp.PyArray_DATA(arrays[1])
+    x.r = <double *>cnp.PyArray_DATA(arrays[2])
+    x.e = <int64_t *>cnp.PyArray_DATA(arrays[3])
+    x.step = not once
+    return x
+
+
 cdef inline ad_twofolds shifted(ad_twofolds x, int64_t by) noexcept nogil:
     x.hi += by
     x.lo += by
@@ -65,29 +94,42 @@ def twofold_has(str name not None):
 
 
 def twofold_map(str name not None, tuple shape not None, *operands):
-    """A row on operands (hi, lo, r, e) of the given shape, or of one number; the result's parts."""
-    cdef ad_twofold_row row = ad_twofold_find(name.encode())
+    """A row on operands (hi, lo, r, e) that broadcast to the shape; the result's parts."""
+    cdef bytes which = name.encode()
+    cdef ad_twofold_row row = ad_twofold_find(which)
     cdef ad_twofolds x[3]
     cdef ad_twofolds y
     cdef int k
     cdef int64_t n
     if row.arity == 0 or row.arity != len(operands):
         raise ValueError(f"twofold: no loop for {name} of {len(operands)} operands")
-    out = new_parts(shape)
+    out, kept = new_parts(shape), []
     n = cnp.PyArray_SIZE(out[0])
     for k in range(row.arity):
-        x[k] = twofolds_of(operands[k], n)
+        x[k] = twofolds_like(operands[k], shape, kept)
     y = twofolds_of(out, n)
     with nogil:
         ad_twofold_run(&row, n, x, &y)
     return out
 
 
+def twofold_marked(bint select, tuple shape not None, tuple g not None, tuple s not None, tuple y not None):
+    """In y = g s, written out, what a branch that was not taken gives is marked, by a radius of -0.0; has another exact 0 of g met what is not finite?"""
+    kept = []
+    cdef int64_t n = cnp.PyArray_SIZE(y[0])
+    cdef ad_twofolds a = twofolds_like(g, shape, kept), b = twofolds_like(s, shape, kept), c = twofolds_of(y, n)
+    cdef bint met
+    with nogil:
+        met = ad_twofold_mark(select, n, &a, &b, &c)
+    return met
+
+
 def twofold_compare(tuple shape not None, tuple a not None, tuple b not None):
     """-1, 0, 1: less, equal, greater, for sure; 2: one is nan; 3: the digits leave it open.  An int8 array."""
     out = np.empty(shape, np.int8)
     cdef int64_t n = cnp.PyArray_SIZE(out)
-    cdef ad_twofolds x = twofolds_of(a, n), y = twofolds_of(b, n)
+    kept = []
+    cdef ad_twofolds x = twofolds_like(a, shape, kept), y = twofolds_like(b, shape, kept)
     cdef int8_t *to = <int8_t *>cnp.PyArray_DATA(out)
     with nogil:
         ad_twofold_compare(n, &x, &y, to)
@@ -165,10 +207,10 @@ def twofold_exact(x):
 
 def twofold_round(tuple x not None, bint single):
     """(the nearest numbers of float32 or float64, as float64; where they surely are the nearest)"""
-    nearest = np.empty(np.shape(x[0]))
-    sure = np.empty(np.shape(x[0]), np.bool_)
+    shape, kept = np.shape(x[0]), []
+    nearest, sure = np.empty(shape), np.empty(shape, np.bool_)
     cdef int64_t n = cnp.PyArray_SIZE(nearest)
-    cdef ad_twofolds a = twofolds_of(x, n)
+    cdef ad_twofolds a = twofolds_like(x, shape, kept)
     cdef double *to = <double *>cnp.PyArray_DATA(nearest)
     cdef uint8_t *mask = <uint8_t *>cnp.PyArray_DATA(sure)
     with nogil:

@@ -13,7 +13,7 @@ import numpy as np
 from . import ops, twofold
 from ._core import apply as apply_to_tensors, onefold_compare, onefold_loops, onefold_map, onefold_reach, onefold_round, onefold_sum
 from ._core import raw_array, tensor_from_numpy, twofold_exact, twofold_round
-from .precise_numbers import is_uniform
+from .precise_numbers import common_shape, is_uniform
 from .twofold import KNOWN, Certified, unsure
 
 U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
@@ -27,6 +27,7 @@ class Onefolds(Certified):
     """parts   x, r: every number within r of x; what is infinite or nan has the radius 0 where it was given, inf where it was computed"""
 
     __slots__ = ()
+    at_once = twofold.at_once(ops.ROWS[name] for name in LOOPS)
 
     @classmethod
     def exact(cls, array, dtype):
@@ -40,16 +41,16 @@ class Onefolds(Certified):
 
     # ---- rows
     def elementwise(self, row, operands):
-        if row.name not in LOOPS and row.name not in SLOPES:
+        parts, loop = [part for x in operands for part in x.parts], LOOPS.get(row.name)
+        if loop is None and row.name not in SLOPES:
             if row.name in FORMULAS:
                 return FORMULAS[row.name](*operands)
             return None if row.plainly is not None else unsure(f"no slope of {row.name}")
-        parts = [part for x in operands for part in x.parts]
-        if LOOPS.get(row.name):
-            return self.like(onefold_map(row.name, np.broadcast_shapes(*[x.shape for x in operands]), *parts))
-        if row.arity == 1 and (row.name in LOOPS or is_uniform(parts[1]) and not parts[1].any()):
-            return self.like(reached(row, *parts))
-        return self.like(by_blocks(functools.partial(function, row), np.broadcast_shapes(*[x.shape for x in operands]), parts))
+        if loop:
+            return Onefolds(onefold_map(row.name, common_shape(operands), *parts), self.dtype)
+        if row.arity == 1 and (loop == 0 or is_uniform(parts[1]) and not parts[1].any()):
+            return Onefolds(reached(row, *parts), self.dtype)
+        return self.like(by_blocks(functools.partial(function, row), common_shape(operands), parts))
 
     def run(self, row, values, attrs):
         """What is the same number, or the same but for its sign, is as far off."""
@@ -101,7 +102,7 @@ class Onefolds(Certified):
         return y, r
 
     def compare(self, other):
-        order, is_open = onefold_compare(np.broadcast_shapes(self.shape, other.shape), *self.parts, *other.parts)
+        order, is_open = onefold_compare(common_shape((self, other)), *self.parts, *other.parts)
         if is_open:
             left, finite = order == 3, np.isfinite(self.parts[1] + other.parts[1])
             if not (self.same(other) & finite)[left].all():

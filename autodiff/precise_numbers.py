@@ -26,6 +26,15 @@ def is_uniform(part):
     return part.size == 1 or not any(part.strides)
 
 
+def common_shape(operands):
+    """What they broadcast to."""
+    shape = operands[0].shape
+    for x in operands:
+        if x.shape != shape:
+            return np.broadcast_shapes(*[x.shape for x in operands])
+    return shape
+
+
 def choice(mask, a, b):
     """a where the mask has it, else b, for arrays that broadcast with it."""
     shape = np.broadcast_shapes(mask.shape, a.shape, b.shape)
@@ -52,12 +61,17 @@ state = State()
 
 def apply(row, operands, attrs):
     """A row on operands of the replay, Python numbers and arrays among them."""
-    values = [x.value if isinstance(x, (Node, Unrecorded)) else x for x in operands]
-    first = next((x for x in values if isinstance(x, Numbers)), None)
+    values, first, recorded = [], None, False
+    for x in operands:
+        kind = type(x)
+        recorded |= kind is Node
+        x = x.value if kind is Node or kind is Unrecorded else x
+        values.append(x)
+        first = x if first is None and isinstance(x, Numbers) else first
     if first is None:
         return _plain(row, values, attrs)
     y = first.run(row, values, attrs)
-    if row.differentiable and isinstance(y, Numbers) and any(isinstance(x, Node) for x in operands):
+    if recorded and row.differentiable and isinstance(y, Numbers):
         # Numbers among the operands must not stay Python's: the rule of a quotient would divide 1 by 3 in doubles.
         return Node(y, row, [x if isinstance(x, Operand) else first.beside(x) for x in operands], attrs)
     return y
@@ -149,7 +163,7 @@ class Node(Operand):
                     continue
                 stack.pop()
                 if node._later is not None:
-                    node._value, node._later = node._later.compute(), None
+                    node._value, node._later = node._later.settled(), None
         finally:
             state.twice = before
 
@@ -157,16 +171,25 @@ class Node(Operand):
 class Later:
     """A value to come.
 
-    compute    called without arguments for it, once the operands have theirs
+    compute    called with this for it, once the operands have theirs
+    row        and
+    attrs      what it is the value of
     operands   Nodes and others
     recorded   the numbers as they were recorded
     dtype      the DType that they stand for
+    index      the slot where the tape has it
     """
 
-    __slots__ = ("compute", "operands", "recorded", "dtype")
+    __slots__ = ("compute", "row", "attrs", "operands", "recorded", "dtype", "index")
 
-    def __init__(self, compute, operands, recorded, dtype):
-        self.compute, self.operands, self.recorded, self.dtype = compute, operands, recorded, dtype
+    def __init__(self, compute, row, attrs, operands, recorded, dtype, index):
+        self.compute, self.row, self.attrs, self.operands = compute, row, attrs, operands
+        self.recorded, self.dtype, self.index = recorded, dtype, index
+
+    def settled(self):
+        y = self.compute(self)
+        y.recorded, y.dtype = self.recorded, self.dtype
+        return y
 
 
 class Unrecorded(Operand):
@@ -273,7 +296,7 @@ class Numbers(Operand):
 
     def beside(self, x):
         """Anything that may stand beside these numbers, as an operand."""
-        if isinstance(x, Operand):
+        if type(x) is type(self) or isinstance(x, Operand):
             return x
         array = np.asarray(x)
         if array.dtype.kind in "bi" and array.ndim:

@@ -130,33 +130,35 @@ class Replay:
 
     def later(self, made, operands, recorded, attrs):
         """A node whose value is computed where it is asked for."""
-        def compute(numbers):
-            def named():
-                y = numbers()
-                y.recorded, y.dtype = recorded, made.dtype
-                return y
-            return Later(named, operands, recorded, made.dtype)
+        row, compute = made.row, self.numbers
+        if row == "leaf":
+            compute, row = self.beside if self.probe is not None and made.seen else self.exact, None
+        elif row == "result":                           # custom_gradient: its function saw ordinary tensors
+            compute, row, attrs = self.exact, None, {"which": made.attrs["which"]}
+        elif row == "alias":
+            compute, row = self.alias, ops.identity
+        elif self.rounds(made, recorded, operands):
+            compute = self.exact
+        elif not row.differentiable or all(isinstance(x, Plain) for x in operands):
+            return Node(Later(compute, row, attrs, operands, recorded, made.dtype, made.index))
+        return Node(Later(compute, row, attrs, operands, recorded, made.dtype, made.index), row, operands, attrs)
 
-        exact = lambda: self.kind.exact(recorded, made.dtype)
-        if made.row == "leaf":
-            moved = self.probe is not None and made.seen
-            return Node(compute((lambda: self.probe.beside(exact(), recorded, made.index)) if moved else exact))
-        if made.row == "result":                        # custom_gradient: its function saw ordinary tensors
-            return Node(compute(exact), None, operands, {"which": made.attrs["which"]})
-        if made.row == "alias":
-            return Node(compute(lambda: operands[0].value), ops.identity, operands)
-        if self.rounds(made, recorded, operands):
-            return Node(compute(exact), made.row, operands, attrs)
-        followed = made.row.differentiable and any(isinstance(x, Node) for x in operands)
-        numbers = compute(lambda: self.numbers(made.row, operands, recorded, attrs))
-        return Node(numbers, made.row, operands, attrs) if followed else Node(numbers)
+    def exact(self, later):
+        return self.kind.exact(later.recorded, later.dtype)
 
-    def numbers(self, row, operands, recorded, attrs):
+    def beside(self, later):
+        return self.probe.beside(self.exact(later), later.recorded, later.index)
+
+    def alias(self, later):
+        return later.operands[0].value
+
+    def numbers(self, later):
         """The value of a row."""
-        y = row(*[x.value if isinstance(x, Node) else x for x in operands], **attrs)
+        row, operands = later.row, later.operands
+        y = row(*[Unrecorded(x) if isinstance(x, Node) else x for x in operands], **later.attrs)
         if self.probe is not None and row in (ops.add, ops.sub, ops.mul, ops.div):
             a, b = operands                         # x - x, x / x, and what IEEE arithmetic makes of exact numbers: nan is meant
-            meant = np.isnan(recorded) & (a.row is b.row is None or row in (ops.sub, ops.div) and a.value.same(b.value))
+            meant = np.isnan(later.recorded) & (a.row is b.row is None or row in (ops.sub, ops.div) and a.value.same(b.value))
             y = where(Plain(meant, self.kind), np.nan, y)
         return y
 

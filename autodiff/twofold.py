@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from . import ops
-from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
-from .precise_numbers import Numbers, is_uniform, state
+from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_marked, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
+from .precise_numbers import Numbers, common_shape, is_uniform, state
 
 # Numbers in the rules of the table that stand for others, and what they lack of them.
 KNOWN = {
@@ -40,6 +40,14 @@ FORMULAS = {
 }  # fmt: skip
 
 
+LOOPS = {row for name, row in ops.ROWS.items() if twofold_has(name) and name not in FORMULAS}
+
+
+def at_once(rows):
+    """Of rows with loops those that `run` gives to them as they are."""
+    return frozenset(row for row in rows if row not in (ops.sub, ops.div, ops.scale, ops.identity, ops.neg, ops.abs))
+
+
 def unsure(what):
     raise NotImplementedError(f"twofold: {what}")
 
@@ -48,6 +56,7 @@ class Certified(Numbers):
     """What numbers share that carry a radius through every operation.
 
     of_itself(row, x)                   x - x, or x / x
+    at_once                             rows that have loops, of which nothing else is to be asked
     doubles()                           doubles and how far they are off, no less; inf where that is not known
     total(parts, outer, n, inner)       the parts of the sums of numbers of shape (outer, n, inner) over the middle dimension
     """
@@ -59,12 +68,14 @@ class Certified(Numbers):
         return lambda: None
 
     def run(self, row, values, attrs):
+        if row in self.at_once:
+            return self.elementwise(row, [self.beside(x) for x in values])
         if row is ops.reduce_sum:
             return reduce_sum(values[0], **attrs)
         if row is ops.sum_to:
             return sum_to(values[0], **attrs)
         if row is ops.scale and values[0].is_one():
-            y, shape = values[1], np.broadcast_shapes(values[0].shape, values[1].shape)
+            y, shape = values[1], common_shape(values)
             return y.like(part if part.shape == shape else np.broadcast_to(part, shape) for part in y.parts)
         if row in (ops.sub, ops.div) and isinstance(values[0], Numbers) and isinstance(values[1], Numbers) and _is_itself(*values):
             return self.of_itself(row, values[0])
@@ -108,6 +119,7 @@ class Twofolds(Certified):
 
     __slots__ = ()
     total = staticmethod(twofold_sum)
+    at_once = at_once(LOOPS)
 
     @classmethod
     def exact(cls, array, dtype):
@@ -122,18 +134,16 @@ class Twofolds(Certified):
 
     # ---- rows
     def elementwise(self, row, operands):
-        if row.name in FORMULAS:
-            return FORMULAS[row.name](*operands)
-        if not twofold_has(row.name):
+        if row not in LOOPS:
+            if row.name in FORMULAS:
+                return FORMULAS[row.name](*operands)
             return None if row.plainly is not None else unsure(f"no loop for {row.name}")
         if row is ops.polygamma and not np.isin(operands[0].parts[0], (0.0, 1.0, 2.0)).all():
             unsure("polygamma of a higher order")
-        if row is ops.scale:
-            _note_indeterminate(*operands)
-        shape = np.broadcast_shapes(*[x.shape for x in operands])
-        y = self.like(twofold_map(row.name, shape, *[_laid_out(x, shape) for x in operands]))
+        y = type(self)(twofold_map(row.name, common_shape(operands), *[x.parts for x in operands]), self.dtype)
         if row is ops.select or row is ops.scale:
-            _mark_not_taken(row, y, *operands)
+            met = twofold_marked(row is ops.select, y.shape, *[x.parts for x in operands], y.parts)
+            state.indeterminate |= met and row is ops.scale
         return y
 
     def of_itself(self, row, x):
@@ -167,8 +177,7 @@ class Twofolds(Certified):
         return None if y is None else self.like(y)
 
     def compare(self, other):
-        shape = np.broadcast_shapes(self.shape, other.shape)
-        order = twofold_compare(shape, _laid_out(self, shape), _laid_out(other, shape))
+        order = twofold_compare(common_shape((self, other)), self.parts, other.parts)
         if (order == 3).any():
             order[(order == 3) & self.same(other)] = 0
             if (order == 3).any():
@@ -187,36 +196,17 @@ class Twofolds(Certified):
     def nearest(self):
         if self.unknown().any():
             unsure("the nearest double of what is not known")
-        return next(self._to_format(False))
+        return twofold_round(self.parts, False)[0]
 
     def rounded(self, dtype):
-        nearest, sure = self._to_format(dtype == np.float32)
+        nearest, sure = twofold_round(self.parts, dtype == np.float32)
         with np.errstate(over="ignore", under="ignore"):
             return nearest.astype(dtype), sure
-
-    def _to_format(self, single):
-        nearest, sure = twofold_round(_laid_out(self, self.shape), single)
-        return (part.reshape(self.shape) if part.size == self.parts[0].size else np.broadcast_to(part, self.shape) for part in (nearest, sure))
 
 
 def _is_itself(a, b):
     """(An array without elements is like any number: one has to be of the other's shape.)"""
-    return a.shape == b.shape and a.same(b).all()
-
-
-def _laid_out(x, shape):
-    """Parts as a loop takes them: one number, or as many as the shape has, in row-major order."""
-    if x.parts[0].size and all(is_uniform(part) for part in x.parts):
-        return tuple(part.flat[:1] for part in x.parts)
-    return tuple(np.ascontiguousarray(np.broadcast_to(part, shape)) for part in x.parts)
-
-
-def _mark_not_taken(row, y, g, s):
-    """The gradient of a branch that was not taken has the radius -0.0: what it meets there is of no interest."""
-    r = y.parts[2].reshape(y.shape)
-    r[np.broadcast_to(np.signbit(g.parts[2]), y.shape)] = -0.0
-    if row is ops.select:
-        r[np.broadcast_to((s.parts[0] == 0) & (s.parts[2] == 0), y.shape)] = -0.0
+    return a.shape == b.shape and (a is b or a.parts[0] is b.parts[0])
 
 
 def _note_indeterminate(g, s):

@@ -91,6 +91,21 @@ void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in,
     }
 }
 
+/* In y = g s what comes from a branch that was not taken (the radius -0.0: of g, or in `select` of what an s of 0 chooses) gets its radius:
+ * what it meets there is of no interest.  Has another exact 0 met what is not finite? */
+int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofolds *s, const ad_twofolds *y)
+{
+    int indeterminate = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t j = i * g->step, k = i * s->step;
+        const int away = signbit(g->r[j]) != 0, zero = (g->hi[j] == 0) & (g->r[j] == 0);
+        if (away | (select & (s->hi[k] == 0) & (s->r[k] == 0)))
+            y->r[i] = -0.0;
+        indeterminate |= zero & !away & !(fabs(s->hi[k]) + s->r[k] < AD_INF);
+    }
+    return indeterminate;
+}
+
 /* -1, 0, 1: less, equal, greater, for sure; 2: one is NaN; 3: the digits leave it open. */
 static int8_t compared(ad_twofold a, ad_twofold b)
 {

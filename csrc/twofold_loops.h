@@ -35,6 +35,7 @@ typedef struct { ad_twofold_dot exact, rounded, brief; } ad_twofold_dots;
 
 ad_twofold_row ad_twofold_find(const char *name);           /* arity 0: there is none */
 void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out);
+int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofolds *s, const ad_twofolds *y);
 void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out);
 void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);
 void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x, const ad_twofolds *y);

@@ -359,9 +359,9 @@ def test_what_is_surely_the_nearest_is_the_nearest_of_all_of_the_ball(single_pre
 def test_operands_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="no loop for exp of 2 operands"):
         _core.twofold_map("exp", (1,), single(1.0), single(1.0))
-    with pytest.raises(ValueError, match="part 0 has 3 numbers where 2 are wanted"):
+    with pytest.raises(ValueError, match="broadcast"):
         _core.twofold_map("exp", (2,), _core.twofold_exact(np.ones(3)))
-    with pytest.raises(ValueError, match="C-contiguous float64; got float32"):
+    with pytest.raises(ValueError, match="part 0 must be float64; got float32"):
         _core.twofold_map("exp", (1,), (np.ones(1, np.float32), *single(1.0)[1:]))
 
 
