@@ -33,7 +33,6 @@ KNOWN = {
 
 # Rows that have no loop of their own, or none that keeps more digits than their parts.
 FORMULAS = {
-    "cbrt": lambda x: ops.where(x == 0, x, ops.where(x < 0, -1.0, 1.0) * ops.exp(ops.log(ops.abs(x)) / 3)),
     "gelu_gate": lambda x: ops.sigmoid(x * (1.5957691216057308 + 0.07135481627260025 * ops.square(x))), "gelu_tanh": lambda x: x * ops.gelu_gate(x),
     "mish": lambda x: x * ops.tanh(ops.softplus(x)), "elu": lambda x: ops.where(x > 0, x, ops.expm1(ops.minimum(x, 0.0))),
     "selu": lambda x: ops.where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * ops.expm1(ops.minimum(x, 0.0))),

@@ -95,7 +95,14 @@ AD_TWO ad_dw dw_sine(ad_dw x, uint64_t more)
 }
 AD_TWO ad_dw fast_sin(ad_dw x) { return dw_sine(x, 0); }
 AD_TWO ad_dw fast_cos(ad_dw x) { return dw_sine(x, 1); }
-AD_TWO ad_dw fast_tan(ad_dw x) { return dw_div(dw_sine(x, 0), dw_sine(x, 1)); }
+AD_TWO ad_dw fast_tan(ad_dw x)                         /* in odd quarters -cos / sin */
+{
+    const double shift = x.h * 0x1.45f306dc9c883p-1 + AD_MAGIC;
+    const dw_circle c = dw_sin_cos(dw_less_quarters(x, shift - AD_MAGIC));
+    const _Bool turned = (ad_bits(shift) & 1) != 0;
+    const ad_dw z = dw_div(dw_if(turned, dw_neg(c.cos), c.sin), dw_if(turned, c.sin, c.cos));
+    return dw_where(0x1p19 - fabs(x.h), dw_where(0x1p-10 - x.r, dw_where(fabs(x.h) - 0x1p-190, z)));
+}
 
 AD_TWO ad_dw fast_sinh(ad_dw x)
 {

@@ -4,6 +4,7 @@
 
 #include "twofold_fast.h"
 
+AD_TWO ad_dw fast_cbrt(ad_dw x) { return dw_where(fabs(x.h) - 0x1p-190, dw_cbrt(x)); }
 AD_TWO double dw_is(_Bool good) { return good ? 1 : -1; }
 AD_TWO _Bool dw_is_whole(ad_dw x) { return (x.h + AD_MAGIC - AD_MAGIC == x.h) & (x.l == 0) & (x.r == 0); }
 

@@ -85,6 +85,28 @@ static ad_twofold two_atanh(ad_twofold x)
     return two_twice(two_log1p(two_div(two_twice(x, 2), two_sub(one, x))), 0.5);
 }
 
+/* The cube root of x, by one step of Newton's from that of x.h and what it misses.  With z = y + d: d + d^2 / y + d^3 / 3 y^2 = q. */
+AD_TWO ad_dw dw_cbrt(ad_dw x)
+{
+    const double y = ad_cbrt(x.h);
+    const ad_dw square = dw_mul(dw_of(y), dw_of(y)), rest = dw_add(x, dw_neg(dw_mul(square, dw_of(y))));
+    const ad_dw q = dw_div(rest, dw_mul(dw_of(3), square));
+    const double most = fabs(q.h) + fabs(q.l) + q.r, part = most / fabs(y), second = q.h * (q.h / y);
+    const double missed = 3 * most * part * part + 3 * part * (fabs(q.l) + q.r) + 0x1p-50 * fabs(second);
+    ad_dw z = dw_add(dw_add(dw_of(y), q), (ad_dw){-second, 0, missed});
+    z.r += part < 0x1p-12 ? 0 : AD_INF;
+    return z;
+}
+static ad_twofold two_cbrt(ad_twofold x)
+{
+    if (two_is_odd(x) | two_is_zero(x))
+        return two_odd(x, x, x.hi);
+    if (two_may_be_zero(x))
+        return two_unknown;
+    const int64_t rest = (x.e % 3 + 3) % 3;
+    return two_scaled(dw_cbrt(dw_twice(dw_from(x), (double)(1 << rest))), (x.e - rest) / 3);
+}
+
 /* a to the power b.  A whole exponent of up to 32: by multiplications; others by logarithms, for a > 0. */
 static ad_twofold two_pow(ad_twofold a, ad_twofold b)
 {

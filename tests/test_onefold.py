@@ -18,19 +18,16 @@ def gelu_gate(x):
 
 
 FURTHER = {
-    "cbrt": mpmath.cbrt, "bessel_i0": lambda x: mpmath.besseli(0, x), "bessel_i1": lambda x: mpmath.besseli(1, x),
-    "bessel_i0e": lambda x: mpmath.besseli(0, x) * mpmath.exp(-abs(x)), "bessel_i1e": lambda x: mpmath.besseli(1, x) * mpmath.exp(-abs(x)),
-    "bessel_gap": lambda x: (mpmath.besseli(0, x) - mpmath.besseli(1, abs(x))) * mpmath.exp(-abs(x)),
     "elu": lambda x: x if x > 0 else mpmath.expm1(x), "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     "selu": lambda x: SELU[0] * x if x > 0 else SELU[0] * SELU[1] * mpmath.expm1(x),
     "gelu_gate": lambda x: gelu_gate(x), "gelu_tanh": lambda x: x * gelu_gate(x),
 }  # fmt: skip
 KNOWN = {**UNARY, **BINARY, **FURTHER}
 NAMES = [name for name in {**LOOPS, **SLOPES, **FORMULAS} if name in KNOWN]
-SLOWER = {*SLOW, *(name for name in FURTHER if name.startswith("bessel")), "erfcx", "log_ndtr", "erfc", "erf", "ndtr", "gelu", "exp_minus_square", "normal_pdf"}
+SLOWER = {*SLOW, *(name for name in KNOWN if name.startswith("bessel")), "erfcx", "log_ndtr", "erfc", "erf", "ndtr", "gelu", "exp_minus_square", "normal_pdf"}
 INSIDE = {"cbrt": lambda x: x > 0, **dict.fromkeys(("lgamma", "digamma", "trigamma"), lambda x: 0 < x < 1e5),
           **dict.fromkeys(("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gelu", "mish", "gelu_gate", "gelu_tanh"), lambda x: abs(x) < 1e3),
-          **{name: lambda x: abs(x) < 300 for name in FURTHER if name.startswith("bessel")}}  # fmt: skip
+          **{name: lambda x: abs(x) < 300 for name in KNOWN if name.startswith("bessel")}}  # fmt: skip
 TAME = {"acosh": 1.0, "log1mexp": -1.0}                 # added to numbers between 0.1 and 0.9
 
 
