@@ -7,6 +7,7 @@ cdef extern from "twofold_loops.h" nogil:
         double *r
         int64_t *e
         int64_t step
+        int64_t rest
 
     ctypedef struct ad_twofold_row:
         int arity
@@ -20,6 +21,7 @@ cdef extern from "twofold_loops.h" nogil:
     void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room)
     int64_t ad_twofold_product_room(int64_t m, int64_t k)
     void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room)
+    int ad_twofold_are_comfortable(int64_t n, const double *x)
     void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
     void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure)
 
@@ -44,7 +46,7 @@ cdef ad_twofolds twofolds_of(tuple parts, int64_t n) except *:
     x.lo = <double *>cnp.PyArray_DATA(parts[1])
     x.r = <double *>cnp.PyArray_DATA(parts[2])
     x.e = <int64_t *>cnp.PyArray_DATA(parts[3])
-    x.step = 1 if cnp.PyArray_SIZE(parts[0]) == n else 0
+    x.step = x.rest = 1 if cnp.PyArray_SIZE(parts[0]) == n else 0
     return x
 
 
@@ -52,8 +54,8 @@ cdef ad_twofolds twofolds_like(tuple parts, tuple shape, list kept) except *:
     """The memory of (hi, lo, r, e) that broadcast to the shape: written out unless they are so already, or are one number."""
     if len(parts) != 4:
         raise ValueError(f"twofold: a number has the parts hi, lo, r, e; got {len(parts)}")
-    cdef int k, step, wanted
-    cdef bint once = True, whole = True
+    cdef int k, wanted
+    cdef bint once = True, rest_once = True, whole = True, rest_whole = True, one
     cdef cnp.ndarray part
     arrays = []
     for k in range(4):
@@ -61,18 +63,25 @@ cdef ad_twofolds twofolds_like(tuple parts, tuple shape, list kept) except *:
         wanted = cnp.NPY_INT64 if k == 3 else cnp.NPY_FLOAT64
         if cnp.PyArray_TYPE(part) != wanted:
             raise ValueError(f"twofold: part {k} must be {'int64' if k == 3 else 'float64'}; got {part.dtype}")
-        once = once and is_one(part)
-        whole = whole and cnp.PyArray_IS_C_CONTIGUOUS(part) and has_shape(part, shape)
+        one = cnp.PyArray_IS_C_CONTIGUOUS(part) and has_shape(part, shape)
+        if k == 0:
+            once, whole = is_one(part), one
+        else:
+            rest_once, rest_whole = rest_once and is_one(part), rest_whole and one
         arrays.append(part)
-    if not once and not whole:
-        arrays = [np.ascontiguousarray(np.broadcast_to(part, shape)) for part in arrays]
+    if not (rest_once or whole and rest_whole):
+        arrays, once, rest_once = [np.ascontiguousarray(np.broadcast_to(part, shape)) for part in arrays], False, False
+    elif not once and not whole:
+        arrays[0] = np.ascontiguousarray(np.broadcast_to(arrays[0], shape))
+    elif not rest_once:
+        once = False
     kept += arrays
     cdef ad_twofolds x
     x.hi = <double *>cnp.PyArray_DATA(arrays[0])
     x.lo = <double *>cnp.PyArray_DATA(arrays[1])
     x.r = <double *>cnp.PyArray_DATA(arrays[2])
     x.e = <int64_t *>cnp.PyArray_DATA(arrays[3])
-    x.step = not once
+    x.step, x.rest = not once, not rest_once
     return x
 
 
@@ -141,7 +150,7 @@ def twofold_sum(tuple x not None, int64_t outer, int64_t n, int64_t inner):
     if outer < 0 or n < 0 or inner < 0:
         raise ValueError("twofold: a negative size")
     cdef ad_twofolds a = twofolds_of(x, outer * n * inner)
-    a.step = 1
+    a.step = a.rest = 1
     if cnp.PyArray_SIZE(x[0]) != outer * n * inner:
         raise ValueError(f"twofold: {cnp.PyArray_SIZE(x[0])} numbers where {outer * n * inner} are wanted")
     out = new_parts((outer, inner))
@@ -203,6 +212,13 @@ def twofold_exact(x):
     with nogil:
         ad_twofold_exact(n, at, &y)
     return out
+
+
+def twofold_are_comfortable(cnp.ndarray x not None):
+    """Do these numbers, C-contiguous float64, need neither low parts nor exponents?"""
+    if cnp.PyArray_TYPE(x) != cnp.NPY_FLOAT64 or not cnp.PyArray_IS_C_CONTIGUOUS(x):
+        raise ValueError(f"twofold: numbers must be C-contiguous float64; got {x.dtype}")
+    return ad_twofold_are_comfortable(cnp.PyArray_SIZE(x), <double *>cnp.PyArray_DATA(x)) != 0
 
 
 def twofold_round(tuple x not None, bint single):

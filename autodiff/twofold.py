@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import ops
-from ._core import twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_marked, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
+from ._core import twofold_are_comfortable, twofold_compare, twofold_exact, twofold_has, twofold_map, twofold_marked, twofold_product, twofold_recurrence, twofold_round, twofold_scan, twofold_sum
 from .precise_numbers import Numbers, common_shape, is_uniform, state
 
 # Numbers in the rules of the table that stand for others, and what they lack of them.
@@ -39,6 +39,7 @@ FORMULAS = {
 }  # fmt: skip
 
 
+ZEROS = np.zeros(()), np.zeros(()), np.zeros((), np.int64)
 LOOPS = {row for name, row in ops.ROWS.items() if twofold_has(name) and name not in FORMULAS}
 
 
@@ -122,7 +123,10 @@ class Twofolds(Certified):
 
     @classmethod
     def exact(cls, array, dtype):
-        return cls(twofold_exact(array), dtype)
+        x = np.asarray(array, np.float64, order="C")
+        if x.size > 1 and twofold_are_comfortable(x):
+            return cls((x, *(np.broadcast_to(zero, x.shape) for zero in ZEROS)), dtype)
+        return cls(twofold_exact(x), dtype)
 
     def constant(self, number):
         low = KNOWN.get(abs(float(number)))
@@ -200,7 +204,7 @@ class Twofolds(Certified):
     def rounded(self, dtype):
         nearest, sure = twofold_round(self.parts, dtype == np.float32)
         with np.errstate(over="ignore", under="ignore"):
-            return nearest.astype(dtype), sure
+            return nearest.astype(dtype, copy=False), sure
 
 
 def _is_itself(a, b):

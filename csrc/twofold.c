@@ -9,9 +9,13 @@
 extern const ad_twofold_pass ad_twofold_passes_baseline[], ad_twofold_passes_avx2[], ad_twofold_passes_avx512[];
 extern const ad_twofold_function ad_twofold_functions_baseline[], ad_twofold_functions_fma[];
 #ifdef __x86_64__
+extern const ad_round_pass ad_twofold_round_baseline, ad_twofold_round_avx2, ad_twofold_round_avx512;
+#define ROUND (ad_isa_number() == 2 ? ad_twofold_round_avx512 : ad_isa_number() ? ad_twofold_round_avx2 : ad_twofold_round_baseline)
 #define PASSES (ad_isa_number() == 2 ? ad_twofold_passes_avx512 : ad_isa_number() ? ad_twofold_passes_avx2 : ad_twofold_passes_baseline)
 #define FUNCTIONS (ad_isa_number() ? ad_twofold_functions_fma : ad_twofold_functions_baseline)
 #else
+extern const ad_round_pass ad_twofold_round_baseline;
+#define ROUND ad_twofold_round_baseline
 #define PASSES ad_twofold_passes_baseline
 #define FUNCTIONS ad_twofold_functions_baseline
 #endif
@@ -32,8 +36,8 @@ ad_twofold_row ad_twofold_find(const char *name)
 
 AD_INLINE ad_twofold load(const ad_twofolds *x, int64_t i)
 {
-    i *= x->step;
-    return (ad_twofold){x->hi[i], x->lo[i], x->r[i], x->e[i]};
+    const int64_t k = i * x->rest;
+    return (ad_twofold){x->hi[i * x->step], x->lo[k], x->r[k], x->e[k]};
 }
 
 AD_INLINE void store(const ad_twofolds *y, int64_t i, ad_twofold v)
@@ -47,18 +51,29 @@ AD_INLINE void store(const ad_twofolds *y, int64_t i, ad_twofold v)
 enum { BLOCK = 256, LANES = AD_LANES };
 typedef struct { double hi[BLOCK], lo[BLOCK], r[BLOCK]; int64_t e[BLOCK]; } room;
 
-static ad_twofolds in_room(room *x) { return (ad_twofolds){x->hi, x->lo, x->r, x->e, 1}; }
-static ad_twofolds from(const ad_twofolds *x, int64_t at) { return (ad_twofolds){x->hi + at, x->lo + at, x->r + at, x->e + at, 1}; }
+static ad_twofolds in_room(room *x) { return (ad_twofolds){x->hi, x->lo, x->r, x->e, 1, 1}; }
+static ad_twofolds from(const ad_twofolds *x, int64_t at) { return (ad_twofolds){x->hi + at, x->lo + at, x->r + at, x->e + at, 1, 1}; }
 
-/* Where an operand stands in memory, BLOCK numbers at most: one number for all is written out, and the last few up to LANES. */
+/* Where an operand stands in memory, BLOCK numbers at most: what is one for all is written out, once, and the last few numbers up to LANES. */
 static ad_twofolds block_of(const ad_twofolds *x, int64_t at, int64_t n, room *own)
 {
-    if (x->step && n - at >= LANES)
+    if (x->rest && n - at >= LANES)
         return from(x, at);
-    const ad_twofolds y = in_room(own);
-    if (x->step || at == 0)
-        for (int i = 0; i < (x->step ? LANES : BLOCK); i++)
+    ad_twofolds y = in_room(own);
+    if (!x->step && at == 0)
+        for (int i = 0; i < BLOCK; i++)
+            store(&y, i, load(x, 0));
+    else if (x->step && n - at < LANES)
+        for (int i = 0; i < LANES; i++)
             store(&y, i, load(x, at + i < n ? at + i : n - 1));
+    else if (x->step) {
+        for (int i = 0; i < BLOCK && at == 0; i++) {
+            y.lo[i] = *x->lo;
+            y.r[i] = *x->r;
+            y.e[i] = *x->e;
+        }
+        y.hi = x->hi + at;
+    }
     return y;
 }
 
@@ -97,11 +112,11 @@ int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofol
 {
     int indeterminate = 0;
     for (int64_t i = 0; i < n; i++) {
-        const int64_t j = i * g->step, k = i * s->step;
-        const int away = signbit(g->r[j]) != 0, zero = (g->hi[j] == 0) & (g->r[j] == 0);
-        if (away | (select & (s->hi[k] == 0) & (s->r[k] == 0)))
+        const ad_twofold a = load(g, i), b = load(s, i);
+        const int away = signbit(a.r) != 0;
+        if (away | (select & (b.hi == 0) & (b.r == 0)))
             y->r[i] = -0.0;
-        indeterminate |= zero & !away & !(fabs(s->hi[k]) + s->r[k] < AD_INF);
+        indeterminate |= (a.hi == 0) & (a.r == 0) & !away & !(fabs(b.hi) + b.r < AD_INF);
     }
     return indeterminate;
 }
@@ -173,6 +188,15 @@ void ad_twofold_sum(int64_t outer, int64_t n, int64_t inner, const ad_twofolds *
         }
 }
 
+/* Are they twofold numbers with nothing beside them? */
+int ad_twofold_are_comfortable(int64_t n, const double *x)
+{
+    int all = 1;
+    for (int64_t i = 0; i < n; i++)
+        all &= ((fabs(x[i]) <= AD_COMFORT) & (fabs(x[i]) >= 1 / AD_COMFORT)) | (x[i] == 0);
+    return all;
+}
+
 /* float64 numbers as twofold ones, exactly. */
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y)
 {
@@ -223,28 +247,36 @@ static int round_to_the_same(double hi, double top, double bottom, int64_t e, in
 
 /* The nearest number of the format, and whether it surely is: both ends of the ball, moved outwards by what their computation and
  * the two roundings of in_format may have lost, give it.  Where both ends leave the format it is infinite. */
+static uint8_t round_one(ad_twofold x, int single, double *nearest)
+{
+    const double r = x.r * AD_WIDEN + fabs(x.lo) * 0x1p-51;
+    *nearest = x.r == AD_INF ? AD_NAN : x.hi;
+    if (!(x.r < AD_INF) || x.hi == 0 || !(fabs(x.hi) < AD_INF))
+        return x.r == 0;
+    *nearest = in_format(x.hi, x.e, single);
+    const double exactly = x.r == 0 ? rounded_exactly(x.hi, x.lo, x.e, single) : AD_NAN;
+    if (exactly == exactly) {
+        *nearest = exactly;
+        return 1;
+    }
+    const double top = x.lo + r, bottom = x.lo - r, size = fabs(*nearest);
+    if (!single && size > 0x1p-1021 && size < AD_INF)
+        return x.hi + top == x.hi && x.hi + bottom == x.hi;
+    return fabs(x.lo) + r < fabs(x.hi) / 2 && round_to_the_same(x.hi, top, bottom, x.e, single,
+        fabs(x.lo) + r < fabs(x.hi) * 0x1p-54 && (single || size < 0x1p-1024), nearest);
+}
+
 void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *nearest, uint8_t *sure)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t k = i * in->step, e = in->e[k];
-        const double hi = in->hi[k], lo = in->lo[k], r = in->r[k] * AD_WIDEN + fabs(lo) * 0x1p-51;
-        nearest[i] = in->r[k] == AD_INF ? AD_NAN : hi;
-        sure[i] = in->r[k] < AD_INF;
-        if (!sure[i] || hi == 0 || !(fabs(hi) < AD_INF)) {
-            sure[i] &= in->r[k] == 0;
-            continue;
+    room own;
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = n - at >= BLOCK ? BLOCK : n - at >= LANES ? (n - at) / LANES * LANES : n - at;
+        int64_t left = 1;
+        if (!single && m >= LANES) {
+            const ad_twofolds x = block_of(in, at, n, &own);
+            left = ROUND((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, nearest + at, sure + at);
         }
-        nearest[i] = in_format(hi, e, single);
-        const double exactly = in->r[k] == 0 ? rounded_exactly(hi, lo, e, single) : AD_NAN;
-        if (exactly == exactly) {
-            nearest[i] = exactly;
-            continue;
-        }
-        const double top = lo + r, bottom = lo - r, size = fabs(nearest[i]);
-        if (!single && size > 0x1p-1021 && size < AD_INF)
-            sure[i] = hi + top == hi && hi + bottom == hi;
-        else
-            sure[i] = fabs(lo) + r < fabs(hi) / 2 && round_to_the_same(hi, top, bottom, e, single,
-                fabs(lo) + r < fabs(hi) * 0x1p-54 && (single || size < 0x1p-1024), nearest + i);
+        for (int64_t i = at; i < at + m && left; i++)
+            sure[i] = round_one(load(in, i), single, nearest + i);
     }
 }

@@ -12,9 +12,9 @@ typedef struct { ad_dw sin, cos; } dw_circle;
 
 /* 1 / k! + m / (k + 2)! + m^2 / (k + 4)! + ..., for m in [-0.618, 0]; k = 2 or 3, and the terms from 1 / (k + 18)! on in doubles: they lose
  * less than 16 u, and what follows is less than 2^-38 of them. */
-AD_TWO ad_dw dw_circle_series(int k, ad_dw m)
+AD_TWO ad_dw dw_sine_series(ad_dw m)
 {
-    const double (*f)[2] = dw_inverse_factorial + k, x = m.h;
+    const double (*f)[2] = dw_inverse_factorial + 3, x = m.h;
     const double v = f[18][0] + x * (f[20][0] + x * (f[22][0] + x * f[24][0]));
     const ad_dw y = dw_step(f[12], m, dw_step(f[14], m, dw_step(f[16], m, (ad_dw){v, 0, 0x1p-37 * v})));
     return dw_step(f[0], m, dw_step(f[2], m, dw_step(f[4], m, dw_step(f[6], m, dw_step(f[8], m, dw_step(f[10], m, y))))));
@@ -24,9 +24,8 @@ AD_TWO dw_circle dw_sin_cos(ad_dw t)                     /* |t| < 0.786; both fu
 {
     const double moved = t.r + dw_floor_of(t.h);
     t.r = 0;
-    const ad_dw m = dw_neg(dw_mul(t, t));
-    dw_circle y = {dw_add_smaller(t, dw_mul(t, dw_mul(m, dw_circle_series(3, m)))),
-                   dw_add_smaller(dw_of(1), dw_mul(m, dw_circle_series(2, m)))};
+    const ad_dw m = dw_neg(dw_mul(t, t)), sin = dw_add_smaller(t, dw_mul(t, dw_mul(m, dw_sine_series(m))));
+    dw_circle y = {sin, dw_sqrt(dw_add(dw_of(1), dw_neg(dw_mul(sin, sin))))};       /* a root costs less than a second series */
     y.sin.r += moved;
     y.cos.r += moved;
     return y;

@@ -8,8 +8,8 @@
 /* Every number within r * 2^e of (hi + lo) * 2^e. */
 typedef struct { double hi, lo, r; int64_t e; } ad_twofold;
 
-/* Structure of arrays; step 0: one number for all (operands only). */
-typedef struct { double *hi, *lo, *r; int64_t *e; int64_t step; } ad_twofolds;
+/* Structure of arrays.  Of operands: a step of 0: one hi for all; rest 0: one lo, one r and one e, as numbers have that are doubles. */
+typedef struct { double *hi, *lo, *r; int64_t *e; int64_t step, rest; } ad_twofolds;
 
 /* A pass without branches over groups of 8 numbers, so that there is one loop of vectors and nothing left for a second and a third; in
  * memory of its own.  The result's e are what is undone, and or-ed returned. */
@@ -21,6 +21,8 @@ typedef int64_t (*ad_pass_of_two)(unsigned groups, AD_PARTS(a), AD_PARTS(b), AD_
 
 /* Names are the rows' in the operator table; the tables end with NULL. */
 typedef struct { const char *name; ad_pass_of_one unary; ad_pass_of_two binary; } ad_twofold_pass;
+/* Numbers rounded to float64, and where they surely are the nearest; what is not comfortable is undone. */
+typedef int64_t (*ad_round_pass)(unsigned groups, AD_PARTS(a), double *restrict nearest, uint8_t *restrict sure);
 typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (*binary)(ad_twofold, ad_twofold); } ad_twofold_function;
 
 /* Without a pass every number is done by the function. */
@@ -42,6 +44,7 @@ void ad_twofold_scan(int product, int64_t n, int64_t inner, const ad_twofolds *x
 void ad_twofold_recurrence(int own, int64_t n, int64_t inner, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, const ad_twofolds *room);
 int64_t ad_twofold_product_room(int64_t m, int64_t k);
 void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_twofolds *a, const ad_twofolds *b, const ad_twofolds *y, double *room);
+int ad_twofold_are_comfortable(int64_t n, const double *x);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);
 void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure);
 

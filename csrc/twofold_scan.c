@@ -6,7 +6,7 @@
 static ad_twofolds line(const ad_twofolds *x, int64_t k, int64_t inner)
 {
     k *= inner;
-    return (ad_twofolds){x->hi + k, x->lo + k, x->r + k, x->e + k, 1};
+    return (ad_twofolds){x->hi + k, x->lo + k, x->r + k, x->e + k, 1, 1};
 }
 static ad_twofold get(const ad_twofolds *x, int64_t i) { return (ad_twofold){x->hi[i], x->lo[i], x->r[i], x->e[i]}; }
 static void set(const ad_twofolds *y, int64_t i, ad_twofold v)
