@@ -9,13 +9,13 @@
 extern const ad_twofold_pass ad_twofold_passes_baseline[], ad_twofold_passes_avx2[], ad_twofold_passes_avx512[];
 extern const ad_twofold_function ad_twofold_functions_baseline[], ad_twofold_functions_fma[];
 #ifdef __x86_64__
-extern const ad_round_pass ad_twofold_round_baseline, ad_twofold_round_avx2, ad_twofold_round_avx512;
-#define ROUND (ad_isa_number() == 2 ? ad_twofold_round_avx512 : ad_isa_number() ? ad_twofold_round_avx2 : ad_twofold_round_baseline)
+extern const ad_twofold_others ad_twofold_others_baseline, ad_twofold_others_avx2, ad_twofold_others_avx512;
+#define OTHERS (ad_isa_number() == 2 ? &ad_twofold_others_avx512 : ad_isa_number() ? &ad_twofold_others_avx2 : &ad_twofold_others_baseline)
 #define PASSES (ad_isa_number() == 2 ? ad_twofold_passes_avx512 : ad_isa_number() ? ad_twofold_passes_avx2 : ad_twofold_passes_baseline)
 #define FUNCTIONS (ad_isa_number() ? ad_twofold_functions_fma : ad_twofold_functions_baseline)
 #else
-extern const ad_round_pass ad_twofold_round_baseline;
-#define ROUND ad_twofold_round_baseline
+extern const ad_twofold_others ad_twofold_others_baseline;
+#define OTHERS (&ad_twofold_others_baseline)
 #define PASSES ad_twofold_passes_baseline
 #define FUNCTIONS ad_twofold_functions_baseline
 #endif
@@ -50,6 +50,9 @@ AD_INLINE void store(const ad_twofolds *y, int64_t i, ad_twofold v)
 
 enum { BLOCK = 256, LANES = AD_LANES };
 typedef struct { double hi[BLOCK], lo[BLOCK], r[BLOCK]; int64_t e[BLOCK]; } room;
+
+/* How many of n numbers come next: whole lanes, or the last few. */
+static int64_t part_of(int64_t n) { return n >= BLOCK ? BLOCK : n >= LANES ? n / LANES * LANES : n; }
 
 static ad_twofolds in_room(room *x) { return (ad_twofolds){x->hi, x->lo, x->r, x->e, 1, 1}; }
 static ad_twofolds from(const ad_twofolds *x, int64_t at) { return (ad_twofolds){x->hi + at, x->lo + at, x->r + at, x->e + at, 1, 1}; }
@@ -90,7 +93,7 @@ void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in,
     room own[2], last;
     int m;
     for (int64_t at = 0; at < n; at += m) {
-        m = n - at >= BLOCK ? BLOCK : n - at >= LANES ? (int)(n - at) / LANES * LANES : (int)(n - at);
+        m = (int)part_of(n - at);
         const ad_twofolds a = block_of(in, at, n, own), b = row->arity == 2 ? block_of(in + 1, at, n, own + 1) : a;
         const ad_twofolds y = m < LANES ? in_room(&last) : from(out, at);
         const unsigned groups = (unsigned)(m + LANES - 1) / LANES;
@@ -110,23 +113,28 @@ void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in,
  * what it meets there is of no interest.  Has another exact 0 met what is not finite? */
 int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofolds *s, const ad_twofolds *y)
 {
-    int indeterminate = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const ad_twofold a = load(g, i), b = load(s, i);
-        const int away = signbit(a.r) != 0;
-        if (away | (select & (b.hi == 0) & (b.r == 0)))
-            y->r[i] = -0.0;
-        indeterminate |= (a.hi == 0) & (a.r == 0) & !away & !(fabs(b.hi) + b.r < AD_INF);
+    room own[2];
+    int64_t met = 0;
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = part_of(n - at);
+        if (m >= LANES) {
+            const ad_twofolds a = block_of(g, at, n, own), b = block_of(s, at, n, own + 1);
+            met |= OTHERS->mark((unsigned)(m / LANES), select, a.hi, a.lo, a.r, a.e, b.hi, b.lo, b.r, b.e, y->r + at);
+        }
+        for (int64_t i = at; i < n && m < LANES; i++) {
+            const ad_twofold a = load(g, i), b = load(s, i);
+            const int away = signbit(a.r) != 0;
+            if (away | (select & (b.hi == 0) & (b.r == 0)))
+                y->r[i] = -0.0;
+            met |= (a.hi == 0) & (a.r == 0) & !away & !(fabs(b.hi) + b.r < AD_INF);
+        }
     }
-    return indeterminate;
+    return met != 0;
 }
 
 /* -1, 0, 1: less, equal, greater, for sure; 2: one is NaN; 3: the digits leave it open. */
 static int8_t compared(ad_twofold a, ad_twofold b)
 {
-    const double apart = a.hi - b.hi, reach = 2 * ((fabs(a.lo) + fabs(b.lo)) + (a.r + b.r)) + fabs(apart) * 0x1p-50;
-    if ((a.e == b.e) & (fabs(apart) > reach))               /* most are far apart; not so where one is infinite, NaN or unknown */
-        return apart > 0 ? 1 : -1;
     if (a.r == AD_INF || b.r == AD_INF)
         return 3;
     if (two_is_odd(a) | two_is_odd(b)) {
@@ -139,8 +147,17 @@ static int8_t compared(ad_twofold a, ad_twofold b)
 
 void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, int8_t *out)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = compared(load(a, i), load(b, i));
+    room own[2];
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = part_of(n - at);
+        int64_t left = 1;
+        if (m >= LANES) {
+            const ad_twofolds x = block_of(a, at, n, own), y = block_of(b, at, n, own + 1);
+            left = OTHERS->compare((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, y.hi, y.lo, y.r, y.e, out + at);
+        }
+        for (int64_t i = at; i < at + m && left; i++)
+            out[i] = compared(load(a, i), load(b, i));
+    }
 }
 
 /* The sums of m columns, m <= BLOCK, of `rows` rows of x from its number `at` on. */
@@ -270,11 +287,11 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
 {
     room own;
     for (int64_t at = 0, m; at < n; at += m) {
-        m = n - at >= BLOCK ? BLOCK : n - at >= LANES ? (n - at) / LANES * LANES : n - at;
+        m = part_of(n - at);
         int64_t left = 1;
         if (!single && m >= LANES) {
             const ad_twofolds x = block_of(in, at, n, &own);
-            left = ROUND((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, nearest + at, sure + at);
+            left = OTHERS->round((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, nearest + at, sure + at);
         }
         for (int64_t i = at; i < at + m && left; i++)
             sure[i] = round_one(load(in, i), single, nearest + i);

@@ -10,7 +10,7 @@
 
 typedef struct { ad_dw sin, cos; } dw_circle;
 
-/* 1 / k! + m / (k + 2)! + m^2 / (k + 4)! + ..., for m in [-0.618, 0]; k = 2 or 3, and the terms from 1 / (k + 18)! on in doubles: they lose
+/* 1 / 3! + m / 5! + m^2 / 7! + ..., for m in [-0.618, 0], and the terms from 1 / 21! on in doubles: they lose
  * less than 16 u, and what follows is less than 2^-38 of them. */
 AD_TWO ad_dw dw_sine_series(ad_dw m)
 {

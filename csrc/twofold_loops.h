@@ -21,8 +21,13 @@ typedef int64_t (*ad_pass_of_two)(unsigned groups, AD_PARTS(a), AD_PARTS(b), AD_
 
 /* Names are the rows' in the operator table; the tables end with NULL. */
 typedef struct { const char *name; ad_pass_of_one unary; ad_pass_of_two binary; } ad_twofold_pass;
-/* Numbers rounded to float64, and where they surely are the nearest; what is not comfortable is undone. */
-typedef int64_t (*ad_round_pass)(unsigned groups, AD_PARTS(a), double *restrict nearest, uint8_t *restrict sure);
+/* Passes of no row; what is out of the ordinary is undone.  round: numbers to float64, and where they surely are the nearest; compare: -1 or 1;
+ * mark: ad_twofold_mark. */
+typedef struct {
+    int64_t (*round)(unsigned groups, AD_PARTS(a), double *restrict nearest, uint8_t *restrict sure);
+    int64_t (*compare)(unsigned groups, AD_PARTS(a), AD_PARTS(b), int8_t *restrict order);
+    int64_t (*mark)(unsigned groups, int64_t select, AD_PARTS(g), AD_PARTS(s), double *restrict yr);
+} ad_twofold_others;
 typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (*binary)(ad_twofold, ad_twofold); } ad_twofold_function;
 
 /* Without a pass every number is done by the function. */
