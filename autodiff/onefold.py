@@ -19,6 +19,7 @@ from .twofold import KNOWN, Certified, unsure
 U = 2.0**-52                # of a number: half is what rounding takes of it, the rest a reserve
 LOOSE = 1 + 2.0**-20        # radii are rounded too, at some 2**-51 an operation: where one is asked for it is taken for so much more
 BLOCK = 8192
+MANY = 1 << 13              # rounded factors, of which the products so far are off by 2^-39: some of so many would not round to float32 surely
 LOOPS = {name: operands for name, operands in onefold_loops().items() if name != "exact"}
 SMALL, TINY = 2.0**-960, 2.0**-1040     # a product below SMALL may have lost more than U of it: TINY at most
 
@@ -73,6 +74,8 @@ class Onefolds(Certified):
     def accumulated(self, row):
         if not np.isfinite(self.parts[0] + self.parts[1]).all():
             unsure("sums or products so far of what is not finite")
+        if row is ops.mul and self.shape[0] > MANY and self.parts[1].any():
+            unsure("products of so many rounded factors")
         return self.by_twofolds(lambda x: twofold.scan(x, row), self)
 
     def recurred(self, a, own):

@@ -254,3 +254,10 @@ def test_what_is_exact_has_no_radius_and_what_is_below_the_doubles_has_one():
     assert tiny.parts[0][1, 0] == 0 and 0 < tiny.parts[1][1, 0] < 1e-300
     below = Onefolds.exact(np.array([5e-324 * 3]), ad.float64) * 0.5
     assert below.parts[1][0] > 0
+
+
+def test_products_of_many_rounded_factors_are_for_more_digits_at_once():
+    x = np.linspace(0.999, 1.001, 10_000)
+    with pytest.raises(NotImplementedError):
+        Onefolds((x, x * 2.0**-53), ad.float64).accumulated(ops.mul)
+    assert Onefolds.exact(np.where(x < 1, 0.5, 2.0), ad.float64).accumulated(ops.mul).parts[0][-1] == 1
