@@ -5,7 +5,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 cdef extern from "plan.h":
     ctypedef struct ad_register:
         uint8_t dtype, is_array, lasting, fixed, needed
-        uint32_t number, born, dies, base, strip
+        uint32_t number, born, dies, base, strip, derivative
         int64_t offset
         const ad_array *like
     ctypedef struct ad_item:
@@ -44,6 +44,7 @@ cdef extern from "plan.h":
         uint32_t n_known
         int64_t at
     int ad_plan_item(ad_plan *t)
+    uint32_t ad_factor_of(const ad_plan_inside *t, const ad_step *s)
 
 
 cdef dict register_told(Trace trace, uint32_t r):
@@ -59,11 +60,13 @@ cdef dict register_told(Trace trace, uint32_t r):
 
 
 cdef dict step_told(Trace trace, const ad_step *s):
-    """kind, op, attributes; registers: out, acc, g, operands.  A step that Python takes part in has outs."""
-    cdef uint32_t k
+    """kind, op, attributes; registers: out, acc, g, operands; beside: the derivative that a value's kernel computes with it, and that its
+    share reads.  A step that Python takes part in has outs."""
+    cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
+    cdef uint32_t k, beside = t.registers.at[s.out].derivative if s.kind == AD_FORWARD else ad_factor_of(t, s)
     operands = [ad_plan_operand(trace.plan, s, k) for k in range(s.n)]
     told = {"kind": s.kind, "op": ad_ops[s.op].name.decode(), "k": s.k, "operands": operands, "slot": s.slot, "attrs": {},
-            "out": None if s.out == AD_NO_SLOT else s.out, "acc": None if s.acc == AD_NO_SLOT else s.acc,
+            "out": None if s.out == AD_NO_SLOT else s.out, "beside": None if beside == AD_NO_SLOT else beside, "acc": None if s.acc == AD_NO_SLOT else s.acc,
             "g": None if s.g == AD_NO_SLOT or s.kind == AD_FORWARD or s.kind == AD_PYTHON_FORWARD else s.g}
     if s.kind == AD_PYTHON_VJP:
         told["outs"] = [None if ad_plan_operand(trace.plan, s, s.n + k) == AD_NO_SLOT else ad_plan_operand(trace.plan, s, s.n + k) for k in range(s.n)]

@@ -125,7 +125,7 @@ def bytes_of(registers):
 
 
 def _written(s):
-    outs = s.get("outs", [s["out"]])
+    outs = s.get("outs", [s["out"], s["beside"]] if s["kind"] == FORWARD else [s["out"]])
     return {r for r in outs if r is not None}
 
 
@@ -135,7 +135,7 @@ def moved_by(steps, nbytes):
 
 
 def _touched(s):
-    return {*s["operands"], *(r for r in (s["acc"], s["g"]) if r is not None), *_written(s)}
+    return {*s["operands"], *(r for r in (s["acc"], s["g"], s["beside"]) if r is not None), *_written(s)}
 
 
 def _operations(s, size, registers):

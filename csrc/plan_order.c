@@ -55,10 +55,7 @@ static void mark(ad_plan *t)
         } else if (s->kind != AD_GUARD) {
             needed = reg[s->out].needed;
         }
-        const int writes = s->kind != AD_GUARD && s->kind != AD_PYTHON_VJP;
         if (!needed) {
-            if (writes)
-                reg[s->out].made = AD_NONE;
             t->steps.at[i].n = AD_NONE;
             continue;
         }
@@ -71,13 +68,21 @@ static void mark(ad_plan *t)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < t->steps.n; i++) {
         const ad_step *s = &t->steps.at[i];
-        if (s->n == AD_NONE)
-            continue;
-        if (s->kind != AD_GUARD && s->kind != AD_PYTHON_VJP)
-            reg[s->out].made = kept;
-        t->steps.at[kept++] = *s;
+        if (s->n != AD_NONE)
+            t->steps.at[kept++] = *s;
     }
     t->steps.n = kept;
+}
+
+/* Once the steps have their order. */
+static void note_makers(ad_plan *t)
+{
+    for (uint32_t r = 0; r < t->registers.n; r++)
+        if (!t->registers.at[r].fixed)
+            t->registers.at[r].made = AD_NONE;
+    for (uint32_t i = 0; i < t->steps.n; i++)
+        if (t->steps.at[i].out != AD_NONE && t->steps.at[i].kind != AD_PYTHON_VJP)
+            t->registers.at[t->steps.at[i].out].made = i;
 }
 
 /* ------------------------------------------------------------------------------------------------- items */
@@ -441,6 +446,7 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     int status = ad_pair_steps(t);
     if (status == AD_OK)
         status = ad_group_outers(t, outputs, n);
+    note_makers(t);
     if (status == AD_OK)
         status = sort_into_items(t);
     if (status == AD_OK)
