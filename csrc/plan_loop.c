@@ -3,13 +3,14 @@
  * sums are taken in the same blocks, so they have the same bits. */
 #include "matmul.h"
 #include "plan.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "generated/opcodes.h"
 
-enum { LEAST_PART = 16 * 1024 };                            /* elements */
+enum { LEAST_PART = 16 * 1024, LEAST_DIVIDED = 64 };        /* elements; by one number */
 
 /* A loop while it is built; item number `at` of the plan. */
 typedef struct {
@@ -131,6 +132,12 @@ static uint16_t operand_stream(builder *b, const ad_step *s, uint32_t k, const a
 /* ------------------------------------------------------------------------------------------------- steps */
 static uint16_t acc_stream(builder *b, const ad_step *s) { return s->acc == AD_NONE ? AD_NO_STREAM : stream_of(b, s->acc); }
 
+static int divides_by_number(const builder *b, const ad_step *s, uint16_t divisor, const ad_array *whole)
+{
+    return s->op == AD_OP_div && s->dtype <= AD_F64 && b->t->registers.at[b->t->words.at[s->in]].dtype == s->dtype && whole->size >= LEAST_DIVIDED &&
+           b->status == AD_OK && b->l->streams.at[divisor].kind == AD_NUMBER && ad_rows(s->dtype)->divide;
+}
+
 /* The kernel of an elementwise step; what it computes goes to `out`. */
 static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint16_t out, uint16_t acc)
 {
@@ -153,6 +160,8 @@ static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint
     } else if (s->kind == AD_FORWARD) {
         to->forward = ad_cpu->kernels[s->op].forward[b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype];
         to->which = s->dtype <= AD_F64 && ad_cpu->kernels[s->op].twin[s->dtype];     /* it takes long: csrc/plan_blocks.c */
+        if (divides_by_number(b, s, in[1], whole))
+            to->forward = ad_rows(s->dtype)->divide;
     } else if (s->kind == AD_VJP)
         to->vjp = ad_cpu->kernels[s->op].vjp[s->k][s->dtype];
 }

@@ -20,6 +20,7 @@ typedef struct {
     void (*add_rows)(int64_t rows, int64_t n, const void *x, void *y);        /* y += each row */
     void (*add)(int64_t n, const void *a, const void *b, void *y);            /* y = a + b, n numbers; y may be a or b */
     void (*add_up)(int64_t n, const void *acc, int k, const void *const *x, void *y);   /* y = acc (or 0) + x[0] + ... + x[k - 1] */
+    ad_forward_kernel divide;                               /* y = a / b[0]; NULL: there is no faster way than to divide */
 } ad_row_functions;
 enum { AD_SHORT_SUM = 48 };
 

@@ -50,16 +50,17 @@ AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
     const ad_fraction v = ad_change(x, x_low, 3);
     const double d = v.d, t = v.t, t_low = v.t_low, t2 = t * t;
-    double q = AD_FMA(-0x1.7c92c5656161dp-30, t, -0x1.9909447baea58p-28);
-    q = AD_FMA(q, t2, AD_FMA(0x1.fdd24cb95a0b9p-30, t, 0x1.96496a110f4a3p-25));
-    q = AD_FMA(q, t2, AD_FMA(0x1.5ddae05571840p-25, t, -0x1.efd8b0b44f05ap-23));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.b065bd7a07f66p-22, t, 0x1.0bc7081de03f2p-20));
-    q = AD_FMA(q, t2, AD_FMA(0x1.72be38218b4bcp-19, t, -0x1.3eaefb4660bb3p-18));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.25166e47b2868p-16, t, 0x1.fdfe9c937d105p-16));
-    q = AD_FMA(q, t2, AD_FMA(0x1.c324f6bf15cb8p-14, t, -0x1.2238fb4d2297ep-12));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.1f78e020ff81ep-11, t, 0x1.8dae3a1d7c7b3p-9));
-    q = AD_FMA(q, t2, AD_FMA(-0x1.3dd3e71cc06d3p-10, t, -0x1.b78993d69d8dcp-6));
-    q = AD_FMA(q, t2, AD_FMA(0x1.e995f11b1936ap-4, t, -0x1.3deb21415dd61p-2));
+    const double t4 = t2 * t2;
+    double q = AD_FMA(-0x1.7c92c5656161dp-30, t, -0x1.9909447baea58p-28), odd = AD_FMA(0x1.fdd24cb95a0b9p-30, t, 0x1.96496a110f4a3p-25);
+    q = AD_FMA(q, t4, AD_FMA(0x1.5ddae05571840p-25, t, -0x1.efd8b0b44f05ap-23));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.b065bd7a07f66p-22, t, 0x1.0bc7081de03f2p-20));
+    q = AD_FMA(q, t4, AD_FMA(0x1.72be38218b4bcp-19, t, -0x1.3eaefb4660bb3p-18));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.25166e47b2868p-16, t, 0x1.fdfe9c937d105p-16));
+    q = AD_FMA(q, t4, AD_FMA(0x1.c324f6bf15cb8p-14, t, -0x1.2238fb4d2297ep-12));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.1f78e020ff81ep-11, t, 0x1.8dae3a1d7c7b3p-9));
+    q = AD_FMA(q, t4, AD_FMA(-0x1.3dd3e71cc06d3p-10, t, -0x1.b78993d69d8dcp-6));
+    odd = AD_FMA(odd, t4, AD_FMA(0x1.e995f11b1936ap-4, t, -0x1.3deb21415dd61p-2));
+    q = AD_FMA(q, t2, odd);
     ad_pair y = ad_horner_in_haste((ad_pair){q, 0.125 * t_low}, t, t_low, 0x1.2e326945de2a4p-1, -0x1.b3d7bfb9896abp-55);
     y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.361ed9b854c2ap-53);
     y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.79246565fedf4p-54);
@@ -76,7 +77,7 @@ AD_INLINE double ad_erfcx_mid(double x)
  * in the result.  Rounded once, and once more where the result is subnormal. */
 AD_INLINE ad_scaled ad_gauss_scaled(double x, double s, ad_pair m)
 {
-    const double z = x < -64 ? -64 : x > 64 ? 64 : x;
+    const double u = fabs(x), z = u > 64 ? 64 : u;
     const ad_pair h = ad_two_product(z, z);
     const double q = -s * h.high < -820 ? -820 : -s * h.high, d = s * h.low;
     const ad_reduced a = ad_reduce(q);

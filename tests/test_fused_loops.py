@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import math
 import warnings
 
 import numpy as np
@@ -74,6 +75,26 @@ def test_derivatives_are_kept_whatever_order_the_steps_were_put_into():
     kept = {s["out"]: s["beside"] for s in steps if s["g"] is None}
     shares = [s["beside"] for s in steps if s["g"] is not None]
     assert len(shares) == 6 and None not in shares and set(shares) == set(kept.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_quotient_by_one_number_has_the_bits_of_a_division(dtype):
+    """... also next to where it would be rounded the other way, and where a product with the reciprocal overflows, underflows or has no sign."""
+    r = np.random.default_rng(11)
+    edge = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -5e-324, 1e308, -1e300, 1e-300, 2.0**-800, 2.0**800, 1.0, -1.0]
+    for c in (3.0, -math.sqrt(2.0), 49.0, 2.0 - 2.0**-52, 1.0 + 2.0**-52, 1e-200, 1e300, 5e-324, 0.0, -0.0, np.inf, np.nan, 2.0**-99 / 3, 0.1):
+        with np.errstate(all="ignore"):
+            near = c * r.integers(1, 2**40, 700).astype("f8")
+            x = np.concatenate([edge, near, np.nextafter(near, 0), np.nextafter(near, np.inf), r.normal(size=700) * 2.0 ** r.integers(-1000, 1000, 700)])
+            x = np.resize(x, 2821).astype(dtype)            # (no whole number of vectors)
+            number = np.asarray(c, dtype)
+            expected = x / number
+        for f, args in ((lambda x, c=c: -(x / c), [x]), (lambda x, c: -(x / c), [x, number])):
+            traced = ad.function(f)
+            traced(*map(ad.constant, args))
+            got = -traced(*map(ad.constant, args)).numpy()
+            assert np.array_equal(np.isnan(got), np.isnan(expected))
+            assert (got.view(f"u{got.itemsize}") == expected.view(f"u{got.itemsize}"))[~np.isnan(got)].all(), c
 
 
 # ------------------------------------------------------------------------------------------------------- random programs
