@@ -37,7 +37,7 @@ static int find_pairs(const ad_plan *t, pair *pairs, uint32_t *made, uint8_t *mo
         if (f == AD_NONE || pairs[f].share != AD_NONE || t->steps.at[f].kind != AD_FORWARD || t->steps.at[f].slot != s->slot)
             continue;
         const int spread = from != AD_NONE && from > f && t->steps.at[from].kind == AD_SPREAD;
-        if (!is_before(made, spread ? t->steps.at[from].g : s->g, f))
+        if (!is_before(made, ad_home(t, spread ? t->steps.at[from].g : s->g), f))      /* (one number over and over: that) */
             continue;
         pairs[f] = (pair){i, spread ? from : AD_NONE};
         moves[i] = 1;
