@@ -52,6 +52,7 @@ cdef extern from "ad.h" nogil:
         uint8_t kind
         int8_t arity, gives
         uint8_t differentiable
+        uint8_t passes[3]
         ad_structural structural
 
     int ad_holds_operand(int op, const ad_array *x, const int64_t *attr)

@@ -1,13 +1,21 @@
 # The tangent sweep: in C (push_fast), or by the table's rules on tensors where a tape follows the result (push_recorded).
 
 cdef object tangent_rule = None                 # of autodiff.tangents: (row, ts, operands, y, attrs, pull) -> tangent
-cdef object transposed = None                   # the same: (pull, ys, ts) -> tangents
+cdef object transposed_lanes = None             # the same: (pull, ys, lanes) -> tangents along each
+cdef object block_of_lanes = None               # the same: (row, k, t, operands, attrs, lanes) -> tangents of a linear row, or None
 
 
-def set_tangent_hooks(rule, transpose):
+def set_tangent_hooks(rule, transpose, block):
     """Called by autodiff.tangents, which knows the tangents of rows that C does not."""
-    global tangent_rule, transposed
-    tangent_rule, transposed = rule, transpose
+    global tangent_rule, transposed_lanes, block_of_lanes
+    tangent_rule, transposed_lanes, block_of_lanes = rule, transpose, block
+
+
+def tape_to_transpose(list operands):
+    """A tape for the cotangents of a gradient that reads these, or None: anything; within a trace it may be the trace's."""
+    if operands is None or not tracing_here():
+        return GradientTape(True, False, False, False)
+    return from_here_on((<Program>ad_current.host).trace, operands)
 
 
 def push_tangents(GradientTape tape not None, list targets, list sources, list tangents, int64_t lanes=1, bint aside=False):
@@ -22,6 +30,7 @@ def push_tangents(GradientTape tape not None, list targets, list sources, list t
     cdef uint64_t own
     cdef ad_program *p
     cdef int total = len(targets) + len(sources), k
+    cdef bint followed
     cdef list slots, results
     if tape.program is None:
         raise errors.TapeError(errors.TAPE_USED_UP if tape.used else errors.TAPE_NEVER_ENTERED)
@@ -40,12 +49,11 @@ def push_tangents(GradientTape tape not None, list targets, list sources, list t
         find_ends(tape, targets, None, sources, &ends)
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_targets
-        elif checking or p.tracing or is_followed(tape, &ends, tangents):
-            if lanes > 1:
-                return NotImplemented
-            results = push_sweep(tape, &ends, tangents, 1, True)
         else:
-            results = push_sweep(tape, &ends, tangents, lanes, False)
+            followed = checking or is_followed(tape, &ends, tangents)
+            if lanes > 1 and (followed or (p.tracing and p is not ad_current)):
+                return NotImplemented
+            results = push_sweep(tape, &ends, tangents, lanes, followed or p.tracing, p.tracing and p is ad_current and not followed)
         for k in range(ends.n_targets):         # a target that is itself a source counts as 1, also where the tape never saw it
             if ends.targets[k] < 0:
                 for source, t in zip(sources, tangents):
@@ -59,17 +67,17 @@ def push_tangents(GradientTape tape not None, list targets, list sources, list t
 
 
 def is_swept_in_c(GradientTape tape not None, target):
-    """Would a sweep from this target run in C, with nobody to follow it and no precise tape to run it again?"""
+    """Would a sweep from this target run in C, or in a replay of it, with nobody to follow it and no precise tape to run it again?"""
     cdef int64_t slot
     cdef Tensor t
-    if tape.program is None or tape.precise or checking or tape.program.p.tracing:
+    if tape.program is None or tape.precise or checking:
         return False
     t = target if type(target) is Tensor else (<VariableCore>target).root
     slot = -1 if t is None else slot_in(t, tape.program.p)
-    return slot < 0 or not tape.program.p.code[slot].seen & tape.program.p.recording
+    return slot < 0 or not tape.program.p.code[slot].seen & tape.program.p.recording & ~tape.program.p.tracing
 
 
-cdef list push_sweep(GradientTape tape, const Ends *ends, list tangents, int64_t lanes, bint recorded):
+cdef list push_sweep(GradientTape tape, const Ends *ends, list tangents, int64_t lanes, bint recorded, bint as_in_c):
     cdef Program program = tape.program         # held: a callback may drop the tape's
     cdef ad_push s
     cdef int64_t n = ends.top - ends.lowest + 1
@@ -84,7 +92,7 @@ cdef list push_sweep(GradientTape tape, const Ends *ends, list tangents, int64_t
             if ends.targets[k] >= s.base:
                 s.last[ends.targets[k] - s.base] = AD_NO_SLOT
         ad_push_plan(&s)
-        return push_recorded(program, &s, ends, tangents) if recorded else push_fast(program, &s, ends, tangents)
+        return push_recorded(program, &s, ends, tangents, as_in_c) if recorded else push_fast(program, &s, ends, tangents)
     finally:
         free(s.last)
         program.swept -= 1
@@ -162,9 +170,9 @@ cdef int push_in_python(Program program, ad_push *s) except -1:
     cdef list ts = [tangent_tensor(s, ad_operand(p, &p.code[i], k)) for k in range(ad_operand_count(p, &p.code[i]))]
     slots = result_slots(p, i) if p.code[i].op == AD_CALL else [i]
     if s.lanes == 1:
-        found = tangents_by_rule(program, i, ts)
+        found = tangents_by_rule(program, i, ts, False)
     else:
-        each = [tangents_by_rule(program, i, [None if t is None else apply_lane(t, lane) for t in ts]) for lane in range(s.lanes)]
+        each = [tangents_by_rule(program, i, [None if t is None else apply_lane(t, lane) for t in ts], False) for lane in range(s.lanes)]
         found = [None if each[0][k] is None else stack_lanes([row[k] for row in each]) for k in range(len(slots))]
     for k in range(len(slots)):
         if found[k] is not None and slots[k] <= s.top:
@@ -185,14 +193,14 @@ cdef object stack_lanes(list ts):
 
 
 # ----------------------------------------------------------------------------------------------------------------- by rules
-cdef list tangents_by_rule(Program program, int64_t i, list ts):
-    """The tangent of each result of the instruction, of a row one, or None."""
+cdef list tangents_by_rule(Program program, int64_t i, list ts, bint as_in_c):
+    """The tangent of each result of the instruction, of a row one, or None; with the bits that C gives an elementwise one, if asked for."""
     cdef ad_program *p = program.p
     cdef int n = ad_operand_count(p, &p.code[i]), k
     cdef bint before
     global in_rule
     if p.code[i].op == AD_CALL:
-        return transposed(lambda dys: called_back(program, i, dys, ts), [tensor_at(p, r) for r in result_slots(p, i)], ts)
+        return call_tangents(program, i, [ts])[0]
     row = ROWS[p.code[i].op]
     operands = [tensor_at(p, ad_operand(p, &p.code[i], k)) for k in range(n)]
     y, attrs, given = tensor_at(p, i), attributes_at(p, i, row), ad_partial(p, &p.code[i], 0) == 1
@@ -200,11 +208,16 @@ cdef list tangents_by_rule(Program program, int64_t i, list ts):
     in_rule = True
     try:
         if row.d is not None:
-            return [elementwise_tangent(row, ts, operands, y, given)]
+            return [elementwise_tangent(row, ts, operands, y, given, attrs if as_in_c else None)]
         followed = [t is not None for t in ts]
         return [tangent_rule(row, ts, operands, y, attrs, lambda u: shares_of(row, followed, operands, y, attrs, u[0], given))]
     finally:
         in_rule = before
+
+
+cdef list call_tangents(Program program, int64_t i, list lanes):
+    """The tangents of a call's results along each direction."""
+    return transposed_lanes(lambda dys: called_back(program, i, dys, lanes[0]), [tensor_at(program.p, r) for r in result_slots(program.p, i)], lanes)
 
 
 cdef list called_back(Program program, int64_t i, list dys, list ts):
@@ -214,13 +227,20 @@ cdef list called_back(Program program, int64_t i, list dys, list ts):
             for k, (g, t) in enumerate(zip(shares, ts))]
 
 
-cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bint given):
-    """The sum of tangents times local derivatives, 0 where a tangent is 0."""
+cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bint given, dict in_c):
+    """The sum of tangents times local derivatives, 0 where a tangent is 0.  in_c: attributes, if these products are to be as C has them."""
     product = ops.select if row.selects else ops.scale
     total = None
     for k in range(len(ts)):
         derivative = row.given if given else row.d[k]
         if ts[k] is None or derivative is None:
+            continue
+        if in_c is not None:
+            t = ts[k] if shape_tuple(<Tensor>ts[k]) == shape_tuple(y) else ops.broadcast_to(ts[k], shape_tuple(y))
+            wide = [x if j != k or shape_tuple(<Tensor>x) == shape_tuple(y) else ops.broadcast_to(x, shape_tuple(y)) for j, x in enumerate(operands)]
+            share = in_c_of(row, wide, in_c, [j == k for j in range(len(ts))], [None] * len(ts), t)[k]
+            if share is not None:
+                total = share if total is None else apply(ops.add, (total, share), {})
             continue
         d, share = derivative(*operands, y), ts[k]
         if isinstance(d, (int, float)):
@@ -235,8 +255,8 @@ cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bi
     return total
 
 
-cdef list push_recorded(Program program, ad_push *s, const Ends *ends, list tangents):
-    """The sweep as operations on tensors, which the tapes that follow its result record."""
+cdef list push_recorded(Program program, ad_push *s, const Ends *ends, list tangents, bint as_in_c):
+    """The sweep as operations on tensors, which the tapes that follow its result record; as_in_c: the trace alone does."""
     cdef ad_program *p = s.program
     cdef int64_t i
     cdef int k
@@ -255,10 +275,46 @@ cdef list push_recorded(Program program, ad_push *s, const Ends *ends, list tang
             add_to(tan, i, ts[0])
             continue
         slots = result_slots(p, i) if p.code[i].op == AD_CALL else [i]
-        for r, t in zip(slots, tangents_by_rule(program, i, ts)):
+        found = tangents_by_rule(program, i, ts, as_in_c) if s.lanes == 1 else blocks_by_rule(program, i, ts, s.lanes)
+        for r, t in zip(slots, found):
             if t is not None:
                 add_to(tan, r, t)
         for j in operands:
             if j >= s.base and s.last[j - s.base] == i:
                 tan.pop(j, None)
     return [tan.get(ends.targets[k]) for k in range(ends.n_targets)]
+
+
+cdef list blocks_by_rule(Program program, int64_t i, list ts, int64_t lanes):
+    """The tangents of each result of the instruction along all directions, as ad_push_forward computes them, or None."""
+    cdef ad_program *p = program.p
+    cdef int k, n = ad_operand_count(p, &p.code[i])
+    total = None
+    if p.code[i].op != AD_CALL:
+        row = ROWS[p.code[i].op]
+        if row.d is not None or all([t is None or k in row.linear for k, t in enumerate(ts)]):
+            operands, y, attrs = [tensor_at(p, ad_operand(p, &p.code[i], k)) for k in range(n)], tensor_at(p, i), attributes_at(p, i, row)
+            for k in range(n):
+                share = None if ts[k] is None else block_share(row, k, ts[k], operands, y, attrs, lanes)
+                if share is not None:
+                    total = share if total is None else apply(ops.add, (total, share), {})
+            return [total]
+    along = [[None if t is None else apply_lane(t, lane) for t in ts] for lane in range(lanes)]
+    each = call_tangents(program, i, along) if p.code[i].op == AD_CALL else [tangents_by_rule(program, i, own, False) for own in along]
+    return [None if part[0] is None else stack_lanes(list(part)) for part in zip(*each)]
+
+
+cdef object block_share(object row, int k, Tensor t, list operands, Tensor y, dict attrs, int64_t lanes):
+    """What operand k's tangents along all directions add to those of y: of an elementwise row their products with one slope."""
+    if row.d is None:
+        block = block_of_lanes(row, k, t, operands, attrs, lanes)
+        if block is not None:
+            return block
+        return stack_lanes([row(*operands[:k], apply_lane(t, lane), *operands[k + 1:], **attrs) for lane in range(lanes)])
+    rank, shape = len(shape_tuple(y)), shape_tuple(t)
+    t = t if len(shape) > rank else ops.reshape(t, shape=(lanes, *[1] * (rank + 1 - len(shape)), *shape[1:]))
+    if ad_ops[<int>row.code].passes[k] and shape_tuple(t)[1:] == shape_tuple(y):
+        return t
+    wide = [x if j != k or shape_tuple(<Tensor>x) == shape_tuple(y) else ops.broadcast_to(x, shape_tuple(y)) for j, x in enumerate(operands)]
+    slope = in_c_of(row, wide, attrs, [j == k for j in range(len(wide))], [None] * len(wide), filled(y.code, y, 1.0))[k]
+    return None if slope is None else (ops.select if row.selects else ops.scale)(t, slope)

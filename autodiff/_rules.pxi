@@ -99,6 +99,63 @@ cdef object elementwise_share(object derivative, object product, Tensor g, list 
     return share
 
 
+cdef GradientTape from_here_on(Trace trace, list operands):
+    """A tape to follow what a trace records next, which reads no older values but the operands.  It may have followed something before: but
+    none of these, which a sweep would go on to."""
+    cdef ad_program *p = trace.program.p
+    cdef GradientTape tape
+    cdef uint64_t seen = 0
+    cdef int64_t slot
+    for x in operands:
+        slot = slot_in(<Tensor>x, p)
+        seen |= p.code[slot].seen if slot >= 0 else 0
+    for free in trace.own_tapes:
+        tape = <GradientTape>free
+        if not tape.entered and not tape.bit & seen:
+            break
+    else:
+        tape = GradientTape(True, False, False, False)
+        join(tape)
+        trace.own_tapes.append(tape)
+    tape.start = p.n
+    return tape
+
+
+cdef list in_c_of(object row, list operands, dict attrs, list followed, list given, Tensor g):
+    """The shares of the operands that are followed, added to those given, in a trace that nobody else follows: with the bits of the sweep in C,
+    which rounds once where a rule may do twice.  They are the gradients of the row done again."""
+    cdef ad_program *p = ad_current
+    cdef GradientTape tape = from_here_on((<Program>p.host).trace, operands)
+    copies = {id(x): trace_copy(x) for x, f in zip(operands, followed) if f}         # x * x: one source
+    own = [copies[id(x)] if f else x for x, f in zip(operands, followed)]
+    for x in copies.values():
+        watch(tape, x)
+    p.recording |= tape.bit
+    try:
+        y = apply(row, tuple(own), attrs)
+    finally:
+        p.recording &= ~tape.bit
+    before = [k for k in range(len(own)) if followed[k] and given[k] is not None]
+    found = sweep_alone(tape, [y, *[own[k] for k in before]], [g, *[given[k] for k in before]], [x for x, f in zip(own, followed) if f])
+    shares = iter(found)
+    return [next(shares) if f else None for f in followed]
+
+
+cdef int sweep_in_c(ad_program *p, int64_t i, uint64_t bit, dict adj) except -1:
+    """The instruction's shares, added to the adjoints of its operands."""
+    cdef int n = ad_operand_count(p, &p.code[i]), k
+    cdef list slots = [ad_operand(p, &p.code[i], k) for k in range(n)]
+    cdef dict tensors = {r: tensor_at(p, r) for r in slots}
+    row = ROWS[p.code[i].op]
+    followed = [p.code[<int64_t>r].seen & bit != 0 for r in slots]
+    given = [adj.get(r) if r not in slots[:k] else None for k, r in enumerate(slots)]
+    found = in_c_of(row, [tensors[r] for r in slots], attributes_at(p, i, row), followed, given, adj[i])
+    for r, share in zip(slots, found):
+        if share is not None:
+            adj[r] = share
+    return 0
+
+
 cdef Tensor fit(ad_program *p, int64_t slot, Tensor share, int64_t source):
     """A share in the dtype of the slot it goes to; its shape must be right already."""
     if share.code != p.code[slot].dtype:
@@ -110,8 +167,8 @@ cdef Tensor fit(ad_program *p, int64_t slot, Tensor share, int64_t source):
     return share
 
 
-cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
-    """The sweep as operations on tensors, which the tapes that follow the target record."""
+cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds, bint as_in_c):
+    """The sweep as operations on tensors, which the tapes that follow the target record; as_in_c: a trace alone does."""
     cdef Program program = tape.program
     cdef ad_program *p = program.p
     cdef int64_t i, r
@@ -139,7 +196,10 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds):
                 if p.code[p.code[i].a].seen & tape.bit:
                     add_to(adj, p.code[i].a, adj[i])
                 continue
-            if p.code[i].op == AD_CALL:
+            if as_in_c and p.code[i].op != AD_CALL and ROWS[p.code[i].op].arity is not None:
+                sweep_in_c(p, i, tape.bit, adj)
+                shares, received = [], []
+            elif p.code[i].op == AD_CALL:
                 dys = [adj[r] if r in adj else no_cotangent(program, i, r) for r in result_slots(p, i)]
                 shares, received = call_back(program, i, dys), [dy for dy in dys if dy is not None]
             else:

@@ -238,9 +238,8 @@ cdef Sweep sweep_of(Trace trace, list told):
     demand(seeds is None or len(seeds) == len(targets), "the seeds of a sweep")
     for x in (*targets, *sources):
         demand(type(x) is int and (x == -1 or (start <= x <= top and p.code[<int64_t>x].seen & <uint64_t>bit)), "the slots of a sweep")
-    for i in range(top + 1):
+    for i in range(lowest, top + 1):
         if p.code[i].seen & <uint64_t>bit and p.code[i].op != AD_LEAF:
-            demand(i >= start, "a sweep that begins too late")
             for k in range(ad_operand_count(p, &p.code[i])):
                 j = ad_operand(p, &p.code[i], k)
                 demand(j >= start or not p.code[<int64_t>j].seen & <uint64_t>bit, "a sweep that begins too late")

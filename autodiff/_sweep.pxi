@@ -42,7 +42,9 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_sources
         elif checking or is_followed(tape, &ends, seeds):
-            results = sweep_recorded(tape, &ends, seeds)
+            results = sweep_recorded(tape, &ends, seeds, False)
+        elif tape.program.p.tracing and tape.program.calls:         # what a Python function does must be recorded to be replayed
+            results = sweep_recorded(tape, &ends, seeds, tape.program.p is ad_current)
         elif tape.program.p.tracing:
             results = sweep_traced(tape, &ends, seeds)
         else:
@@ -130,6 +132,17 @@ cdef int find_ends(GradientTape tape, list targets, object only, list sources, E
     return 0
 
 
+cdef list sweep_alone(GradientTape tape, list targets, list seeds, list sources):
+    """The gradient by each source, or None, of what a trace alone follows: a row and its few operands."""
+    cdef int64_t slots[1 + 2 * AD_MAX_OPERANDS]
+    cdef uint32_t keep[AD_MAX_OPERANDS]
+    cdef Ends ends
+    ends.n_targets, ends.n_sources = len(targets), len(sources)
+    ends.targets, ends.sources, ends.keep = slots, &slots[ends.n_targets], keep
+    find_ends(tape, targets, None, sources, &ends)
+    return [None] * ends.n_sources if ends.top < 0 or ends.lowest > ends.top else sweep_traced(tape, &ends, seeds)
+
+
 cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1:
     """Does a recording tape depend on the gradient, so that the sweep must be recorded?  What sees any part of the way from
     source to target sees the target."""
@@ -138,8 +151,8 @@ cdef bint is_followed(GradientTape tape, const Ends *ends, list seeds) except -1
     for k in range(ends.n_targets):
         if ends.targets[k] >= 0 and p.code[ends.targets[k]].seen & p.recording & ~p.tracing:
             return True
-    if p.tracing and (tape.program.calls or (tape.program.trace is not None and tape.program.trace.captured is not None)):
-        return True                             # what a Python function does must be recorded to be replayed
+    if p.tracing and tape.program.trace is not None and tape.program.trace.captured is not None:
+        return True
     if seeds is not None and ad_current is not NULL:
         for seed in seeds:
             if seed is not None and (seen_now(<Tensor>seed) or (ad_current.tracing and p is not ad_current and is_traced(<Tensor>seed, ad_current))):

@@ -31,6 +31,7 @@ cdef class Trace:
     cdef readonly object structure              # what it returned
     cdef GradientTape pull                      # follows all of it, for gradients that tapes outside ask for; or None (_followed.pxi)
     cdef uint64_t pull_bit
+    cdef list own_tapes                         # of single instructions done again, or transposed (from_here_on)
     cdef list seeds                             # slots for cotangents of
     cdef readonly list pulled                   # the leaves that it follows
     cdef list kept, kept_registers              # slots that the gradient wants, and where they are
@@ -56,7 +57,7 @@ cdef class Trace:
         self.tape.accessed = True
         if followed:
             self.pull = GradientTape(True, True, False, False)
-        self.plans_back, self.kept, self.kept_registers = {}, [], []
+        self.plans_back, self.kept, self.kept_registers, self.own_tapes = {}, [], [], []
 
     def __enter__(self):
         global ad_current
@@ -95,6 +96,7 @@ cdef class Trace:
         if self.pull is not None:
             leave(self.pull)
             forget(self.pull)
+        self.drop_own_tapes()
         leave(self.tape)
         ad_current = self.outer
         if kind is not None or self.reason is not None:
@@ -104,6 +106,12 @@ cdef class Trace:
             self.program = None
         elif not self.keeps:
             ad_program_keep_shapes(self.program.p)
+
+    cdef int drop_own_tapes(self) except -1:
+        for tape in self.own_tapes:
+            forget(<GradientTape>tape)
+        self.own_tapes = []
+        return 0
 
     cdef void disown(self):
         """The bits that the sweeps' tapes bear are not their own to give up."""
@@ -127,6 +135,7 @@ cdef class Trace:
         cdef ad_program *p = self.program.p
         cdef int64_t slot
         cdef int k
+        self.drop_own_tapes()
         if p.taken & ~self.pull_bit != self.tape.bit:       # a tape that nobody holds may wait in a ring for the collector
             collect_garbage()
         if p.taken & ~self.pull_bit != self.tape.bit:       # its record would be that of the latest replay

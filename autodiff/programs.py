@@ -73,7 +73,7 @@ class Program:
         elif s["kind"] == SPREAD:
             does = f"spread {self._name(s['g'])}"
         elif s["kind"] == VJP:
-            does = f"d {s['op']}({', '.join(names + attrs)}) / d {names[s['k']]} for {self._name(s['g'])}"
+            does = f"d {s['op']}({', '.join(names + attrs)}) / d {names[min(s['k'], len(names) - 1)]} for {self._name(s['g'])}"
             does = does if s["acc"] is None else f"{self._name(s['acc'])} + {does}"
         else:
             does = f"{s['op']}({', '.join(names + attrs)})"

@@ -3,7 +3,7 @@
 import math
 
 from . import ops, shaping
-from ._core import GradientTape, set_tangent_hooks
+from ._core import set_tangent_hooks, tape_to_transpose
 from .constants import ones_like, zeros, zeros_like
 from .linalg import eye
 from .math import add_n, reduce_sum
@@ -20,7 +20,7 @@ def tangent_of_row(row, ts, operands, y, attrs, pull):
         return FORMULAS[row](ts, *operands, y, **attrs)
     moving = [k for k, t in enumerate(ts) if t is not None]
     if not set(moving) <= set(row.linear):
-        return transposed(pull, [y], ts)[0]
+        return transposed(pull, [y], ts, [*operands, y])[0]
     return _sum([row(*operands[:k], ts[k], *operands[k + 1 :], **attrs) for k in moving])
 
 
@@ -100,13 +100,23 @@ FORMULAS = {ops.concat: _concat, ops.tensor_scatter_nd_update: _update, ops.soft
 
 
 # ------------------------------------------------------------------------------------------------------- from the gradients
-def transposed(pull, ys, ts):
+def transposed(pull, ys, ts, read=None):
     """The tangent of each y: gradients are linear in their cotangents u, and the derivative of their product with the tangents by u is
-    the tangent of what u belongs to (J. Townsend, "A new trick for calculating Jacobian vector products", 2017)."""
+    the tangent of what u belongs to (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).  read: all that a gradient
+    reads, if known."""
+    return transposed_lanes(pull, ys, [ts], read)[0]
+
+
+def transposed_lanes(pull, ys, lanes, read=None):
+    """The same along several directions."""
     us = [ones_like(y) for y in ys]
-    with GradientTape(watch_accessed_variables=False) as tape:
+    with tape_to_transpose(read) as tape:
         tape.watch(us)
         shares = pull(us)
+    return [_transposed(tape, pull, shares, us, ys, ts) for ts in lanes]
+
+
+def _transposed(tape, pull, shares, us, ys, ts):
     known = [(g, t) for g, t in zip(shares, ts) if g is not None and t is not None]
     if not known:
         return [None] * len(ys)
@@ -128,4 +138,37 @@ def _element_by_element(pull, ys, k, ts):
     return ops.reshape(shaping.stack(parts), shape=tuple(ys[k].shape)) if parts else None
 
 
-set_tangent_hooks(tangent_of_row, transposed)
+# ---------------------------------------------------------------------------------------------- of several directions at once
+def block_of_lanes(row, k, t, operands, attrs, lanes):
+    """The row, linear in operand k, on tangents with the directions as their first dimension, as tangent.c has it; None: direction by
+    direction."""
+    if row is ops.matmul or row is ops.matvec:
+        return _product_of_lanes(row, k, t, operands, attrs, lanes)
+    own = dict(attrs)
+    if row in (ops.reshape, ops.view, ops.unview):
+        own["shape"] = (lanes, *attrs["shape"])
+        if row is not ops.reshape:
+            wide = operands[0].shape if row is ops.view else attrs["shape"]
+            own["strides"] = (math.prod(wide), *attrs["strides"])
+    elif row is ops.reduce_sum:
+        own["axes"] = tuple(a + 1 for a in attrs["axes"])
+    elif row is ops.cumsum or row is ops.gather and not attrs["batch_dims"]:
+        own["axis"] = attrs["axis"] + 1
+    elif row is not ops.cast:
+        return None
+    return row(*operands[:k], t, *operands[k + 1 :], **own)
+
+
+def _product_of_lanes(row, k, t, operands, attrs, lanes):
+    """Batches broadcast, and the directions are one more."""
+    vector = row is ops.matvec
+    ranks = [operands[0].ndim, operands[1].ndim + vector]
+    rank = max(ranks) - (vector and k == 1)
+    if t.ndim - 1 < rank:
+        t = ops.reshape(t, shape=(lanes, *[1] * (rank + 1 - t.ndim), *t.shape[1:]))
+    if vector and k == 1 and ranks == [2, 2]:
+        return ops.matmul(t, operands[0], transpose_a=0, transpose_b=int(not attrs["transpose_a"]))
+    return row(*operands[:k], t, *operands[k + 1 :], **attrs)
+
+
+set_tangent_hooks(tangent_of_row, transposed_lanes, block_of_lanes)

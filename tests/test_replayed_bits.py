@@ -1,0 +1,141 @@
+"""Eager and replayed agree bit for bit: every transform, every differentiable row, and programs put together at random."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structural_cases import DIFFERENTIABLE
+from test_function import same
+from test_rows import SMOOTH, moderate, name_of
+
+import autodiff as ad
+from autodiff import ops
+
+
+@ad.custom_gradient
+def own_softplus(x):
+    e = ad.exp(-ad.abs(x))
+    return ad.maximum(x, 0.0) + ad.math.log1p(e), lambda g: g * ad.sigmoid(x)
+
+
+def gradients(f, *xs):
+    """By a persistent tape, of the vector and of a sum of it beside a custom gradient."""
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch(xs)
+        y = f(*xs)
+        total = ad.reduce_sum(own_softplus(y)) + ad.reduce_mean(y * y)
+    return [tape.gradient(t, xs, unconnected_gradients="zero") for t in (y, total, y)]
+
+
+def gradients_of_gradients(f, *xs):
+    with ad.GradientTape() as outer:
+        outer.watch(xs[0])
+        with ad.GradientTape() as tape:
+            tape.watch(xs[0])
+            y = f(*xs)
+        g = tape.gradient(y, xs[0], unconnected_gradients="zero")
+        total = ad.reduce_sum(g * g)
+    return g, outer.gradient(total, xs[0], unconnected_gradients="zero")
+
+
+def scalar(f, xs):
+    return lambda x: ad.reduce_sum(ad.sin(f(x, *xs[1:])))
+
+
+def vjp(f, *xs):
+    y, back = ad.vjp(f, *xs)
+    return y, back(ad.cos(y))
+
+
+WAYS = {
+    "as written": lambda f, *xs: f(*xs),
+    "gradients": gradients,
+    "gradients of gradients": gradients_of_gradients,
+    "vjp": vjp,
+    "jvp": lambda f, *xs: ad.jvp(f, list(xs), [ad.cos(x) for x in xs]),
+    "jacobian": lambda f, *xs: ad.jacobian(lambda x: f(x, *xs[1:]))(xs[0]),
+    "hessian": lambda f, *xs: ad.hessian(scalar(f, xs))(xs[0]),
+    "hvp": lambda f, *xs: ad.hvp(scalar(f, xs))(xs[0], ad.cos(xs[0])),
+}
+
+
+def agree(f, inputs, ways=WAYS):
+    for name in ways:
+        eager = [WAYS[name](f, *[ad.constant(x) for x in xs]) for xs in inputs]
+        traced = ad.function(lambda *xs: WAYS[name](f, *xs))
+        for k in (0, 0, *range(1, len(inputs)), 0):
+            same(traced(*[ad.constant(x) for x in inputs[k]]), eager[k])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("row", SMOOTH, ids=name_of)
+def test_elementwise_rows(row, dtype):
+    xs = [np.asarray(x).ravel()[:9].astype(dtype) for x in moderate(row)]
+    agree(row, [xs])
+    if len(xs) > 1:                                 # shapes that broadcast
+        agree(row, [[np.resize(x, shape) for x, shape in zip(xs, [(3,), (2, 3), (1,)])]], ["gradients", "jvp", "jacobian"])
+
+
+@pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if all(np.prod(getattr(s, "shape", s)) < 60 for s in c.values[1])][::2])
+def test_structural_rows(row, shapes, attrs):
+    rng, row = np.random.default_rng(3), ops.ROWS[row]
+    xs = [s if isinstance(s, np.ndarray) else rng.normal(size=s).astype("float32") for s in shapes]
+    if xs and xs[0].dtype.kind == "f" and xs[0].size:
+        fixed = [ad.constant(x) for x in xs]
+        agree(lambda x: row(x, *fixed[1:], **dict(zip(row.attrs, attrs))), [xs[:1]], ["gradients", "jvp", "jacobian"])
+
+
+ONE = [ad.exp, ad.tanh, ad.sigmoid, ad.square, ad.sin, ad.math.softplus, lambda x: -x, ad.abs, lambda x: x * 2.0, lambda x: 1.0 / (1.0 + x * x),
+       ad.math.erf, ad.math.log1p, ad.nn.silu, own_softplus, ad.stop_gradient, lambda x: ad.where(x > 0.5, x * x, x)]  # fmt: skip
+TWO = [ad.add, ad.subtract, ad.multiply, ad.divide, ad.maximum, ad.math.hypot, lambda a, b: ad.where(a < b, a * 0.5, b)]
+OF_AXES = [ad.reduce_sum, ad.reduce_mean, ad.reduce_max, ad.reduce_prod, ad.reduce_logsumexp, ad.math.reduce_std]
+
+
+def step(r, pool):
+    """Another value, of some in the pool."""
+    a, kind = r.choice(pool[-3:]), r.random()
+    rank = len(a.shape)
+    if kind < 0.35:
+        return r.choice(ONE)(a)
+    if kind < 0.65:
+        return r.choice(TWO)(*r.sample([a, r.choice([p for p in pool if len(p.shape) == 0 or p.shape == a.shape or rank == 0])], 2))
+    if rank == 0:
+        return ad.stack([a, a * 3.0])
+    if kind < 0.78:
+        return r.choice(OF_AXES)(a, axis=r.choice([None, -1]), keepdims=r.random() < 0.5)
+    if rank == 2:
+        return r.choice([lambda: ad.matmul(a, a, transpose_b=True), lambda: ad.transpose(a), lambda: ad.nn.softmax(a), lambda: a[0]])()
+    return r.choice([lambda: ad.gather(a, [0, -1 + a.shape[0], 0]), lambda: ad.cumsum(a), lambda: ad.nn.log_softmax(a), lambda: a[::2]])()
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["float32", "float64"]), st.sampled_from([((), ()), ((7,), ()), ((3,), (3,)), ((17,), ()), ((3, 2), ())]))
+@settings(max_examples=60)
+def test_programs(seed, dtype, shapes):
+    rng = np.random.default_rng(seed)
+
+    def program(*xs):
+        r, pool = random.Random(seed), list(xs)
+        for _ in range(r.randint(1, 9)):
+            pool.append(step(r, pool))
+        return pool[-1]
+
+    agree(program, [[rng.normal(size=s).astype(dtype) for s in shapes] for _ in range(2)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_share_computed_beside_its_value_waits_for_a_cotangent_that_is_one_number(dtype):
+    def f(x):
+        m = ad.reduce_logsumexp(x, axis=0, keepdims=True)
+        return ad.reduce_sum(m) + ad.reduce_sum(0.3 * m)
+
+    agree(lambda x: ad.value_and_grad(f)(x), [[np.arange(5.0).astype(dtype)], [np.ones(5, dtype)]], ["as written"])
+
+
+def test_a_jacobian_by_lanes_opens_few_tapes():
+    """A row or a call that is transposed for every direction takes one bit of the recording for all of them."""
+    def f(x):
+        return ad.concat([own_softplus(x), ad.cumprod(x), ad.nn.softmax(x)], 0) * ad.reduce_max(x)
+
+    agree(f, [[np.linspace(0.5, 1.5, 70)]], ["jacobian"])
