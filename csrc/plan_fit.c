@@ -130,8 +130,11 @@ enum ad_part ad_part_of(const ad_plan *t, const ad_step *s)
         return AD_NO_PART;
     if (s->op == AD_OP_reshape && t->registers.at[s->out].is_array)
         return t->registers.at[s->out].like->size > 0 ? AD_SAME : AD_NO_PART;
-    if (!forward)
-        return s->op == AD_OP_view && t->registers.at[s->g].is_array && is_run(t, s) ? AD_PLACE : AD_NO_PART;
+    if (!forward) {
+        if (s->op != AD_OP_view || !t->registers.at[s->g].is_array || !is_run(t, s))
+            return AD_NO_PART;                              /* (all of it goes on as it is: a share put in its place is added to 0) */
+        return t->registers.at[s->g].like->size == t->registers.at[s->out].like->size ? AD_SAME : AD_PLACE;
+    }
     if (s->op != AD_OP_reduce_sum || !t->registers.at[t->words.at[s->in]].is_array)
         return AD_NO_PART;
     const ad_register *out = &t->registers.at[s->out];

@@ -139,3 +139,8 @@ def test_a_jacobian_by_lanes_opens_few_tapes():
         return ad.concat([own_softplus(x), ad.cumprod(x), ad.nn.softmax(x)], 0) * ad.reduce_max(x)
 
     agree(f, [[np.linspace(0.5, 1.5, 70)]], ["jacobian"])
+
+
+@pytest.mark.parametrize("n", [2, 100])
+def test_the_share_of_a_view_of_all_elements_keeps_the_sign_of_a_zero(n):
+    agree(lambda x: ad.sin(-x[0]) * 0.0, [[np.linspace(-1.0, 1.0, n)[None]]], ["gradients"])
