@@ -108,17 +108,33 @@ AD_INLINE double ad_exp(double x)
     return x <= 0x1.62e42fefa39efp+9 ? y : x * 0x1p1023;    /* inf, and NaN of NaN */
 }
 
-/* exp(x) for x <= 0, and what that has lost by rounding.  Of r only its part before the subtraction of k AD_LN2_LO is exact; the rest
- * counts with what is small. */
+/* exp(x) for x <= 0 as (high + low) scale, where `high` is exp(r) 2^-129 and `low` what that has lost by rounding: so much larger is
+ * `scale` that only the product may be subnormal, and rounds once.  Of r only its part before the subtraction of k AD_LN2_LO is exact; the
+ * rest counts with what is small.  `low` is 1 + near - high + tail, of which all but the last sum is exact.  A bias in the number that
+ * rounds spares an addition to k.  The polynomial has a term less than ad_exp_tail's: off by 0.05 ULP. */
+typedef struct { double high, low, scale; } ad_parted;
+AD_INLINE ad_parted ad_exp_parts(double x)
+{
+    const double least = -746, z = least > x ? least : x, shifter = AD_MAGIC + (1023 + 129);        /* (so written, NaN stays NaN) */
+    const double shift = AD_FMA(z, 0x1.71547652b82fep+0, shifter), k = shift - shifter;
+    const double near = AD_FMA(-k, AD_LN2_HI, z), c = k * -AD_LN2_LO, r = near + c, r2 = r * r;
+    const double q0 = AD_FMA(r2, AD_FMA(r2, AD_FMA(r2, AD_FMA(r2, 0x1.ad20198be1a45p-26, 0x1.71df554053c24p-19), 0x1.a01a011c23601p-13),
+                                        0x1.1111111128879p-7), 0x1.5555555555501p-3);
+    const double q1 = AD_FMA(r2, AD_FMA(r2, AD_FMA(r2, 0x1.289f8b31702cfp-22, 0x1.a019ab2ce14edp-16), 0x1.6c16c17cc34a1p-10),
+                             0x1.5555555553206p-5);
+    const double tail = AD_FMA(AD_FMA(r, AD_FMA(r, q1, q0), 0.5), r2, c), high = AD_FMA(near + tail, 0x1p-129, 0x1p-129);
+    return (ad_parted){high, AD_FMA(tail, 0x1p-129, AD_FMA(near, 0x1p-129, 0x1p-129 - high)), ad_from_bits(ad_bits(shift) << 52)};
+}
+
+/* exp(x) for x <= 0, and what that has lost by rounding. */
 AD_INLINE ad_pair ad_exp_pair(double x)
 {
-    const double z = x < -746 ? -746 : x;
-    const ad_reduced a = ad_reduce(z);
-    const double near = AD_FMA(-a.k, AD_LN2_HI, z), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r));
-    const double t = near + tail, p = AD_FMA(0.5, t, 0.5), low = AD_FMA(0.5, (near - t) + tail, AD_FMA(0.5, t, 0.5 - p));
-    const double s = ad_from_bits((ad_bits(a.shift) + 1024 + 128) << 52) * 0x1p-128;
-    return (ad_pair){p * s, low * s};
+    const ad_parted e = ad_exp_parts(x);
+    return (ad_pair){e.high * e.scale, e.low * e.scale};
 }
+
+/* -|x|, in one operation. */
+AD_INLINE double ad_minus_abs(double x) { return ad_from_bits(ad_bits(x) | UINT64_C(1) << 63); }
 
 /* exp(x) for x <= 0 as 2^-512 (high + low) scale: nothing is subnormal yet, so that what follows rounds once. */
 typedef struct { double high, low, scale; } ad_scaled;
@@ -218,24 +234,25 @@ AD_INLINE double ad_log1p(double x)
     return x > -1 ? (x < AD_INF ? (x == 0 ? x : y) : x) : x == -1 ? -AD_INF : AD_NAN;
 }
 
-/* m + log(1 + e) for e in [0, 1] and finite m, e.low being what e.high has lost: 1 ULP.  e from 1/2 on is brought down by log(1 + e) =
- * ln2 + log(1 + (e - 1)/2), whose difference is exact.  log(1 + f) is f - f^2/2 + f^3 P(f), P minimax, off by 2^-59: long, but without the
- * division of log1p.  What is small is added up by itself, with what the large sums lose; e.low, half an ULP at most, counts by 0.8 for 1/(1 + e). */
-AD_INLINE double ad_add_log1p(double m, ad_pair e)
+/* log(1 + exp(x)) for x <= 0 as w + low.  With e = exp(x), w = 2 e/(2 + e) is 2 s of the logarithm's series 2 (s + s^3/3 + s^5/5 + ...),
+ * whose rest w^3 Q(w^2), Q minimax, is off by 2^-59 of the whole.  What the quotient has lost is (e - w - w e/2)/(1 + e/2): e - w is
+ * exact (Sterbenz 1974), and 1/(1 + e/2) is 1 - w/2.  What e has lost counts like it. */
+AD_INLINE ad_pair ad_log1p_exp(double x)
 {
-    const int far = e.high >= 0.5;
-    const double f = far ? 0.5 * e.high - 0.5 : e.high, f2 = f * f, f4 = f2 * f2;
-    const double p0 = AD_FMA(-0x1.000000000015ap-2, f, 0x1.555555555554ap-2), p1 = AD_FMA(-0x1.555555552bcc3p-3, f, 0x1.999999999c735p-3);
-    const double p2 = AD_FMA(-0x1.0000000d371e2p-3, f, 0x1.249249229ffe1p-3), p3 = AD_FMA(-0x1.99999678ad4d5p-4, f, 0x1.c71c730cdb77bp-4);
-    const double p4 = AD_FMA(-0x1.55554ac6c7fcdp-4, f, 0x1.745cde465320fp-4), p5 = AD_FMA(-0x1.249d939a0dd16p-4, f, 0x1.3b19171fea83bp-4);
-    const double p6 = AD_FMA(-0x1.fdec76c968c3ap-5, f, 0x1.10d295898df8bp-4), p7 = AD_FMA(-0x1.d95cceff8ec4bp-5, f, 0x1.e2a6906aa0909p-5);
-    const double p8 = AD_FMA(-0x1.82efc91acbe50p-5, f, 0x1.cfb2d83550639p-5), p9 = AD_FMA(-0x1.d0e71a599abaep-8, f, 0x1.b3fe2f8918faap-6);
-    const double q0 = AD_FMA(f2, p1, p0), q1 = AD_FMA(f2, p3, p2), q2 = AD_FMA(f2, p5, p4), q3 = AD_FMA(f2, p7, p6), q4 = AD_FMA(f2, p9, p8);
-    const double tail = AD_FMA(f2 * f, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, AD_FMA(f4, q4, q3), q2), q1), q0), -0.5 * f2);
-    const double base = ad_if(far, 0x1.62e42fefa39efp-1), h = base + f;
-    const ad_pair s = ad_two_sum(m, h);
-    const double low = AD_FMA(e.low, 0.8, ad_if(far, 0x1.abc9e3b39803fp-56) + tail) + ((base - h) + f);
-    return s.high + (s.low + low);
+    const ad_parted p = ad_exp_parts(x);
+    const double e = p.high * p.scale, h = 0.5 * e, w = e / (1 + h), lost = AD_FMA(p.low, p.scale, ad_rest(e - w, w, h)), z = w * w, z2 = z * z;
+    const double q0 = AD_FMA(z2, AD_FMA(z2, AD_FMA(z2, AD_FMA(z2, 0x1.559c4a013a259p-23, 0x1.10676880c4ecep-18), 0x1.745cb39b50888p-14),
+                                        0x1.249249208575bp-9), 0x1.5555555555535p-4);
+    const double q1 = AD_FMA(z2, AD_FMA(z2, AD_FMA(z2, AD_FMA(z2, 0x1.5c8a5c6796c27p-24, 0x1.efdd849e85d7fp-21), 0x1.3b1de32632313p-16),
+                                        0x1.c71c741f8d17ep-12), 0x1.99999999a0840p-7);
+    return (ad_pair){w, AD_FMA(w * z, AD_FMA(z, q1, q0), lost * AD_FMA(w, -0.5, 1))};
+}
+
+/* m + log(1 + exp(x)) for x <= 0 and finite m, 1 ULP of the larger. */
+AD_INLINE double ad_add_log1p_exp(double m, double x)
+{
+    const ad_pair l = ad_log1p_exp(x), s = ad_two_sum(m, l.high);
+    return s.high + (s.low + l.low);
 }
 
 /* log(1 - exp(x)) for x <= 0; nan above.  Above -ln2 the logarithm of -expm1(x), below it log1p(-exp(x)): Maechler, "Accurately
@@ -254,18 +271,21 @@ AD_INLINE double ad_log1mexp(double x)
 /* ------------------------------------------------------------------------------------------------- logistic, hyperbolic */
 /* log(1 + exp(x)) on all of R, 1 ULP.  The larger of 0 and x carries the magnitude, so exp never overflows and log1p sees an
  * argument in [0, 1].  softplus(-inf) = 0, softplus(inf) = inf, NaN stays NaN.  Maechler (2012), eq. 10; his cut-offs only
- * save time, and branches cost us SIMD. */
+ * save time, and branches cost us SIMD.  Of the two parts, neither below 0, the smaller one and the rest come to less than 1/2
+ * where the whole is less than 1: their sum rounds by a quarter of its ULP.  (Of NaN the choices are those of vectors; fmax's rule would
+ * be a call.) */
 AD_INLINE double ad_softplus(double x)
 {
-    const double y = ad_add_log1p(x < 0 ? 0 : x, ad_exp_pair(-fabs(x)));    /* fmax's rule for NaN would be a call */
-    return x > 40 ? x : y;
+    const ad_pair l = ad_log1p_exp(ad_minus_abs(x));
+    const double m = 0 > x ? 0 : x;
+    return (l.high > m ? l.high : m) + ((l.high < m ? l.high : m) + l.low);
 }
 AD_INLINE double ad_log_sigmoid(double x) { return -ad_softplus(-x); }
 
-/* The same function as sigmoid to 2 ULP, beside softplus: the rest of a derivative has its own, and a loop that has softplus has e. */
+/* The same function as sigmoid to 3 ULP, beside softplus: the rest of a derivative has its own, and a loop that has softplus has e. */
 AD_INLINE double ad_softplus_slope(double x)
 {
-    const double e = ad_exp_pair(-fabs(x)).high;
+    const double e = ad_exp_pair(ad_minus_abs(x)).high;
     return (x < 0 ? e : 1) / (1 + e);
 }
 
@@ -301,7 +321,7 @@ AD_INLINE double ad_logistic(ad_pair e, int below)
 }
 AD_INLINE double ad_sigmoid(double x)
 {
-    const double y = ad_logistic(ad_exp_pair(-fabs(x)), x < 0);
+    const double y = ad_logistic(ad_exp_pair(ad_minus_abs(x)), x < 0);
     return x != x ? x : y;
 }
 
@@ -335,7 +355,7 @@ AD_INLINE double ad_over_expm1(double a, double b)
 AD_INLINE double ad_logaddexp(double a, double b)
 {
     const double d = a == b ? 0 : a - b;                    /* inf - inf would be nan */
-    const double m = (a > b) | (a != a) ? a : b, y = ad_add_log1p(m, ad_exp_pair(-fabs(d)));
+    const double m = (a > b) | (a != a) ? a : b, y = ad_add_log1p_exp(m, ad_minus_abs(d));
     return fabs(m) == AD_INF ? m : y;
 }
 
@@ -358,7 +378,7 @@ AD_INLINE double ad_logit(double x)
 AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
 {
     const double w = b > 0 ? 1 - a : a;
-    const double m = w == 0 ? 0 : w * fabs(b), y = ad_add_log1p(m, ad_exp_pair(-fabs(b)));
+    const double m = w == 0 ? 0 : w * fabs(b), y = ad_add_log1p_exp(m, ad_minus_abs(b));
     return m == AD_INF ? m : y;
 }
 

@@ -10,8 +10,10 @@
 
 #include "generated/opcodes.h"
 
-/* A block is short, so that the processor waits for the numbers of the next one while it still computes this one. */
+/* A block is short, so that the processor waits for the numbers of the next one while it still computes this one; where these come from far
+ * away, half as long: shorter still, the calls would cost more than the waiting. */
 enum { BLOCK = 1024, LEAST = 4096 };                        /* bytes of a block of doubles or floats; elements of an array that is worth it */
+enum { FAR = 1 << 21 };                                     /* bytes of an array that no near cache holds */
 enum { MOST_STEPS = 32, MOST_PLACES = 48 };
 
 /* Numbers read or written block by block: `at` moves on by `pace` bytes an element, 0 for one block used over and over. */
@@ -273,7 +275,7 @@ static void run_step(const step *now, int64_t start, int64_t n, const ad_row_fun
 
 static void run(const stretch *t)
 {
-    const int64_t most = BLOCK / (int64_t)t->item;
+    const int64_t item = (int64_t)t->item, most = (t->shape->size * item < FAR ? BLOCK : BLOCK / 2) / item;
     const ad_row_functions *rows = ad_rows(t->item == 8 ? AD_F64 : AD_F32);
     for (int64_t start = 0; start < t->shape->size; start += most) {
         const int64_t n = t->shape->size - start < most ? t->shape->size - start : most;
