@@ -27,13 +27,13 @@ cdef extern from *:                             # of the thread:
     int64_t *work_held                          # slots that it was given and that others hold; n_work_held of them, or more than there is room for
     int n_work_held
     bint in_rule                                # a row's rule is computing: it has its digits as it is written
-cdef list stabilise_hooks = [None]              # of autodiff.stabilise: (row, nodes) -> what takes its place or None, is it so beside a point alone?
+cdef list stabilise_hooks = [None, None]        # of autodiff.stabilise: (row, nodes, of_range) -> the laws whose form that is; (laws, row, nodes) -> what takes its place or None, is it so beside a point alone?
 cdef int is_head[AD_NOPS]                       # which laws begin with the row?
 
 
-def set_stabilise_hook(hook, heads, of_range):
+def set_stabilise_hooks(laws, rewrite, heads, of_range):
     """Called by autodiff.stabilise, which has the laws; `heads` are the rows they begin with, `of_range` those of the laws of range."""
-    stabilise_hooks[0] = hook
+    stabilise_hooks[:] = [laws, rewrite]
     for row in heads:
         is_head[<int>row.code] = AD_EVERY_LAW
     for row in of_range:
@@ -271,21 +271,33 @@ cdef object rewritten(int op, const Operand *x, int n):
     cdef bint seen = False
     if at_work or in_rule or not is_head[op] & p.laws or x[n - 1].code > AD_F64 or (p.next is not NULL and p.pulled == 0):
         return None
+    for k in range(n):
+        slot = slot_in(<Tensor>x[k].tensor, p) if x[k].tensor is not NULL else -1
+        seen |= slot >= 0 and p.code[slot].seen & p.recording != 0
+    if not seen:
+        return None
+    form = form_of(op, x, n, p)
+    laws = laws_of_form.get(form)
+    if laws is not None and not len(laws):
+        return None
     nodes = []
     for k in range(n):
         slot = slot_in(<Tensor>x[k].tensor, p) if x[k].tensor is not NULL else -1
         if slot >= 0:
-            seen |= p.code[slot].seen & p.recording != 0
             node = node_at(p, slot, is_temporary(&x[k]))
         else:
             node = Node.__new__(Node)
             node.p, node.slot, node.own = p, -1, operand_tensor(&x[k])
         nodes.append(node)
-    if not seen:
-        return None
     at_work, holders, n_work_held = True, 1, 0
     try:
-        y, local = stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
+        if laws is None:
+            laws = stabilise_hooks[0](ROWS[op], nodes, not p.laws & AD_EVERY_LAW)
+            if len(laws_of_form) >= FORMS:
+                laws_of_form.clear()
+            if form is not None:
+                laws_of_form[form] = laws
+        y, local = stabilise_hooks[1](laws, ROWS[op], nodes)
     finally:
         at_work, holders = False, before
     if y is not None and p.host is not NULL:

@@ -5,7 +5,7 @@ of the two factors of a normal distribution's tail.
 import math
 
 from . import expansions, ops, stable, stable_logs
-from .laws import Law, Written, all_of, any_of, as_written, same
+from .laws import Law, LawOfItsOwn, Written, all_of, any_of, as_written, same
 from .ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, reduce_max, reduce_prod, reduce_sum, sqrt, square, sub
 
 SERIES = {*expansions.FUNCTIONS, *expansions.PLAIN, "pow", "hypot"}
@@ -66,7 +66,7 @@ def apart(row, parts):
     return None
 
 
-class SumOfExponentials(Law):
+class SumOfExponentials(LawOfItsOwn):
     """The logarithm of any number of terms exp(x), c exp(x), exp(x)/c, c with c > 0; the pattern is its shortest form."""
 
     def __init__(self, text):
@@ -87,7 +87,7 @@ class SumOfExponentials(Law):
         return self.replacement(*terms)
 
 
-class ShareOfExponentials(Law):
+class ShareOfExponentials(LawOfItsOwn):
     """exp(a) over a sum of exponentials, one of them exp(a)."""
 
     def __init__(self, text):
@@ -129,7 +129,7 @@ PARTS = (mul, div, reciprocal, sqrt, square, pow)
 OVER_AXES = {reduce_prod: reduce_sum, reduce_max: reduce_max, reduce_sum: ops.reduce_logsumexp}      # of the logarithms
 
 
-class LogOfParts(Law):
+class LogOfParts(LawOfItsOwn):
     """log(u v), log(u / v), log(u**n), log(sqrt(u)) where another law knows the logarithm of a part, which is not negative."""
 
     def __init__(self, text, pattern, laws):
@@ -185,7 +185,7 @@ class LogOfParts(Law):
         return logs[0][0] + logs[1][0] if node.row is mul else logs[0][0] - logs[1][0]
 
 
-class MinusMinus(Law):
+class MinusMinus(LawOfItsOwn):
     """-(-x) of a temporary: laws leave one minus behind, and somebody writes the other."""
 
     def __init__(self, text):
@@ -253,7 +253,15 @@ class NormalTail(Law):
         bell, tail = {exp, mul, div}, {erfc, ndtr, mul, div}
         return rows[0] in bell and rows[1] in tail or rows[1] in bell and rows[0] in tail
 
+    def may_hold(self, row, nodes):
+        return self.parts(row, nodes) is not None
+
     def apply(self, row, nodes):
+        x, *numbers = self.parts(row, nodes) or (None,)
+        return None if x is None else self.replacement(x.value, *numbers)
+
+    def parts(self, row, nodes):
+        """x, s, what both are multiplied by, and which power the tail has; or None."""
         if row not in (mul, div):
             return None
         under = 1 if row is mul else -1
@@ -265,7 +273,7 @@ class NormalTail(Law):
             if tail.row is ndtr:
                 s, k = -s / math.sqrt(2), 0.5 * k
             if (two, one) == (2, 1) and x.same(y) and abs(p * c - q * s * s) <= 1e-6 * s * s:
-                return self.replacement(x.value, s, j**p * k**q, q)
+                return x, s, j**p * k**q, q
         return None
 
 
@@ -326,24 +334,29 @@ class BesidePoint(Law):
             return any(r in (Written, div, reciprocal, pow) for r in rows)
         return row in self.heads() and any(known)
 
-    def apply(self, row, nodes):
+    def may_hold(self, row, nodes):
+        return bool(self.known_beside(row, nodes)[1])
+
+    def known_beside(self, row, nodes):
+        """The variable, and the series of the formula at 0 and 1 where it loses digits there."""
         if row not in self.heads() or row is mul and nodes[1].number is not None or row in (mul, div) and nodes[0].number is not None:
-            return None
+            return None, []
         loss = Loss(False)
         tree = loss.tree(row, nodes)
         if tree is None and loss.may_be_joint:
             loss = Loss(True)
             tree = loss.tree(row, nodes)
         if tree is None or loss.leaf is None:
-            return None
-        for centre in (0, 1):
-            series = self.series(tree, centre)
-            if series is not None:
-                x = loss.leaf.value
-                t = x - centre if centre else x
-                near = ops.abs(t) < series[-1]
-                if any_of(near):
-                    return self.replacement(t, near, self.elsewhere(row, nodes), row in (add, sub), *series)
+            return None, []
+        return loss.leaf, [(centre, series) for centre in (0, 1) if (series := self.series(tree, centre)) is not None]
+
+    def apply(self, row, nodes):
+        leaf, beside = self.known_beside(row, nodes)
+        for centre, series in beside:
+            t = leaf.value - centre if centre else leaf.value
+            near = ops.abs(t) < series[-1]
+            if any_of(near):
+                return self.replacement(t, near, self.elsewhere(row, nodes), row in (add, sub), *series)
         return None
 
     def elsewhere(self, row, nodes):

@@ -154,7 +154,14 @@ def same(a, b, depth=8):
     return any(all(same(u, v, depth - 1) for u, v in zip(a.operands, order)) for order in orders)
 
 
-def matches(pattern, node, found, law):
+class Look:
+    """How a pattern is compared: also through what others hold? by form alone, whatever the values are?"""
+
+    def __init__(self, shared, form_alone=False):
+        self.shared, self.form_alone = shared, form_alone
+
+
+def matches(pattern, node, found, look):
     """The bindings `found`, with those that make the pattern the node, or None."""
     if isinstance(pattern, Name):
         if pattern.name in found:
@@ -163,22 +170,22 @@ def matches(pattern, node, found, law):
     if not isinstance(pattern, Pattern):
         number = node.number
         return found if number is not None and number in (pattern, float(np.float32(pattern))) else None
-    if node.row is None or not (node.temporary or law.shared):
+    if node.row is None or not (node.temporary or look.shared):
         return None
-    found_as_it_is = matches_operation(pattern, node, found, law)
+    found_as_it_is = matches_operation(pattern, node, found, look)
     if found_as_it_is is None and node.written is not None and node.written[2]:
-        return matches_operation(pattern, Written(node), found, law)
+        return matches_operation(pattern, Written(node), found, look)
     return found_as_it_is
 
 
-def matches_operation(pattern, node, found, law):
+def matches_operation(pattern, node, found, look):
     if pattern.row is View:
         view = []
-        while node.row in VIEWS and len(node.operands) == 1 and (node.temporary or law.shared):
+        while node.row in VIEWS and len(node.operands) == 1 and (node.temporary or look.shared):
             view.append((node.row, node.attrs))
             node = node.operands[0]
-        return matches(pattern.operands[0], node, {**found, "view": view}, law) if view else None
-    return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, law)
+        return matches(pattern.operands[0], node, {**found, "view": view}, look) if view else None
+    return matches_row(pattern, node.row, node.operands, lambda: node.attrs, found, look)
 
 
 def with_attributes(found, attrs):
@@ -186,10 +193,10 @@ def with_attributes(found, attrs):
     return {**found, **attrs} if all(found.get(name, value) == value for name, value in attrs.items()) else None
 
 
-def matches_row(pattern, row, operands, attrs, found, law):
+def matches_row(pattern, row, operands, attrs, found, look):
     if pattern.row is Mean:
-        return matches_mean(pattern, row, operands, found, law)
-    if row is pow and pattern.row is sqrt and any_of(operands[0].value == -ops.INF):
+        return matches_mean(pattern, row, operands, found, look)
+    if row is pow and pattern.row is sqrt and not look.form_alone and any_of(operands[0].value == -ops.INF):
         return None                                             # (-inf)**0.5 is inf
     for spelled, parts in spellings(row, pattern):
         if spelled is row and len(parts) == len(operands):
@@ -197,7 +204,7 @@ def matches_row(pattern, row, operands, attrs, found, law):
             if inner is None:                                   # sum(a*b, axis=0) / (norm(a, axis=1) norm(b, axis=1)) is no cosine
                 return None
             for part, operand in zip(parts, operands):
-                inner = matches(part, operand, inner, law)
+                inner = matches(part, operand, inner, look)
                 if inner is None:
                     break
             else:
@@ -205,13 +212,13 @@ def matches_row(pattern, row, operands, attrs, found, law):
     return None
 
 
-def matches_mean(pattern, row, operands, found, law):
+def matches_mean(pattern, row, operands, found, look):
     """A sum over a count; or the choice between that and the sum of quotients, which reduce_mean takes where the sum overflows."""
     if row is ops.where and operands[1].row is div:
-        return matches_mean(pattern, div, operands[1].operands, found, law)
+        return matches_mean(pattern, div, operands[1].operands, found, look)
     if row is not div or operands[1].number is None or operands[0].row is not reduce_sum:
         return None
-    inner = matches(Pattern(reduce_sum, pattern.operands), operands[0], found, law)
+    inner = matches(Pattern(reduce_sum, pattern.operands), operands[0], found, look)
     if inner is None or math.prod(operands[0].operands[0].value.shape) != operands[1].number * math.prod(operands[0].value.shape):
         return None
     return {**inner, "count": operands[1].number}
@@ -248,11 +255,20 @@ class Law:
         """Is it the logarithm of something with exponentials in it?"""
         return self.pattern.row is log and type(self) is Law and bool(rows_in(self.pattern) & EXPONENTIAL)
 
+    def may_hold(self, row, nodes):
+        """Have a row on these nodes, and what made them, the law's form?  What `apply` asks of values comes on top."""
+        return self.bindings(row, nodes, Look(self.shared, form_alone=True))[0] is not None
+
+    def bindings(self, row, nodes, look):
+        """What the pattern's names stand for, or None, and a sign: a law for a - b holds for b - a, the sign changed."""
+        found = matches_row(self.pattern, row, nodes, dict, {}, look)
+        if found is not None or self.turned is None:
+            return found, 1
+        return matches_row(self.turned, row, nodes, dict, {}, look), -1
+
     def apply(self, row, nodes):
-        """What takes the place of a row on these nodes, or None. A law for a - b holds for b - a, the sign changed."""
-        found, sign = matches_row(self.pattern, row, nodes, dict, {}, self), 1
-        if found is None and self.turned is not None:
-            found, sign = matches_row(self.turned, row, nodes, dict, {}, self), -1
+        """What takes the place of a row on these nodes, or None."""
+        found, sign = self.bindings(row, nodes, Look(self.shared))
         if found is None:
             return None
         values = {name: value_of(name, x) for name, x in found.items()}
@@ -261,6 +277,13 @@ class Law:
         y = self.replacement(*[values[p] for p in self.wants])
         y = y if sign > 0 else -y
         return y if y.shape == np.broadcast_shapes(*[tuple(node.value.shape) for node in nodes]) else None
+
+
+class LawOfItsOwn(Law):
+    """A law that compares in its own way; the pattern shows its shortest form."""
+
+    def may_hold(self, row, nodes):
+        return True
 
 
 def all_of(mask):

@@ -14,7 +14,7 @@ import itertools
 import math
 
 from . import ops, stable, stable_logs
-from ._core import set_stabilise_hook
+from ._core import set_stabilise_hooks
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
 from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, ShareOfExponentials, SumOfExponentials
@@ -355,12 +355,17 @@ witness = None  # called with every law that fires: the audit's
 dry = False  # is nothing to be rewritten, only witnessed?
 
 
-def rewrite(row, nodes, of_range):
-    """What the first law that fits, of all or of those of range, puts in the place of a row on these operands, or None."""
+def laws_for(row, nodes, of_range):
+    """The laws, all or those of range, that have the form of a row on these operands; the core asks once for each form."""
     key = (of_range, row, *[makers(node) for node in nodes])
     if key not in _fitting:
         _fitting[key] = [law for law in (_OF_RANGE if of_range else _EVERY).get(row, ()) if any(law.fits(row, rows) for rows in itertools.product(*key[2:]))]
-    for law in _fitting[key]:
+    return [law for law in _fitting[key] if law.may_hold(row, nodes)]
+
+
+def rewrite(laws, row, nodes):
+    """What the first of these laws that holds puts in the place of a row on these operands, or None."""
+    for law in laws:
         y = law.apply(row, nodes)
         if y is not None:
             if witness is not None:
@@ -369,4 +374,4 @@ def rewrite(row, nodes, of_range):
     return None, False
 
 
-set_stabilise_hook(rewrite, *[[row for row in heads if row.code is not None] for heads in (_EVERY, _OF_RANGE)])
+set_stabilise_hooks(laws_for, rewrite, *[[row for row in heads if row.code is not None] for heads in (_EVERY, _OF_RANGE)])
