@@ -5,7 +5,7 @@ import math
 import numpy as np
 from flint import acb_mat, arb, arb_mat
 
-ZERO = arb(0)
+ZERO, UNKNOWN = arb(0), arb(0, math.inf)
 
 
 def _matrix(entries):
@@ -56,18 +56,66 @@ def _cholesky(a):
 
 
 def _eigh(a):
-    """Eigenvalues over their vectors, which have the signs that LAPACK gives them; equal eigenvalues are unknown."""
-    a = np.tril(a) + np.tril(a, -1).T
+    """Eigenvalues over their vectors, which have the signs that LAPACK gives them; those of equal eigenvalues, and all beside them, are
+    unknown."""
+    a = _symmetric(a)
     try:
         values, vectors = acb_mat(_matrix(a)).eig(right=True)
     except ValueError:
-        raise ZeroDivisionError from None
+        return np.vstack([_eigenvalues(a), np.full(a.shape, UNKNOWN, object)])
     columns = []
     for like, k in zip(np.linalg.eigh(_doubles(a))[1].T, sorted(range(len(values)), key=lambda k: float(values[k].real.mid()))):
         v = np.array([vectors[i, k].real for i in range(len(values))], object)
         towards = 1 if np.dot(_doubles(v), like) > 0 else -1
         columns.append([values[k].real, *(v * (towards / np.dot(v, v).sqrt()))])
     return np.array(columns, object).reshape(len(a), len(a) + 1).T
+
+
+def _symmetric(a):
+    return np.tril(a) + np.tril(a, -1).T
+
+
+def _eigenvalues(a):
+    """Also equal ones.  Where the algorithm fails, as it does of diagonal matrices, it may not of their mirror image."""
+    n = len(a)
+    v = np.array([arb(2 * i + 3) for i in range(n)], object)
+    mirror = np.array([[arb(int(i == j)) for j in range(n)] for i in range(n)], object) - np.outer(v, v) * (2 / np.dot(v, v))
+    for m in (_matrix(a), _matrix(mirror) * _matrix(a) * _matrix(mirror)):
+        try:
+            return np.array(sorted((x.real for x in acb_mat(m).eig(multiple=True)), key=lambda x: float(x.mid())), object)
+        except ValueError:
+            pass
+    raise ZeroDivisionError
+
+
+def spectral_slope(a, y, g):
+    """Where no vectors are asked for: the slope of a function of the eigenvalues of one symmetric matrix, with the derivatives g by these;
+    unknown where those that are not told apart have derivatives that are.
+
+    It is V diag(g) V', V the vectors.  A polynomial p that has the values g at the eigenvalues, nearly, gives p(A) = V diag(p(w)) V',
+    and no entry is further off than the largest of the |g - p(w)|, over the balls of w and g: V is orthogonal.  In Newton's form."""
+    a, n = _symmetric(a), len(a)
+    clusters = []
+    for w, d in zip(y[0], g[0]):
+        if clusters and clusters[-1][0].overlaps(w):
+            if not clusters[-1][1].overlaps(d):
+                return np.full(a.shape, UNKNOWN, object)
+            clusters[-1] = tuple(x.union(v) for x, v in zip(clusters[-1], (w, d)))
+        else:
+            clusters.append((w, d))
+    nodes, slopes = [w.mid() for w, _ in clusters], [d.mid() for _, d in clusters]
+    for k in range(1, len(nodes)):
+        for i in range(len(nodes) - 1, k - 1, -1):
+            slopes[i] = (slopes[i] - slopes[i - 1]) / (nodes[i] - nodes[i - k])
+    one = _matrix(np.array([[arb(int(i == j)) for j in range(n)] for i in range(n)], object).reshape(n, n))
+    m, p, matrix = one * slopes[-1], [slopes[-1]] * len(nodes), _matrix(a)
+    for node, slope in zip(nodes[-2::-1], slopes[-2::-1]):
+        m = (matrix - one * node) * m + one * slope
+        p = [(w - node) * v + slope for (w, _), v in zip(clusters, p)]
+    off = max((d - v).abs_upper() for (_, d), v in zip(clusters, p))
+    whole = _entries(m, a.shape) + arb(0, off)
+    below = np.tri(n, k=-1, dtype=bool)
+    return np.where(below, whole * 2, np.where(below.T, ZERO, whole))
 
 
 def _svd(a):

@@ -23,7 +23,7 @@ except ImportError as error:
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
 from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma, sinc_slope  # noqa: E402
-from .ball_matrices import MATRICES  # noqa: E402
+from .ball_matrices import MATRICES, spectral_slope  # noqa: E402
 
 ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
@@ -211,6 +211,17 @@ class Balls(Numbers):
             entries = (arb_mat(m, k, a[i].ravel().tolist()) * arb_mat(k, n, b[i].ravel().tolist())).entries()
             y[i] = np.array(entries, object).reshape(m, n)
         return self.like((y, np.zeros(y.shape))) if _is_finite(y, dtype=bool).all() else None
+
+    def spectral(self, x, y):
+        """The share of symmetric matrices x in a gradient self by y, their packed eigenvalues and vectors, where some vectors are unknown and none
+        is asked for; else None."""
+        g, w = self.parts[0], y.parts[0]
+        if _is_finite(w, dtype=bool).all() or not _is_finite(w[..., 0, :], dtype=bool).all() or not _is_zero(g[..., 1:, :], dtype=bool).all():
+            return None
+        share = np.empty(x.shape, object)
+        for i in np.ndindex(x.shape[:-2]):
+            share[i] = spectral_slope(x.parts[0][i], w[i], g[i])
+        return self.like((share, np.zeros(share.shape)))
 
     def elementwise(self, row, operands):
         function = FUNCTIONS.get(row.name)

@@ -262,6 +262,9 @@ class Numbers(Operand):
     def product(self, other):
         """Matrices, in the last two dimensions, times matrices; batches broadcast."""
 
+    def spectral(self, x, y):
+        """The share of symmetric matrices x in a gradient self by y = eigh(x), where the rule's formula has none and there is one."""
+
     def unknown(self):
         """Mask of where nothing is known of the number; for the class of the last attempt."""
         raise NotImplementedError

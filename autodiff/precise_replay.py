@@ -6,7 +6,7 @@ import numpy as np
 
 from . import errors, ops
 from ._core import instruction, place_of, program_size, raw_array, tensor_from_numpy
-from .precise_numbers import FLOATING, Later, Node, Plain, Unrecorded, state
+from .precise_numbers import FLOATING, Later, Node, Numbers, Plain, Unrecorded, state
 from .precise_rows import extremes, where
 
 # x + C - C with these is the usual way to round to a whole number: the sum keeps the value that was recorded.
@@ -57,9 +57,16 @@ def share_of_extreme(sign):
     return rule
 
 
+def share_of_eigenvalues(g, x, y):
+    """A function of the eigenvalues alone has a slope also where some of them are equal, and their vectors are none."""
+    share = g.spectral(x.value, y.value) if isinstance(g, Numbers) else None
+    return ops.eigh.vjp[0](g, x, y) if share is None else share
+
+
 # Rules of other rows that take care of what need not be cared for here.
 FURTHER_RULES = {
     "reduce_max": (share_of_extreme(1),), "reduce_min": (share_of_extreme(-1),),
+    "eigh": (share_of_eigenvalues,),
     "reduce_prod": (lambda g, x, y, axes, keepdims: ops.scale(ops.spread(g, x, axes, keepdims), product_of_others(x, axes)),),
 }
 
