@@ -19,6 +19,15 @@ static int reads_g_alone(const ad_step *s)
     return s->kind == AD_VJP && (s->op == AD_OP_reshape || s->op == AD_OP_view || (s->op == AD_OP_reduce_sum && s->blockwise));
 }
 
+/* A share of what is linear in its operand does not depend on the result. */
+static int reads_y(const ad_step *s)
+{
+    const ad_op *op = &ad_ops[s->op];
+    if (s->kind != AD_VJP)
+        return 1;
+    return op->kind == AD_ELEMENTWISE ? op->reads[s->k][s->dtype] & AD_READS_Y : !reads_g_alone(s) && !(op->linear && op->linear & 1 << s->k);
+}
+
 uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)
 {
     const int elementwise = s->kind == AD_VJP && ad_ops[s->op].kind == AD_ELEMENTWISE;
@@ -26,8 +35,9 @@ uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)
     if (factor != AD_NONE && k <= s->n)
         return k == s->n ? factor : AD_NONE;
     if (k >= s->n) {
-        const int unread = k == s->n && ((elementwise && !(ad_ops[s->op].reads[s->k][s->dtype] & AD_READS_Y)) || reads_g_alone(s));
-        return unread ? AD_NONE : k == s->n ? s->y : k == s->n + 1 ? s->g : s->acc;
+        if (k == s->n)
+            return reads_y(s) ? s->y : AD_NONE;
+        return k == s->n + 1 ? s->g : s->acc;
     }
     /* a single step may look at the shapes of all operands */
     const int picks = elementwise && (s->blockwise || !t->registers.at[s->g].is_array);

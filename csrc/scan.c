@@ -333,11 +333,11 @@ int ad_recurrence_vjp(int k, const ad_array *g, const ad_array *const *in, int n
 {
     (void)n;
     scan s, back;
-    const int own = attr[1] != 0, status = scan_along(&s, y, attr[0], attr[2]);
+    const int own = attr[1] != 0, status = scan_along(&s, g, attr[0], attr[2]);              /* (of y's shape: that of operand 1 may be without y) */
     if (status != AD_OK)
         return status;
-    scan_along(&back, y, attr[0], !attr[2]);
-    ad_array *arrived = k == 1 && fresh ? acc : ad_array_new(y->dtype, y->ndim, y->shape);
+    scan_along(&back, g, attr[0], !attr[2]);
+    ad_array *arrived = k == 1 && fresh ? acc : ad_array_new(g->dtype, g->ndim, g->shape);
     if (arrived == NULL)
         return AD_NO_MEMORY;
     recurrence(in[0], g, arrived, &back, !own);

@@ -77,6 +77,29 @@ def test_derivatives_are_kept_whatever_order_the_steps_were_put_into():
     assert len(shares) == 6 and None not in shares and set(shares) == set(kept.values())
 
 
+LINEAR = {"matmul": lambda x, w: ad.matmul(x, w), "matvec": lambda x, w: ad.linalg.matvec(w, x[0]), "cumsum": lambda x, w: ad.math.cumsum(x, axis=1),
+          "gather": lambda x, w: ad.gather(x, [4, 0, 0], axis=1), "transpose": lambda x, w: ad.transpose(x)}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", LINEAR.values(), ids=LINEAR)
+def test_what_is_linear_is_not_kept_for_its_shares(f):
+    """... nor computed for them alone; its shares have the bits that they have with it."""
+    x, w = ad.constant(np.linspace(-1.0, 1.0, 15).reshape(3, 5)), ad.constant(np.linspace(-0.5, 1.0, 25).reshape(5, 5))
+    g = with_gradient(lambda x, w: ad.reduce_sum(ad.tanh(f(x, w)) * 3.0))
+    traced = ad.function(g)
+    traced(x, w)
+    same(traced(x, w), g(x, w))
+    told = traced._told((x, w), {})["items"]
+    made = {s["out"]: i for i, (_, steps, _) in enumerate(told) for s in steps if s["g"] is None}
+    ends = {r: i for i, (_, _, dead) in enumerate(told) for r in dead}
+    value = next(s["operands"][0] for _, steps, _ in told for s in steps if s["op"] == "tanh" and s["g"] is None)
+    assert value not in made or ends[value] <= next(i for i, (_, steps, _) in enumerate(told) if any(s["op"] == "tanh" for s in steps))
+    alone = ad.function(lambda x, w: with_gradient(lambda x, w: ad.reduce_sum(f(x, w) * 3.0))(x, w)[1])
+    alone(x, w)
+    same(alone(x, w), with_gradient(lambda x, w: ad.reduce_sum(f(x, w) * 3.0))(x, w)[1])
+    assert all(s["g"] is not None for _, steps, _ in alone._told((x, w), {})["items"] for s in steps if s["op"] in LINEAR)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_quotient_by_one_number_has_the_bits_of_a_division(dtype):
     """... also next to where it would be rounded the other way, and where a product with the reciprocal overflows, underflows or has no sign."""
