@@ -1,7 +1,7 @@
 """What an ad.function has recorded, to be read: its program and its cost."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,8 +80,7 @@ class Program:
         return f"%{s['out']} {type_of(self._listing['registers'][s['out']])} = {does}"
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What one call of a recorded function comes to.
 
     recorded    instructions of the recording
