@@ -157,6 +157,7 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 
 /* ------------------------------------------------------------------------------------------------- the rest, by family */
 #include "exp_math.h"
+#include "activation_math.h"
 #include "hyperbolic_math.h"
 #include "plane_math.h"
 #include "special_math.h"
