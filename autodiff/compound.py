@@ -185,6 +185,27 @@ class LogOfParts(LawOfItsOwn):
         return logs[0][0] + logs[1][0] if node.row is mul else logs[0][0] - logs[1][0]
 
 
+class OtherBase(LawOfItsOwn):
+    """Logarithms to the base 2 or 10: the natural one over that of the base, where a law knows it."""
+
+    def __init__(self, text, laws):
+        super().__init__(text, lambda x: ops.log2(1 + exp(x)), lambda y, base: y * (1 / math.log(base)))
+        self.laws = laws                                    # called: the table is not whole yet
+
+    def heads(self):
+        return {ops.log2, ops.log10}
+
+    def fits(self, row, rows):
+        return row in self.heads() and rows[0] is not None
+
+    def apply(self, row, nodes):
+        for law in self.laws():
+            y = law.apply(log, nodes)
+            if y is not None:
+                return self.replacement(y, 2 if row is ops.log2 else 10)
+        return None
+
+
 class MinusMinus(LawOfItsOwn):
     """-(-x) of a temporary: laws leave one minus behind, and somebody writes the other."""
 

@@ -17,7 +17,7 @@ from . import ops, stable, stable_logs
 from ._core import set_stabilise_hooks
 from .ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
-from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, ShareOfExponentials, SumOfExponentials
+from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, OtherBase, ShareOfExponentials, SumOfExponentials
 from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
 # fmt: off
@@ -70,9 +70,10 @@ LAWS = [
     Law("x + softplus(-x) = softplus(x)", lambda x: x + softplus(-x), lambda x: softplus(x), when=lambda x: all_of(x > -ops.INF)),
     Law("log((1 + exp(x)) / exp(x)) = softplus(-x)", lambda x: log((1 + exp(x)) / exp(x)), lambda x: softplus(-x)),
     Law("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: stable.itself(x)),
+    Law("log(1 + 2**x) = softplus(x log 2)", lambda x: log(1 + ops.exp2(x)), lambda x: softplus(x * stable.LN2)),
     Law("log(exp(x)[k]) = x[k]", lambda x: log(view_of(exp(x))), lambda x, view: seen_through(view, stable.itself(x))),
-    Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: x + math.log(c), when=lambda c: c > 0),
-    Law("log(exp(x) / c) = x - log c, c > 0", lambda c, x: log(exp(x) / c), lambda c, x: x - math.log(c), when=lambda c: c > 0),
+    Law("log(c exp(x)) = x + log c, c > 0", lambda c, x: log(c * exp(x)), lambda c, x: stable.itself(x) + math.log(c), when=lambda c: c > 0),
+    Law("log(exp(x) / c) = x - log c, c > 0", lambda c, x: log(exp(x) / c), lambda c, x: stable.itself(x) - math.log(c), when=lambda c: c > 0),
     # ---- logarithms of sigmoid, tanh, cosh
     Law("log(2 sigmoid(x))", lambda x: log(2 * sigmoid(x)), lambda x: stable_logs.log_two_sigmoid(x)),
     Law("log(erfc(x))", lambda x: log(erfc(x)), lambda x: stable_logs.log_erfc(x)),
@@ -86,6 +87,8 @@ LAWS = [
     Law("log(1/p - 1) = -logit(p)", lambda p: log(1 / p - 1), lambda p: -logit(p)),
     Law("log(sigmoid(a) - sigmoid(b)) = log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b)", lambda a, b: log(sigmoid(a) - sigmoid(b)), lambda a, b: ops.log1mexp(b - a) + log_sigmoid(a) + log_sigmoid(-b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("log(1 - tanh(x)**2)", lambda x: log(Pattern(sech2, (x,))), lambda x: -2 * stable_logs.log_cosh(x)),
+    Law("log1p(tanh(x)) = log(2 sigmoid(2 x))", lambda x: log1p(tanh(x)), lambda x: stable_logs.log_two_sigmoid(2 * x)),
+    Law("log1p(-tanh(x)) = log(2 sigmoid(-2 x))", lambda x: log1p(-tanh(x)), lambda x: stable_logs.log_two_sigmoid(-2 * x)),
     Law("log1p(-tanh(x)**2)", lambda x: log1p(-square(tanh(x))), lambda x: -2 * stable_logs.log_cosh(x)),
     Law("log(ndtr(x)) = log_ndtr(x)", lambda x: log(ops.ndtr(x)), lambda x: ops.log_ndtr(x), shared="the logarithm keeps digits that ndtr has not"),
     Law("log(cosh(x))", lambda x: log(cosh(x)), lambda x: stable_logs.log_cosh(x)),
@@ -115,7 +118,6 @@ LAWS = [
     Law("log(x*x + y*y) = 2 log(hypot(x, y)) where the sum leaves the format", lambda x, y: log(square(x) + square(y)), lambda x, y: 2 * log(hypot(x, y)), when=lambda x, y: not all_of(stable.in_range(square(x) + square(y))) and all_of(stable.in_format(hypot(x, y)))),
     Law("log(sum(x*x)) = 2 log(norm(x)) where the sum leaves the format", lambda x: log(total(square(x))), lambda x, axes, keepdims: 2 * log(ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)), when=lambda x, axes, keepdims: not all_of(stable.in_range(ops.reduce_sum(square(x), axes=axes, keepdims=keepdims))) and all_of(stable.in_format(ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)))),
     Law("log((1 + x) / x) = log1p(1/x), x > 0", lambda x: log((1 + x) / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
-    Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable_logs.log_of_product(x, axes, keepdims)),
     Law("prod(x)**n = exp(n sum(log|x|)) where the product leaves the format", lambda x, n: Pattern(pow, (Pattern(reduce_prod, (x,)), n)), lambda x, n, axes, keepdims: stable.power_of_product(x, n, axes, keepdims)),
     Law("sqrt(prod(x)) = exp(sum(log|x|) / 2) where the product leaves the format", lambda x: sqrt(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.power_of_product(x, 0.5, axes, keepdims)),
     Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
@@ -125,6 +127,7 @@ LAWS = [
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
     BesidePoint("logarithms of formulas of one variable that are 1 at 0 or 1, by their power series there", lambda x: log(x / ops.atan(x)), lambda: LOGARITHMS_OF_ANY),
     LogOfParts("log(u v), log(u / v), log(u**n), log(sum(u)), log(prod(u)), log(max(u)) by the logarithms of u, v >= 0 where another law has one", lambda u, v: log(u * sinh(v)), lambda: LOGARITHMS),
+    Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable_logs.log_of_product(x, axes, keepdims)),
     Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable_logs.log_power(x, n)),
     Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable_logs.log_power(x, 2)),
     Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(ops.is_finite(x))),
@@ -134,7 +137,9 @@ LAWS = [
     Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(ops.greater(x, 0))),
     Law("log(x + a) - log(x) = log1p(a/x), a, x > 0", lambda x, a: log(x + a) - log(x), lambda x, a: log1p(a / x), when=lambda x, a: all_of((x > 0) & (a > 0) & ops.is_finite(x) & ops.is_finite(a) & ops.is_finite(a / x))),
     Law("log(a) - log(b) by a - b where a is near b", lambda a, b: log(a) - log(b), lambda a, b: stable_logs.log_ratio(a, b)),
+    OtherBase("log2(x), log10(x) by log(x) where another law has that", lambda: OF_A_LOGARITHM),
     # ---- exponentials
+    Law("2**x - 1 = expm1(x log 2)", lambda x: ops.exp2(x) - 1, lambda x: expm1(x * stable.LN2)),
     Law("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, lambda x: expm1(x)),
     Law("expm1(x) - x", lambda x: expm1(x) - x, lambda x: stable.expm1_minus_x(x)),
     Law("exp(x) - x - 1", lambda x: exp(x) - x - 1, lambda x: stable.expm1_minus_x(x)),
@@ -161,6 +166,7 @@ LAWS = [
     Law("x exp(x) / (exp(x) - 1)", lambda x: (x * exp(x)) / expm1(x), lambda x: stable.x_over_expm1(-x)),
     Law("exp(x) / (exp(x) - 1) = 1 / (1 - exp(-x))", lambda x: exp(x) / expm1(x), lambda x: -1 / expm1(-x)),
     Law("exp(x) / (1 - exp(x)) = 1 / (exp(-x) - 1)", lambda x: exp(x) / -expm1(x), lambda x: stable.one_over_expm1(-x)),
+    Law("x**2 exp(x) / (exp(x) - 1)**2", lambda x: (square(x) * exp(x)) / square(expm1(x)), lambda x: square(stable.x_over_sinh(0.5 * x))),
     Law("exp(x) / (exp(x) - 1)**2", lambda x: exp(x) / square(expm1(x)), lambda x: stable.exp_over_expm1_square(x)),
     Law("a exp(x) / (exp(x) - 1)**2", lambda a, x: (a * exp(x)) / square(expm1(x)), lambda a, x: a * stable.exp_over_expm1_square(x)),
     Law("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)", lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: tanh(x), shared=HELD),
@@ -190,6 +196,10 @@ LAWS = [
     Law("1 / (exp(x) - 1)", lambda x: 1 / expm1(x), lambda x: stable.one_over_expm1(x)),
     Law("c / exp(x) = c exp(-x)", lambda c, x: c / exp(x), lambda c, x: c * exp(-x)),
     Law("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
+    Law("1 - sigmoid(x)**2 = 1 - exp(2 log_sigmoid(x))", lambda x: 1 - square(sigmoid(x)), lambda x: -expm1(2 * log_sigmoid(x))),
+    Law("sqrt(sigmoid(x)) = exp(log_sigmoid(x) / 2)", lambda x: sqrt(sigmoid(x)), lambda x: exp(0.5 * log_sigmoid(x))),
+    Law("sqrt(1 - tanh(x)**2) = sech(x)", lambda x: sqrt(Pattern(sech2, (x,))), lambda x: stable.sech(x)),
+    Law("(2 sigmoid(x)) / 2 = sigmoid(x)", lambda x: (2 * sigmoid(x)) / 2, lambda x: sigmoid(x)),
     Law("1 - tanh(x) = 2 sigmoid(-2 x)", lambda x: 1 - tanh(x), lambda x: 2 * sigmoid(-2 * x)),
     Law("1 + tanh(x) = 2 sigmoid(2 x)", lambda x: 1 + tanh(x), lambda x: 2 * sigmoid(2 * x)),
     Law("(1 - tanh(x)) (1 + tanh(x)) = sech(x)**2", lambda x: (2 * sigmoid(-2 * x)) * (2 * sigmoid(2 * x)), lambda x: sech2(x)),
@@ -212,6 +222,8 @@ LAWS = [
     Law("log(x) / (x - 1)", lambda x: log(x) / (x - 1), lambda x: stable.log_over_distance(x)),
     Law("log(x) / (1 - x)", lambda x: log(x) / (1 - x), lambda x: -stable.log_over_distance(x)),
     Law("-log(x) / (1 - x)", lambda x: -log(x) / (1 - x), lambda x: stable.log_over_distance(x)),
+    Law("log(x) / x = 0 at inf", lambda x: log(x) / x, lambda x: stable.log_over(x), local=True),
+    Law("asinh(x) / x", lambda x: ops.asinh(x) / x, lambda x: stable.asinh_over(x)),
     Law("sin(x) / x", lambda x: sin(x) / x, lambda x: stable.sin_over_x(x)),
     Law("sinh(x) / x", lambda x: sinh(x) / x, lambda x: stable.sinh_over_x(x)),
     Law("(1 - cos(x)) / x**2", lambda x: (2 * square(sin(0.5 * x))) / square(x), lambda x: stable.vercos_over_square(x)),
@@ -220,6 +232,9 @@ LAWS = [
     Law("sqrt(x*x + y*y) = hypot(x, y)", lambda x, y: sqrt(square(x) + square(y)), lambda x, y: hypot(x, y)),
     Law("sqrt(x*x + y*y + z*z) = hypot(hypot(x, y), z)", lambda x, y, z: sqrt(square(x) + square(y) + square(z)), lambda x, y, z: hypot(hypot(x, y), z)),
     Law("sqrt(c + x*x) = hypot(sqrt c, x), c > 0", lambda c, x: sqrt(c + square(x)), lambda c, x: hypot(math.sqrt(c), x), when=lambda c: c > 0),
+    Law("sqrt((x*x + y*y) / 2) = sqrt(0.5) hypot(x, y)", lambda x, y: sqrt((square(x) + square(y)) / 2), lambda x, y: math.sqrt(0.5) * hypot(x, y)),
+    Law("sqrt(c + sum(x*x)) = hypot(sqrt c, norm(x)), c > 0", lambda c, x: sqrt(c + total(square(x))), lambda c, x, axes, keepdims: hypot(math.sqrt(c), ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims)), when=lambda c, x: c > 0 and all_of(ops.is_finite(x))),
+    Law("x*x / (x*x + y*y) where a square leaves the format", lambda x, y: square(x) / (square(x) + square(y)), lambda x, y: square(ops.over_hypot(x, y)), when=lambda x, y: any_of(stable.has_left(square(x) + square(y), x, y)) and all_of((x != 0) | (y != 0)) and all_of(ops.is_finite(x) & ops.is_finite(y))),
     Law("sqrt(1 + x*x) - x", lambda x: hypot(1, x) - x, lambda x: stable.hypot1_minus_x(x)),
     Law("sqrt(c + x*x) - x, c > 0", lambda c, x: hypot(c, x) - x, lambda c, x: c * stable.hypot1_minus_x(x / c), when=lambda c: c > 0),
     Law("sqrt(sum(x*x)) = norm(x)", lambda x: sqrt(total(square(x))), lambda x, axes, keepdims: ops.reduce_euclidean_norm(x, axes=axes, keepdims=keepdims), when=lambda x: all_of(ops.is_finite(x))),
@@ -236,7 +251,7 @@ LAWS = [
     Law("sum(a*b) / sqrt(sum(a*a) sum(b*b))", lambda a, b: total(a * b) / sqrt(total(square(a)) * total(square(b))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims)),
     Law("sum(a*exp(x)) / sum(exp(x)) = sum(a softmax(x))", lambda a, x: total(a * exp(x)) / total(exp(x)), lambda a, x, axes, keepdims: ops.reduce_sum(a * ops.softmax(x, axis=axes[0]), axes=axes, keepdims=keepdims), when=lambda a, x, axes: len(axes) == 1 and a.shape == x.shape and all_of(x < ops.INF), shared=HELD),
     Law("sqrt(x*x) = |x|", lambda x: sqrt(square(x)), lambda x: ops.abs(x)),
-    Law("sqrt(x)**2 = x, nan below 0", lambda x: square(sqrt(x)), lambda x: ops.where(ops.less(x, 0), ops.NAN, x)),
+    Law("sqrt(x)**2 = x, nan below 0", lambda x: square(sqrt(x)), lambda x: stable.itself(ops.where(ops.less(x, 0), ops.NAN, x))),
     Law("sqrt(x**4) = x*x", lambda x: sqrt(Pattern(pow, (x, 4))), lambda x: square(x)),
     Law("sqrt(1 - x*x) = sqrt((1 - x)(1 + x))", lambda x: sqrt(1 - square(x)), lambda x: stable.sqrt1_minus_square(x)),
     Law("sqrt((1 - x) (1 + x))", lambda x: sqrt((1 - x) * (1 + x)), lambda x: stable.sqrt1_minus_square(x)),
@@ -244,8 +259,9 @@ LAWS = [
     Law("sqrt(1 + x) - 1 = x / (sqrt(1 + x) + 1)", lambda x: sqrt(1 + x) - 1, lambda x: stable.sqrt1p_minus_1(x)),
     Law("sqrt(x + 1) - sqrt(x) = 1 / (sqrt(x + 1) + sqrt(x))", lambda x: sqrt(x + 1) - sqrt(x), lambda x: 1 / (sqrt(x + 1) + sqrt(x))),
     Law("sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))", lambda x, a: sqrt(x + a) - sqrt(x), lambda x, a: a / (sqrt(x + a) + sqrt(x)), when=lambda x, a: all_of(ops.greater(x, 0) & ops.is_finite(x) & ops.is_finite(a))),
+    Law("sqrt(1 + x) - sqrt(1 - x) = 2 x / (sqrt(1 + x) + sqrt(1 - x))", lambda x: sqrt(1 + x) - sqrt(1 - x), lambda x: 2 * x / (sqrt(1 + x) + sqrt(1 - x))),
     Law("sqrt(a) - sqrt(b) = (a - b) / (sqrt(a) + sqrt(b))", lambda a, b: sqrt(a) - sqrt(b), lambda a, b: stable.sqrt_difference(a, b)),
-    Law("1 - (1 - p)**n = -expm1(n log1p(-p))", lambda p, n: 1 - Pattern(pow, (1 - p, n)), lambda p, n: -expm1(n * log1p(-p)), when=lambda p: all_of(ops.less(p, 1))),
+    Law("1 - (1 - p)**n = -expm1(n log1p(-p))", lambda p, n: 1 - Pattern(pow, (1 - p, n)), lambda p, n: -expm1(n * log1p(-p)), when=lambda p: all_of(ops.less(p, 1) & (p > -ops.INF))),
     Law("(1 + x)**a - 1 = expm1(a log1p(x))", lambda x, a: Pattern(pow, (1 + x, a)) - 1, lambda x, a: stable.power_less_one(log1p(x), a, pow(1 + x, a)), when=lambda x, a: all_of(x > -1) and all_of(ops.is_finite(x) & ops.is_finite(a)), local=True),
     Law("(1 - x)**a - 1 = expm1(a log1p(-x))", lambda x, a: Pattern(pow, (1 - x, a)) - 1, lambda x, a: stable.power_less_one(log1p(-x), a, pow(1 - x, a)), when=lambda x, a: all_of(x < 1) and all_of(ops.is_finite(x) & ops.is_finite(a)), local=True),
     Law("x**a - 1 = expm1(a log(x))", lambda x, a: Pattern(pow, (x, a)) - 1, lambda x, a: stable.power_less_one(log(x), a, pow(x, a)), when=lambda x, a: all_of((x > 0) & ops.is_finite(x) & ops.is_finite(a)), local=True),
@@ -265,11 +281,11 @@ LAWS = [
     Law("-b - sqrt(b*b - e)", lambda b, e: -b - sqrt(square(b) - e), lambda b, e: -stable.root_less(-b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
     Law("1 / (1 + x*x)", lambda x: 1 / (1 + square(x)), lambda x: stable.one_over_one_plus_square(x), local=True),
     Law("x / (1 + x*x)", lambda x: x / (1 + square(x)), lambda x: stable.over_one_plus_square(x)),
-    Law("x / sqrt(1 + x*x)", lambda x: x / hypot(1, x), lambda x: ops.over_hypot(x, 1), when=lambda x: all_of(ops.is_finite(x))),
+    Law("x / sqrt(1 + x*x)", lambda x: x / hypot(1, x), lambda x: stable.over_hypot1(x)),
     Law("1 / sqrt(1 + x*x)", lambda x: 1 / hypot(1, x), lambda x: ops.over_hypot(1, x)),
     Law("(1 + x*x)**-0.5", lambda x: Pattern(pow, (1 + square(x), -0.5)), lambda x: ops.over_hypot(1, x)),
     Law("(1 + x)**a = exp(a log1p(x)) beside 1", lambda x, a: Pattern(pow, (1 + x, a)), lambda x, a: exp(a * log1p(x)), when=lambda x, a: all_of(ops.less(ops.abs(x), 0.01) & ops.is_finite(a))),
-    Law("x / (1 + |x|) = softsign(x)", lambda x: x / (1 + Pattern(ops.abs, (x,))), lambda x: ops.softsign(x), when=lambda x: all_of(ops.is_finite(x))),
+    Law("x / (1 + |x|) = softsign(x)", lambda x: x / (1 + Pattern(ops.abs, (x,))), lambda x: stable.softsign(x)),
     Law("max(x, 0) + log(1 + exp(-|x|)) = softplus(x)", lambda x: Pattern(ops.maximum, (x, 0)) + softplus(-Pattern(ops.abs, (x,))), lambda x: softplus(x)),
     # ---- trigonometric and error functions
     Law("acos of a cosine, by the distance of both directions", lambda a, b: Pattern(ops.acos, (total(a * b) / (Pattern(reduce_euclidean_norm, (a,)) * Pattern(reduce_euclidean_norm, (b,))),)),
@@ -287,6 +303,7 @@ LAWS = [
     Law("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), lambda x: erfc(x)),
     Law("1 + erf(x) = erfc(-x)", lambda x: 1 + erf(x), lambda x: erfc(-x)),
     Law("(1 + erf(x)) / 2", lambda x: 0.5 + 0.5 * erf(x), lambda x: 0.5 * erfc(-x)),
+    Law("(1 - erf(x)) / 2", lambda x: 0.5 - 0.5 * erf(x), lambda x: 0.5 * erfc(x)),
     Law("1 - ndtr(x) = ndtr(-x)", lambda x: 1 - ops.ndtr(x), lambda x: ops.ndtr(-x)),
     Law("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), lambda x: erf(x)),
     # ---- what is left
@@ -335,6 +352,7 @@ REFUSED = [
 
 # Those whose logarithm LogOfParts takes for that of a part: of a number that leaves the format, or is as near to 0 as it likes.
 LOGARITHMS_OF_ANY = [law for law in LAWS if law.pattern.row is log and law.text.startswith(("log(u v)", "log(x**", "log(a b)", "log(a / b)", "log(1 / x)"))]
+OF_A_LOGARITHM = [law for law in LAWS if log in law.heads()]
 PRODUCT_OVER = next(law for law in LAWS if law.text.startswith("a b / c"))
 LOGARITHMS = [law for law in LAWS if isinstance(law, SumOfExponentials) or law.of_exponentials()]
 

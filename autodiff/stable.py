@@ -18,6 +18,12 @@ def beside_zero(x, width, series, elsewhere):
     return ops.where(near, series(ops.where(near, x, 0)), elsewhere(ops.where(near, 1, x)))
 
 
+def but_at_infinity(x, low, high, formula):
+    """formula(x) where x is finite or nan; at -inf and inf its limits, which it tends to with a slope of 0."""
+    end = ops.is_inf(x)
+    return ops.where(end, ops.where(x > 0, ops.zeros_like(x) + high, ops.zeros_like(x) + low), formula(ops.where(end, 1, x)))
+
+
 def polynomial(x, coefficients):
     """c[0] + c[1] x + c[2] x**2 + ..."""
     total = x * 0 + coefficients[-1]
@@ -37,7 +43,14 @@ _FACTORIAL = [math.factorial(k) for k in range(24)]
 
 def expm1_over_x(x):
     """(exp(x) - 1)/x, 1 at 0."""
-    return beside_zero(x, 0.5, lambda t: polynomial(t, [1 / _FACTORIAL[k + 1] for k in range(14)]), lambda t: ops.expm1(t) / t)
+    most = 85.0 if x.dtype.name == "float32" else 700.0
+
+    def far(t):                                         # (where the slope's two terms would overflow: by one exponential)
+        up = t > most
+        u, v = ops.where(up, t, most), ops.where(up, 1, t)
+        return ops.where(up, ops.exp(u - ops.log(u)), ops.expm1(v) / v)
+
+    return beside_zero(x, 0.5, lambda t: polynomial(t, [1 / _FACTORIAL[k + 1] for k in range(14)]), far)
 
 
 def expm1_minus_x(x):
@@ -52,31 +65,60 @@ def log1p_over_x(x):
         s = t / (2 + t)
         return 2 / (2 + t) * polynomial(s * s, [1 / (2 * k + 1) for k in range(18)])
 
-    return beside_zero(x, 0.5, series, lambda t: ops.log1p(t) / t)
+    return but_at_infinity(x, ops.NAN, 0, lambda x: beside_zero(x, 0.5, series, lambda t: ops.log1p(t) / t))
 
 
 def log_over_distance(x):
     """log(x)/(x - 1), 1 at 1."""
-    near = ops.less(ops.abs(x - 1), 0.5)
-    return ops.where(near, log1p_over_x(ops.where(near, x - 1, 0)), ops.log(ops.where(near, 2, x)) / (ops.where(near, 2, x) - 1))
+    def finite(x):
+        near = ops.less(ops.abs(x - 1), 0.5)
+        return ops.where(near, log1p_over_x(ops.where(near, x - 1, 0)), ops.log(ops.where(near, 2, x)) / (ops.where(near, 2, x) - 1))
 
+    return but_at_infinity(x, ops.NAN, 0, finite)
+
+
+def log_over(x):
+    """log(x)/x, 0 at inf."""
+    return but_at_infinity(x, ops.NAN, 0, lambda x: ops.log(x) / x)
+
+
+def asinh_over(x):
+    """asinh(x)/x, 1 at 0 and 0 at infinity."""
+    series = [(-1) ** k * math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(20)]
+    return but_at_infinity(x, 0, 0, lambda x: beside_zero(x, 0.4, lambda t: polynomial(t * t, series), lambda t: ops.asinh(t) / t))
+
+
+def x_over_sinh(x):
+    """x/sinh(x), 1 at 0, no overflow."""
+    def far(t):
+        a = ops.abs(t)
+        return 2 * a * ops.exp(-a) / -ops.expm1(-2 * a)
+
+    return but_at_infinity(x, 0, 0, lambda x: beside_zero(x, 0.5, lambda t: 1 / sinh_over_x(t), far))
 
 def sin_over_x(x):
     """sin(x)/x, 1 at 0."""
     series = [(-1) ** k / _FACTORIAL[2 * k + 1] for k in range(11)]
-    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sin(t) / t)
+    return but_at_infinity(x, 0, 0, lambda x: beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sin(t) / t))
 
 
 def sinh_over_x(x):
     """sinh(x)/x, 1 at 0."""
     series = [1 / _FACTORIAL[2 * k + 1] for k in range(11)]
-    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: ops.sinh(t) / t)
+    most = 85.0 if x.dtype.name == "float32" else 700.0
+
+    def far(t):
+        up = ops.abs(t) > most
+        a, v = ops.where(up, ops.abs(t), most), ops.where(up, 1, t)
+        return ops.where(up, ops.exp(a - ops.log(a) - LN2), ops.sinh(v) / v)
+
+    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), far)
 
 
 def vercos_over_square(x):
     """(1 - cos(x))/x**2, 1/2 at 0."""
     series = [(-1) ** k / _FACTORIAL[2 * k + 2] for k in range(11)]
-    return beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t))
+    return but_at_infinity(x, 0, 0, lambda x: beside_zero(x, 1.0, lambda t: polynomial(t * t, series), lambda t: 2 * ops.square(ops.sin(0.5 * t) / t)))
 
 
 def vercos_over(x):
@@ -149,9 +191,7 @@ def sqrt1_minus_square(x):
 
 def sqrt1p_minus_1(x):
     """sqrt(1 + x) - 1."""
-    finite = ops.less(x, INF)
-    t = ops.where(finite, x, 0)
-    return ops.where(finite, t / (ops.sqrt(1 + t) + 1), x)
+    return but_at_infinity(x, ops.NAN, INF, lambda t: t / (ops.sqrt(1 + t) + 1))
 
 
 def sqrt_difference(a, b):
@@ -183,9 +223,9 @@ def exp_over_expm1_square(x):
 def x_over_expm1(x):
     """x/(exp(x) - 1), 1 at 0."""
     def far(t):
-        up = ops.greater(t, 0)
-        u, v = ops.where(up, t, 1), ops.where(up, -1, t)
-        return ops.where(up, u * (ops.exp(-u) / -ops.expm1(-u)), v / ops.expm1(v))
+        up, low = ops.greater(t, 0), t < -1000
+        u, v = ops.minimum(ops.where(up, t, 1), 1e4), ops.where(up | low, -1, t)
+        return ops.where(up, u * (ops.exp(-u) / -ops.expm1(-u)), ops.where(low, -t, v / ops.expm1(v)))
 
     near = ops.less(ops.abs(x), 0.5)
     return ops.where(near, 1 / expm1_over_x(ops.where(near, x, 0)), far(ops.where(near, 1, x)))
@@ -235,7 +275,7 @@ def over_one_plus_square(x):
 
 def angle_of(y, x):
     """atan(y / x), whose derivatives are those of atan2: finite at x = 0."""
-    side = ops.where(ops.less(ops.sign(1 / x), 0), -1.0, 1.0)
+    side = ops.where((x < 0) | (1 / x < 0), -1.0, 1.0)
     return ops.atan2(side * y, side * x)
 
 
@@ -308,6 +348,16 @@ def root_less(b, e):
     return ops.where(up, -(e / ops.where(up, root + b, 1)), ops.where(up, 1, root) - ops.where(up, 0, b))
 
 
+def over_hypot1(x):
+    """x/sqrt(1 + x*x)."""
+    return but_at_infinity(x, -1, 1, lambda x: ops.over_hypot(x, 1))
+
+
+def softsign(x):
+    """x/(1 + |x|)."""
+    return but_at_infinity(x, -1, 1, ops.softsign)
+
+
 def hypot1_minus_x(x):
     """sqrt(1 + x*x) - x."""
     up = ops.greater(x, 0)
@@ -323,7 +373,9 @@ def normal_tail(x, s, factor, power):
     if power == 1:
         y = ops.where(up, ops.erfcx(t), ops.exp(ops.square(u)) * ops.erfc(u))
     else:
-        y = ops.where(up, 1 / ops.erfcx(t), ops.exp(-ops.square(u)) / ops.erfc(u))
+        far = t > 1e6                                   # erfcx(t) is 1/(t sqrt(pi)), less 1 part in 2 t*t
+        y = ops.where(far, math.sqrt(math.pi) * t, 1 / ops.erfcx(ops.where(far, 1, t)))
+        y = ops.where(up, y, ops.exp(-ops.square(u)) / ops.erfc(u))
     return y if factor == 1 else factor * y
 
 

@@ -4,7 +4,7 @@ import math
 
 from . import ops
 from ._op import INF
-from .stable import LN2, beside_zero, expm1_minus_x, expm1_over_x, has_left, log1p_over_x
+from .stable import LN2, beside_zero, but_at_infinity, expm1_minus_x, expm1_over_x, has_left, log1p_over_x
 
 
 def log_cosh(x):
@@ -59,11 +59,18 @@ def log_quotient(a, b):
 
 def log_power(x, n):
     """log(x**n) for a number n, also where x**n is no number but its logarithm is."""
-    y = ops.square(x) if n == 2 else ops.pow(x, n)
-    gone = has_left(y, x)
-    if n % 2 != 0:
-        gone = ops.logical_and(gone, ops.greater(x, 0))
-    return _log_of(y, gone, n * _log_abs(x, gone))
+    def finite(x):
+        y = ops.square(x) if n == 2 else ops.pow(x, n)
+        gone = has_left(y, x)
+        if n % 2 != 0:
+            gone = ops.logical_and(gone, ops.greater(x, 0))
+        return _log_of(y, gone, n * _log_abs(x, gone))
+
+    if n == 0 or not math.isfinite(n):
+        return finite(x)
+    end = INF if n > 0 else -INF
+    low = math.nan if n % 2 == 1 and n > 0 else end             # of (-inf)**n; (-inf)**-1 is -0
+    return but_at_infinity(x, low, end, finite)
 
 
 def log_of_product(x, axes, keepdims):
@@ -77,9 +84,12 @@ def log_of_product(x, axes, keepdims):
 
 def log1p_square(x):
     """log(1 + x*x), no overflow."""
-    small = ops.less(ops.abs(x), 1)
-    near, far = ops.where(small, x, 0), ops.where(small, 1, x)
-    return ops.where(small, ops.log1p(near * near), 2 * ops.log(ops.hypot(1, far)))
+    def finite(x):
+        small = ops.less(ops.abs(x), 1)
+        near, far = ops.where(small, x, 0), ops.where(small, 1, x)
+        return ops.where(small, ops.log1p(near * near), 2 * ops.log(ops.hypot(1, far)))
+
+    return but_at_infinity(x, INF, INF, finite)
 
 
 def log_ratio(a, b):
@@ -93,7 +103,9 @@ def log_erfc(x):
     far, near = ops.greater(x, 3), ops.less(ops.abs(x), 0.25)
     t, u = ops.where(far, x, 3), ops.where(far, 0, x)
     small = ops.where(near, x, 0)
-    return ops.where(far, ops.log(ops.erfcx(t)) - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
+    huge = t > 1e6                                      # erfcx(t) is 1/(t sqrt(pi)), less 1 part in 2 t*t
+    scaled = ops.where(huge, -ops.log(ops.where(t < INF, t, 1e30)) - 0.5 * math.log(math.pi), ops.log(ops.erfcx(ops.where(huge, 3, t))))
+    return ops.where(far, scaled - ops.square(t), ops.where(near, ops.log1p(-ops.erf(small)), ops.log(ops.erfc(u))))
 
 
 def log_half_erfc(x):

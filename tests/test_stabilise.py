@@ -481,3 +481,53 @@ def test_the_environment_variable(given, result):
     done = subprocess.run([sys.executable, "-c", "import autodiff as ad; print(ad.config.stabilize)"], capture_output=True, text=True,
                           env={**os.environ, "AUTODIFF_STABILIZE": given})  # fmt: skip
     assert (done.stdout or done.stderr).strip().endswith(result)
+
+
+INF = float("inf")
+AT_INFINITY = {  # formula: (at, value, slope) where the naive one is nan in value or slope
+    "log of x*x": (lambda x: ad.math.log(x * x), [(INF, INF, 0.0), (-INF, INF, 0.0)]),
+    "log of x**3": (lambda x: ad.math.log(x**3), [(INF, INF, 0.0)]),
+    "log of x**-2": (lambda x: ad.math.log(x**-2.0), [(INF, -INF, 0.0), (-INF, -INF, 0.0)]),
+    "log of 1 + x*x": (lambda x: ad.math.log(1 + x * x), [(INF, INF, 0.0), (-INF, INF, 0.0)]),
+    "log over x": (lambda x: ad.math.log(x) / x, [(INF, 0.0, 0.0)]),
+    "log(1 + x) over x": (lambda x: ad.math.log(1 + x) / x, [(INF, 0.0, 0.0)]),
+    "log over x - 1": (lambda x: ad.math.log(x) / (x - 1), [(INF, 0.0, 0.0)]),
+    "asinh over x": (lambda x: ad.math.asinh(x) / x, [(INF, 0.0, 0.0), (-INF, 0.0, 0.0)]),
+    "sin over x": (lambda x: ad.sin(x) / x, [(INF, 0.0, 0.0), (-INF, 0.0, 0.0)]),
+    "vercos": (lambda x: (1 - ad.cos(x)) / (x * x), [(INF, 0.0, 0.0), (-INF, 0.0, 0.0)]),
+    "x over its length": (lambda x: x / ad.sqrt(1 + x * x), [(INF, 1.0, 0.0), (-INF, -1.0, 0.0)]),
+    "softsign": (lambda x: x / (1 + ad.abs(x)), [(INF, 1.0, 0.0), (-INF, -1.0, 0.0)]),
+    "log of erfc": (lambda x: ad.math.log(ad.math.erfc(x)), [(INF, -INF, -INF), (1e200, -INF, -2e200), (-INF, 0.6931471805599453, 0.0)]),
+    "power less 1": (lambda x: 1 - (1 - x) ** 8, [(-INF, -INF, INF)]),
+    "root less 1": (lambda x: ad.sqrt(1 + x) - 1, [(INF, INF, 0.0)]),
+    "Bose": (lambda x: x / (1 - ad.exp(-x)), [(INF, INF, 1.0), (-INF, 0.0, 0.0)]),
+    "heat of an oscillator": (lambda x: x * x * ad.exp(x) / (ad.exp(x) - 1) ** 2, [(INF, 0.0, 0.0), (-INF, 0.0, 0.0), (0.0, 1.0, 0.0)]),
+    "atan of 1/x": (lambda x: ad.atan(1 / x), [(INF, 0.0, 0.0), (-INF, 0.0, 0.0), (-2.0, -0.4636476090008061, -0.2)]),
+}
+
+
+@pytest.mark.parametrize("name", AT_INFINITY)
+def test_limits_at_infinity(name):
+    f, points = AT_INFINITY[name]
+    xs = ad.constant([x for x, _, _ in points] + [float("nan")], "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(xs)
+        y = f(xs)
+    slope = tape.gradient(y, xs).numpy()
+    np.testing.assert_allclose(y.numpy()[:-1], [v for _, v, _ in points], rtol=1e-12)
+    np.testing.assert_allclose(slope[:-1], [s for _, _, s in points], rtol=1e-12)
+    assert np.isnan(y.numpy()[-1]) and np.isnan(slope[-1]), "a nan is not hidden"
+
+
+@pytest.mark.parametrize("base, log", [(2.0, "log2"), (10.0, "log10")])
+def test_logarithms_of_other_bases_have_the_laws_of_the_natural_one(base, log):
+    log, points = getattr(ad, log), [1e-12, 800.0, -700.0, -30.0]
+    xs = ad.constant(points, "float64")
+    for naive, value, slope in [(lambda: log(1 + ad.exp(xs)), ad.math.softplus(xs), ad.sigmoid(xs)),
+                                (lambda: log(1 + xs * xs), ad.math.log1p(xs * xs), 2 * xs / (1 + xs * xs)),
+                                (lambda: log(ad.sigmoid(xs)), ad.math.log_sigmoid(xs), ad.sigmoid(-xs))]:  # fmt: skip
+        with ad.GradientTape(stabilize=True) as tape:
+            tape.watch(xs)
+            y = naive()
+        np.testing.assert_allclose(y.numpy(), value.numpy() / np.log(base), rtol=1e-13)
+        np.testing.assert_allclose(tape.gradient(y, xs).numpy(), slope.numpy() / np.log(base), rtol=1e-13)
