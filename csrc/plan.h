@@ -1,7 +1,7 @@
 /* What csrc/plan*.c share: a traced function as registers and steps, then as items that are run.
  *
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
- *                  --plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps), with what is never needed left out
+ *                  --plan_reads.c, plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps) of what is needed
  *                  --plan_band.c--> items in bands, in which rows go through several of them at once
  *                  --plan_loop.c, plan_blocks.c--> loops over streams --plan_share.c--> those that do the same are one
  *                  --plan_run.c, plan_loop_run.c, plan_band_run.c--> results */
@@ -276,6 +276,8 @@ int ad_plan_add_constant(struct ad_plan *t, int dtype, const ad_array *like, ad_
 /* The k-th register that a step reads, of n + 3; AD_NONE: it does not read that one. */
 uint32_t ad_read_by(const struct ad_plan *t, const ad_step *s, uint32_t k);
 uint32_t ad_named_by(const struct ad_plan *t, const ad_step *s, uint32_t k);  /* the same before ad_home */
+void ad_drop_unneeded(struct ad_plan *t);                   /* steps that no wanted register needs */
+void ad_note_makers(struct ad_plan *t);                     /* once the steps have their order */
 void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /* plan_fit.c: runs of elements that loops alone read need no step */
 /* plan_outer.c: outer products that are added to one matrix follow each other, and are run by the first. */
 int ad_group_outers(struct ad_plan *t, const uint32_t *outputs, uint32_t n);
