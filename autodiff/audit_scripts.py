@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 
-from . import evaluations, jacobians, nest, transforms
+from . import evaluations, jacobians, nest, stabilise, transforms
 from ._core import GradientTape, convert, get_stabilize, is_tensor, program_size, slot
 from .audit import Laws, Notes, alias_in, report_of
 from .constants import ones_like, zeros_like
@@ -25,7 +25,7 @@ def audit_script(path, arguments=(), tell=None):
 
     package = sys.modules[__package__]
     reports, fired = {}, []
-    tape = _auditing(reports, fired)
+    tape = type("AuditingTape", (AuditingTape,), {"reports": reports, "fired": fired, "recording": []})
 
     def once(persistent=False, **options):                  # objectives ask for one gradient, or keep the tape for what they have asked
         return (GradientTape if persistent else tape)(persistent, **options)
@@ -71,115 +71,114 @@ def _tangents_of(tape, targets, sources, tangents):
     return found
 
 
-def _auditing(reports, fired):
-    """The class that stands for GradientTape in the script."""
-    from . import stabilise
+class AuditingTape(GradientTape):
+    """Stands for GradientTape in the script: keeps all it needs for a report, and beside it a plain tape, whose numbers the script sees.
 
-    recording = []
+    reports     by place and call; of one audit, as are
+    fired       the laws that would have held
+    recording   the tapes of the script that record
+    """
 
-    class AuditingTape(GradientTape):
-        """A tape that keeps all it needs for a report, and beside it a plain one, whose numbers the script sees."""
+    reports = fired = recording = None
 
-        def __new__(cls, persistent=False, watch_accessed_variables=True, precise=False, stabilize=None):
-            tape = GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
-            tape.asked = get_stabilize() if stabilize is None else stabilize
-            tape.plain, tape.reporting = GradientTape(True, watch_accessed_variables, precise), False
-            tape.inner, tape.told = {}, 0
-            return tape
+    def __new__(cls, persistent=False, watch_accessed_variables=True, precise=False, stabilize=None):
+        tape = GradientTape.__new__(cls, True, watch_accessed_variables, True, True)
+        tape.asked = get_stabilize() if stabilize is None else stabilize
+        tape.plain, tape.reporting = GradientTape(True, watch_accessed_variables, precise), False
+        tape.inner, tape.told = {}, 0
+        return tape
 
-        def __enter__(self):
-            self.before = stabilise.dry
-            stabilise.dry = stabilise.dry and not self.asked            # (laws that were asked for hold)
-            super().__enter__()
-            self.plain.__enter__()
-            recording.append(self)
-            return self
+    def __enter__(self):
+        self.before = stabilise.dry
+        stabilise.dry = stabilise.dry and not self.asked            # (laws that were asked for hold)
+        super().__enter__()
+        self.plain.__enter__()
+        self.recording.append(self)
+        return self
 
-        def __exit__(self, *exc):
-            recording.remove(self)
-            stabilise.dry = self.before
-            self.plain.__exit__(*exc)
-            return super().__exit__(*exc)
+    def __exit__(self, *exc):
+        self.recording.remove(self)
+        stabilise.dry = self.before
+        self.plain.__exit__(*exc)
+        return super().__exit__(*exc)
 
-        def watch(self, tensor):
-            super().watch(tensor)
-            self.plain.watch(tensor)
+    def watch(self, tensor):
+        super().watch(tensor)
+        self.plain.watch(tensor)
 
-        def reset(self):
-            super().reset()
-            self.plain.reset()
+    def reset(self):
+        super().reset()
+        self.plain.reset()
 
-        @contextlib.contextmanager
-        def stop_recording(self):
-            with super().stop_recording(), self.plain.stop_recording():
-                yield
+    @contextlib.contextmanager
+    def stop_recording(self):
+        with super().stop_recording(), self.plain.stop_recording():
+            yield
 
-        def jacobian(self, target, sources, *args, **options):
-            result = self.plain.jacobian(target, sources, *args, **options)
-            self.tell("jacobian", target, sources, result)
-            return result
+    def jacobian(self, target, sources, *args, **options):
+        result = self.plain.jacobian(target, sources, *args, **options)
+        self.tell("jacobian", target, sources, result)
+        return result
 
-        def batch_jacobian(self, target, source, *args, **options):
-            result = self.plain.batch_jacobian(target, source, *args, **options)
-            self.tell("batch_jacobian", target, source, result)
-            return result
+    def batch_jacobian(self, target, source, *args, **options):
+        result = self.plain.batch_jacobian(target, source, *args, **options)
+        self.tell("batch_jacobian", target, source, result)
+        return result
 
-        def gradient(self, target, sources, output_gradients=None, **options):
-            if self.reporting:                              # (a row of the exact Jacobian)
-                return super().gradient(target, sources, output_gradients, **options)
-            around = [tape for tape in recording if tape is not self]
-            start = program_size(around[0]) if around else 0
-            result = self.plain.gradient(target, sources, output_gradients, **options)
-            if around:
-                self._keep(around, start, target, sources, result, output_gradients)
-            else:
-                self.tell("gradient", target, sources, result, output_gradients)
-            return result
+    def gradient(self, target, sources, output_gradients=None, **options):
+        if self.reporting:                              # (a row of the exact Jacobian)
+            return super().gradient(target, sources, output_gradients, **options)
+        around = [tape for tape in self.recording if tape is not self]
+        start = program_size(around[0]) if around else 0
+        result = self.plain.gradient(target, sources, output_gradients, **options)
+        if around:
+            self._keep(around, start, target, sources, result, output_gradients)
+        else:
+            self.tell("gradient", target, sources, result, output_gradients)
+        return result
 
-        def _keep(self, around, start, target, sources, result, seeds):
-            """Has the tapes around take the gradient again, from the record, where they replay it."""
-            flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
-            new = [(slot(around[0], g), k) for k, g in enumerate(nest.flatten(result)) if g is not None]
-            again = again_of(self, targets, _seeds(seeds, targets), flat)
-            taken = {at: (again, k) for at, k in new if at is not None and at >= start and again.sources[k] is not None}
-            for tape in around if again.place else ():      # (a custom_gradient on the way is in what the plain sweep recorded alone)
-                tape.inner.update(taken)
+    def _keep(self, around, start, target, sources, result, seeds):
+        """Has the tapes around take the gradient again, from the record, where they replay it."""
+        flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
+        new = [(slot(around[0], g), k) for k, g in enumerate(nest.flatten(result)) if g is not None]
+        again = again_of(self, targets, _seeds(seeds, targets), flat)
+        taken = {at: (again, k) for at, k in new if at is not None and at >= start and again.sources[k] is not None}
+        for tape in around if again.place else ():      # (a custom_gradient on the way is in what the plain sweep recorded alone)
+            tape.inner.update(taken)
 
-        def tell(self, asked, target, sources, result, seeds=None, number=0):
-            """Notes the report on what was asked for, once for each call of the script that asks, and number."""
-            (place, call), around = user_call(), [tape for tape in recording if tape is not self]
-            at = place, (call, number)
-            flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
-            if at in reports or around or not all(is_tensor(x) and x.dtype.is_floating for x in [*targets, *flat]):
-                return
-            reports[at] = None                              # (what the report itself asks for is not asked by the script)
-            exact = None
-            if asked != "gradient":
-                self.reporting = True
-                try:
-                    exact = self._exact(asked, target, sources, seeds)
-                finally:
-                    self.reporting = False
-            names = vars(sys.modules.get("__main__", sys))
-            seeds = _seeds(seeds, targets) if asked == "gradient" else None
-            reports[at] = report_of(self, targets, flat, fired, alias_in(names), nest.flatten(result), seeds, exact, asked)
+    def tell(self, asked, target, sources, result, seeds=None, number=0):
+        """Notes the report on what was asked for, once for each call of the script that asks, and number."""
+        (place, call), around = user_call(), [tape for tape in self.recording if tape is not self]
+        at = place, (call, number)
+        flat, targets = nest.flatten(sources), [target] if is_tensor(target) else nest.flatten(target)
+        if at in self.reports or around or not all(is_tensor(x) and x.dtype.is_floating for x in [*targets, *flat]):
+            return
+        self.reports[at] = None                         # (what the report itself asks for is not asked by the script)
+        exact = None
+        if asked != "gradient":
+            self.reporting = True
+            try:
+                exact = self._exact(asked, target, sources, seeds)
+            finally:
+                self.reporting = False
+        names = vars(sys.modules.get("__main__", sys))
+        seeds = _seeds(seeds, targets) if asked == "gradient" else None
+        self.reports[at] = report_of(self, targets, flat, self.fired, alias_in(names), nest.flatten(result), seeds, exact, asked)
 
-        def _exact(self, asked, target, sources, seeds):
-            if asked != "jvp":
-                return nest.flatten(getattr(GradientTape, asked)(self, target, sources))
-            return [self._tangent(y, sources, seeds) for y in target]
+    def _exact(self, asked, target, sources, seeds):
+        if asked != "jvp":
+            return nest.flatten(getattr(GradientTape, asked)(self, target, sources))
+        return [self._tangent(y, sources, seeds) for y in target]
 
-        def _tangent(self, target, sources, tangents):
-            """The slope, by the cotangent, of the gradient's part along the tangents: all of it replayed."""
-            with self:
-                u = ones_like(target)
-                self.watch(u)
-                slopes = GradientTape.gradient(self, target, sources, u)
-            known = [(g, t) for g, t in zip(slopes, tangents) if g is not None]
-            found = GradientTape.gradient(self, [g for g, _ in known], u, [t for _, t in known]) if known else None
-            return zeros_like(target) if found is None else found
-
-    return AuditingTape
+    def _tangent(self, target, sources, tangents):
+        """The slope, by the cotangent, of the gradient's part along the tangents: all of it replayed."""
+        with self:
+            u = ones_like(target)
+            self.watch(u)
+            slopes = GradientTape.gradient(self, target, sources, u)
+        known = [(g, t) for g, t in zip(slopes, tangents) if g is not None]
+        found = GradientTape.gradient(self, [g for g, _ in known], u, [t for _, t in known]) if known else None
+        return zeros_like(target) if found is None else found
 
 
 def _seeds(seeds, targets):
