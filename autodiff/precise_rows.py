@@ -43,7 +43,14 @@ def _added_at(x, positions, shape):
 
 
 def _strided(flat, shape, strides, offset, writeable=False):
-    """The numbers of a flat array where `view` has them, in its own memory."""
+    """The numbers of a flat array where `view` has them, in its own memory; mostly they stand one after another."""
+    step = 1
+    for n, stride in zip(shape[::-1], strides[::-1]):
+        if n != 1 and stride != step:
+            break
+        step *= n
+    else:
+        return flat[offset : offset + step].reshape(shape)
     return as_strided(flat[offset:], shape, [k * flat.itemsize for k in strides], writeable=writeable)
 
 
