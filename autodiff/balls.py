@@ -25,7 +25,7 @@ except ImportError as error:
 from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma, sinc_slope  # noqa: E402
 from .ball_matrices import MATRICES, spectral_slope  # noqa: E402
 
-ONE, ZERO, HALF, TINY = arb(1), arb(0), arb(1) / 2, arb(2) ** -200
+ONE, ZERO, HALF, TINY, NAN = arb(1), arb(0), arb(1) / 2, arb(2) ** -200, arb("nan")
 NOT_TAKEN = arb(0)      # the gradient of a branch that was not taken: what it meets there is of no interest
 COLLAPSE = [False]      # at the last attempt: a ball around 0, smaller than what is likely to be meant, is 0
 
@@ -100,7 +100,7 @@ def _selu(x):
 ONE_OPERAND = {
     "neg": operator.neg, "identity": lambda x: x, "square": lambda x: x * x, "reciprocal": lambda x: ONE / x, "sqrt": arb.sqrt,
     "rsqrt": arb.rsqrt, "cbrt": _cbrt, "exp": arb.exp, "exp2": lambda x: arb(2) ** x, "expm1": arb.expm1, "log": arb.log,
-    "log2": lambda x: x.log() / arb.const_log2() if x != 1 else ZERO, "log10": lambda x: x.log() / arb.const_log10(),
+    "log2": lambda x: ZERO if x == 1 else x.log() / arb.const_log2(), "log10": lambda x: x.log() / arb.const_log10(),
     "log1p": arb.log1p, "log1mexp": lambda x: (-x.expm1()).log() if x > -0.5 else (-x.exp()).log1p(),
     "entr": lambda x: -x * x.log() if not x.is_zero() else x, "sigmoid": _sigmoid, "softplus_slope": _sigmoid, "logit": lambda x: (x / (ONE - x)).log(),
     "log_sigmoid": lambda x: -_softplus(-x), "softplus": _softplus, "softsign": lambda x: x / (ONE + abs(x)),
@@ -172,7 +172,9 @@ class Balls(Numbers):
     @classmethod
     def exact(cls, array, dtype):
         array = np.asarray(array, np.float64)
-        return cls((_made(array), np.where(np.isfinite(array) & ((array != 0) | ~np.signbit(array)), 0.0, array)), dtype)
+        balls = _made(array)
+        balls[np.isnan(array)] = NAN                        # not arb(nan): that is a ball around 0, and acos(it) is pi
+        return cls((balls, np.where(np.isfinite(array) & ((array != 0) | ~np.signbit(array)), 0.0, array)), dtype)
 
     def run(self, row, values, attrs):
         if row.name in MATRICES:
@@ -319,7 +321,7 @@ def _mend(row, operands, y, special, bad):
         value = _ieee(row, point)
         if row is ops.mul and state.guessed and 0.0 in point:               # an inf that comes of a guess
             value = 0.0
-        y[k] = arb(value)
+        y[k] = NAN if math.isnan(value) else arb(value)
         special[k] = 0.0 if math.isfinite(value) else value
 
 

@@ -107,3 +107,12 @@ def test_a_plain_tape_does_not_replay():
         y = exp(x)
     with pytest.raises(ad.errors.TapeError, match="precise=True"):
         tape.value(y)
+
+
+@pytest.mark.parametrize("name", ["acos", "asin", "atanh", "acosh", "log2", "log10", "sqrt", "lgamma", "digamma", "ndtri", "erfinv", "erfcx", "bessel_i0", "cbrt"])
+def test_what_is_computed_with_balls_does_not_hide_a_nan(name):
+    x = ad.constant([float("nan"), 0.5])
+    with ad.GradientTape(precise=True, persistent=True) as tape:
+        tape.watch(x)
+        y = getattr(ad.ops, name)(x)
+    assert np.isnan(tape.value(y).numpy()).tolist() == np.isnan(y.numpy()).tolist()
