@@ -153,6 +153,11 @@ class LogOfParts(LawOfItsOwn):
                 y = self.known(form, depth)
                 if y is not None:
                     return y, True
+        elif node.row is not None and depth:                # others hold it: by laws that hold of those too
+            for law in self.laws():
+                y = law.apply(log, [node]) if law.shared else None
+                if y is not None:
+                    return y, True
         number = node.number
         if number is not None:
             return (math.log(number) if number > 0 else math.nan), False

@@ -273,6 +273,7 @@ LAWS = [
     Law("x*x / (c + x*x), c > 0", lambda c, x: square(x) / (c + square(x)), lambda c, x: stable.square_over_plus_square(x, c), when=lambda c: c > 0),
     Law("(1 - cos(x)) / x", lambda x: (2 * square(sin(0.5 * x))) / x, lambda x: stable.vercos_over(x)),
     Law("sigmoid(x) (1 - sigmoid(x)) = sech(x/2)**2 / 4", lambda x: sigmoid(x) * sigmoid(-x), lambda x: 0.25 * sech2(0.5 * x)),
+    Law("1 / (1/a + 1/b) where a square leaves the format, a, b > 0", lambda a, b: 1 / (1 / a + 1 / b), lambda a, b: stable.harmonic(a, b), when=lambda a, b: any_of(stable.has_left(a) | stable.has_left(b)) and all_of((a > 0) & (b > 0) & ops.is_finite(a) & ops.is_finite(b)), local=True),
     Law("1/(x + c) - 1/x = -c / (x (x + c))", lambda c, x: 1 / (x + c) - 1 / x, lambda c, x: stable.difference_of_reciprocals(x, c)),
     Law("sqrt(b*b - e) - b", lambda b, e: sqrt(square(b) - e) - b, lambda b, e: stable.root_less(b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
     Law("sqrt(b*b + e) - b", lambda b, e: sqrt(square(b) + e) - b, lambda b, e: stable.root_less(b, -e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),

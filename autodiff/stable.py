@@ -348,6 +348,13 @@ def root_less(b, e):
     return ops.where(up, -(e / ops.where(up, root + b, 1)), ops.where(up, 1, root) - ops.where(up, 0, b))
 
 
+def harmonic(a, b):
+    """1/(1/a + 1/b) of positive numbers, whose reciprocals' squares may leave the format."""
+    up = a > b
+    least, most = ops.where(up, b, a), ops.where(up, a, b)
+    return least / (1 + least / most)
+
+
 def over_hypot1(x):
     """x/sqrt(1 + x*x)."""
     return but_at_infinity(x, -1, 1, lambda x: ops.over_hypot(x, 1))

@@ -80,6 +80,7 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "log(x + a) - log(x) = log1p(a/x), a, x > 0": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
     "sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
     "(1 + x)**a = exp(a log1p(x)) beside 1": [0.005, -0.005, 1e-9, -1e-9, 1e-4],
+    "1 / (1/a + 1/b) where a square leaves the format, a, b > 0": [0.5, 2.5, 1e-160, 3e160, 1e200],
     "atanh(tanh(x)) = x": [0.5, -3.0, 1e-9, 18.0, 30.0],
 }
 
@@ -531,3 +532,12 @@ def test_logarithms_of_other_bases_have_the_laws_of_the_natural_one(base, log):
             y = naive()
         np.testing.assert_allclose(y.numpy(), value.numpy() / np.log(base), rtol=1e-13)
         np.testing.assert_allclose(tape.gradient(y, xs).numpy(), slope.numpy() / np.log(base), rtol=1e-13)
+
+
+def test_the_logarithm_of_a_product_of_sigmoids_that_underflows():
+    xs = ad.constant([-1000.0, 3.0, -1002.0], "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(xs)
+        y = ad.math.log(ad.reduce_prod(ad.sigmoid(xs)))
+    np.testing.assert_allclose(y, ad.reduce_sum(ad.math.log_sigmoid(xs)), rtol=1e-14)
+    np.testing.assert_allclose(tape.gradient(y, xs), ad.sigmoid(-xs), rtol=1e-14)
