@@ -57,6 +57,7 @@ WAYS = {
     "jvp": lambda f, *xs: ad.jvp(f, list(xs), [ad.cos(x) for x in xs]),
     "jacobian": lambda f, *xs: ad.jacobian(lambda x: f(x, *xs[1:]))(xs[0]),
     "hessian": lambda f, *xs: ad.hessian(scalar(f, xs))(xs[0]),
+    "jvp of a jvp": lambda f, *xs: ad.jvp(lambda x: ad.jvp(lambda z: f(z, *xs[1:]), [x], [ad.cos(x)])[1], [xs[0]], [ad.sin(xs[0])]),
     "hvp": lambda f, *xs: ad.hvp(scalar(f, xs))(xs[0], ad.cos(xs[0])),
 }
 
