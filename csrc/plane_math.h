@@ -5,7 +5,7 @@
 static inline double ad_rsqrt(double x) { return 1 / sqrt(x); }
 
 /* Cube root, 1 ULP.  x = 2^(3q) z with z in [0.35, 2.83]; a polynomial good to 22 bits, cut to 26 so that its square is exact, then
- * one step of Halley's method, in the order of fdlibm's s_cbrt.c. */
+ * one step of Halley's method, t + t (z - t^3)/(2 t^3 + z), in which the difference rounds but once. */
 AD_INLINE double ad_cbrt(double x)
 {
     const ad_parts a = ad_split(fabs(x));
@@ -16,9 +16,35 @@ AD_INLINE double ad_cbrt(double x)
                             AD_FMA(m, 0x1.3271f875d5af0p+0, 0x1.97eae89cc83dep-2));
     const double c = p * (rest > 0 ? 1.2599210498948732 : rest < 0 ? 0.7937005259840998 : 1);
     const double t = ad_from_bits((ad_bits(c) + 0x4000000) & ~UINT64_C(0x7ffffff));
-    const double r = z / (t * t), y = AD_FMA(t, (r - t) / (2 * t + r), t);
+    const double t2 = t * t, y = AD_FMA(t, ad_rest(z, t2, t) / AD_FMA(2 * t2, t, z), t);
     const double scaled = y * ad_from_bits((ad_bits(q + AD_MAGIC) + 1023) << 52);
     return x == 0 || !(fabs(x) < AD_INF) ? x : copysign(scaled, x);
+}
+
+/* The same in float32: the polynomial good to 13 bits and cut to 12.  Of all numbers, 0.501 ULP. */
+AD_INLINE uint32_t ad_bitsf(float x) { uint32_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
+AD_INLINE float ad_from_bitsf(uint32_t u) { float x; __builtin_memcpy(&x, &u, sizeof x); return x; }
+AD_INLINE float ad_restf(float n, float q, float d)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMAF(-q, d, n);
+#else
+    return (float)(n - (double)q * d);
+#endif
+}
+AD_INLINE float ad_cbrtf(float x)
+{
+    const float size = fabsf(x), magic = 0x1.8p23f;
+    const int tiny = size < 0x1p-126f;
+    const uint32_t u = ad_bitsf(tiny ? size * 0x1p24f : size), biased = (u - 0x3f3504f3 + 0x3f800000) >> 23;
+    const float m = ad_from_bitsf(u - (biased << 23) + 0x3f800000), k = (float)(int32_t)biased - (tiny ? 151 : 127);
+    const float q = (k * 0x1.555556p-2f + magic) - magic, rest = k - 3 * q, z = m * (rest > 0 ? 2.0f : rest < 0 ? 0.5f : 1.0f);
+    const float p = AD_FMAF(m, AD_FMAF(m, AD_FMAF(m, 0x1.dcf200p-5f, -0x1.29591ap-2f), 0x1.7abc46p-1f), 0x1.f85474p-2f);
+    const float c = p * (rest > 0 ? 0x1.428a30p+0f : rest < 0 ? 0x1.965fe0p-1f : 1.0f);
+    const float t = ad_from_bitsf((ad_bitsf(c) + 0x800) & ~0xfffu), t2 = t * t;
+    const float y = AD_FMAF(t, ad_restf(z, t2, t) / AD_FMAF(2 * t2, t, z), t);
+    const float scaled = y * ad_from_bitsf((ad_bitsf(q + magic) + 127) << 23);
+    return x == 0 || !(size < (float)INFINITY) ? x : copysignf(scaled, x);
 }
 
 /* Squares of |x| between 2^-400 and 2^500 neither overflow nor vanish; for others a power of two brings it there. */
@@ -280,7 +306,6 @@ AD_INLINE double ad_acos(double x)
 }
 
 AD_THROUGH_DOUBLE(rsqrt)
-AD_THROUGH_DOUBLE(cbrt)
 AD_THROUGH_DOUBLE(sinc_slope)
 AD_THROUGH_DOUBLE_2(atan2_slope)
 AD_THROUGH_DOUBLE_2(hypot)
