@@ -11,6 +11,7 @@ from . import errors, nest, ops, shaping, tangents  # noqa: F401  (the core asks
 from ._core import GradientTape, is_swept_in_c, is_tensor, push_tangents, set_jacobian_hooks
 from .constants import ones_like, zeros, zeros_like
 from .linalg import eye
+from .math import cast
 from .vectorized import vectorized_map
 
 __all__ = []
@@ -100,7 +101,7 @@ def columns_of(tape, target, sources):
         columns = None if blocks[0] is None else blocks[0] if len(blocks) == 1 else shaping.concat(blocks, 0)
         if columns is not None:
             turned = shaping.transpose(ops.reshape(columns, shape=(n, math.prod(shape))))
-            columns = ops.reshape(turned, shape=(*shape, *own))
+            columns = cast(ops.reshape(turned, shape=(*shape, *own)), s.dtype)
         result.append(columns)
     return result
 

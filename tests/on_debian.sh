@@ -10,9 +10,9 @@ test -e "$root/ready" || {
 }
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"        # which may know more than the suite's own
-mkdir -p "$root/root/autodiff"
-git ls-files | tar -c -T - | tar -x -C "$root/root/autodiff"
+mkdir -p "$root/srv/autodiff"
+git ls-files | tar -c -T - | tar -x -C "$root/srv/autodiff"
 exec unshare --mount sh -ec '
   mount -t proc proc "$1/proc"
   mount --rbind /dev "$1/dev"
-  exec chroot "$1" sh -ec "cd /root/autodiff; python3 --version; cc --version | head -1; HOME=/root PATH=/usr/bin:/bin make test"' sh "$root"
+  exec chroot "$1" sh -ec "cd /srv/autodiff; python3 --version; cc --version | head -1; HOME=/srv PATH=/usr/bin:/bin make test"' sh "$root"

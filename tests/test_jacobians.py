@@ -411,3 +411,16 @@ def test_errors_name_the_function():
         ad.vjp(lambda x: (x,), x)[1]((x, x))
     with pytest.raises(TypeError, match="jacobian: expected the function to return tensors"):
         ad.jacobian(lambda x: "no")(x)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_a_jacobian_has_the_dtype_of_its_source(rows):
+    """By rows, where these are fewer, or by columns."""
+
+    def f(x):
+        return ad.cast(ad.concat([x, x * x], 0)[:rows], "float32") * 2.0
+
+    x = ad.constant([0.5, -1.0, 2.0], dtype="float64")
+    for jacobian in (ad.jacobian(f), ad.function(ad.jacobian(f))):
+        assert jacobian(x).dtype == ad.float64
+        np.testing.assert_array_equal(jacobian(x).numpy(), [[2, 0, 0], [0, 2, 0], [0, 0, 2], [2, 0, 0], [0, -4, 0]][:rows])
