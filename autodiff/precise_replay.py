@@ -24,6 +24,7 @@ RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
     "sinc_slope": (lambda x, y: -9.869604401089358 * ops.where(x == 0, 1 / ops.where(x == 0, 3, 1), ops.sinc(x) + 2 * y / (9.869604401089358 * ops.where(x == 0, 1, x))),),
     "silu": (lambda x, y: ops.sigmoid(x) * (1 + ops.scale(ops.sigmoid(-x), x)),),
+    "bessel_i1": (lambda x, y: ops.bessel_i0(x) - ops.where(x == 0, 0.5, y / ops.where(x == 0, 1, x)),),
     "bessel_gap": (lambda x, y: ops.sign(x) * (ops.bessel_i1e(x) / ops.where(x == 0, 1, x) - y - y),),
     "bessel_i1e_slope": (bessel_i1e_bend,),
     "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
