@@ -51,7 +51,7 @@ hypot      = row(d=(lambda a, b, y: over_hypot(a, b), lambda a, b, y: over_hypot
 over_hypot = row(d=(lambda a, b, y: over_hypot(b, a) * away(a, b) * atan2_slope(a * away(a, b), b * away(a, b)),
                     lambda a, b, y: -away(a, b) * where(abs(a) < abs(b), over_hypot(b, a) * atan2_slope(b * away(a, b), a * away(a, b)), y * atan2_slope(a * away(a, b), b * away(a, b)))), ulp=2, d_ulp=5, d32="double",                   doc="a / hypot(a, b), 0 at (0, 0)")
 pow        = row(d=(lambda a, b, y: where(b == 0, 0, pow_slope(a, b)), lambda a, b, y: where(a <= 0, 0, pow_log(a, b))), on=(POSITIVE, REAL), takes=NUMBERS, ulp=1, ulp32=0.6, numpy="power float_power", doc="a to the power b; no derivative by b where a <= 0; libm's without FMA, where its tables cost less than exact products")
-pow_slope  = row(d=(lambda a, b, y: where(b == 1, 0, where(a == 0, b * pow_slope(a, b - 1), (b - 1) * y / where(a == 0, 1, a))),
+pow_slope  = row(d=(lambda a, b, y: where(b == 1, 0, where((a == 0) | (abs(y) < 1e-290) | (abs(y) > 1e290), b * pow_slope(a, b - 1), (b - 1) * y / where(a == 0, 1, a))),
                     lambda a, b, y: where(a <= 0, 0, pow_before(a, b, y) + y * log(where(a > 0, a, 1)))), on=(POSITIVE, REAL), plainly=lambda a, b: b * pow(a, b - 1), ulp=3, ulp32=0.6, d32="double", doc="b * a**(b - 1), b - 1 as it is before rounding")
 pow_log    = row(d=(lambda a, b, y: pow_slope(a, b) * log(a) + pow_before(a, b, pow_slope(a, b)), lambda a, b, y: y * log(a)), on=(POSITIVE, REAL), plainly=lambda a, b: pow(a, b) * log(a), ulp=3, ulp32=0.6, d_ulp=5, d32="double",
                                                                                                                              doc="a**b * log(a), exact where a**b is too small to be")

@@ -40,3 +40,13 @@ def test_higher_derivatives_keep_their_digits(name, dtype, rtol):
     with mp.workdps(120):
         want = [float(mp.diff(exact, mp.mpf(float(x)), order, h=mp.mpf(10) ** -25 * abs(float(x)))) for x in xs]
     np.testing.assert_allclose(got, np.array(want, dtype), rtol=rtol, atol=np.finfo(dtype).tiny)
+
+
+@pytest.mark.parametrize("b", [3, 2.5, 0.5, -1.5])
+def test_powers_bend_where_their_slope_has_left_the_format(b):
+    """x**3 at 1e200 has an infinite slope and the second derivative 6e200."""
+    xs = np.array([1e-200, 1e-160, 1e-120, 2.0, 1e120, 1e160, 1e200])
+    got = derivative(lambda x: x**b, ad.constant(xs), 2).numpy()
+    with mp.workdps(40):
+        want = np.array([float(b * (b - 1) * mp.mpf(float(x)) ** (mp.mpf(b) - 2)) for x in xs])
+    np.testing.assert_allclose(got, want, rtol=2e-15)
