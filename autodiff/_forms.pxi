@@ -41,6 +41,8 @@ cdef inline void put_word(Form *f, int64_t word) noexcept:
 cdef void put_node(Form *f, int64_t slot, bint temporary, int depth) noexcept:
     """A node by its number; it is described when its turn comes."""
     cdef int k = 0
+    if f.n_nodes > FORM_NODES:                  # given up
+        return
     depth += depth > 0 or not temporary
     while f.p.code[slot].op == AD_ALIAS:
         slot = f.p.code[slot].b
