@@ -41,6 +41,7 @@ cdef inline void put_word(Form *f, int64_t word) noexcept:
 cdef void put_node(Form *f, int64_t slot, bint temporary, int depth) noexcept:
     """A node by its number; it is described when its turn comes."""
     cdef int k = 0
+    cdef bint followed = f.p.code[slot].seen != 0   # of a constant, is it a number to a law?  An alias is asked, not what it stands for
     if f.n_nodes > FORM_NODES:                  # given up
         return
     depth += depth > 0 or not temporary
@@ -54,7 +55,7 @@ cdef void put_node(Form *f, int64_t slot, bint temporary, int depth) noexcept:
         f.n_nodes += 1 if k == f.n_nodes else FORM_NODES
     elif depth < f.depth[k]:
         f.depth[k] = depth
-    put_word(f, 2 * k + temporary)
+    put_word(f, 4 * k + 2 * followed + temporary)
 
 
 cdef inline int64_t number_bits(int code, const ad_value *value) noexcept:
