@@ -1,5 +1,6 @@
 """GradientTape behaves as TensorFlow's, and each of its errors says what to do."""
 
+import contextlib
 import gc
 import subprocess
 import sys
@@ -524,3 +525,72 @@ def test_a_tape_in_the_memory_of_another_is_a_new_one():
     with Own() as tape:
         y = ad.Variable(2.0) * 1
     assert type(tape) is Own and type(ad.GradientTape()) is ad.GradientTape
+
+
+# ------------------------------------------------------------------------------------------- the methods that a `with` calls
+def test_entering_and_leaving_by_hand_through_a_stack_and_from_the_class():
+    x = ad.Variable(3.0)
+    tape = ad.GradientTape()
+    enter, leave = tape.__enter__, tape.__exit__
+    assert enter() is tape
+    y = x * x
+    assert leave(None, None, None) is None
+    assert float(tape.gradient(y, x)) == 6.0
+    with contextlib.ExitStack() as stack:
+        tape = stack.enter_context(ad.GradientTape())
+        y = x * x * x
+    assert float(tape.gradient(y, x)) == 27.0
+    tape = ad.GradientTape()
+    ad.GradientTape.__enter__(tape)
+    y = 2.0 * x
+    ad.GradientTape.__exit__(tape, None, value=None, traceback=None)
+    assert float(tape.gradient(y, x)) == 2.0
+
+
+def test_a_subclass_extends_them():
+    class Counting(ad.GradientTape):
+        entered = left = 0
+
+        def __enter__(self):
+            self.entered += 1
+            return super().__enter__()
+
+        def __exit__(self, *error):
+            self.left += 1
+            return super().__exit__(*error)
+
+    x = ad.Variable(3.0)
+    with Counting(persistent=True) as tape:
+        y = x * x
+    with tape:
+        z = y * x
+    assert (tape.entered, tape.left) == (2, 2)
+    assert float(tape.gradient(z, x)) == 27.0
+
+
+def test_they_look_and_refuse_as_methods_do():
+    tape = ad.GradientTape()
+    assert tape.__enter__.__name__ == "__enter__" and tape.__exit__.__self__ is tape and callable(tape.__exit__)
+    with pytest.raises(AttributeError, match="nothing"):
+        tape.__enter__.nothing
+    for wrong in (lambda: tape.__enter__(1), lambda: tape.__enter__(x=1), lambda: tape.__exit__(), lambda: tape.__exit__(None, None, None, None),
+                  lambda: ad.GradientTape.__enter__(5), lambda: vars(ad.GradientTape)["__exit__"].__get__(5)(None, None, None)):  # fmt: skip
+        with pytest.raises(TypeError):
+            wrong()
+    with tape:
+        pass
+
+
+def test_many_at_once_and_a_cycle_through_one_are_freed():
+    class Holding(ad.GradientTape):
+        pass
+
+    bound = [ad.GradientTape().__enter__ for _ in range(50)]
+    assert len({id(b()) for b in bound}) == 50
+    del bound
+    tape = Holding()
+    tape.itself = tape.__enter__
+    alive = weakref.ref(tape)
+    del tape
+    gc.collect()
+    assert alive() is None
