@@ -1,11 +1,10 @@
 # Gradients and values by the precise replay: what autodiff.precise computes, put where tapes that still record can follow it.
 
-cdef list replay_hooks = [None, None]           # of autodiff.precise
+cdef object replays():
+    """autodiff.precise, which runs a record again with more digits; imported when it is asked for the first time."""
+    import importlib
 
-
-def set_replay_hooks(gradient, value):
-    """Called by autodiff.precise, which runs a record again with more digits."""
-    replay_hooks[0], replay_hooks[1] = gradient, value
+    return importlib.import_module("autodiff.precise")
 
 
 cdef list sweep_precise(GradientTape tape, object targets, list seeds, list sources):
@@ -17,7 +16,7 @@ cdef list sweep_precise(GradientTape tape, object targets, list seeds, list sour
     untraceable("asks for precise gradients")
     plain = sweep(tape, targets, seeds, sources) if follow else None
     with stop_recording():
-        results, again = replay_hooks[0](tape, flat, seeds, sources)
+        results, again = replays().gradient_of(tape, flat, seeds, sources)
         for k in range(len(flat)):
             add_identities(tape, flat[k], None if seeds is None else seeds[k], sources, results)
     if follow:
@@ -43,7 +42,7 @@ cdef object replayed_value(GradientTape tape, object target):
     untraceable("asks for precise values")
     flat = [target] if is_tensor(target) else targets_of(target, "value")
     with stop_recording():
-        results = replay_hooks[1](tape, flat)
+        results = replays().values_of(tape, flat)
     return results[0] if is_tensor(target) else nest_pack(target, results)
 
 

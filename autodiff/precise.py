@@ -26,7 +26,7 @@ has a pole or is undefined (1 / 0, log(0), inf - inf, 0 / 0) the result is IEEE'
 more digits are needed.  ATTEMPTS lists classes and stages in the order in which they are tried.
 """
 
-from ._core import convert, instruction, place_of, plain_sweep, set_replay_hooks, slot, source_slots
+from ._core import convert, instruction, place_of, plain_sweep, slot, source_slots
 from .precise_attempts import Job
 from .precise_lanes import shape_of_lanes
 from .precise_numbers import FLOATING
@@ -68,8 +68,8 @@ def again_of(tape, targets, seeds, sources):
     return again
 
 
-def _gradient(tape, targets, seeds, sources):
-    """The gradient by each source, or None, and what tapes around are to keep of it."""
+def gradient_of(tape, targets, seeds, sources):
+    """The gradient by each source, or None, and what tapes around are to keep of it: what a precise tape's `gradient` asks for."""
     again = again_of(tape, targets, seeds, sources)
     if all(0 in x.shape for x in sources):      # there are no digits to ask for
         return plain_sweep(tape, targets, seeds, sources), again
@@ -85,7 +85,8 @@ def _gradient(tape, targets, seeds, sources):
     return Job(_attempts(sources), compute, sources, True, lambda: plain_sweep(tape, targets, seeds, sources), shape).run(), again
 
 
-def _value(tape, targets):
+def values_of(tape, targets):
+    """The values of tensors that the tape has recorded: what its `value` asks for."""
     slots = [slot(tape, t) if t.dtype.code < FLOATING else None for t in targets]
     there = [at for at in slots if at is not None]
 
@@ -123,6 +124,3 @@ def _followed(tape, again):
             reached.add(at)
             waiting.extend(inner[at][0].slots() if at in inner else made.operands)
     return reached
-
-
-set_replay_hooks(_gradient, _value)
