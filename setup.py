@@ -33,8 +33,8 @@ FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
 TABLE = [*(f"autodiff/{name}.py" for name in ("ops", "elementwise", "structural", "formulas", "_op", "_series")), "csrc/generate.py"]
-CYTHON = sorted(glob.glob("autodiff/*.px[di]")) + ["autodiff/_core.pyx"]
-C = sorted(glob.glob("csrc/*.c"))
+CYTHON = [*sorted(glob.glob("autodiff/core/*.pxi")), "autodiff/_core.pxd", "autodiff/_core.pyx"]
+C = sorted(glob.glob("csrc/**/*.c", recursive=True))
 # By the end of a file's name: what it may use that not every processor has (which table is used is chosen at import, csrc/table.c).
 ISAS = {"avx2": ["-mavx2", "-mfma"], "fma": ["-mavx2", "-mfma"],
         "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512".split()}  # fmt: skip
@@ -42,7 +42,8 @@ FLAGS_OF = {source: ISAS.get(source[:-2].rpartition("_")[2], []) for source in C
 # Where both sides of a choice between numbers share a part, GCC's elimination of partial redundancies makes ways of them again, and a
 # loop has no vectors: atan2 took 6 times as long, erfc of twofold numbers too.  (Without vectors of 64-bit masks, baseline, it gains more
 # than it loses.)
-GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"] for name in ("elementwise", "onefold", "twofold") for isa in ("avx2", "avx512")}
+GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"]
+                for name in ("elementwise", "twofold/onefold", "twofold/twofold") for isa in ("avx2", "avx512")}  # fmt: skip
 
 
 def newest(paths):
@@ -150,5 +151,5 @@ def made_of(output):
     return paths + (TABLE if any("generated/" in path for path in paths) else [])
 
 
-depends = [*TABLE, *CYTHON, *sorted(glob.glob("csrc/*.h") + glob.glob("csrc/*.inc"))]
+depends = [*TABLE, *CYTHON, *sorted(glob.glob("csrc/**/*.h", recursive=True) + glob.glob("csrc/**/*.inc", recursive=True))]
 setup(ext_modules=[Extension("autodiff._core", C, depends=depends)], cmdclass={"build_ext": Build})

@@ -2,11 +2,11 @@
 # cython: c_api_binop_methods=True, embedsignature=True, auto_pickle=False, binding=False
 """The core: tensors, the programs that record them, and the reverse sweep.
 
-What happens on `a * b`: `binary` (_operators.pxi) makes tensors of both sides, computes the value, and, if the thread has a
-current program, appends an instruction to it (_program.pxi); arrays and other rows go through `elementwise` and `structural`
-(_apply.pxi).  Nothing but the result is a Python object.  `tape.gradient` (_tape.pxi) seeds adjoints and runs the reverse
-sweep: in C where nobody records the gradient itself (_sweep.pxi, csrc/program.c), by the table's rules on tensors where
-somebody does (_rules.pxi).
+What happens on `a * b`: `binary` (core/operators.pxi) makes tensors of both sides, computes the value, and, if the thread has a
+current program, appends an instruction to it (core/program.pxi); arrays and other rows go through `elementwise` and `structural`
+(core/apply.pxi).  Nothing but the result is a Python object.  `tape.gradient` (core/tape.pxi) seeds adjoints and runs the reverse
+sweep: in C where nobody records the gradient itself (core/sweep.pxi, csrc/program.c), by the table's rules on tensors where
+somebody does (core/rules.pxi).
 """
 
 import warnings
@@ -38,37 +38,37 @@ from .tape import explain
 
 cnp.import_array()
 
-include "_program.pxi"
-include "_tensor.pxi"
-include "_values.pxi"
-include "_operands.pxi"
-include "_apply.pxi"
-include "_operators.pxi"
-include "_index.pxi"
-include "_variable.pxi"
-include "_tape.pxi"
-include "_tape_memory.pxi"
-include "_with.pxi"
-include "_asked.pxi"
-include "_sweep.pxi"
-include "_rules.pxi"
-include "_push.pxi"
-include "_front.pxi"
-include "_listing.pxi"
-include "_replay.pxi"
-include "_jacobian.pxi"
-include "_pattern.pxi"
-include "_memory.pxi"
-include "_onefold.pxi"
-include "_twofold.pxi"
-include "_forms.pxi"
-include "_stabilise.pxi"
-include "_watch.pxi"
-include "_tracing.pxi"
-include "_traces.pxi"
-include "_plan.pxi"
-include "_followed.pxi"
-include "_checking.pxi"
-include "_plan_listing.pxi"
-include "_stored.pxi"
-include "_function.pxi"
+include "core/program.pxi"
+include "core/tensor.pxi"
+include "core/values.pxi"
+include "core/operands.pxi"
+include "core/apply.pxi"
+include "core/operators.pxi"
+include "core/index.pxi"
+include "core/variable.pxi"
+include "core/tape.pxi"
+include "core/tape_memory.pxi"
+include "core/with.pxi"
+include "core/asked.pxi"
+include "core/sweep.pxi"
+include "core/rules.pxi"
+include "core/push.pxi"
+include "core/front.pxi"
+include "core/listing.pxi"
+include "core/replay.pxi"
+include "core/jacobian.pxi"
+include "core/pattern.pxi"
+include "core/memory.pxi"
+include "core/onefold.pxi"
+include "core/twofold.pxi"
+include "core/forms.pxi"
+include "core/stabilise.pxi"
+include "core/watch.pxi"
+include "core/tracing.pxi"
+include "core/traces.pxi"
+include "core/plan.pxi"
+include "core/followed.pxi"
+include "core/checking.pxi"
+include "core/plan_listing.pxi"
+include "core/stored.pxi"
+include "core/function.pxi"

@@ -403,7 +403,7 @@ def _moved(rank, source, destination):
 
 def _count_holders():
     """How many hold a temporary where a ufunc's operands and a sum's arrive: laws of stabilisation look through what nobody else holds
-    (_stabilise.pxi).  It depends on NumPy's version."""
+    (core/stabilise.pxi).  It depends on NumPy's version."""
     seen = []
 
     def summed(a, *args, **kwargs):

@@ -5,7 +5,8 @@ import os
 import sys
 import warnings
 
-from . import evaluations, jacobians, nest, stabilise, transforms
+from .optimize import evaluations
+from . import jacobians, nest, stabilise, transforms
 from ._core import GradientTape, convert, get_stabilize, is_tensor, program_size, slot
 from .audit import Laws, Notes, alias_in, report_of
 from .constants import ones_like, zeros_like

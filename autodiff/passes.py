@@ -2,7 +2,7 @@
 
 A law is written as two lambdas over rows, before and after; `c` stands for a power of two whose reciprocal is one too, any other name
 for a number or an array.  `compiled` makes a table of them that the core applies to every elementwise step of floats as it is laid
-down (csrc/plan_laws.c), so that the table says all there is to say.  A nan has no bits that mean anything, a zero has a sign.
+down (csrc/plan/plan_laws.c), so that the table says all there is to say.  A nan has no bits that mean anything, a zero has a sign.
 
 What looks right and is wrong for floats stands in REFUSED; each has a counter-example, and a test finds it.
 """
@@ -70,7 +70,7 @@ REFUSED = [
 # fmt: on
 
 COMMUTATIVE = {add, mul}
-NUMBER, POWER, INVERSE, NESTED = range(8, 12)  # what an operand is that is no name: as in csrc/plan_laws.c
+NUMBER, POWER, INVERSE, NESTED = range(8, 12)  # what an operand is that is no name: as in csrc/plan/plan_laws.c
 
 
 def compiled():

@@ -17,7 +17,7 @@ from .errors import ReplayError
 
 __all__ = ["Followed"]
 
-CREATES = "creates a Variable"  # as _variable.pxi says it
+CREATES = "creates a Variable"  # as core/variable.pxi says it
 MOST_WAYS = 64  # that one recording after another has taken at `if`, `while` and their like
 
 

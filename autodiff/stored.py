@@ -1,6 +1,6 @@
 """Recorded functions as bytes: a line with the version, a check sum, and JSON.
 
-Nothing in it is executed.  Reading it builds the recordings again by the core's own checks (_stored.pxi): bytes that are cut short,
+Nothing in it is executed.  Reading it builds the recordings again by the core's own checks (core/stored.pxi): bytes that are cut short,
 altered or of another version raise ValueError.
 """
 

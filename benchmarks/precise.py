@@ -1,7 +1,7 @@
 """python -m benchmarks.precise [--gradient] [N]: a gradient by the precise replay, in times of the eager one, worst first; N elements
 (100,000), one thread.  --gradient: the call of tape.gradient alone too, recording timed on neither side, and worst first by that.
 
-Also what a twofold number costs an element of an array, row by row (csrc/twofold.h).
+Also what a twofold number costs an element of an array, row by row (csrc/twofold/twofold.h).
 """
 
 import sys

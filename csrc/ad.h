@@ -180,7 +180,7 @@ typedef struct ad_program {
 
 enum { AD_NO_SLOT = 0xFFFFFFFF };
 
-/* Laws of stabilisation (autodiff/stabilise.py): all of them while a tape asks for it; those of range, which hold for quotients by
+/* Laws of stabilisation (autodiff/stabilise/): all of them while a tape asks for it; those of range, which hold for quotients by
  * products of norms, once a norm was recorded. */
 enum { AD_EVERY_LAW = 1, AD_RANGE_LAWS = 2 };
 

@@ -182,7 +182,7 @@ static void give(void *p, int c)
     mine->bytes += mine->of[c];
 }
 
-/* Memory for others (_memory.pxi), kept as that of arrays is.  Before it stands its size, for it does not come back with it. */
+/* Memory for others (core/memory.pxi), kept as that of arrays is.  Before it stands its size, for it does not come back with it. */
 enum { BEFORE = 64 };
 
 void *ad_memory_take(size_t bytes)

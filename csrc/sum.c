@@ -1,6 +1,6 @@
 /* Sums over any axes, and what reductions have in common. */
 #include "broadcast.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "rows.h"
 
 /* ------------------------------------------------------------------------------------------------- sums */

@@ -135,7 +135,7 @@ static ad_array *aligned(const ad_push *s, int64_t slot, int rank)
     const int own = t->ndim - 1;
     if (own >= rank)
         return ad_array_hold(t);
-    if (rank + 1 > AD_MAX_RANK)                             /* the caller of the sweep says that (_push.pxi) */
+    if (rank + 1 > AD_MAX_RANK)                             /* the caller of the sweep says that (core/push.pxi) */
         return NULL;
     shape[0] = s->lanes;
     for (int j = 0; j < rank; j++)

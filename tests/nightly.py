@@ -4,7 +4,7 @@
 
 What test_scalar_math.py asks of mpmath at some hundred points is asked here of python-flint's balls (Johansson, "Arb", IEEE Trans.
 Computers 66, 2017), which say themselves how many digits of them are right: each point is computed with more bits until 75 are.
-Values come of autodiff.balls, the arithmetic of the precise replay; derivatives are central differences of values, with so many
+Values come of autodiff.precise.balls, the arithmetic of the precise replay; derivatives are central differences of values, with so many
 bits that nothing cancels, so that no rule of the table is taken on trust.  What no ball resolves is asked of mpmath."""
 
 import argparse
@@ -20,7 +20,7 @@ from flint import arb, ctx
 from reference import TERM_OF_VALUE, error, exact_value, usable
 from scalar_kernels import KERNELS, ROWS
 
-from autodiff import balls
+from autodiff.precise import balls
 
 BITS = 75
 PRECISIONS = (160, 400, 1000, 2500, 6000)

@@ -67,7 +67,7 @@ def here():
 def two_workers(client):
     """The processes of both workers; waits until a killed one has been replaced."""
     nannies = list(client.cluster.workers.values())
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while {nanny.worker_address for nanny in nannies} != set(client.nthreads()):
         assert time.monotonic() < until
         time.sleep(0.02)

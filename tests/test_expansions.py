@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import expansions
+from autodiff.stabilise import expansions
 from autodiff.ops import ROWS
 
 X = expansions.VARIABLE

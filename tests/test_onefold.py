@@ -7,7 +7,7 @@ from test_twofold import AWKWARD, BINARY, DOMAIN, SLOW, UNARY
 
 import autodiff as ad
 from autodiff import ops
-from autodiff.onefold import FORMULAS, LOOPS, SLOPES, Onefolds
+from autodiff.precise.onefold import FORMULAS, LOOPS, SLOPES, Onefolds
 
 mpmath.mp.prec = 1500
 SELU = mpmath.mpf("1.0507009873554804934193349852946"), mpmath.mpf("1.6732632423543772848170429916717")
@@ -198,7 +198,7 @@ def test_zero_times_what_is_unknown_is_not_taken_for_zero():
     (lambda v: ad.math.log(1 + ad.exp(v)), "Onefolds"), (lambda v: ad.exp(v) - 1 - v - v * v / 2 - v**3 / 6, "Twofolds"),
 ])  # fmt: skip
 def test_digits_are_added_where_doubles_are_not_enough(f, digits, monkeypatch):
-    from autodiff import precise_attempts
+    from autodiff.precise import attempts as precise_attempts
 
     used = []
     attempt = precise_attempts.Job.attempt

@@ -202,7 +202,7 @@ def test_what_is_zero_by_an_identity_is_taken_for_zero_and_said_to_be():
 
 def test_without_python_flint_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "flint", None)
-    monkeypatch.delitem(sys.modules, "autodiff.balls", raising=False)
+    monkeypatch.delitem(sys.modules, "autodiff.precise.balls", raising=False)
     x = ad.Variable(np.float64(-1000.0))
     with ad.GradientTape(persistent=True, precise=True) as tape:
         y = naive_softplus(x)
@@ -330,7 +330,7 @@ def test_arrays_without_elements(f, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_gradient_computes_no_value_that_no_derivative_needs(dtype, monkeypatch):
-    from autodiff.twofold import Certified
+    from autodiff.precise.twofold import Certified
 
     rows, run = [], Certified.run
     monkeypatch.setattr(Certified, "run", lambda self, row, values, attrs: rows.append(row.name) or run(self, row, values, attrs))

@@ -10,7 +10,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import ops, stabilise
-from autodiff.laws import NUMBERS, Mean, Name, Pattern, View
+from autodiff.stabilise.laws import NUMBERS, Mean, Name, Pattern, View
 from autodiff.stabilise import LAWS
 
 INFIX = {ops.add: operator.add, ops.sub: operator.sub, ops.mul: operator.mul, ops.div: operator.truediv, ops.pow: operator.pow}

@@ -1,0 +1,333 @@
+"""A function of parameters evaluated at float64 vectors: value, derivative and second derivatives, each point once.
+
+Whoever asks for the value will ask for the gradient, and often the other way about; so both are computed at once, and remembered
+until another point is asked for.  A traced function is recorded with its sweeps and replayed; an eager one is run under a tape,
+which is kept: second derivatives go on from there.
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from .. import shaping
+from .._core import GradientTape, Tensor, assignments_made, convert
+from ..constants import zeros_like
+from ..errors import ShapeError, shorten
+from ..function import function
+from ..jacobians import tangents_of
+from .parameters import plain
+from ..variable import Variable
+
+__all__ = ["Evaluation", "Evaluations"]
+
+FLOAT64 = np.dtype(np.float64)
+
+
+ARRAYS = (np.ndarray, np.generic, Tensor, Variable)
+UNCHANGING = {float, int, bool, complex, str, bytes, type(None)}
+
+
+class _Mine(threading.local):
+    """What a thread remembers: its last point."""
+
+    point = None
+
+
+class _Point:
+    """A point: its key, how many assignments to variables there had been, value and derivative; of an eager objective the tape that f was
+    run under; the gradient on it and second derivatives, with the weights that they are of."""
+
+    __slots__ = ("key", "assigned", "both", "tape", "slope", "hessian")
+
+    def __init__(self, key, both, tape=None):
+        self.key, self.assigned, self.both, self.tape = key, assignments_made(), both, tape
+        self.slope = self.hessian = None
+
+
+class Evaluation(tuple):
+    """(value, gradient) of one point, which is also a number where one is wanted: float(evaluation) is the value."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:
+        return float(self[0])
+
+
+class Evaluations:
+    """The part of an Objective that computes."""
+
+    def _prepare(self, f, parameters, trace, args):
+        self._f, self._form, self._trace, self._args = f, parameters, trace, args
+        self.x0, self._size, self._shape, self._plain = parameters.x0, parameters.x0.shape, None, False
+        self._spread = isinstance(parameters.like, tuple)
+        self._mine, self._rows, self._sparse, self.evaluations = _Mine(), None, [None, None], 0
+        self._recordings = {}
+        self._first = self._run("first")
+
+    def _settle(self, shape):
+        self._shape = shape
+        self._plain = shape == () and not self._form.number
+
+    # ---------------------------------------------------------------------------------------------------- what is recorded
+    def _call(self, x, args):
+        parameters = self._form.restore(x)
+        y = self._f(*parameters, *args) if self._spread else self._f(parameters, *args)
+        if isinstance(y, (list, tuple)) and y:
+            y = shaping.stack([_double(part) for part in y])
+        if not isinstance(y, (Tensor, Variable, np.ndarray, np.generic, float)):
+            raise TypeError(f"objective: expected {name_of(self._f)} to return a scalar or a vector, got {shorten(y)}")
+        y = _double(y)
+        if y.ndim > 1 or not y.dtype.is_floating:
+            raise TypeError(f"objective: expected {name_of(self._f)} to return a scalar or a vector of floats, got {y.dtype.name} of shape "
+                            f"{tuple(y.shape)}; ad.reduce_sum makes a scalar, ad.reshape(y, (-1,)) a vector")  # fmt: skip
+        return y
+
+    def _followed(self, x, args):
+        with GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = self._call(x, args)
+        return tape, y
+
+    def _run(self, name):
+        """One of the steps below, recorded where recordings are wanted."""
+        step = self._recordings.get(name)
+        if step is None:
+            step = getattr(self, "_step_" + name)
+            if self._trace:
+                step = self._recordings[name] = function(step)
+        return step
+
+    def _step_first(self, x, *args):
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = self._call(x, args)
+        derivative = tape.jacobian if y.ndim else tape.gradient
+        return y, derivative(y, x, unconnected_gradients="zero")
+
+    def _step_alone(self, x, *args):
+        return self._call(x, args)
+
+    def _step_second(self, x, *rest):
+        """(y, its gradient weighted with rest[0] if it is a vector, the Jacobian of that)."""
+        v, args = self._seeds(rest)
+        tape, y = self._followed(x, args)
+        slope = _recorded_slope(tape, x, y, v)
+        return y, slope, tape.jacobian(slope, x, unconnected_gradients="zero")
+
+    def _step_product(self, x, p, *rest):
+        v, args = self._seeds(rest)
+        tape, y = self._followed(x, args)
+        slope = _recorded_slope(tape, x, y, v)
+        return y, slope, _along(tape, slope, x, p)
+
+    def _step_forward(self, x, p, *args):
+        tape, y = self._followed(x, args)
+        return _along(tape, y, x, p)
+
+    def _step_backward(self, x, v, *args):
+        tape, y = self._followed(x, args)
+        return tape.gradient(y, x, v, "zero")
+
+    def _seeds(self, rest):
+        return (rest[0], rest[1:]) if self._shape else (None, rest)
+
+    # ---------------------------------------------------------------------------------------------------- evaluation
+    def _vector(self, x):
+        x = np.asarray(plain(x), np.float64)
+        if x.size != len(self.x0) or x.ndim > 1:
+            raise ShapeError(f"objective: expected a vector of {len(self.x0)} numbers, got shape {x.shape}")
+        return x.reshape(-1)
+
+    def _key(self, x, args):
+        """The point as a key, which no change in place escapes; None where there is none for a further argument."""
+        if not args:
+            return x.tobytes()
+        kept = [(type(a), np.shape(a), plain(a).tobytes()) if isinstance(a, ARRAYS) else a if type(a) in UNCHANGING else self for a in args]
+        return None if any(a is self for a in kept) else (x.tobytes(), *kept)
+
+    def _arguments(self, args):
+        return [_argument(a) for a in args] if self._trace else args
+
+    def _known(self, key):
+        """The last point of this thread if it is this one, and no variable, which f may read, has been assigned since; else None."""
+        point = self._mine.point
+        return point if point is not None and point.key == key and key is not None and point.assigned == assignments_made() else None
+
+    def _at(self, x, args=()):
+        """(value, derivative) at x, from memory if it was the last point; the caller copies what it gives away."""
+        if type(x) is not np.ndarray or x.dtype is not FLOAT64 or x.shape != self._size:
+            x = self._vector(x)
+        key = x.tobytes() if not args else self._key(x, args)
+        point = self._known(key)
+        if point is None:
+            self._mine.point = None  # and its tape with it, before there is another
+            point = self._remember(key, *self._computed(x, args))
+        return point.both
+
+    def _computed(self, x, args):
+        """((value, derivative), what to keep for second derivatives or None)."""
+        if self._trace:
+            y, g = self._first(x, *self._arguments(args)) if args else self._first(x)
+            return (self._value(y, args), g.numpy()), None
+        x = convert(x)
+        tape, y = self._followed(x, args)
+        g = (tape.jacobian if y.ndim else tape.gradient)(y, x, unconnected_gradients="zero")
+        return (self._value(y, args), g.numpy()), (tape, x, y)
+
+    def _alone(self, x, args):
+        """The value."""
+        return self._value(self._run("alone")(convert(x), *self._arguments(args)), args)
+
+    def _remember(self, key, both, tape=None):
+        self.evaluations += 1
+        point = self._mine.point = _Point(key, both, tape)
+        return point
+
+    def forget(self) -> None:
+        """Let go of the last point, whose value and tape are kept: where f depends on something that has changed and is neither an
+        argument nor a variable."""
+        self._mine.point = None
+
+    def _value(self, y, args=()):
+        """As a float or an array.  With further arguments, which may be longer than the first ones, a vector may have another length."""
+        y = np.asarray(y.numpy(), np.float64) if y.ndim else float(y)
+        if self._shape is not None and (self._shape or y.__class__ is not float) and np.shape(y) != self._shape and not (
+                args and np.ndim(y) == 1 == len(self._shape)):  # fmt: skip
+            raise ShapeError(f"objective: {name_of(self._f)} returned shape {np.shape(y)} now, and {self._shape} at first")
+        return y
+
+    def __call__(self, x, *args) -> "Evaluation":
+        y, g = self._at(x, args)
+        return Evaluation((y, g.copy()) if self._plain else (y if self._shape == () else y.copy(), self._given(x, g)))
+
+    def _given(self, x, g):
+        """A derivative to give away: a copy, or a number by a number."""
+        return g.item() if g.size == 1 and self._form.number and not np.ndim(x) else g.copy()
+
+    def fun(self, x, *args) -> Any:
+        """f(x): a float, or an array of shape (m,)."""
+        y = self._at(x, args)[0]
+        return y if self._shape == () else y.copy()
+
+    def grad(self, x, *args) -> Any:
+        """The derivative: float64 of shape (n,), or (m, n) where f returns a vector."""
+        g = self._at(x, args)[1]
+        return g.copy() if self._plain else self._given(x, g)
+
+    jac = grad
+
+    def value_and_grad(self, x, *args) -> tuple[Any, Any]:
+        """(fun(x), grad(x))."""
+        return tuple(self(x, *args))
+
+    def value(self, x, *args) -> Any:
+        """What `fun` gives, without the derivative: for those who never ask for it."""
+        x = self._vector(x)
+        if self._known(self._key(x, args)) is not None:
+            return self.fun(x, *args)
+        self.evaluations += 1
+        return self._alone(x, args)
+
+    def summary(self, *args) -> Any:
+        """A table of what an evaluation runs, value and derivative, to be printed: as summary of an ad.function; at the first argument,
+        a vector, or where `like` is."""
+        first, args = self._looked_at(args)
+        return first.summary(*args)
+
+    def _looked_at(self, args):
+        """The function that an evaluation is, and its arguments at a point."""
+        x, args = (self._vector(args[0]), args[1:]) if args else (self.x0, self._args)
+        return self._first if self._trace else function(self._step_first), (convert(x), *map(_argument, args))
+
+    # ---------------------------------------------------------------------------------------------------- second derivatives
+    def _is_weighted(self, args):
+        """Is the first argument the multiplier of a constraint that is one number, as SciPy gives it, and no argument of f?"""
+        return self._shape == () and len(args) == len(self._args) + 1 and isinstance(args[0], np.ndarray) and args[0].shape == (1,)
+
+    def _weights(self, args):
+        """([v], or [] of a scalar f; the further arguments)."""
+        if not self._shape:
+            return [], args
+        if not args or args[0] is None:
+            raise ValueError(f"hess: {name_of(self._f)} returns a vector: expected its weights too, hess(x, v)")
+        return [convert(np.asarray(args[0], np.float64))], args[1:]
+
+    def hess(self, x, *args) -> Any:
+        """All second derivatives, float64 of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
+        if self._is_weighted(args):
+            return float(np.reshape(plain(args[0]), ())) * self.hess(x, *args[1:])
+        given, x = x, self._vector(x)
+        v, args = self._weights(args)
+        key, weights = self._key(x, args), [w.numpy().tobytes() for w in v]
+        point = self._known(key)
+        if point is None or point.hessian is None or point.hessian[0] != weights:
+            h, point = self._derived("second", x, [], v, args, key)
+            h = 0.5 * (h + h.T)
+            if point is None:
+                return self._given(given, h)
+            point.hessian = weights, h
+        return self._given(given, point.hessian[1])
+
+    def hessp(self, x, p, *args) -> np.ndarray:
+        """hess(x) @ p, float64 of shape (n,); after p the weights v of a vector f, and further arguments."""
+        if self._is_weighted(args):
+            return float(np.reshape(plain(args[0]), ())) * self.hessp(x, p, *args[1:])
+        x, p = self._vector(x), convert(self._vector(p))
+        v, args = self._weights(args)
+        return self._derived("product", x, [p], v, args, self._key(x, args))[0]
+
+    def _derived(self, which, x, p, v, args, key):
+        """What a sweep over the gradient gives, of a recording that has both or of the tape that an eager objective keeps; and the point
+        that it was computed at, where it is remembered."""
+        if self._trace:
+            y, slope, result = self._run(which)(convert(x), *p, *v, *self._arguments(args))
+            point = self._known(key)
+            if point is None and not v:
+                point = self._remember(key, (self._value(y, args), slope.numpy()))
+            return result.numpy(), point
+        self._at(x, args)
+        point = self._mine.point
+        tape, x, y = point.tape
+        weights = [w.numpy().tobytes() for w in v]
+        if point.slope is None or point.slope[0] != weights:
+            point.slope = weights, _recorded_slope(tape, x, y, *(v or [None]))
+        slope = point.slope[1]
+        result = _along(tape, slope, x, p[0]) if p else tape.jacobian(slope, x, unconnected_gradients="zero")
+        return result.numpy(), point if key is not None else None
+
+    def jvp(self, x, p, *args) -> Any:
+        """jac(x) @ p: float64 of shape (m,), a float where f returns a scalar."""
+        return self._value(self._run("forward")(convert(self._vector(x)), convert(self._vector(p)), *self._arguments(args)), args)
+
+    def vjp(self, x, v, *args) -> Any:
+        """v @ jac(x), float64 of shape (n,)."""
+        v = np.asarray(plain(v), np.float64)
+        v = convert(v.reshape(-1 if args and len(self._shape) == 1 else self._shape))
+        return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
+
+
+def _argument(a):
+    """A further argument as a recording takes it: a number is a value, not a part of the program."""
+    return convert(np.float64(a)) if type(a) is float else a
+
+
+def _double(x):
+    """A number, which would be a float32 tensor, as a float64 one."""
+    return convert(np.float64(x) if type(x) in (float, int) else x)
+
+
+def _along(tape, y, x, p):
+    """The derivative of y by x along p."""
+    (found,) = tangents_of(tape, [y], [x], [p])
+    return zeros_like(y) if found is None else found
+
+
+def _recorded_slope(tape, x, y, v=None):
+    """The gradient of y (weighted with v) by x, followed by the tape itself."""
+    with tape:
+        return tape.gradient(y, x, v, "zero")
+
+
+def name_of(f):
+    return f if isinstance(f, str) else getattr(f, "__name__", type(f).__name__)
