@@ -25,6 +25,11 @@ def away_hypot(a, b):
     return hypot(a * away(a, b), b * away(a, b))
 
 
+def bounded(x):
+    """x, within bounds beyond which what is multiplied by it is 0: so is that term's derivative, which would be inf * 0 at an infinity."""
+    return clip_by_value(x, -1000, 1000)
+
+
 def bessel_bend(r, less_quotient):
     return bessel_bend_over_root(r, less_quotient) * sqrt(r)
 
@@ -123,10 +128,10 @@ erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=RE
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2, twin=True,                  doc="exp(x*x) * erfc(x), no underflow")
 erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=4, d_ulp=120, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
-exp_minus_square = row(d=lambda x, y: -2 * scale(y, x),         on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
+exp_minus_square = row(d=lambda x, y: -2 * scale(y, bounded(x)),        on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6, twin=True,                doc="distribution function of the normal distribution")
 log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / maximum(ndtr(x), 0.1))), on=REAL, ulp=2, d32="double", twin=True, doc="log(ndtr(x)), exact in both tails")
-normal_pdf = row(d=lambda x, y: -scale(y, x),                   on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
+normal_pdf = row(d=lambda x, y: -scale(y, bounded(x)),          on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1, twin=True,                doc="inverse of ndtr: the quantile of the normal distribution")
 ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
 erfinv     = row(d=lambda x, y: erfinv_slope(x),            on=UNIT,            ulp=1, twin=True,                doc="inverse of erf")
@@ -153,11 +158,11 @@ relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 
 leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=1, ulp32=0.6, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), x), sigmoid(-x) * (SILU_ROOT(x) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", doc="x * sigmoid(x)")
-gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), x),                                    ulp=2, ulp32=0.6, d32="own", twin=True, doc="x * ndtr(x)")
-gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))), ulp=1, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
-gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x), ulp=1, ulp32=0.6, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
-mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), x),  ulp=1, ulp32=0.6, d32="own", doc="x * tanh(softplus(x))")
+silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), bounded(x)), sigmoid(-x) * (SILU_ROOT(bounded(x)) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", doc="x * sigmoid(x)")
+gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), bounded(x)),                           ulp=2, ulp32=0.6, d32="own", twin=True, doc="x * ndtr(x)")
+gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), bounded(x) * (1.5957691216057308 + 0.21406444881780074 * square(bounded(x))))), ulp=1, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
+gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * square(bounded(x))), ulp=1, ulp32=0.6, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")
+mish       = row(d=lambda x, y: tanh(softplus(x)) + scale(sech2(softplus(x)) * sigmoid(x), bounded(x)),  ulp=1, ulp32=0.6, d32="own", doc="x * tanh(softplus(x))")
 
 # ------------------------------------------------------------------------------------------------------------- selection
 # Ties share the gradient equally: maximum(x, x) has the derivative 1.

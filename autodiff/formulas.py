@@ -3,8 +3,8 @@ formula too, and composites, whose parts are recorded."""
 
 from ._lapack import by_numpy
 from ._op import INF, composite, rule
-from .elementwise import expm1, reciprocal_no_nan, scale, sqrt, square, where
-from .structural import log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
+from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
+from .structural import cast, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
 
 
 def _count(x, axes):
@@ -39,9 +39,12 @@ def _euclidean_norm(x, axes, keepdims):
     return y if keepdims else reshape(y, shape=tuple([n for a, n in enumerate(x.shape) if a not in axes]))
 
 
-def _direction(x, y):
-    """x / y, and 0 where y is 0: the subgradient of the norm at 0 that has the least norm itself."""
-    return where(y == 0, 0, x / where(y == 0, 1, y))
+def _direction(x, y, axes):
+    """x / y; 0 where y is 0, the subgradient of the norm at 0 that has the least norm itself; where y is inf its limit: infinite elements
+    share equally, as hypot's do, and the others have none of it."""
+    infinite = cast(is_inf(x), dtype=x.dtype.code)
+    share = infinite * sign(x) / sqrt(reduce_sum(infinite, axes=axes, keepdims=1))
+    return where(y == 0, 0, where(y == INF, share, x / where(y == 0, 1, y)))
 
 
 reduce_mean = composite(
@@ -55,12 +58,12 @@ reduce_variance = rule(                             # two passes: E(x**2) - E(x)
 
 reduce_std = rule(                                  # by the norm, which does not underflow; gradient 0 at a constant
     value=lambda x, axes, keepdims: _euclidean_norm(_deviation(x, axes), axes, keepdims) / _count(x, axes) ** 0.5,
-    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(_deviation(x, axes), _kept(y, x, axes)) / _count(x, axes),
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(_deviation(x, axes), _kept(y, x, axes), axes) / _count(x, axes),
     attrs="axes keepdims", doc="square root of the variance")  # fmt: skip
 
 reduce_euclidean_norm = rule(
     value=_euclidean_norm,
-    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(x, _kept(y, x, axes)),
+    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(x, _kept(y, x, axes), axes),
     attrs="axes keepdims", doc="square root of the sum of squares")  # fmt: skip
 
 l2_loss = composite(lambda x: reduce_sum(square(x), axes=tuple(range(x.ndim)), keepdims=0) / 2, doc="half the sum of squares")

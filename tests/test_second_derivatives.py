@@ -3,6 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from test_rows import SMOOTH, name_of
 
 import autodiff as ad
 
@@ -28,7 +29,7 @@ def derivative(f, x, order):
     with ad.GradientTape() as tape:
         tape.watch(x)
         y = derivative(f, x, order - 1)
-    return tape.gradient(y, x)
+    return tape.gradient(y, x, unconnected_gradients="zero")
 
 
 @pytest.mark.parametrize("dtype, rtol", [("float32", 3e-6), ("float64", 1e-13)])
@@ -50,3 +51,12 @@ def test_powers_bend_where_their_slope_has_left_the_format(b):
     with mp.workdps(40):
         want = np.array([float(b * (b - 1) * mp.mpf(float(x)) ** (mp.mpf(b) - 2)) for x in xs])
     np.testing.assert_allclose(got, want, rtol=2e-15)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("row", [row for row in SMOOTH if row.arity == 1], ids=name_of)
+def test_where_the_slope_tends_to_a_number_at_infinity_it_bends_no_more(row, dtype):
+    for x in (np.inf, -np.inf):
+        orders = [float(derivative(row, ad.constant(x, dtype), order)) for order in range(4)]
+        if not np.isnan(orders[0]) and np.isfinite(orders[1]):
+            assert orders[2:] == [0.0, 0.0], f"{row.name} at {x}: {orders}"
