@@ -137,6 +137,7 @@ cdef extern from "ad.h" nogil:
         uint8_t kind, k
         uint16_t op
         uint32_t n, slot, out, acc, g, y
+        uint8_t batch
         uint32_t which "in"
     void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
     int ad_plan_run(ad_plan *t)

@@ -358,6 +358,26 @@ static int apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const
     return AD_OK;
 }
 
+typedef struct {
+    int dtype;
+    int64_t n;
+    const char *w, *g, *x;
+    char *dx, *dw;
+} some_shares;
+
+static void share_rows(void *arg, int64_t from, int64_t to)
+{
+    const some_shares *s = arg;
+    const size_t item = ad_itemsize(s->dtype), at = (size_t)from * item, row = (size_t)s->n * at;
+    ad_products_here()->shares_of_row[s->dtype](to - from, s->n, s->w + row, s->g, s->x + at, s->dx + at, s->dw + row);
+}
+
+void ad_shares_of_row(int dtype, int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw)
+{
+    some_shares s = {dtype, n, w, g, x, dx, dw};
+    ad_share_out(share_rows, &s, m, 4, m * n / 2);
+}
+
 /* One matrix and one vector that fit. */
 static int is_plain(const ad_array *a, const ad_array *x, int flip)
 {

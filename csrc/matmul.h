@@ -21,6 +21,8 @@ typedef struct {
     void (*apply_transposed[AD_NDTYPES])(int64_t m, int64_t n, const void *a, const void *x, void *y);     /* y += x a */
     /* c[i][j] += u[0][i] * v[0][j], then u[1][i] * v[1][j], ...: AD_OUTERS at most */
     void (*add_outers[AD_NDTYPES])(int64_t m, int64_t n, int count, const void *const *u, const void *const *v, void *c);
+    /* The shares of x w, where x is a row of m numbers and w has n columns: dx = w g, and dw the outer product of x and g. */
+    void (*shares_of_row[AD_NDTYPES])(int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
     /* Many strips that meet one b: it is packed once.  `packed`: elements of room for it; 0: not worth it, or not the same sums.  The rows
      * of a lie in order, and are AD_STRIP at least. */
     int64_t (*packed[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b);
@@ -29,6 +31,9 @@ typedef struct {
 } ad_products;
 
 const ad_products *ad_products_here(void);                  /* for the instruction set at hand */
+
+/* shares_of_row, on threads where it is worth it. */
+void ad_shares_of_row(int dtype, int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
 
 /* Is every row of a product of that many columns and terms the same bits in whatever strips it is computed?  One of b's columns lies in order
  * where `b` has row 1. */

@@ -145,3 +145,24 @@ def test_a_jacobian_by_lanes_opens_few_tapes():
 @pytest.mark.parametrize("n", [2, 100])
 def test_the_share_of_a_view_of_all_elements_keeps_the_sign_of_a_zero(n):
     agree(lambda x: ad.sin(-x[0]) * 0.0, [[np.linspace(-1.0, 1.0, n)[None]]], ["gradients"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("k, n", [(2, 2), (3, 7), (4, 64), (5, 129), (64, 64), (66, 20), (1, 5), (5, 1)])
+def test_both_shares_of_a_row_times_a_matrix(k, n, dtype):
+    """They are computed in one pass over the matrix; alone each is computed by itself."""
+    rng = np.random.default_rng(k + n)
+    xs = [[rng.normal(size=(1, k)).astype(dtype) * 1e-3, rng.normal(size=(k, n)).astype(dtype)] for _ in range(2)]
+    xs[1][0][0, 0] = xs[1][1][0, 0] = -0.0
+    f = with_all(lambda x, w: ad.reduce_sum(ad.sin(ad.matmul(ad.exp(x), w))))
+    agree(f, xs, ["as written"])
+    agree(lambda x, w: f(x, w)[0], xs, ["as written"])
+    agree(lambda x, w: f(x, w)[1], xs, ["as written"])
+    traced, xs = ad.function(f), [ad.constant(x) for x in xs[0]]
+    traced(*xs)
+    steps = [s for _, steps, _ in traced._told(xs, {})["items"] for s in steps if s["op"] == "matmul" and s["g"] is not None]
+    assert [s["together"] for s in steps] == ([2, 255] if min(k, n) > 1 else [0, 0])
+
+
+def with_all(f):
+    return lambda *xs: ad.value_and_grad(f, argnums=tuple(range(len(xs))))(*xs)[1]

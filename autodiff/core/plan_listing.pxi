@@ -61,11 +61,11 @@ cdef dict register_told(Trace trace, uint32_t r):
 
 cdef dict step_told(Trace trace, const ad_step *s):
     """kind, op, attributes; registers: out, acc, g, operands; beside: the derivative that a value's kernel computes with it, and that its
-    share reads.  A step that Python takes part in has outs."""
+    share reads; together: how many steps from this one on are run at once.  A step that Python takes part in has outs."""
     cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
     cdef uint32_t k, beside = t.registers.at[s.out].derivative if s.kind == AD_FORWARD else ad_factor_of(t, s)
     operands = [ad_plan_operand(trace.plan, s, k) for k in range(s.n)]
-    told = {"kind": s.kind, "op": ad_ops[s.op].name.decode(), "k": s.k, "operands": operands, "slot": s.slot, "attrs": {},
+    told = {"kind": s.kind, "op": ad_ops[s.op].name.decode(), "k": s.k, "operands": operands, "slot": s.slot, "attrs": {}, "together": s.batch,
             "out": None if s.out == AD_NO_SLOT else s.out, "beside": None if beside == AD_NO_SLOT else beside, "acc": None if s.acc == AD_NO_SLOT else s.acc,
             "g": None if s.g == AD_NO_SLOT or s.kind == AD_FORWARD or s.kind == AD_PYTHON_FORWARD else s.g}
     if s.kind == AD_PYTHON_VJP:

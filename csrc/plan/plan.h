@@ -283,7 +283,8 @@ void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /*
 int ad_group_outers(struct ad_plan *t, const uint32_t *outputs, uint32_t n);
 void ad_check_outers(struct ad_plan *t);                     /* once items have their order */
 void ad_run_outers(const struct ad_plan *t, const ad_step *s, ad_array *sum);
-int ad_pair_steps(struct ad_plan *t);                        /* plan_pairs.c: a share that is computed beside the value follows it */
+int ad_pair_steps(struct ad_plan *t);                        /* plan_pairs.c: what is computed at once stands together */
+void ad_run_shares_of_row(const ad_plan *t, const ad_step *s, ad_array *dx, ad_array *dw);
 int ad_reduce_logsumexp_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc);
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */

@@ -1,5 +1,10 @@
-/* Value and share at once: a reduce_logsumexp whose cotangent is known before it (it was summed, or averaged) computes its share beside its
- * value.  The exponentials, which both need, are computed once; outside of a plan each computes them by itself, to the same bits. */
+/* Steps that are run at once.
+ *
+ * Value and share: a reduce_logsumexp whose cotangent is known before it (it was summed, or averaged) computes its share beside its
+ * value.  The exponentials, which both need, are computed once; outside of a plan each computes them by itself, to the same bits.
+ *
+ * Both shares of a row that was multiplied by a matrix: the one reads the matrix, the other writes as much, neither computes a lot. */
+#include "matmul.h"
 #include "plan.h"
 
 #include <stdlib.h>
@@ -69,6 +74,34 @@ static void sort(const ad_plan *t, const pair *pairs, uint8_t *moves, ad_step *s
     }
 }
 
+static const ad_array *own_array(const ad_plan *t, uint32_t r) { return is_own(t, r) ? t->registers.at[r].like : NULL; }
+
+/* Are the step and the one after it the shares of x w, of a row x, each the first one? */
+static int is_row_pair(const ad_plan *t, const ad_step *s)
+{
+    if (s->kind != AD_VJP || s->op != AD_OP_matmul || s->k != 0 || s->dtype > AD_F64 || s[1].kind != AD_VJP || s[1].slot != s->slot || s[1].k != 1)
+        return 0;
+    const int64_t *transposed = ad_attributes(t->program, &t->program->code[s->slot]);
+    const ad_array *x = own_array(t, t->words.at[s->in]), *w = own_array(t, t->words.at[s->in + 1]), *g = own_array(t, s->g);
+    return x && w && g && s[1].g == s->g && s->acc == AD_NONE && s[1].acc == AD_NONE && own_array(t, s->out) && own_array(t, s[1].out) &&
+           !transposed[0] && !transposed[1] && x->ndim == 2 && w->ndim == 2 && x->shape[0] == 1 && w->shape[0] > 1 && w->shape[1] > 1;
+}
+
+static void pair_shares_of_rows(ad_plan *t)
+{
+    for (uint32_t i = 0; i + 1 < t->steps.n; i++)
+        if (is_row_pair(t, &t->steps.at[i])) {
+            t->steps.at[i].batch = 2;
+            t->steps.at[i + 1].batch = AD_IN_BATCH;
+        }
+}
+
+void ad_run_shares_of_row(const ad_plan *t, const ad_step *s, ad_array *dx, ad_array *dw)
+{
+    const ad_array *x = t->value[t->words.at[s->in]].array, *w = t->value[t->words.at[s->in + 1]].array;
+    ad_shares_of_row(s->dtype, w->shape[0], w->shape[1], w->data, t->value[s->g].array->data, x->data, dx->data, dw->data);
+}
+
 int ad_pair_steps(ad_plan *t)
 {
     pair *pairs = malloc((t->steps.n + 1) * sizeof *pairs);
@@ -86,6 +119,7 @@ int ad_pair_steps(ad_plan *t)
         t->steps.at = sorted;
         t->steps.room = t->steps.n;
     }
+    pair_shares_of_rows(t);
     free(pairs);
     free(made);
     free(moves);

@@ -200,16 +200,20 @@ static int outers(ad_plan *t, const ad_step *s)
     return AD_OK;
 }
 
-/* A value and its share. */
+/* A value and its share, or both shares of a product. */
 static int both(ad_plan *t, const ad_step *s)
 {
     const ad_array *x = t->value[t->words.at[s->in]].array, *g = t->value[s[1].g].array;
     ad_array *y = t->value[s->out].array = ad_array_alike(s->dtype, ad_known_of(t, s->out)->like);
     ad_array *share = t->value[s[1].out].array = ad_array_alike(s->dtype, ad_known_of(t, s[1].out)->like);
+    int status = AD_OK;
     if (y == NULL || share == NULL)
         return AD_NO_MEMORY;
-    void *left = leave(x->size);
-    const int status = ad_reduce_logsumexp_twin(g, x, attributes(t, s), y, share);
+    void *left = leave(s->kind == AD_FORWARD ? x->size : share->size);
+    if (s->kind == AD_FORWARD)
+        status = ad_reduce_logsumexp_twin(g, x, attributes(t, s), y, share);
+    else
+        ad_run_shares_of_row(t, s, y, share);
     enter(left);
     return status;
 }
@@ -218,7 +222,7 @@ static int single(ad_plan *t, const ad_step *s)
 {
     operands o;
     if (s->batch)
-        return s->batch == AD_IN_BATCH ? AD_OK : s->kind == AD_FORWARD ? both(t, s) : outers(t, s);
+        return s->batch == AD_IN_BATCH ? AD_OK : s->op == AD_OP_matvec ? outers(t, s) : both(t, s);
     if (s->kind == AD_SPREAD)
         return spread(t, s);
     if (s->kind == AD_ADD) {                                /* (of no elements: all others are in loops) */
