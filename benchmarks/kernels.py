@@ -1,11 +1,12 @@
 """python -m benchmarks.kernels [--quick] [row ...]: nanoseconds an element of the kernels, for each instruction set, beside others'.
 
 Every instruction set has a process of its own (AUTODIFF_CPU), in which the engine, NumPy, scipy.special, PyTorch and jax.jit, where
-they are installed, take turns on one thread over 10,000 numbers of the row's ordinary domain.  NumPy is held to the same instruction
-set, the others take what there is.  Results are compared before the clock starts.  Printed are medians of the rounds, with the least and
-the greatest in brackets.
+they are installed, take turns on one thread over 10,000 numbers of the row's ordinary domain, or as many pairs of them.  NumPy is held to
+the same instruction set, the others take what there is.  Results are compared before the clock starts.  Printed are medians of the rounds,
+with the least and the greatest in brackets.
 """
 
+import functools
 import json
 import os
 import platform
@@ -16,9 +17,10 @@ import time
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "AUTODIFF")}
 N = 10_000
-ANY, POSITIVE, UNIT = (-8.0, 8.0), (0.01, 50.0), (-0.99, 0.99)
+ANY, POSITIVE, UNIT, NEGATIVE = (-8.0, 8.0), (0.01, 50.0), (-0.99, 0.99), (-8.0, -0.01)
 
-# Row: the domain, and its name in numpy, scipy.special, torch, jax where it has one.
+# Row: the domain, of two operands one each, and its name in numpy, scipy.special, torch, jax where it has one; "name n" has n before x.
+# (PyTorch's trigamma is off by 5e-10 of itself, and so not here.)
 ROWS = {
     "exp": (ANY, "exp", "", "exp", "numpy.exp"), "exp2": (ANY, "exp2", "exp2", "exp2", "numpy.exp2"),
     "expm1": (ANY, "expm1", "expm1", "expm1", "numpy.expm1"), "log": (POSITIVE, "log", "", "log", "numpy.log"),
@@ -35,15 +37,29 @@ ROWS = {
     "log_sigmoid": (ANY, "", "log_expit", "nn.functional.logsigmoid", "nn.log_sigmoid"), "erf": (ANY, "", "erf", "erf", "scipy.special.erf"),
     "erfc": (ANY, "", "erfc", "erfc", "scipy.special.erfc"), "lgamma": (POSITIVE, "", "gammaln", "lgamma", "scipy.special.gammaln"),
     "digamma": (POSITIVE, "", "psi", "digamma", "scipy.special.digamma"),
+    "trigamma": (POSITIVE, "", "polygamma 1", "", "scipy.special.polygamma 1"), "log1mexp": (NEGATIVE, "", "", "", ""),
+    "pow": ((POSITIVE, ANY), "power", "", "pow", "numpy.power"), "atan2": ((ANY, ANY), "arctan2", "", "atan2", "numpy.arctan2"),
+    "hypot": ((ANY, ANY), "hypot", "", "hypot", "numpy.hypot"), "logaddexp": ((ANY, ANY), "logaddexp", "", "logaddexp", "numpy.logaddexp"),
+    "xlogy": ((ANY, POSITIVE), "", "xlogy", "xlogy", "scipy.special.xlogy"),
 }  # fmt: skip
 OTHERS = ("scipy", "torch", "jax")
 AGREE = {"float32": 2e-5, "float64": 1e-12}
 
 
-def found(root, path):
+def found(root, name):
+    path, *first = name.split()
     for part in path.split("."):
         root = getattr(root, part)
-    return root
+    return functools.partial(root, *map(int, first)) if first else root
+
+
+def operands_of(name, dtype):
+    """Numbers in order; a second operand's in an order of its own, so that the pairs fill the plane."""
+    import numpy as np
+
+    domains = ROWS[name][0] if isinstance(ROWS[name][0][0], tuple) else (ROWS[name][0],)
+    xs = [np.linspace(low, high, N).astype(dtype) for low, high in domains]
+    return [xs[0], *(np.random.default_rng(1).permutation(x) for x in xs[1:])]
 
 
 def runs_of(name, dtype):
@@ -52,25 +68,24 @@ def runs_of(name, dtype):
 
     import autodiff as ad
 
-    (low, high), *names = ROWS[name]
-    x = np.linspace(low, high, N).astype(dtype)
-    ours = ad.constant(x)
+    names, xs = ROWS[name][1:], operands_of(name, dtype)
+    ours = [ad.constant(x) for x in xs]
     front = getattr(ad.math, name)
 
     def with_gradient():
         with ad.GradientTape() as tape:
             tape.watch(ours)
-            y = front(ours)
+            y = front(*ours)
         return tape.gradient(y, ours)
 
-    runs = {"autodiff": lambda: front(ours), "and derivative": with_gradient}
+    runs = {"autodiff": lambda: front(*ours), "and derivative": with_gradient}
     if names[0]:
-        runs["numpy"] = lambda: getattr(np, names[0])(x)
+        runs["numpy"] = lambda: getattr(np, names[0])(*xs)
     try:
         import scipy.special
 
         if names[1]:
-            runs["scipy"] = lambda: getattr(scipy.special, names[1])(x)
+            runs["scipy"] = lambda: found(scipy.special, names[1])(*xs)
     except ImportError:
         pass
     try:
@@ -78,8 +93,8 @@ def runs_of(name, dtype):
 
         torch.set_num_threads(1)
         if names[2]:
-            theirs = torch.from_numpy(x)
-            runs["torch"] = lambda: found(torch, names[2])(theirs)
+            theirs = [torch.from_numpy(x) for x in xs]
+            runs["torch"] = lambda: found(torch, names[2])(*theirs)
     except ImportError:
         pass
     try:
@@ -90,11 +105,11 @@ def runs_of(name, dtype):
         import jax.scipy.special  # noqa: F401
 
         if names[3]:
-            compiled, array = jax.jit(found(jax, names[3])), jax.numpy.asarray(x)
-            runs["jax"] = lambda: compiled(array).block_until_ready()
+            compiled, arrays = jax.jit(found(jax, names[3])), [jax.numpy.asarray(x) for x in xs]
+            runs["jax"] = lambda: compiled(*arrays).block_until_ready()
     except ImportError:
         pass
-    expected = np.asarray(front(ours).numpy(), "f8")
+    expected = np.asarray(front(*ours).numpy(), "f8")
     for who, run in runs.items():
         if who != "and derivative":
             got = np.asarray(run(), "f8")
