@@ -228,29 +228,42 @@ static void stack(problem *p, const ad_array *a, const ad_array *b, const int64_
     p->s.ndim = 0;
 }
 
+static int solve(problem *p, const ad_array *a, const ad_array *b, const int64_t *attr, ad_array *y)
+{
+    int status = AD_OK;
+    batch_strides(&p->s, 2, y, 2);
+    stack(p, a, b, attr);
+    for (int64_t i = 0; i < p->s.count && y->size && status == AD_OK; i++, next_batch(&p->s)) {
+        p->a.data = element(a, p->s.at[0]);
+        p->b.data = element(b, p->s.at[1]);
+        status = multiply(a->dtype, p->m, p->n, p->k, p->a, p->b, (void *)element(y, p->s.at[2]), 1);
+    }
+    return status;
+}
+
+int ad_matmul_into(const ad_array *const *in, const int64_t *attr, ad_array *y)
+{
+    problem p;
+    const int status = pose(&p, in[0], in[1], attr);
+    return status == AD_OK ? solve(&p, in[0], in[1], attr, y) : status;
+}
+
 int ad_matmul_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
-    const ad_array *a = in[0], *b = in[1];
     int64_t shape[AD_MAX_RANK];
     problem p;
-    int status = pose(&p, a, b, attr);
+    int status = pose(&p, in[0], in[1], attr);
     if (status != AD_OK)
         return status;
     for (int i = 0; i < p.s.ndim; i++)
         shape[i] = p.s.shape[i];
     shape[p.s.ndim] = p.m;
     shape[p.s.ndim + 1] = p.n;
-    ad_array *y = ad_array_new(a->dtype, p.s.ndim + 2, shape);
+    ad_array *y = ad_array_new(in[0]->dtype, p.s.ndim + 2, shape);
     if (y == NULL)
         return AD_NO_MEMORY;
-    batch_strides(&p.s, 2, y, 2);
-    stack(&p, a, b, attr);
-    for (int64_t i = 0; i < p.s.count && y->size && status == AD_OK; i++, next_batch(&p.s)) {
-        p.a.data = element(a, p.s.at[0]);
-        p.b.data = element(b, p.s.at[1]);
-        status = multiply(a->dtype, p.m, p.n, p.k, p.a, p.b, (void *)element(y, p.s.at[2]), 1);
-    }
+    status = solve(&p, in[0], in[1], attr, y);
     if (status == AD_OK)
         *out = y;
     else
@@ -384,14 +397,21 @@ static int is_plain(const ad_array *a, const ad_array *x, int flip)
     return a->ndim == 2 && x->ndim == 1 && a->dtype == x->dtype && a->dtype != AD_BOOL && x->shape[0] == a->shape[flip ? 0 : 1];
 }
 
-static int apply_plain(const ad_array *a, const ad_array *x, int flip, ad_array **out)
+int ad_matvec_into(const ad_array *const *in, const int64_t *attr, ad_array *y)
 {
-    ad_array *y = ad_zeros(a->dtype, 1, &a->shape[flip ? 1 : 0]);
-    const int status = y ? apply(a->dtype, flip, a->shape[0], a->shape[1], a->data, x->data, y->data) : AD_NO_MEMORY;
-    if (status == AD_OK)
-        *out = y;
-    else if (y)
-        ad_array_release(y);
+    const ad_array *a = in[0], *x = in[1];
+    const int flip = attr[0] != 0;
+    ad_zero(y);
+    if (is_plain(a, x, flip))
+        return apply(a->dtype, flip, a->shape[0], a->shape[1], a->data, x->data, y->data);
+    int64_t m, n;
+    batches s;
+    int status = pose_vector(&m, &n, &s, a, x, flip);
+    if (status != AD_OK)
+        return status;
+    batch_strides(&s, 2, y, 1);
+    for (int64_t i = 0; i < s.count && y->size && status == AD_OK; i++, next_batch(&s))
+        status = apply(a->dtype, flip, m, n, element(a, s.at[0]), element(x, s.at[1]), (void *)element(y, s.at[2]));
     return status;
 }
 
@@ -399,22 +419,18 @@ int ad_matvec_forward(const ad_array *const *in, int n_in, const int64_t *attr, 
 {
     (void)n_in;
     const ad_array *a = in[0], *x = in[1];
-    const int flip = attr[0] != 0;
-    if (is_plain(a, x, flip))
-        return apply_plain(a, x, flip, out);
+    const int flip = attr[0] != 0, plain = is_plain(a, x, flip);
     int64_t m, n, shape[AD_MAX_RANK];
-    batches s;
-    int status = pose_vector(&m, &n, &s, a, x, flip);
+    batches s = {.ndim = 0};
+    int status = plain ? AD_OK : pose_vector(&m, &n, &s, a, x, flip);
     if (status != AD_OK)
         return status;
     memcpy(shape, s.shape, (size_t)s.ndim * sizeof *shape);
-    shape[s.ndim] = flip ? n : m;
-    ad_array *y = ad_zeros(a->dtype, s.ndim + 1, shape);
+    shape[s.ndim] = a->shape[a->ndim - (flip ? 1 : 2)];
+    ad_array *y = ad_array_new(a->dtype, s.ndim + 1, shape);
     if (y == NULL)
         return AD_NO_MEMORY;
-    batch_strides(&s, 2, y, 1);
-    for (int64_t i = 0; i < s.count && y->size && status == AD_OK; i++, next_batch(&s))
-        status = apply(a->dtype, flip, m, n, element(a, s.at[0]), element(x, s.at[1]), (void *)element(y, s.at[2]));
+    status = ad_matvec_into(in, attr, y);
     if (status == AD_OK)
         *out = y;
     else

@@ -32,6 +32,10 @@ typedef struct {
 
 const ad_products *ad_products_here(void);                  /* for the instruction set at hand */
 
+/* The values of matmul and matvec, to an array of their shape. */
+int ad_matmul_into(const ad_array *const *in, const int64_t *attr, ad_array *y);
+int ad_matvec_into(const ad_array *const *in, const int64_t *attr, ad_array *y);
+
 /* shares_of_row, on threads where it is worth it. */
 void ad_shares_of_row(int dtype, int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
 

@@ -168,18 +168,12 @@ static int concat_shape(const ad_array *const *in, int n, int64_t axis, int64_t 
     return AD_OK;
 }
 
-int ad_concat_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+void ad_concat_into(const ad_array *const *in, int n, const int64_t *attr, ad_array *y)
 {
-    int64_t shape[AD_MAX_RANK];
-    const int axis = (int)attr[0], status = concat_shape(in, n, attr[0], shape);
-    if (status != AD_OK)
-        return status;
-    ad_array *y = *out = ad_array_new(in[0]->dtype, in[0]->ndim, shape);
-    if (y == NULL)
-        return AD_NO_MEMORY;
+    const int axis = (int)attr[0];
     if (y->size == 0)
-        return AD_OK;
-    const int64_t outer = ad_product(shape, axis), inner = ad_product(shape + axis + 1, y->ndim - axis - 1);
+        return;
+    const int64_t outer = ad_product(y->shape, axis), inner = ad_product(y->shape + axis + 1, y->ndim - axis - 1);
     const size_t item = ad_itemsize(y->dtype);
     char *to = y->data;
     for (int64_t o = 0; o < outer; o++)
@@ -188,6 +182,18 @@ int ad_concat_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
             memcpy(to, (const char *)in[k]->data + (size_t)o * bytes, bytes);
             to += bytes;
         }
+}
+
+int ad_concat_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    int64_t shape[AD_MAX_RANK];
+    const int status = concat_shape(in, n, attr[0], shape);
+    if (status != AD_OK)
+        return status;
+    *out = ad_array_new(in[0]->dtype, in[0]->ndim, shape);
+    if (*out == NULL)
+        return AD_NO_MEMORY;
+    ad_concat_into(in, n, attr, *out);
     return AD_OK;
 }
 

@@ -60,6 +60,10 @@ static inline int ad_same_shape(const ad_array *a, int ndim, const int64_t *shap
 
 static inline void ad_zero(ad_array *a) { memset(a->data, 0, ad_array_bytes(a)); }
 
+/* To an array of the result's shape, of operands that fit: move.c, view.c. */
+void ad_concat_into(const ad_array *const *in, int n, const int64_t *attr, ad_array *y);
+void ad_view_into(const ad_array *x, const int64_t *attr, ad_array *y);
+
 static inline ad_array *ad_zeros(int dtype, int ndim, const int64_t *shape)
 {
     ad_array *a = ad_array_new(dtype, ndim, shape);

@@ -212,6 +212,12 @@ int ad_view_forward(const ad_array *const *in, int n, const int64_t *attr, ad_ar
     return AD_OK;
 }
 
+void ad_view_into(const ad_array *x, const int64_t *attr, ad_array *y)
+{
+    const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
+    ad_gather_strided(y, 1, x, shape.n, shape.item, strides.item, attr[0]);
+}
+
 /* Zeros with g added to a run of them, in one go: 0 + g, which is not g where that is -0. */
 static void place_piece(ad_array *acc, const ad_array *g, int64_t offset)
 {

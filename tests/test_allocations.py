@@ -142,3 +142,23 @@ def test_every_allocation_may_fail(f):
             failed += isinstance(got, MemoryError)
         assert same(attempt(f, 0, 0)[0], right), k
     assert failed > 20
+
+
+def test_a_replay_of_small_arrays_allocates_its_results_alone():
+    def slope(w, x, steps):
+        with ad.GradientTape() as tape:
+            tape.watch(w)
+            h = x
+            for _ in range(steps):
+                h = ad.concat([ad.tanh(ad.linalg.matvec(w, h)) * ad.exp(-h[2:]), x[:2]], 0)
+            y = ad.reduce_sum(ad.matmul(ad.expand_dims(h, 0), w, transpose_b=True) ** 2)
+        return y, tape.gradient(y, w)
+
+    w, x, counts = ad.constant(X[:3]), ad.constant(X[0]), []
+    for steps in (2, 20):
+        traced = ad.function(lambda w, x: slope(w, x, steps))
+        traced(w, x)
+        got, n = attempt(lambda: traced(w, x), NEVER, NEVER + 1)
+        assert all(np.array_equal(a, b) for a, b in zip(got, slope(w, x, steps)))
+        counts.append(n)
+    assert max(counts) <= 6

@@ -4,7 +4,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 cdef extern from "plan/plan.h":
     ctypedef struct ad_register:
-        uint8_t dtype, is_array, lasting, fixed, needed
+        uint8_t dtype, is_array, lasting, fixed, needed, settled
         uint32_t number, born, dies, base, strip, derivative
         int64_t offset
         const ad_array *like
@@ -75,12 +75,24 @@ cdef dict step_told(Trace trace, const ad_step *s):
     return told
 
 
+cdef dict given_up(const ad_plan_inside *t):
+    """{item: the registers that nothing reads after it, of those that keep their places}."""
+    cdef uint32_t r
+    cdef const ad_register *reg
+    ends = {}
+    for r in range(t.registers.n):
+        reg = &t.registers.at[r]
+        if reg.settled and (reg.dies != reg.born or t.items.at[reg.born].kind != AD_LOOP):
+            ends.setdefault(reg.dies, []).append(r)
+    return ends
+
+
 cdef dict listing_of(Trace trace):
     """The plan's registers, its items: (kind, steps, registers given up afterwards), and its bands: (first item, the one after, rows)."""
     cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
     cdef const ad_item *item
     cdef uint32_t i, j
-    items = []
+    items, settled = [], given_up(t)
     for i in range(t.items.n):
         item = &t.items.at[i]
         steps = []
@@ -92,7 +104,7 @@ cdef dict listing_of(Trace trace):
         else:
             for j in range(item.start, item.to):
                 steps.append(step_told(trace, &t.steps.at[t.scalar_steps.at[j]]))
-        items.append((("scalars", "loop", "single")[item.kind], steps, [t.dead.at[item.dead + j] for j in range(item.n_dead)]))
+        items.append((("scalars", "loop", "single")[item.kind], steps, [*[t.dead.at[item.dead + j] for j in range(item.n_dead)], *settled.get(i, ())]))
     return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
             "bands": [(t.bands.at[i].start, t.bands.at[i].to, t.bands.at[i].rows) for i in range(t.bands.n)], "laid": trace.laid, "known": t.n_known,
             "laws": [(law_texts[i], t.law_uses[i]) for i in range(len(law_texts)) if t.law_uses[i]],

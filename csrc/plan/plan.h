@@ -24,6 +24,7 @@ typedef struct {
     uint32_t born, dies;                                    /* items that write it and that read it last; AD_NONE: after all */
     uint32_t stream;                                        /* of the loop at hand, the latest that reads it */
     uint32_t made;                                          /* the step that writes it; of a constant, which one it is; AD_NONE: neither */
+    uint8_t settled;                                        /* its array keeps its place (plan_settle.c) */
     uint8_t late, placed;                                   /* what a loop computes of it is whole after the loop alone; by AD_PLACE */
     uint32_t strip;                                         /* of the band that computes it: where a strip of it is, plus one; 0: it is whole */
     uint32_t banded;                                        /* plan_band.c */
@@ -134,6 +135,7 @@ typedef struct {
     uint64_t hash;                                          /* of what equal loops have in common */
     uint32_t n_blocks, n_looped;                            /* of the plan's steps */
     uint32_t bound, n_bound, n_offsets;                     /* the registers of the first item that runs it, and behind them offsets */
+    uint8_t seated;                                         /* has each item a list of where moving streams that are settled stand? */
     size_t block_bytes;
     char *own;                                              /* scratch memory that nobody else writes to; NULL: the plan's.  Where streams */
     uint8_t ready;                                          /* are, and constants, stay there from one run to the next */
@@ -223,6 +225,10 @@ struct ad_plan {
     AD_LIST(uint32_t) dead;
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
     char *scratch, *room;
+    AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves; NULL: not settled */
+    char *settled;                                          /* memory of arrays that keep their places, */
+    uint32_t *place;                                        /* which, until they move in; */
+    int64_t settled_lines, settled_bytes;                   /* lines of the cache; with their heads */
     int64_t at;                                             /* item where the run goes on */
     uint32_t one[2];                                        /* constants 1, float32 and float64; or AD_NONE */
     ad_table known_steps, known_constants, known_loops;
@@ -285,6 +291,10 @@ void ad_check_outers(struct ad_plan *t);                     /* once items have 
 void ad_run_outers(const struct ad_plan *t, const ad_step *s, ad_array *sum);
 int ad_pair_steps(struct ad_plan *t);                        /* plan_pairs.c: what is computed at once stands together */
 void ad_run_shares_of_row(const ad_plan *t, const ad_step *s, ad_array *dx, ad_array *dw);
+int ad_settle(struct ad_plan *t);                            /* plan_settle.c: once lives are known; */
+int ad_move_in(struct ad_plan *t);                           /* once there are values; */
+void ad_unsettle(struct ad_plan *t);                         /* at the end */
+int ad_forward_into(int op, const ad_array *const *in, int n, const int64_t *attr, ad_array *y);     /* of what is settled */
 int ad_reduce_logsumexp_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc);
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */

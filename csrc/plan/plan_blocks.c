@@ -56,8 +56,8 @@ static void finish_places(const ad_plan *t, ad_loop *l, uint32_t at)
 static int list_array(const ad_plan *t, ad_loop *l, uint32_t reg, uint32_t at)
 {
     const ad_register *r = &t->registers.at[reg];
-    int status = r->is_array ? AD_PUSH(l->makes, (ad_make){r->like, reg, r->dtype}) : AD_OK;
-    if (status == AD_OK && r->is_array && r->born == at && r->dies == at)
+    int status = r->is_array && !r->settled ? AD_PUSH(l->makes, (ad_make){r->like, reg, r->dtype}) : AD_OK;
+    if (status == AD_OK && r->is_array && !r->settled && r->born == at && r->dies == at)
         status = AD_PUSH(l->drops, reg);
     return status;
 }

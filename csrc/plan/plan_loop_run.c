@@ -257,16 +257,17 @@ static void run_places(const runner *r, int64_t rows)
 }
 
 /* ------------------------------------------------------------------------------------------------- rows */
+static inline char *whole_at(const runner *r, const ad_stream *s)
+{
+    const size_t offset = s->moves ? r->bound[r->l->n_bound + (size_t)s->offset] : (size_t)s->offset;
+    return (char *)r->t->value[r->bound[s->reg]].array->data + offset * s->item;
+}
+
 static void open_whole(const runner *r, const ad_stream *s, ad_where *place)
 {
     const size_t pace = s->item * (size_t)(s->wide ? r->l->width : 1);
-    const uint32_t reg = r->bound[s->reg], strip = r->strips ? r->t->registers.at[reg].strip : 0;
-    if (strip) {
-        *place = (ad_where){r->strips + (size_t)(strip - 1) - (size_t)r->first * pace, pace};
-        return;
-    }
-    const size_t offset = s->moves ? r->bound[r->l->n_bound + (size_t)s->offset] : (size_t)s->offset;
-    *place = (ad_where){(char *)r->t->value[reg].array->data + offset * s->item, pace};
+    const uint32_t strip = r->strips ? r->t->registers.at[r->bound[s->reg]].strip : 0;
+    *place = (ad_where){strip ? r->strips + (size_t)(strip - 1) - (size_t)r->first * pace : whole_at(r, s), pace};
 }
 
 static void open_stream(const runner *r, uint32_t i)
@@ -306,27 +307,28 @@ static void run_rows(runner *r, int64_t from, int64_t to)
 }
 
 /* (Of one block, which begins at row 0.) */
-static inline void open_moving(const runner *r, uint32_t i)
+static inline void open_moving(const runner *r, uint32_t i, const char *seat)
 {
     const ad_stream *s = &r->l->streams.at[i];
-    if (s->kind != AD_WHOLE) {
+    if (seat)
+        r->place[i].at = (char *)seat;
+    else if (s->kind != AD_WHOLE)
         open_stream(r, i);
-        return;
-    }
-    const size_t offset = s->moves ? r->bound[r->l->n_bound + (size_t)s->offset] : (size_t)s->offset;
-    r->place[i].at = (char *)r->t->value[r->bound[s->reg]].array->data + offset * s->item;
+    else
+        r->place[i].at = whole_at(r, s);
 }
 
 /* A short loop in memory of its own: most of it stands there from the last run. */
 static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 {
     runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(l->own)};
+    const char *const *seat = l->seated ? t->seats.at + bound[l->n_bound + l->n_offsets] : NULL;
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     if (!l->ready)
         open_streams(&r);
     else
         for (uint32_t i = 0; i < l->moving.n; i++)
-            open_moving(&r, l->moving.at[i]);
+            open_moving(&r, l->moving.at[i], seat ? seat[i] : NULL);
     l->ready = 1;
     run_steps(&r, l->rows, 1);
     if (l->places.n)

@@ -248,9 +248,9 @@ static int sort_into_items(ad_plan *t)
 }
 
 /* ------------------------------------------------------------------------------------------------- ends of lives */
-static int is_own_array(const ad_register *r) { return r->is_array && r->number == AD_NONE && !r->lasting && r->born != AD_NONE; }
+static int is_own_array(const ad_register *r) { return r->is_array && r->number == AD_NONE && !r->lasting && r->born != AD_NONE && !r->settled; }
 
-/* For every item the arrays that nothing reads after it. */
+/* For every item the arrays that nothing reads after it, but for those that keep their places. */
 static int list_dead(ad_plan *t)
 {
     uint32_t *count = calloc(t->items.n + 1, sizeof *count);
@@ -316,7 +316,7 @@ static int keep_shapes(ad_plan *t)
 static int takes_acc(const ad_plan *t, const ad_step *s, uint32_t at)
 {
     const ad_register *r = s->acc == AD_NONE ? NULL : &t->registers.at[s->acc];
-    int takes = r && r->number == AD_NONE && !r->lasting && r->dies == at && s->acc != s->y;
+    int takes = r && r->number == AD_NONE && !r->lasting && !r->settled && r->dies == at && s->acc != s->y;
     for (uint32_t k = 0; k < s->n; k++)
         takes &= t->words.at[s->in + k] != s->acc;
     return takes;
@@ -384,6 +384,8 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         t->registers.at[outputs[i]].dies = AD_NONE;
     if (status == AD_OK)
+        status = ad_settle(t);
+    if (status == AD_OK)
         status = list_dead(t);
     if (status == AD_OK)
         status = keep_shapes(t);
@@ -400,5 +402,5 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
         return AD_NO_MEMORY;
     for (uint32_t i = 0; i < t->fixed.n; i++)
         t->value[t->fixed_register.at[i]] = t->fixed.at[i];
-    return AD_OK;
+    return ad_move_in(t);
 }

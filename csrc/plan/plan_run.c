@@ -53,9 +53,26 @@ static ad_array *array_in(const ad_plan *t, uint32_t reg)
     return a;
 }
 
-/* What the step adds to, to be written to: taken over if nothing else needs it. */
+/* For what is to be written to a register: an array of its own, or the one that keeps its place there (before it is written to, a register
+ * has no other). */
+static ad_array *room_for(ad_plan *t, uint32_t reg)
+{
+    if (t->value[reg].array == NULL)
+        t->value[reg].array = ad_array_alike(ad_known_of(t, reg)->dtype, ad_known_of(t, reg)->like);
+    return t->value[reg].array;
+}
+
+/* What the step adds to, to be written to: in the place that its sum keeps, or taken over if nothing else needs it. */
 static ad_array *take_acc(ad_plan *t, const ad_step *s)
 {
+    const ad_known *from = ad_known_of(t, s->acc);
+    ad_array *y = t->value[s->out].array;
+    if (y && from->number == AD_NONE)
+        memcpy(y->data, t->value[s->acc].array->data, ad_array_bytes(y));
+    else if (y)
+        ad_fill(y->data, &t->value[from->number], y->size, ad_itemsize(y->dtype));
+    if (y)
+        return y;
     ad_array *a = array_in(t, s->acc);
     if (a && s->takes)
         drop(t, s->acc);
@@ -122,6 +139,11 @@ static int forward(ad_plan *t, const ad_step *s, const operands *o)
     const int n = (int)s->n;
     const int64_t *attr = attributes(t, s);
     void *left = leave(ad_holds_operand(s->op, o->operand[0], attr) ? 0 : elements(o, n));
+    if (ad_known_of(t, s->out)->is_array && t->value[s->out].array) {
+        const int into = ad_forward_into(s->op, o->operand, n, attr, t->value[s->out].array);
+        enter(left);
+        return into;
+    }
     const int status = ad_ops[s->op].kind == AD_ELEMENTWISE
                            ? ad_elementwise_forward(s->op, o->operand, n, &out)
                            : ad_ops[s->op].structural.forward(o->operand, n, attr, &out);
@@ -153,7 +175,7 @@ static int vjp(ad_plan *t, const ad_step *s, const operands *o)
     else
         wrap(t, s->g, &g_scalar, &from);
     if (r->is_array)
-        acc = fresh ? ad_array_alike(r->dtype, r->like) : take_acc(t, s);
+        acc = fresh ? room_for(t, s->out) : take_acc(t, s);
     else
         number = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &share};
     int status = acc && from ? AD_OK : AD_NO_MEMORY;
@@ -204,8 +226,7 @@ static int outers(ad_plan *t, const ad_step *s)
 static int both(ad_plan *t, const ad_step *s)
 {
     const ad_array *x = t->value[t->words.at[s->in]].array, *g = t->value[s[1].g].array;
-    ad_array *y = t->value[s->out].array = ad_array_alike(s->dtype, ad_known_of(t, s->out)->like);
-    ad_array *share = t->value[s[1].out].array = ad_array_alike(s->dtype, ad_known_of(t, s[1].out)->like);
+    ad_array *y = room_for(t, s->out), *share = room_for(t, s[1].out);
     int status = AD_OK;
     if (y == NULL || share == NULL)
         return AD_NO_MEMORY;
@@ -374,7 +395,7 @@ void ad_plan_end(ad_plan *t)
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t r = whole ? t->arrays.at[i] : i;
         const ad_register *reg = &t->registers.at[r];
-        if (reg->is_array && reg->number == AD_NONE && !reg->fixed)
+        if (reg->is_array && reg->number == AD_NONE && !reg->fixed && !reg->settled)
             drop(t, r);
     }
     t->at = 0;

@@ -54,7 +54,7 @@ static int name_all(ad_plan *t, ad_loop *l)
         t->registers.at[t->bound.at[l->bound + i]].stream = AD_NONE;
     for (uint32_t i = 0; i < l->streams.n && status == AD_OK; i++)
         status = list_offset(t, l, &l->streams.at[i]);
-    return status;
+    return status == AD_OK ? AD_PUSH(t->bound, 0) : status;                    /* behind them: where its seats are */
 }
 
 static uint64_t hash_of(const ad_loop *l)
