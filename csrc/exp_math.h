@@ -188,6 +188,13 @@ AD_INLINE ad_parts ad_split(double x)
     return (ad_parts){tiny ? k - 54 : k, ad_from_bits(u - (biased << 52) + 0x3ff0000000000000)};
 }
 
+/* The same of what is no subnormal, as no float is among the doubles. */
+AD_INLINE ad_parts ad_split_short(double x)
+{
+    const uint64_t bits = ad_bits(x), biased = (bits - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;      /* k + 1023 */
+    return (ad_parts){ad_from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023), ad_from_bits(bits - (biased << 52) + 0x3ff0000000000000)};
+}
+
 /* log(1 + f) - f + f^2/2 for f in [sqrt(1/2) - 1, sqrt(2) - 1), where half is f^2/2: with s = f/(2 + f), s (f^2/2 + R(s^2)).
  * The method and the coefficients of R are those of fdlibm's e_log.c (Sun Microsystems, 1993; error of R below 2^-58.45). */
 AD_INLINE double ad_log_rest(double f, double half)

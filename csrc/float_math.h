@@ -106,13 +106,6 @@ AD_INLINE double ad_log1p_unit_short(double f)
     return p * f;
 }
 
-/* u = 2^k m with m in [sqrt(1/2), sqrt(2)); every positive float is a normal double. */
-AD_INLINE ad_parts ad_split_short(double u)
-{
-    const uint64_t bits = ad_bits(u), biased = (bits - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;      /* k + 1023 */
-    return (ad_parts){ad_from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023), ad_from_bits(bits - (biased << 52) + 0x3ff0000000000000)};
-}
-
 /* log(u), where u is 1 + f, rounded: f has the digits where there is nothing to reduce. */
 AD_INLINE double ad_log_near_short(double u, double f)
 {

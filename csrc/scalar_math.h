@@ -163,6 +163,7 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 #include "special_math.h"
 #include "gamma_math.h"
 #include "float_math.h"
+#include "gamma_float_math.h"
 #include "power_math.h"
 #include "bessel_math.h"
 
