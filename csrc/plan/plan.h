@@ -89,7 +89,9 @@ enum ad_loop_kind {
     AD_SUM_ALL,
     AD_SUM_BACK,
     AD_COPY,
-    AD_IDLE             /* a twin has done it */
+    AD_IDLE,            /* a twin has done it */
+    AD_ONE, AD_TWO,     /* AD_KERNEL of a loop that is built: forward of so many operands, */
+    AD_SHARE            /* or vjp of two at most, and not of y; neither adds to anything, nor fills vectors up */
 };
 enum { AD_NO_STREAM = 0xFFFF };
 typedef struct {
@@ -242,6 +244,11 @@ static inline uint32_t ad_home(const struct ad_plan *t, uint32_t r)  /* the regi
 }
 
 static inline const ad_known *ad_known_of(const struct ad_plan *t, uint32_t r) { return &t->known.at[t->known_as[r]]; }
+
+static inline const void *ad_number_at(const struct ad_plan *t, uint32_t r)
+{
+    return ad_known_of(t, r)->is_array ? t->value[r].array->data : (const void *)&t->value[r];
+}
 
 static inline int ad_alike(const ad_array *a, const ad_array *b)
 {

@@ -172,6 +172,20 @@ static int fill_vectors(ad_loop *l)
     return status;
 }
 
+/* Most steps read little: these look up no more than that. */
+static void sort_kernels(ad_loop *l)
+{
+    for (uint32_t i = 0; i < l->steps.n; i++) {
+        ad_loop_step *s = &l->steps.at[i];
+        if (s->kind != AD_KERNEL || s->acc != AD_NO_STREAM || s->in[2] != AD_NO_STREAM || s->which)
+            continue;
+        if (s->forward)
+            s->kind = s->in[1] == AD_NO_STREAM ? AD_ONE : AD_TWO;
+        else if (s->vjp && s->y == AD_NO_STREAM)
+            s->kind = AD_SHARE;
+    }
+}
+
 /* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
@@ -202,6 +216,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         free_blocks(l, step, spare, &n_spare);
     }
     free(spare);
+    sort_kernels(l);
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);
     l->block_bytes = ad_is_short(l) ? ((size_t)l->size * 8 + 63) / 64 * 64 : (l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) * 8;

@@ -24,11 +24,6 @@ static char *block_at(const runner *r, uint32_t block) { return r->scratch + (si
 /* The first line of the cache in memory that has 63 bytes to spare: a vector that lies in two takes 6 % longer. */
 static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); }
 
-static const void *number_at(const ad_plan *t, uint32_t reg)
-{
-    return ad_known_of(t, reg)->is_array ? t->value[reg].array->data : (const void *)&t->value[reg];
-}
-
 static const ad_known *known_of(const runner *r, uint32_t reg) { return ad_known_of(r->t, r->bound[reg]); }
 
 static ad_value *value_of(const runner *r, uint32_t reg) { return &r->t->value[r->bound[reg]]; }
@@ -76,7 +71,7 @@ static void run_read(const runner *r, const ad_loop_step *s, int64_t n)
         r->place[s->out].at = block_at(r, to->block);
     void *out = seek(r, s->out);
     const int64_t at = s->wide ? r->row * r->l->width : r->row;
-    const void *from = ad_read_spread(&read->l, (const char *)number_at(r->t, r->bound[read->reg]) + (size_t)read->offset * s->item, at, n, s->item, out);
+    const void *from = ad_read_spread(&read->l, (const char *)ad_number_at(r->t, r->bound[read->reg]) + (size_t)read->offset * s->item, at, n, s->item, out);
     if (seek(r, s->acc))
         ad_add(out, seek(r, s->acc), from, n, s->is_f32);
     else if (from != out && to->kind == AD_BLOCK && !to->kept)
@@ -147,6 +142,14 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
     for (const ad_loop_step *s = l->steps.at, *end = s + l->steps.n; s < end; s++) {
         const int64_t n = s->wide ? wide : rows;
         switch (s->kind) {
+        case AD_ONE: s->forward(seek_in(r, s->in[0], is_short), NULL, NULL, seek_in(r, s->out, is_short), (size_t)n); break;
+        case AD_TWO:
+            s->forward(seek_in(r, s->in[0], is_short), seek_in(r, s->in[1], is_short), NULL, seek_in(r, s->out, is_short), (size_t)n);
+            break;
+        case AD_SHARE:
+            s->vjp(seek_in(r, s->g, is_short), seek_in(r, s->in[0], is_short), seek_in(r, s->in[1], is_short), NULL, NULL,
+                   seek_in(r, s->out, is_short), (size_t)n);
+            break;
         case AD_KERNEL:
             if (s->which) {
                 clear_rest(r, s, s->in[0], n);
@@ -281,7 +284,7 @@ static void open_stream(const runner *r, uint32_t i)
     const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
     r->place[i] = (ad_where){s->block == AD_NONE ? NULL : block_at(r, s->block), 0};
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
-        ad_fill(block_at(r, s->block), number_at(r->t, r->bound[s->reg]), longest, s->item);
+        ad_fill(block_at(r, s->block), ad_number_at(r->t, r->bound[s->reg]), longest, s->item);
     else if (s->kind == AD_ONES)
         ad_fill(block_at(r, s->block), s->item == 4 ? (const void *)&(const float){1} : &(const double){1},
                 (int64_t)(l->block_bytes / s->item), s->item);          /* to the end of the vector too */
@@ -386,65 +389,6 @@ static int run_all(const ad_plan *t, ad_loop *l, const uint32_t *bound)
     }
     ad_run_parts(run_shared_part, &s, s.parts);
     return s.failed ? AD_NO_MEMORY : AD_OK;
-}
-
-/* ------------------------------------------------------------------------------------------------- ends */
-static void add_number(ad_value *to, double sum, const ad_value *acc, int is_f32)
-{
-    to->bits = 0;
-    if (is_f32)
-        to->f32 = acc ? acc->f32 + (float)sum : (float)sum;
-    else
-        to->f64 = acc ? acc->f64 + sum : sum;
-}
-
-static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total *total, const uint32_t *bound)
-{
-    const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + l->room_at + total->room), total->size);
-    const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, bound[total->acc]), out = bound[total->out];
-    ad_value acc = {.bits = 0}, value;
-    if (home != AD_NONE)
-        memcpy(&acc, number_at(t, home), total->is_f32 ? 4 : 8);
-    add_number(&value, sum, home == AD_NONE ? NULL : &acc, total->is_f32);
-    if (ad_known_of(t, out)->is_array)
-        memcpy(t->value[out].array->data, &value, total->is_f32 ? 4 : 8);
-    else
-        t->value[out] = value;
-}
-
-static int finish_back(const ad_plan *t, const ad_loop *l, const ad_loop_back *back, const uint32_t *bound)
-{
-    ad_array *out = t->value[bound[back->out]].array;
-    const uint32_t to = back->acc == AD_NONE ? AD_NONE : bound[back->acc];
-    const void *acc = NULL;
-    if (to != AD_NONE && ad_known_of(t, to)->number != AD_NONE)
-        ad_fill(out->data, &t->value[ad_home(t, to)], out->size, ad_itemsize(out->dtype));
-    if (to != AD_NONE)
-        acc = ad_known_of(t, to)->number != AD_NONE ? out->data : t->value[to].array->data;
-    if (back->whole != AD_NO_STREAM)
-        return ad_sum_back(&back->b, (int)back->is_f32, t->value[bound[l->streams.at[back->whole].reg]].array->data, out->data, acc);
-    ad_back_finish(&back->b, (int)back->is_f32, t->room + l->room_at + back->room, out->data, acc);
-    return AD_OK;
-}
-
-void ad_loop_begin(const ad_plan *t, const ad_loop *l)
-{
-    for (uint32_t i = 0; i < l->backs.n; i++)
-        if (l->backs.at[i].whole == AD_NO_STREAM)
-            memset(t->room + l->room_at + l->backs.at[i].room, 0, ad_back_room(&l->backs.at[i].b, l->backs.at[i].is_f32 ? 4 : 8));
-}
-
-int ad_loop_end(const ad_plan *t, const ad_loop *l, const uint32_t *bound)
-{
-    int status = AD_OK;
-    for (uint32_t i = 0; i < l->ends.n && status == AD_OK; i++) {
-        const ad_loop_step *s = &l->steps.at[l->ends.at[i]];
-        if (s->kind == AD_SUM_ALL)
-            finish_total(t, l, &l->totals.at[s->which], bound);
-        else
-            status = finish_back(t, l, &l->backs.at[s->which], bound);
-    }
-    return status;
 }
 
 int ad_loop_run(const ad_plan *t, ad_loop *l, const uint32_t *bound)
