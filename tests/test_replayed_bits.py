@@ -188,3 +188,13 @@ def test_results_that_hold_what_lies_between(way):
     rng = np.random.default_rng(7)
     w = ad.constant(rng.normal(size=(6, 6)))
     agree(lambda x: way(ad.linalg.matvec(w, ad.tanh(ad.linalg.matvec(w, x)))), [[rng.normal(size=6)] for _ in range(5)], ["as written"])
+
+
+def test_slopes_and_tangents_along_many_directions_are_a_loop_each():
+    """Slopes are of one size, tangents of another; each would close the loop of the other."""
+    def f(x):
+        return ad.reduce_sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+    x = np.linspace(-1.0, 1.0, 50)
+    agree(f, [[x]], ["hessian"])
+    assert ad.function(ad.hessian(f)).cost(x).loops <= 5

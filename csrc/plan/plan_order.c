@@ -11,25 +11,30 @@
 
 #include "generated/opcodes.h"
 
-enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, MOST_LOOPED = 4096, MOST_HISTORY = 256 };      /* where a register that has no item yet is written */
+enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, BEFORE = AD_NONE - 3, MOST_LOOPED = 4096, MOST_HISTORY = 256 };      /* where a register that has no item yet is written */
 
 /* ------------------------------------------------------------------------------------------------- items */
 typedef struct {
-    ad_plan *t;
-    AD_LIST(uint32_t) open, waiting;                        /* steps of the open loop; steps that run after it */
+    AD_LIST(uint32_t) steps;
     ad_form form;
     int64_t low, high;                                      /* where the loop's AD_PLACEs put what they place */
+    uint32_t mark;                                          /* where its registers are written, while it has no item */
+} building;
+typedef struct {
+    ad_plan *t;
+    building loop, before;                                  /* the open loop; one that runs before it, and reads nothing of it */
+    AD_LIST(uint32_t) waiting;                              /* steps that run after the open loop */
 } order;
 
 enum touch { UNTOUCHED, ARRAY_OF_LOOP, KNOWN_AFTER_LOOP };  /* the last: what is late, or waits */
 
-static enum touch touch_of(const order *o, const ad_step *s, int late)
+static enum touch touch_of(const order *o, const building *l, const ad_step *s, int late)
 {
     enum touch most = UNTOUCHED;
-    for (uint32_t k = 0; k < s->n + 3 && o->open.n; k++) {
+    for (uint32_t k = 0; k < s->n + 3 && l->steps.n; k++) {
         const uint32_t r = ad_read_by(o->t, s, k);
         const ad_register *x = r == AD_NONE ? NULL : &o->t->registers.at[r];
-        if (x == NULL || (x->born != OPEN && x->born != WAITING))
+        if (x == NULL || (x->born != l->mark && (x->born != WAITING || l->mark == BEFORE)))
             continue;
         const int adds = late && k == s->n + 2;             /* what is late can be added to what is late too, not to what goes by */
         if (x->born == WAITING || (adds ? !x->late : x->late))
@@ -122,12 +127,32 @@ static int add_scalar(ad_plan *t, const ad_step *s)
     return status == AD_OK ? AD_PUSH(t->scalar_steps, (uint32_t)(s - t->steps.at)) : status;
 }
 
-static int add_item(ad_plan *t, uint32_t step)
+static void begin(building *l) { l->steps.n = 0, l->form = (ad_form){0, 0}, l->low = INT64_MAX / 2, l->high = -l->low; }
+
+static int add_loop(ad_plan *t, building *l)
 {
+    if (l->steps.n == 0)
+        return AD_OK;
+    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + l->steps.n, .looped = t->looped.n, .form = l->form});
+    for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++) {
+        place(t, &t->steps.at[l->steps.at[i]], t->items.n - 1);
+        status = AD_PUSH(t->looped, l->steps.at[i]);
+    }
+    begin(l);
+    return status;
+}
+
+/* An item of its own, before the open loop. */
+static int add_item(order *o, uint32_t step)
+{
+    ad_plan *t = o->t;
     const ad_step *s = &t->steps.at[step];
+    int status = touch_of(o, &o->before, s, 0) == UNTOUCHED ? AD_OK : add_loop(t, &o->before);
+    if (status != AD_OK)
+        return status;
     if (is_scalar(t, s))
         return add_scalar(t, s);
-    const int status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = step});
+    status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = step});
     if (status == AD_OK)
         place(t, s, t->items.n - 1);
     return status;
@@ -136,82 +161,86 @@ static int add_item(ad_plan *t, uint32_t step)
 /* The loop, then what waits for it. */
 static int close_loop(order *o)
 {
-    ad_plan *t = o->t;
-    const ad_form form = o->form;
-    o->form = (ad_form){0, 0};
-    o->low = INT64_MAX / 2;
-    o->high = -o->low;
-    if (o->open.n == 0)
-        return AD_OK;
-    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + o->open.n, .looped = t->looped.n, .form = form});
-    for (uint32_t i = 0; i < o->open.n && status == AD_OK; i++) {
-        place(t, &t->steps.at[o->open.at[i]], t->items.n - 1);
-        status = AD_PUSH(t->looped, o->open.at[i]);
-    }
+    int status = add_loop(o->t, &o->before);
+    if (status == AD_OK)
+        status = add_loop(o->t, &o->loop);
     for (uint32_t i = 0; i < o->waiting.n && status == AD_OK; i++)
-        status = add_item(t, o->waiting.at[i]);
-    o->open.n = o->waiting.n = 0;
+        status = add_item(o, o->waiting.at[i]);
+    o->waiting.n = 0;
     return status;
 }
 
 /* An AD_PLACE of what the loop computes, near enough to the others that a part of the block before is all that has to be kept, and
  * added to nothing but another AD_PLACE or what was there before. */
-static int can_place(const order *o, const ad_step *s, int64_t *low, int64_t *high)
+static int can_place(const order *o, const building *l, const ad_step *s, int64_t *low, int64_t *high)
 {
     const ad_plan *t = o->t;
     const ad_register *g = &t->registers.at[ad_home(t, s->g)];
     const int64_t offset = ad_place_of(t, s);
-    *low = o->low < offset ? o->low : offset;
-    *high = o->high > offset ? o->high : offset;
-    if (!g->is_array || g->born != OPEN || *high - *low > MOST_HISTORY)
+    *low = l->low < offset ? l->low : offset;
+    *high = l->high > offset ? l->high : offset;
+    if (!g->is_array || g->born != l->mark || *high - *low > MOST_HISTORY)
         return 0;
-    return s->acc == AD_NONE || t->registers.at[s->acc].born != OPEN || t->registers.at[s->acc].placed;
+    return s->acc == AD_NONE || t->registers.at[s->acc].born != l->mark || t->registers.at[s->acc].placed;
 }
 
-static int join_loop(order *o, uint32_t step)
+static int join(order *o, building *l, uint32_t step)
 {
     const ad_step *s = &o->t->steps.at[step];
-    const int late = ad_is_late(o->t, s, o->form);
-    mark_born(o->t, s, OPEN);
+    const int late = ad_is_late(o->t, s, l->form);
+    mark_born(o->t, s, l->mark);
     o->t->registers.at[s->out].late = (uint8_t)late;
     o->t->registers.at[s->out].placed = ad_part_of(o->t, s) == AD_PLACE;
-    return AD_PUSH(o->open, step);
+    return AD_PUSH(l->steps, step);
 }
 
-/* What can only be computed in a loop: in the open one, or in a new one. */
+/* Into a loop that it fits; *joined: does it? */
+static int try_to_join(order *o, building *l, uint32_t step, int *joined)
+{
+    const ad_step *s = &o->t->steps.at[step];
+    ad_form form = l->form;
+    *joined = l->steps.n < MOST_LOOPED && ad_fits(o->t, s, l->mark, &form) && touch_of(o, l, s, ad_is_late(o->t, s, form)) != KNOWN_AFTER_LOOP;
+    if (!*joined)
+        return AD_OK;
+    l->form = form;
+    return join(o, l, step);
+}
+
+/* What can only be computed in a loop: in the open one, or, of another size and reading nothing of it, in one before it, or in a new one.
+ * (The tangents along many directions are of one size, the slopes between them of another: each is one loop.) */
 static int add_blockwise(order *o, uint32_t step)
 {
     const ad_step *s = &o->t->steps.at[step];
-    ad_form form = o->form;
-    int status = AD_OK;
-    int fits = o->open.n < MOST_LOOPED && ad_fits(o->t, s, OPEN, &form);
-    if (fits && touch_of(o, s, ad_is_late(o->t, s, form)) == KNOWN_AFTER_LOOP)
-        fits = 0;
-    if (!fits) {
+    building *l = &o->loop;
+    int joined, status = try_to_join(o, l, step, &joined);
+    if (status != AD_OK || joined)
+        return status;
+    if (touch_of(o, l, s, 0) == UNTOUCHED && l->steps.n < MOST_LOOPED) {
+        l = &o->before;
+        status = try_to_join(o, l, step, &joined);
+        if (status == AD_OK && !joined)
+            status = add_loop(o->t, l);
+    } else {
         status = close_loop(o);
-        form = o->form;
-        ad_fits(o->t, s, OPEN, &form);
     }
-    o->form = form;
-    return status == AD_OK ? join_loop(o, step) : status;
+    return status == AD_OK && !joined ? try_to_join(o, l, step, &joined) : status;
 }
 
-/* What reads of the loop goes with it if it can, or waits. */
-static int add_guest(order *o, uint32_t step, enum touch touch)
+/* What reads of a loop goes with it if it can; *joined: does it? */
+static int add_guest(order *o, building *l, uint32_t step, enum touch touch, int *joined)
 {
     const ad_step *s = &o->t->steps.at[step];
     const enum ad_part part = ad_part_of(o->t, s);
-    ad_form form = o->form;
-    int64_t low = o->low, high = o->high;
-    if (touch == ARRAY_OF_LOOP && o->open.n < MOST_LOOPED && ad_fits(o->t, s, OPEN, &form) &&
-        (part != AD_PLACE || can_place(o, s, &low, &high))) {
-        o->form = form;
-        o->low = low;
-        o->high = high;
-        return join_loop(o, step);
-    }
-    mark_born(o->t, s, WAITING);
-    return AD_PUSH(o->waiting, step);
+    ad_form form = l->form;
+    int64_t low = l->low, high = l->high;
+    *joined = part != AD_NO_PART && touch == ARRAY_OF_LOOP && l->steps.n < MOST_LOOPED && ad_fits(o->t, s, l->mark, &form) &&
+              (part != AD_PLACE || can_place(o, l, s, &low, &high));
+    if (!*joined)
+        return AD_OK;
+    l->form = form;
+    l->low = low;
+    l->high = high;
+    return join(o, l, step);
 }
 
 /* (Steps that are run at once wait together.) */
@@ -220,29 +249,40 @@ static enum touch touch_of_batch(const order *o, uint32_t first)
     enum touch most = UNTOUCHED;
     const ad_step *s = &o->t->steps.at[first];
     for (uint32_t i = 0; i < s->batch && most == UNTOUCHED; i++)
-        most = touch_of(o, s + i, 0);
+        most = touch_of(o, &o->loop, s + i, 0);
     return most;
+}
+
+static int add_other(order *o, uint32_t i)
+{
+    ad_plan *t = o->t;
+    const ad_step *s = &t->steps.at[i];
+    const int leads = s->batch && s->batch != AD_IN_BATCH, late = ad_part_of(t, s) == AD_PLACE;
+    const enum touch touch = leads ? touch_of_batch(o, i) : touch_of(o, &o->loop, s, late);
+    int joined = 0, status;
+    if (touch != UNTOUCHED || (s->kind == AD_GUARD && o->waiting.n)) {         /* (guards keep their order) */
+        status = add_guest(o, &o->loop, i, touch, &joined);
+        if (status != AD_OK || joined)
+            return status;
+        mark_born(t, s, WAITING);
+        return AD_PUSH(o->waiting, i);
+    }
+    status = add_guest(o, &o->before, i, touch_of(o, &o->before, s, late), &joined);
+    return status == AD_OK && !joined ? add_item(o, i) : status;
 }
 
 static int sort_into_items(ad_plan *t)
 {
-    order o = {.t = t};
-    int status = close_loop(&o);
-    for (uint32_t i = 0; i < t->steps.n && status == AD_OK; i++) {
-        const ad_step *s = &t->steps.at[i];
-        const enum ad_part part = s->blockwise ? AD_NO_PART : ad_part_of(t, s);
-        const int leads = s->batch && s->batch != AD_IN_BATCH;
-        const enum touch touch = leads ? touch_of_batch(&o, i) : touch_of(&o, s, part == AD_PLACE);
-        if (s->blockwise)
-            status = add_blockwise(&o, i);
-        else if (touch != UNTOUCHED || (s->kind == AD_GUARD && o.waiting.n))            /* (guards keep their order) */
-            status = add_guest(&o, i, part == AD_NO_PART ? KNOWN_AFTER_LOOP : touch);
-        else
-            status = add_item(t, i);
-    }
+    order o = {.t = t, .loop.mark = OPEN, .before.mark = BEFORE};
+    int status = AD_OK;
+    begin(&o.loop);
+    begin(&o.before);
+    for (uint32_t i = 0; i < t->steps.n && status == AD_OK; i++)
+        status = t->steps.at[i].blockwise ? add_blockwise(&o, i) : add_other(&o, i);
     if (status == AD_OK)
         status = close_loop(&o);
-    free(o.open.at);
+    free(o.loop.steps.at);
+    free(o.before.steps.at);
     free(o.waiting.at);
     return status;
 }
