@@ -38,12 +38,14 @@ FOLDED = {ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_logsumexp,
           ops.softmax_cross_entropy, ops.det, ops.logabsdet}  # fmt: skip
 
 
-def _folded(row, ts, operands, y, attrs):
-    """The sum of tangents times weights, which are what the rules give under a cotangent of ones."""
+def _folded(row, ts, operands, y, attrs, before=0):
+    """The sum of tangents times weights, which are what the rules give under a cotangent of ones.  before: dimensions that they have
+    before those of the operand."""
     ones, parts = ones_like(y), []
-    for t, rule in zip(ts, row.vjp):
+    for x, t, rule in zip(operands, ts, row.vjp):
         if t is not None:
-            axes = attrs.get("axes", (attrs["axis"],) if "axis" in attrs else (t.ndim - 2, t.ndim - 1))
+            axes = attrs.get("axes", (attrs["axis"],) if "axis" in attrs else (x.ndim - 2, x.ndim - 1))
+            axes = tuple(a + before for a in axes)
             weighted = ops.scale(t, rule(ones, *operands, y, **attrs))
             parts.append(ops.reduce_sum(weighted, axes=axes, keepdims=attrs.get("keepdims", 0)))
     return _sum(parts)
@@ -171,4 +173,17 @@ def _product_of_lanes(row, k, t, operands, attrs, lanes):
     return row(*operands[:k], t, *operands[k + 1 :], **attrs)
 
 
-set_tangent_hooks(tangent_of_row, transposed_lanes, block_of_lanes)
+def block_of_formula(row, ts, operands, y, attrs, lanes):
+    """The tangent by the formula of the row, of tangents with the directions as their first dimension; None: direction by direction."""
+    if row in FOLDED:
+        return _folded(row, ts, operands, y, attrs, 1)
+    if row is ops.concat:
+        parts = [zeros((lanes, *x.shape), dtype=x.dtype) if t is None else t for t, x in zip(ts, operands)]
+        return ops.concat(*parts, axis=attrs["axis"] + 1)
+    if row is ops.softmax or row is ops.log_softmax:
+        x, y = (ops.reshape(a, shape=(1, *a.shape)) for a in (operands[0], y))
+        return FORMULAS[row](ts, x, y, axis=attrs["axis"] + 1)
+    return None
+
+
+set_tangent_hooks(tangent_of_row, transposed_lanes, block_of_lanes, block_of_formula)

@@ -211,3 +211,30 @@ def test_tall_jacobians_go_forward_and_agree():
         rows = np.stack([tape.gradient(y, x, output_gradients=e).numpy() for e in np.eye(40)])
         np.testing.assert_allclose(ad.jacobian(f)(x).numpy(), rows, rtol=1e-13, atol=1e-15)
         np.testing.assert_allclose(ad.function(ad.jacobian(f))(x).numpy(), rows, rtol=1e-13, atol=1e-15)
+
+
+AT_ONCE = {
+    "softmax": lambda x: ad.nn.softmax(x, axis=0), "log_softmax": lambda x: ad.nn.log_softmax(x), "one likely": lambda x: ad.nn.softmax(20.0 * x),
+    "concat": lambda x: ad.concat([x, ad.sin(x), ad.ones((1, 4), "float64")], 0), "columns": lambda x: ad.concat([ad.ones((3, 2), "float64"), x], 1),
+    "prod": lambda x: ad.reduce_prod(x, axis=1), "max": lambda x: ad.reduce_max(x, axis=0, keepdims=True), "min": lambda x: ad.reduce_min(x),
+    "logsumexp": lambda x: ad.reduce_logsumexp(x, axis=[0, 1]), "variance": lambda x: ad.math.reduce_variance(x, axis=1),
+    "std": lambda x: ad.math.reduce_std(x), "norm": lambda x: ad.math.reduce_euclidean_norm(x, axis=0),
+    "det": lambda x: ad.linalg.det(x[:, :3]), "logdet": lambda x: ad.linalg.slogdet(x[:, :3])[1],
+    "cross entropy": lambda x: ad.nn.softmax_cross_entropy_with_logits(ad.nn.softmax(x + 1.0), x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", AT_ONCE.values(), ids=AT_ONCE)
+def test_formulas_take_many_directions_at_once(f):
+    """The columns of a Jacobian are the tangents along one direction each; a recording of them is as long for many as for few."""
+    x = np.random.default_rng(5).normal(size=(3, 4))
+
+    def tall(x):                                    # columns, for they are fewer
+        y = f(x)
+        return ad.concat([ad.reshape(y, [-1]), ad.zeros(13, "float64")], 0)
+
+    columns = [ad.jvp(tall, [ad.constant(x)], [ad.constant(u.reshape(3, 4))])[1].numpy() for u in np.eye(12)]
+    traced = ad.function(ad.jacobian(tall))
+    for jacobian in (ad.jacobian(tall), traced, traced):
+        np.testing.assert_allclose(jacobian(x).numpy().reshape(-1, 12), np.stack(columns, 1), rtol=1e-13, atol=1e-15)
+    assert int(str(traced.program(x)).split()[1]) < 110

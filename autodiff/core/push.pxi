@@ -5,10 +5,13 @@ cdef object transposed_lanes = None             # the same: (pull, ys, lanes) ->
 cdef object block_of_lanes = None               # the same: (row, k, t, operands, attrs, lanes) -> tangents of a linear row, or None
 
 
-def set_tangent_hooks(rule, transpose, block):
+cdef object block_of_formula = None             # the same: (row, ts, operands, y, attrs, lanes) -> tangents of a row by its formula, or None
+
+
+def set_tangent_hooks(rule, transpose, block, formula):
     """Called by autodiff.tangents, which knows the tangents of rows that C does not."""
-    global tangent_rule, transposed_lanes, block_of_lanes
-    tangent_rule, transposed_lanes, block_of_lanes = rule, transpose, block
+    global tangent_rule, transposed_lanes, block_of_lanes, block_of_formula
+    tangent_rule, transposed_lanes, block_of_lanes, block_of_formula = rule, transpose, block, formula
 
 
 def tape_to_transpose(list operands):
@@ -171,6 +174,8 @@ cdef int push_in_python(Program program, ad_push *s) except -1:
     slots = result_slots(p, i) if p.code[i].op == AD_CALL else [i]
     if s.lanes == 1:
         found = tangents_by_rule(program, i, ts, False)
+    elif (block := block_at_once(program, i, ts, s.lanes)) is not None:
+        found = [block]
     else:
         each = [tangents_by_rule(program, i, [None if t is None else apply_lane(t, lane) for t in ts], False) for lane in range(s.lanes)]
         found = [None if each[0][k] is None else stack_lanes([row[k] for row in each]) for k in range(len(slots))]
@@ -178,6 +183,24 @@ cdef int push_in_python(Program program, ad_push *s) except -1:
         if found[k] is not None and slots[k] <= s.top:
             add_tangent(s, slots[k], <Tensor>found[k])
     return 0
+
+
+cdef object block_at_once(Program program, int64_t i, list ts, int64_t lanes):
+    """The tangents of the instruction, of a row that has a formula, along all directions at once; None: direction by direction."""
+    cdef ad_program *p = program.p
+    cdef int k
+    cdef bint before
+    global in_rule
+    if p.code[i].op == AD_CALL:
+        return None
+    row = ROWS[p.code[i].op]
+    before = in_rule
+    in_rule = True
+    try:
+        operands = [tensor_at(p, ad_operand(p, &p.code[i], k)) for k in range(ad_operand_count(p, &p.code[i]))]
+        return block_of_formula(row, ts, operands, tensor_at(p, i), attributes_at(p, i, row), lanes)
+    finally:
+        in_rule = before
 
 
 cdef object apply_lane(object block, int64_t lane):
@@ -299,6 +322,9 @@ cdef list blocks_by_rule(Program program, int64_t i, list ts, int64_t lanes):
                 if share is not None:
                     total = share if total is None else apply(ops.add, (total, share), {})
             return [total]
+        block = block_at_once(program, i, ts, lanes)
+        if block is not None:
+            return [block]
     along = [[None if t is None else apply_lane(t, lane) for t in ts] for lane in range(lanes)]
     each = call_tangents(program, i, along) if p.code[i].op == AD_CALL else [tangents_by_rule(program, i, own, False) for own in along]
     return [None if part[0] is None else stack_lanes(list(part)) for part in zip(*each)]
