@@ -5,10 +5,12 @@ Rules may use all that stands here, and where, which is one of them, is how they
 
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, row)  # fmt: skip
-from ._series import bessel_bend_over_root, bessel_quotient, distance, erfcx_bend, sinc_bend
+from ._series import (bessel_far, bessel_quotient, distance, erfcx_bend, erfcx_middle, erfcx_near, gap_beside_zero, gap_middle, gap_near,
+                      gap_next, i1e_beside_zero, i1e_middle, i1e_near, i1e_next, sinc_bend)  # fmt: skip
 
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
 SILU_ROOT = distance(-1.2784645557403564, 1.2979282537628478e-08, 1.1257466309409694e-16, -3.907766676128665e-33)      # the root of silu', 1 + r + exp(r) = 0
+I1E_ROOT = distance(2.7814929485321045, -1.31841574135855e-08, -5.0751065063279485e-25, 7.458908365823334e-42)      # the root of bessel_i1e''
 
 
 def pow_before(a, b, slope):
@@ -30,8 +32,26 @@ def bounded(x):
     return clip_by_value(x, -1000, 1000)
 
 
-def bessel_bend(r, less_quotient):
-    return bessel_bend_over_root(r, less_quotient) * sqrt(r)
+def over_power(y, x):
+    """y / x**2.5."""
+    return y / (x * x) / sqrt(x)
+
+
+def by_range(x, far, middle, next, near, beside_zero):
+    """Of x >= 0: of the two first the result times x**2.5."""
+    y = where(x > 1.5, near(clip_by_value(x, 1.5, 3.5)), beside_zero(minimum(x, 1.5), exp))
+    y = where(x > 6, over_power(middle(clip_by_value(x, 6, 30)), clip_by_value(x, 6, 30)), where(x > 3.5, next(clip_by_value(x, 3.5, 6)), y))
+    return where(x > 30, over_power(far(maximum(x, 30)), maximum(x, 30)), y)
+
+
+def gap_bend(x):
+    """-bessel_gap'(x), x >= 0, whose terms I1(x)/x and 2 bessel_gap(x) cancel."""
+    return by_range(x, lambda x: -bessel_far(x, 0), gap_middle, gap_next, gap_near, gap_beside_zero)
+
+
+def i1e_bend(x):
+    """bessel_i1e''(x), x > 0."""
+    return by_range(x, lambda x: bessel_far(x, 1), i1e_middle, i1e_next, lambda x: i1e_near(x, I1E_ROOT(x)), i1e_beside_zero)
 
 
 # fmt: off
@@ -127,15 +147,15 @@ atanh      = row(d=lambda x, y: 1 / one_minus_square(x),    on=UNIT,            
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2, twin=True,                  doc="exp(x*x) * erfc(x), no underflow")
-erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), 2 * (erfcx(x) + scale(y, x))), on=REAL, ulp=4, d_ulp=120, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
+erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), where(x > 1, erfcx_middle(clip_by_value(x, 1, 8)), where(x > 0, erfcx_near(clip_by_value(x, 0, 1)), 2 * (erfcx(x) + scale(y, x))))), on=REAL, ulp=4, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, bounded(x)),        on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6, twin=True,                doc="distribution function of the normal distribution")
 log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / maximum(ndtr(x), 0.1))), on=REAL, ulp=2, d32="double", twin=True, doc="log(ndtr(x)), exact in both tails")
 normal_pdf = row(d=lambda x, y: -scale(y, bounded(x)),          on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="density of the normal distribution")
 ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1, twin=True,                doc="inverse of ndtr: the quantile of the normal distribution")
-ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=3, d_ulp=8, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
+ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=2, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
 erfinv     = row(d=lambda x, y: erfinv_slope(x),            on=UNIT,            ulp=1, twin=True,                doc="inverse of erf")
-erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=4, d_ulp=10, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
+erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=2, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="log|gamma(x)|; libm's beside the roots below 0, each of which would need a table")
 digamma    = row(d=lambda x, y: trigamma(x),                on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="derivative of lgamma")
 trigamma   = row(d=lambda x, y: polygamma(2, x),            on=REAL, plainly=lambda x: polygamma(1, x), ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", doc="derivative of digamma")
@@ -144,13 +164,8 @@ bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            
 bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 1e30)) / (clip_by_value(abs(x), 1, 1e30) * bessel_i0e(clip_by_value(x, -1e30, 1e30))))), on=REAL, d32="double", ulp=1, doc="modified Bessel function of the first kind I1")
 bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=1, twin=True,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
 bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i1(x), no overflow")
-bessel_gap = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 0),
-                                        where(abs(x) < 1.5, exp(-abs(x)) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i1e(x) / where(abs(x) < 1.5, 1, x)) - 2 * y), on=REAL, ulp=3, d_ulp=120, d32="double",
-                                                                                                      doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
-bessel_i1e_slope = row(d=lambda x, y: sign(x) * where(abs(x) > 30, bessel_bend(1 / maximum(abs(x), 30), 1),
-                                        where(abs(x) < 1.5, exp(-abs(x)) * (2 * bessel_quotient(clip_by_value(x, -1.5, 1.5), 1) - abs(x) * bessel_quotient(clip_by_value(x, -1.5, 1.5), 2)) - 2 * bessel_gap(x),
-                                              (bessel_gap(x) - y - y) / maximum(abs(x), 1) - y - bessel_gap(x))), on=REAL, ulp=4, d_ulp=120, d32="double",
-                                                                                                      doc="derivative of bessel_i1e, exact for large x and beside its root")
+bessel_gap = row(d=lambda x, y: -sign(x) * gap_bend(abs(x)), on=REAL, ulp=3, d32="double", doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
+bessel_i1e_slope = row(d=lambda x, y: sign(x) * i1e_bend(abs(x)), on=REAL, ulp=4, d32="double", doc="derivative of bessel_i1e, exact for large x and beside its root")
 
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")

@@ -247,7 +247,10 @@ AD_INLINE ad_quantile ad_quantile_of(double q, double p)
     const ad_pair t = ad_two_product(0x1.6a09e667f3bcdp-2, v), n = ad_two_sum(t.high, t.high * ad_erf_factor(2 * t.high));
     const double near = ((q - n.high) - (n.low + AD_FMA(-0x1.bdd3413b26456p-56, v, t.low))) / (f.scale * 0x1p-512);
     const double far = (p * 0x1p512 / f.scale - m.high) - m.low, low = (middle ? near : q < 0 ? far : -far) / density;
-    return (ad_quantile){quantile, finite ? low : 0, finite ? (1 + y * low) / density * 0x1p512 / f.scale : fabs(quantile)};
+    const double over = 1 / density;
+    const ad_pair one = ad_two_product(over, density);
+    const double lacks = ((1 - one.high) - one.low) - ((f.high - density) + f.low) * over;      /* of over, in parts of it */
+    return (ad_quantile){quantile, finite ? low : 0, finite ? (over + over * (y * low + lacks)) * 0x1p512 / f.scale : fabs(quantile)};
 }
 
 /* 1 ULP, and their derivatives, 3 ULP: not of the rounded quantile, whose last place counts 38 times itself. */
@@ -275,8 +278,10 @@ AD_INLINE double ad_erfinv(double x)
 }
 AD_INLINE double ad_erfinv_slope(double x)
 {
-    const double y = 0x1.6a09e667f3bcdp-2 * ad_erfinv_pair(x).over;
-    return fabs(x) <= 1 ? y : AD_NAN;
+    const double over = ad_erfinv_pair(x).over;
+    const ad_pair p = ad_two_product(0x1.6a09e667f3bcdp-2, over);
+    const double y = p.high + (p.low + -0x1.bdd3413b26456p-56 * over);
+    return fabs(x) < 1 ? y : fabs(x) == 1 ? over : AD_NAN;
 }
 
 AD_THROUGH_DOUBLE(erfcx)

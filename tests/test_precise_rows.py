@@ -145,3 +145,28 @@ def test_the_slope_of_i1_at_0_and_beyond_the_format():
     _, _, (slopes,) = replayed(ops.bessel_i1, np.array([0.0, -0.0, -3.0, 3.0, 800.0]))
     with mp.workdps(40):
         assert slopes.numpy().tolist() == [0.5, 0.5, *[float(KNOWN_SLOPES[ops.bessel_i1](mp.mpf(3)))] * 2, np.inf]
+
+
+FAR_OUT = {  # where a factor of what has underflowed counts: name: formula, point, derivatives of the first and second order of mpmath's
+    "log of erfc": (lambda x: ad.math.log(ad.math.erfc(x)), 2000.0, lambda x: mp.log(mp.erfc(x))),
+    "log of gelu": (lambda x: ad.math.log(-ad.nn.gelu(x, approximate=False)), -2000.0, lambda x: mp.log(-x * mp.erfc(-x / mp.sqrt(2)) / 2)),
+    "log of silu": (lambda x: ad.math.log(-ad.nn.silu(x)), -2000.0, lambda x: mp.log(-x) + x - mp.log1p(mp.exp(x))),
+    "log of mish": (lambda x: ad.math.log(-ad.nn.mish(x)), -2000.0, lambda x: mp.log(-x) + mp.log(mp.tanh(mp.log1p(mp.exp(x))))),
+    "erfcx": (lambda x: ad.math.erfcx(x), 9.3, lambda x: mp.exp(x * x) * mp.erfc(x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAR_OUT)
+def test_bounds_and_series_of_plain_rules_have_no_part_in_the_replay(name):
+    f, point, exact = FAR_OUT[name]
+    x = ad.constant(point, "float64")
+    with ad.GradientTape(precise=True) as outer:
+        outer.watch(x)
+        with ad.GradientTape(precise=True) as tape:
+            tape.watch(x)
+            y = f(x)
+        slope = tape.gradient(y, x)
+    got = [float(slope), float(outer.gradient(slope, x))]
+    with mp.workdps(1000):
+        want = [float(mp.diff(exact, mp.mpf(point), k, h=mp.mpf(10) ** -100)) for k in (1, 2)]
+    np.testing.assert_allclose(got, want, rtol=3e-16)

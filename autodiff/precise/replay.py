@@ -18,12 +18,19 @@ def bessel_i1e_bend(x, y):
     return ops.sign(x) * ((gap - y - y) / ops.where(x == 0, 1, ops.abs(x)) - y - gap)
 
 
-# Rules that are exact only to the digits of a double, or arranged for their rounding, as formulas; and beyond the domain, where
+# Rules that are exact only to the digits of a double, or arranged for its rounding or its exponents, as formulas; and beyond the domain, where
 # the value is nan, no slope: a replay beside a singular point must not take that side for one.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
     "sinc_slope": (lambda x, y: -9.869604401089358 * ops.where(x == 0, 1 / ops.where(x == 0, 3, 1), ops.sinc(x) + 2 * y / (9.869604401089358 * ops.where(x == 0, 1, x))),),
     "silu": (lambda x, y: ops.sigmoid(x) * (1 + ops.scale(ops.sigmoid(-x), x)),),
+    "gelu": (lambda x, y: ops.ndtr(x) + ops.scale(ops.normal_pdf(x), x),),
+    "gelu_tanh": (lambda x, y: ops.scale(ops.gelu_gate(x), 1 + ops.scale(ops.gelu_gate(-x), x * (1.5957691216057308 + 0.21406444881780074 * x * x))),),
+    "gelu_gate": (lambda x, y: ops.scale(y * ops.gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * x * x),),
+    "mish": (lambda x, y: ops.tanh(ops.softplus(x)) + ops.scale(ops.sech2(ops.softplus(x)) * ops.sigmoid(x), x),),
+    "exp_minus_square": (lambda x, y: -2 * ops.scale(y, x),),
+    "normal_pdf": (lambda x, y: -ops.scale(y, x),),
+    "erfcx_slope": (lambda x, y: 2 * (ops.erfcx(x) + ops.scale(y, x)),),
     "bessel_i1": (lambda x, y: ops.bessel_i0(x) - ops.where(x == 0, 0.5, y / ops.where(x == 0, 1, x)),),
     "bessel_gap": (lambda x, y: ops.sign(x) * (ops.bessel_i1e(x) / ops.where(x == 0, 1, x) - y - y),),
     "bessel_i1e_slope": (bessel_i1e_bend,),
