@@ -203,7 +203,7 @@ def sqrt_difference(a, b):
 def product_over(a, b, c):
     """a * b / c, also where a * b is no number."""
     y = a * b
-    gone = ops.logical_and(is_lost(y, a, b), ops.is_finite(c))
+    gone = is_lost(y, a, b, c)
     return ops.where(gone, a * (ops.where(gone, b, 1) / c), ops.where(gone, 1, y) / c)
 
 

@@ -43,20 +43,6 @@ def log_difference(a, b):
     return ops.where(nothing, a, ops.logsubexp(ops.where(nothing, 1, a), ops.where(nothing, 0, b)))
 
 
-def log_product(a, b):
-    """log(a * b), also where a * b is no number but its logarithm is."""
-    y = a * b
-    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
-    return _log_of(y, gone, _log_abs(a, gone) + _log_abs(b, gone))
-
-
-def log_quotient(a, b):
-    """log(a / b), also where a / b is no number but its logarithm is."""
-    y = a / b
-    gone = ops.logical_and(has_left(y, a, b), ops.equal(ops.sign(a), ops.sign(b)))
-    return _log_of(y, gone, _log_abs(a, gone) - _log_abs(b, gone))
-
-
 def log_power(x, n):
     """log(x**n) for a number n, also where x**n is no number but its logarithm is."""
     def finite(x):

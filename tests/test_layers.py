@@ -24,7 +24,7 @@ LAYERS = [
     {"entries", "pattern"},
     {"stable"},
     {"arguments", "colouring", "stabilise.laws", "stable_logs", "precise.numbers", "precise.ball_functions", "precise.ball_matrices", "summary"},
-    {"stabilise.compound", "drawing"},
+    {"stabilise.compound", "stabilise.far_out", "drawing"},
     {"stabilise"},
     {"precise.rows", "precise.limits", "precise.lanes", "precise.balls", "precise.twofold", "precise.onefold"},
     {"precise.replay", "precise.attempts"},

@@ -81,6 +81,11 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
     "(1 + x)**a = exp(a log1p(x)) beside 1": [0.005, -0.005, 1e-9, -1e-9, 1e-4],
     "1 / (1/a + 1/b) where a square leaves the format, a, b > 0": [0.5, 2.5, 1e-160, 3e160, 1e200],
+    "sqrt(p(x)) of a polynomial p, by its highest power where that leaves the format": [0.25, 2.5, -3.0, 1e-9, 1e30, 1e50, -1e60, 1e80],
+    "p(x)**a of a polynomial p, by its highest power where that leaves the format": [0.25, 2.5, -3.0, 1e-9, 1e60, 1e80, -1e90],
+    "p(x) / q(x) and p(x) / sqrt(q(x)) of polynomials p, q, by their highest powers where one leaves the format": [0.25, 2.5, -3.0, 1e-9, 20.0, 1e9, 1e50, -1e70, 1e90],
+    "acosh(1 + x) = 2 asinh(sqrt(x / 2))": [0.25, 1.0, 20.0, 1e-9, 1e-200, 1e200],
+    **{f"{f}(x) {rest}": [0.25, -0.25, 1e-9, 20.0, -20.0, 300.0, -300.0, 700.0] for f, rest in [("sinh", "/ exp(x) = (1 - exp(-2 x)) / 2"), ("sinh", "exp(-x) = (1 - exp(-2 x)) / 2"), ("cosh", "/ exp(x) = (1 + exp(-2 x)) / 2"), ("cosh", "exp(-x) = (1 + exp(-2 x)) / 2")]},
     "atanh(tanh(x)) = x": [0.5, -3.0, 1e-9, 18.0, 30.0],
 }
 
@@ -500,6 +505,16 @@ AT_INFINITY = {  # formula: (at, value, slope) where the naive one is nan in val
     "softsign": (lambda x: x / (1 + ad.abs(x)), [(INF, 1.0, 0.0), (-INF, -1.0, 0.0)]),
     "log of erfc": (lambda x: ad.math.log(ad.math.erfc(x)), [(INF, -INF, -INF), (1e200, -INF, -2e200), (-INF, 0.6931471805599453, 0.0)]),
     "power less 1": (lambda x: 1 - (1 - x) ** 8, [(-INF, -INF, INF)]),
+    "log of 1 + x + x*x": (lambda x: ad.math.log(1 + x + x * x), [(INF, INF, 0.0), (-INF, INF, 0.0), (-1e200, 921.0340371976183, -2e-200), (1e-12, 1.0000000000005e-12, 1.000000000001)]),
+    "log of a product with infinity": (lambda x: ad.math.log(x * 3.0 * x), [(INF, INF, 0.0), (1e200, 922.1326494862864, 2e-200)]),
+    "root of 1 + x**4": (lambda x: ad.sqrt(1 + x**4), [(INF, INF, INF), (-INF, INF, -INF), (-1e100, 1e200, -2e100), (1e-3, 1.0000000000005, 1.999999999999e-9)]),
+    "x**4 over 1 + x**4": (lambda x: x**4 / (1 + x**4), [(INF, 1.0, 0.0), (-INF, 1.0, 0.0), (1e100, 1.0, 0.0), (-1e30, 1.0, -4e-150), (2.0, 16 / 17, 32 / 289)]),
+    "1 over 1 + x**4": (lambda x: 1 / (1 + x**4), [(INF, 0.0, 0.0), (-INF, 0.0, 0.0), (-1e60, 1e-240, 4e-300)]),
+    "log of x*x + x + 1": (lambda x: ad.math.log(x * x + x + 1), [(INF, INF, 0.0), (1e200, 921.0340371976183, 2e-200), (1e-12, 1.0000000000005e-12, 1.000000000001)]),
+    "x over the root of a quartic": (lambda x: x / ad.sqrt(x**4 + x**2 + 1), [(INF, 0.0, 0.0), (-1e100, -1e-100, -1e-200), (0.0, 0.0, 1.0)]),
+    "1 over the root of a quartic": (lambda x: 1 / ad.sqrt(x**4 + x**2 + 1), [(-INF, 0.0, 0.0), (1e100, 1e-200, -2e-300), (0.0, 1.0, 0.0)]),
+    "share of two exponentials": (lambda x: ad.exp(x) / (ad.exp(x) + ad.exp(-x)), [(1000.0, 1.0, 0.0), (-20.0, 4.248354255291589e-18, 8.496708510583178e-18), (20.0, 1.0, 8.496708510583178e-18), (1e-3, 0.5004999998333334, 0.4999995000003333)]),
+    "a cube over a square": (lambda x: x**3 / (1 + x * x), [(INF, INF, 1.0), (-INF, -INF, 1.0), (-1e120, -1e120, 1.0)]),
     "root less 1": (lambda x: ad.sqrt(1 + x) - 1, [(INF, INF, 0.0)]),
     "Bose": (lambda x: x / (1 - ad.exp(-x)), [(INF, INF, 1.0), (-INF, 0.0, 0.0)]),
     "heat of an oscillator": (lambda x: x * x * ad.exp(x) / (ad.exp(x) - 1) ** 2, [(INF, 0.0, 0.0), (-INF, 0.0, 0.0), (0.0, 1.0, 0.0)]),
@@ -541,3 +556,38 @@ def test_the_logarithm_of_a_product_of_sigmoids_that_underflows():
         y = ad.math.log(ad.reduce_prod(ad.sigmoid(xs)))
     np.testing.assert_allclose(y, ad.reduce_sum(ad.math.log_sigmoid(xs)), rtol=1e-14)
     np.testing.assert_allclose(tape.gradient(y, xs), ad.sigmoid(-xs), rtol=1e-14)
+
+
+def test_the_logarithm_of_a_product_is_that_of_its_factors_where_a_part_has_left_the_format():
+    a, b = ad.constant([2.0, 1e200, 1e200, INF, 1e-200, 0.0, -3.0], "float64"), ad.constant([3.0, 1e200, 1e-200, 2.0, INF, 1.0, 2.0], "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch([a, b])
+        y = ad.math.log(a**2 * b**3 / 2.0)
+    by_a, by_b = tape.gradient(y, [a, b])
+    np.testing.assert_allclose(y, [np.log(54.0), 1000 * np.log(10) - np.log(2), -200 * np.log(10) - np.log(2), INF, INF, -INF, np.log(36.0)], rtol=1e-14)
+    np.testing.assert_allclose(by_a[:5], [1.0, 2e-200, 2e-200, 0.0, 2e200], rtol=1e-14)
+    np.testing.assert_allclose(by_b[:5], [1.0, 3e-200, 3e200, 1.5, 0.0], rtol=1e-14)
+
+
+def test_an_overflow_under_a_logarithm_of_powers_is_not_hidden():
+    x = ad.constant(1000.0, "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(x)
+        u = ad.exp(x)
+        y = ad.math.log(u * u * 3.0)
+    assert np.isnan(tape.gradient(y, x))
+
+
+def test_of_polynomials_what_is_held_is_a_variable_of_its_own():
+    """Dekker's and Kahan's steps are quotients and roots of such sums; what has its number keeps its bits."""
+    x = ad.constant(1e100, "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(x)
+        u = x * x * x * x
+        y = ad.sqrt(1 + u)
+    assert np.isinf(u) and np.isinf(y)
+    c = ad.constant(np.linspace(0.1, 9.9, 50))
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch(c)
+        y = ad.sqrt(1 + c**4) + (1 + c * 3.0) / (2 + c**4)
+    np.testing.assert_array_equal(y, ad.sqrt(1 + c**4) + (1 + c * 3.0) / (2 + c**4))

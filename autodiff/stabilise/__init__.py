@@ -15,9 +15,11 @@ import math
 
 from .. import ops, stable, stable_logs
 from .._core import set_stabilise_hooks
-from ..ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
+from ..ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
+from . import far_out
 from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, OtherBase, ShareOfExponentials, SumOfExponentials
+from .far_out import LogOfPowers, OfPolynomials
 from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
 # fmt: off
@@ -98,6 +100,7 @@ LAWS = [
     Law("log(x + sqrt(x*x + 1)) = asinh(x)", lambda x: log(x + hypot(1, x)), lambda x: ops.asinh(x)),
     Law("log(x + sqrt(x*x - 1)) = acosh(x)", lambda x: log(x + sqrt(square(x) - 1)), lambda x: ops.acosh(x), when=lambda x: all_of(ops.greater_equal(x, 1))),
     Law("log(x + sqrt((x - 1)(x + 1))) = acosh(x)", lambda x: log(x + sqrt((x - 1) * (x + 1))), lambda x: ops.acosh(x), when=lambda x: all_of(ops.greater_equal(x, 1))),
+    Law("acosh(1 + x) = 2 asinh(sqrt(x / 2))", lambda x: ops.acosh(1 + x), lambda x: 2 * ops.asinh(sqrt(0.5 * x))),
     Law("log((1 + x) / (1 - x)) = 2 atanh(x)", lambda x: log((1 + x) / (1 - x)), lambda x: 2 * ops.atanh(x)),
     Law("log((1 - x) / (1 + x)) = -2 atanh(x)", lambda x: log((1 - x) / (1 + x)), lambda x: -2 * ops.atanh(x)),
     Law("log(1 + x) - log(1 - x) = 2 atanh(x)", lambda x: log1p(x) - log1p(-x), lambda x: 2 * ops.atanh(x)),
@@ -123,6 +126,7 @@ LAWS = [
     Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
     Law("log(bessel_i0(x)) = log(bessel_i0e(x)) + |x|", lambda x: log(bessel_i0(x)), lambda x: stable_logs.log_bessel_i0(x)),
     Law("log(1 + 1/x) = log1p(1/x), x > 0", lambda x: log(1 + 1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
+    OfPolynomials("log(p(x)) of a polynomial p, by its highest power where that leaves the format", {log, log1p}, lambda x: log(1 + x + square(x)), far_out.log_of, lambda: LOGARITHMS_OF_SUMS),
     Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
     BesidePoint("logarithms of formulas of one variable that are 1 at 0 or 1, by their power series there", lambda x: log(x / ops.atan(x)), lambda: LOGARITHMS_OF_ANY),
@@ -131,8 +135,7 @@ LAWS = [
     Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable_logs.log_power(x, n)),
     Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable_logs.log_power(x, 2)),
     Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(ops.is_finite(x))),
-    Law("log(a b) = log|a| + log|b| where a b leaves the format", lambda a, b: log(a * b), lambda a, b: stable_logs.log_product(a, b)),
-    Law("log(a / b) = log|a| - log|b| where a / b leaves the format", lambda a, b: log(a / b), lambda a, b: stable_logs.log_quotient(a, b)),
+    LogOfPowers("log(a b), log(a / b), log(a**n b**k ...) = n log|a| + k log|b| + ... where a part leaves the format"),
     Law("log1p(1/x), x > 0", lambda x: log1p(1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
     Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(ops.greater(x, 0))),
     Law("log(x + a) - log(x) = log1p(a/x), a, x > 0", lambda x, a: log(x + a) - log(x), lambda x, a: log1p(a / x), when=lambda x, a: all_of((x > 0) & (a > 0) & ops.is_finite(x) & ops.is_finite(a) & ops.is_finite(a / x))),
@@ -177,6 +180,10 @@ LAWS = [
     Law("(1 - exp(x)) / (1 + exp(x)) = -tanh(x/2)", lambda x: -expm1(x) / (1 + exp(x)), lambda x: -tanh(0.5 * x)),
     Law("sinh(x) / cosh(x) = tanh(x)", lambda x: sinh(x) / cosh(x), lambda x: tanh(x)),
     Law("cosh(x) / sinh(x) = 1 / tanh(x)", lambda x: cosh(x) / sinh(x), lambda x: 1 / tanh(x)),
+    Law("sinh(x) / exp(x) = (1 - exp(-2 x)) / 2", lambda x: sinh(x) / exp(x), lambda x: -0.5 * expm1(-2 * x)),
+    Law("sinh(x) exp(-x) = (1 - exp(-2 x)) / 2", lambda x: sinh(x) * exp(-x), lambda x: -0.5 * expm1(-2 * x)),
+    Law("cosh(x) / exp(x) = (1 + exp(-2 x)) / 2", lambda x: cosh(x) / exp(x), lambda x: 0.5 + 0.5 * exp(-2 * x)),
+    Law("cosh(x) exp(-x) = (1 + exp(-2 x)) / 2", lambda x: cosh(x) * exp(-x), lambda x: 0.5 + 0.5 * exp(-2 * x)),
     Law("cosh(x) - sinh(x) = exp(-x)", lambda x: cosh(x) - sinh(x), lambda x: exp(-x)),
     Law("cosh(x) + sinh(x) = exp(x)", lambda x: cosh(x) + sinh(x), lambda x: exp(x)),
     Law("c / (exp(x) + exp(-x)) = c/2 sech(x)", lambda c, x: c / (exp(x) + exp(-x)), lambda c, x: 0.5 * c * stable.sech(x), shared=HELD, local=True),
@@ -255,6 +262,8 @@ LAWS = [
     Law("sqrt(x**4) = x*x", lambda x: sqrt(Pattern(pow, (x, 4))), lambda x: square(x)),
     Law("sqrt(1 - x*x) = sqrt((1 - x)(1 + x))", lambda x: sqrt(1 - square(x)), lambda x: stable.sqrt1_minus_square(x)),
     Law("sqrt((1 - x) (1 + x))", lambda x: sqrt((1 - x) * (1 + x)), lambda x: stable.sqrt1_minus_square(x)),
+    OfPolynomials("sqrt(p(x)) of a polynomial p, by its highest power where that leaves the format", {sqrt}, lambda x: sqrt(1 + Pattern(pow, (x, 4))), lambda x, far, p, y: far_out.power_of(x, far, p, 0.5, y)),
+    OfPolynomials("p(x)**a of a polynomial p, by its highest power where that leaves the format", {pow}, lambda x: Pattern(pow, (1 + square(x), 0.25)), far_out.power_of),
     Law("sqrt(1 + x*x) - 1", lambda x: hypot(1, x) - 1, lambda x: stable.hypot1_minus_1(x)),
     Law("sqrt(1 + x) - 1 = x / (sqrt(1 + x) + 1)", lambda x: sqrt(1 + x) - 1, lambda x: stable.sqrt1p_minus_1(x)),
     Law("sqrt(x + 1) - sqrt(x) = 1 / (sqrt(x + 1) + sqrt(x))", lambda x: sqrt(x + 1) - sqrt(x), lambda x: 1 / (sqrt(x + 1) + sqrt(x))),
@@ -309,8 +318,9 @@ LAWS = [
     Law("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), lambda x: erf(x)),
     # ---- what is left
     MinusMinus("-(-x) = x of a temporary"),
+    OfPolynomials("p(x) / q(x) and p(x) / sqrt(q(x)) of polynomials p, q, by their highest powers where one leaves the format", {div}, lambda x: Pattern(pow, (x, 4)) / (1 + Pattern(pow, (x, 4))), far_out.quotient_of, lambda: BESIDE_POINT),
     BesidePoint("formulas of one variable that lose digits beside 0 or 1, by their power series there", lambda x: x - ops.atan(x), lambda: [PRODUCT_OVER]),
-    Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.is_lost(a * b, a, b) & ops.is_finite(e))),
+    Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.is_lost(a * b, a, b, e))),
     Law("sqrt(a / b) where a / b leaves the format, a, b > 0", lambda a, b: sqrt(a / b), lambda a, b: ops.where(stable.has_left(a / b, a, b) & (a > 0) & (b > 0), sqrt(a) / sqrt(b), sqrt(a / b)), when=lambda a, b: any_of(stable.has_left(a / b, a, b)), local=True),
     Law("sqrt(a b) where a b leaves the format, a, b > 0", lambda a, b: sqrt(a * b), lambda a, b: ops.where(stable.has_left(a * b, a, b) & (a > 0) & (b > 0), sqrt(a) * sqrt(b), sqrt(a * b)), when=lambda a, b: any_of(stable.has_left(a * b, a, b)), local=True),
     # ---- 0 log 0
@@ -352,9 +362,11 @@ REFUSED = [
 # fmt: on
 
 # Those whose logarithm LogOfParts takes for that of a part: of a number that leaves the format, or is as near to 0 as it likes.
-LOGARITHMS_OF_ANY = [law for law in LAWS if law.pattern.row is log and law.text.startswith(("log(u v)", "log(x**", "log(a b)", "log(a / b)", "log(1 / x)"))]
+LOGARITHMS_OF_ANY = [law for law in LAWS if law.pattern.row is log and law.text.startswith(("log(u v)", "log(x**", "log(a b)", "log(1 / x)"))]
 OF_A_LOGARITHM = [law for law in LAWS if log in law.heads()]
 PRODUCT_OVER = next(law for law in LAWS if law.text.startswith("a b / c"))
+BESIDE_POINT = [law for law in LAWS if isinstance(law, BesidePoint) and law.pattern.row is not log]
+LOGARITHMS_OF_SUMS = [law for law in LAWS if law.text.startswith(("log(1 + x) = ", "log(1 - x) = ", "logarithms of formulas of one variable"))]
 LOGARITHMS = [law for law in LAWS if isinstance(law, SumOfExponentials) or law.of_exponentials()]
 
 

@@ -101,11 +101,11 @@ class ShareOfExponentials(LawOfItsOwn):
         return rows == (exp, add)
 
     def apply(self, row, nodes):
-        top, under = nodes
+        top, under = nodes[0], as_written(nodes[1], local=True)
         if row is not div or top.row is not exp or under.row is not add:
             return None
         terms = self.apart(under, top.operands[0])
-        if not terms or any(isinstance(t, float) for t in terms) or not all_of(ops.is_finite(top.operands[0].value)):
+        if not terms or any(isinstance(t, float) for t in terms) or any_of(ops.is_inf(top.operands[0].value)):
             return None
         return self.replacement(top.operands[0].value, terms)
 
@@ -113,7 +113,7 @@ class ShareOfExponentials(LawOfItsOwn):
         """The exponents of a sum without one that is a; None where there is none."""
         terms, found, waiting = [], False, [node]
         while waiting:
-            part = waiting.pop()
+            part = as_written(waiting.pop(), local=True)
             if part.row is add:
                 waiting += part.operands[::-1]
             elif not found and part.row is exp and part.operands[0].same(a):

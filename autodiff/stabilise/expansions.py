@@ -210,9 +210,10 @@ def applied(name, trees, parts):
 
 
 def found(tree, centre):
-    """The `polynomial` of a formula that loses digits beside the centre, and has more to it than + - *; else None."""
+    """The `polynomial` of a formula that loses digits beside the centre, and has more to it than + - *; else None.
+    Under a logarithm + - * are enough."""
     name, *trees = tree
-    if not any(map(is_more, trees)) and (name in NOT_PLAIN or not is_more(tree)):
+    if not any(map(is_more, trees)) and (not isinstance(trees[0], tuple) if name == "log" else name in NOT_PLAIN or not is_more(tree)):
         return None
     try:
         if not loses(name, [of(part, centre, FEW) for part in trees]):
