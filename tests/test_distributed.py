@@ -1,5 +1,6 @@
 """ad.distributed.objective on a real cluster: worker processes on this machine, some of which are killed."""
 
+import contextlib
 import operator
 import os
 import pickle
@@ -50,12 +51,18 @@ def fails(w, shard):
     return ad.reduce_sum(w * shard["no such key" if w[0] > 1 else "x"])
 
 
-@pytest.fixture(scope="module")
-def client():
+@contextlib.contextmanager
+def client_of_two():
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster,
         distributed.Client(cluster) as client,
     ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    with client_of_two() as client:
         yield client
 
 
@@ -133,16 +140,16 @@ def test_what_a_worker_was_computing_when_it_died_is_computed_by_another(client,
         assert not os.path.exists(flag) and obj.moves == 1
 
 
-def test_shards_that_kill_every_worker_are_named(client, monkeypatch, tmp_path):
-    two_workers(client)
+def test_shards_that_kill_every_worker_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(ad.distributed, "MOST_MOVES", 1)
     flag = str(tmp_path / "flag")
-    with ad.distributed.objective(dies, [str(tmp_path / "none"), flag], client, like=AT, trace=False) as obj:
+    with client_of_two() as client, ad.distributed.objective(dies, [str(tmp_path / "none"), flag], client, like=AT, trace=False) as obj:
         open(flag, "w").close()
         with pytest.raises(RuntimeError, match="shards 1 to 1 have lost 2 workers, one after another"):
             obj(AT + 1)
         os.remove(flag)
-        two_workers(client)
+        client.cluster.scale(4)                 # Dask leaves a worker dead that dies while it is being started again
+        client.wait_for_workers(1, timeout=180)
         assert obj.fun(AT + 1) == 2 * np.sum(AT + 1)
 
 
