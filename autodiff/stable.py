@@ -355,6 +355,18 @@ def harmonic(a, b):
     return least / (1 + least / most)
 
 
+def far_under_exp(x):
+    """Where exp(x), or a derivative that goes through it, has left the format."""
+    return ops.abs(x) > (40.0 if x.dtype.name == "float32" else 300.0)
+
+
+def hypot1_over(x):
+    """sqrt(1 + x*x)/x: beyond 1 by 1/x."""
+    far = ops.abs(x) > 1
+    t, u = 1 / ops.where(far, x, 1), ops.where(far, 1, x)
+    return ops.where(far, ops.hypot(1, t) * ops.sign(ops.where(far, x, 1)), ops.hypot(1, u) / u)
+
+
 def over_hypot1(x):
     """x/sqrt(1 + x*x)."""
     return but_at_infinity(x, -1, 1, lambda x: ops.over_hypot(x, 1))

@@ -150,6 +150,13 @@ def log_cloglog(x):
     return ops.where(low, t + ops.log(expm1_over_x(-ops.exp(t))), ops.log1mexp(-ops.exp(u)))
 
 
+def atanh_one_less(x):
+    """atanh(1 - x): beside x = 0 by x itself."""
+    near = ops.less(x, 0.5)
+    t = ops.where(near, x, 0.25)
+    return ops.where(near, 0.5 * (ops.log1p(1 - t) - ops.log(t)), ops.atanh(1 - ops.where(near, 1, x)))
+
+
 def log_tanh(x):
     """log(tanh(x)) of a positive number."""
     return ops.log1mexp(-2 * x) - ops.log1p(ops.exp(-2 * x))

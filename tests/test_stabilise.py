@@ -64,7 +64,9 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "x**a - 1 = expm1(a log(x))": [0.25, 1e-9, 1 + 1e-9, 0.75, 2.5, 20.0], "log(1 + a x) / a = x log(1 + a x) / (a x)": [0.25, 1e-9, 0.75, 2.5, 1e5],
     "(x**a - 1) / a = log(x) (exp(a log(x)) - 1) / (a log(x))": [0.25, 1e-9, 1 + 1e-9, 0.75, 2.5, 20.0],
     **{f"sum(x*x) - {rest} = n variance(x)": [0.25, 1.0, 2.5, 1e5, 1e5 + 1, -3.0] for rest in ("sum(x)**2 / n", "n mean(x)**2")},
-    **{text: [0.5, 2.5, 1e-160, 3e160, 1e-155, 1e150] for text in ("sqrt(a / b) where a / b leaves the format, a, b > 0", "sqrt(a b) where a b leaves the format, a, b > 0")},
+    "sqrt(a b), sqrt(a / b), sqrt(a**n b**k ...) = a**(n/2) b**(k/2) ... where a part leaves the format": [0.5, 2.5, 1e-160, 3e160, 1e-155, 1e150],
+    "sqrt(sum(exp(x))) = exp(logsumexp(x) / 2)": [0.25, -0.25, 2.5, 20.0, 100.0, 350.0, -330.0], "sqrt(1 + exp(x)) = exp(softplus(x) / 2)": [0.25, -0.25, 2.5, 20.0, 350.0, 1000.0, -400.0],
+    "acos(1 - x) = 2 asin(sqrt(x / 2))": [0.25, 0.5, 1.5, 1e-9, 1e-200], "atanh(1 - x) = log((2 - x) / x) / 2": [0.25, 0.5, 1.5, 1e-9, 1e-200],
     "1 - (1 - p)**n = -expm1(n log1p(-p))": OPEN_UNIT,
     "log((1 + x) / (1 - x)) = 2 atanh(x)": [0.5, -0.5, 1e-9, 1 - 1e-12],
     "sqrt(1 - x*x) = sqrt((1 - x)(1 + x))": [0.5, -0.5, 1 - 1e-12, 1e-9],
@@ -514,6 +516,13 @@ AT_INFINITY = {  # formula: (at, value, slope) where the naive one is nan in val
     "x over the root of a quartic": (lambda x: x / ad.sqrt(x**4 + x**2 + 1), [(INF, 0.0, 0.0), (-1e100, -1e-100, -1e-200), (0.0, 0.0, 1.0)]),
     "1 over the root of a quartic": (lambda x: 1 / ad.sqrt(x**4 + x**2 + 1), [(-INF, 0.0, 0.0), (1e100, 1e-200, -2e-300), (0.0, 1.0, 0.0)]),
     "share of two exponentials": (lambda x: ad.exp(x) / (ad.exp(x) + ad.exp(-x)), [(1000.0, 1.0, 0.0), (-20.0, 4.248354255291589e-18, 8.496708510583178e-18), (20.0, 1.0, 8.496708510583178e-18), (1e-3, 0.5004999998333334, 0.4999995000003333)]),
+    "log of a square over 1 + x*x": (lambda x: ad.math.log(x * x / (1 + x * x)), [(INF, 0.0, 0.0), (-1e200, 0.0, 0.0), (2.0, np.log(0.8), 0.2)]),
+    "log of 1 + x*x over x": (lambda x: ad.math.log((1 + x * x) / x), [(1e200, 460.51701859880916, 1e-200), (2.0, np.log(2.5), 0.3)]),
+    "x sigmoid(-x)": (lambda x: x * ad.sigmoid(-x), [(INF, 0.0, 0.0), (-INF, -INF, 1.0)]),
+    "Bose of -x": (lambda x: x * ad.exp(-x) / (1 - ad.exp(-x)), [(-INF, INF, -1.0), (INF, 0.0, 0.0), (-800.0, 800.0, -1.0), (0.0, 1.0, -0.5)]),
+    "Fermi": (lambda x: ad.exp(x) / (2 + ad.exp(x)), [(INF, 1.0, 0.0), (800.0, 1.0, 0.0), (40.0, 1.0, 8.496708510583178e-18), (-800.0, 0.0, 0.0)]),
+    "root of 1 + x*x over x": (lambda x: ad.sqrt(1 + x * x) / x, [(INF, 1.0, 0.0), (-INF, -1.0, 0.0), (800.0, 1.0000007812496948, -1.9531234741229e-9)]),
+    "root less 1 over a square": (lambda x: (ad.sqrt(1 + x * x) - 1) / (x * x), [(INF, 0.0, 0.0), (1e200, 1e-200, 0.0), (1e-9, 0.5, -2.5e-10)]),
     "a cube over a square": (lambda x: x**3 / (1 + x * x), [(INF, INF, 1.0), (-INF, -INF, 1.0), (-1e120, -1e120, 1.0)]),
     "root less 1": (lambda x: ad.sqrt(1 + x) - 1, [(INF, INF, 0.0)]),
     "Bose": (lambda x: x / (1 - ad.exp(-x)), [(INF, INF, 1.0), (-INF, 0.0, 0.0)]),
@@ -567,6 +576,15 @@ def test_the_logarithm_of_a_product_is_that_of_its_factors_where_a_part_has_left
     np.testing.assert_allclose(y, [np.log(54.0), 1000 * np.log(10) - np.log(2), -200 * np.log(10) - np.log(2), INF, INF, -INF, np.log(36.0)], rtol=1e-14)
     np.testing.assert_allclose(by_a[:5], [1.0, 2e-200, 2e-200, 0.0, 2e200], rtol=1e-14)
     np.testing.assert_allclose(by_b[:5], [1.0, 3e-200, 3e200, 1.5, 0.0], rtol=1e-14)
+
+
+def test_the_root_of_a_product_is_that_of_its_factors_where_a_part_has_left_the_format():
+    a, b = ad.constant([2.0, 1e200, 1e-200, 1e200], "float64"), ad.constant([3.0, 1e200, 1e-200, 1e-200], "float64")
+    with ad.GradientTape(stabilize=True) as tape:
+        tape.watch([a, b])
+        y = ad.sqrt(a * a * b)
+    np.testing.assert_allclose(y, [2 * 3**0.5, 1e300, 1e-300, 1e100], rtol=1e-14)
+    np.testing.assert_allclose(tape.gradient(y, a), [3**0.5, 1e100, 1e-100, 1e-100], rtol=1e-14)
 
 
 def test_an_overflow_under_a_logarithm_of_powers_is_not_hidden():

@@ -19,7 +19,7 @@ from ..ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, div, erf, erf
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
 from . import far_out
 from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, OtherBase, ShareOfExponentials, SumOfExponentials
-from .far_out import LogOfPowers, OfPolynomials
+from .far_out import OfPolynomials, OfPowers
 from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
 # fmt: off
@@ -60,7 +60,6 @@ LAWS = [
     Law("exp(x) / sum(exp(x)) = softmax(x)", lambda x: exp(x) / total(exp(x)), lambda x, axes: ops.softmax(x, axis=axes[0]), when=lambda x, axes, keepdims: len(axes) == 1 and (keepdims or x.ndim == 1) and all_of(x < ops.INF), shared=HELD),
     Law("exp(x[k]) / sum(exp(x)) = softmax(x)[k]", lambda x: exp(view_of(x)) / total(exp(x)), lambda x, axes, view: seen_through(view, ops.softmax(x, axis=axes[0])), when=lambda x, axes: len(axes) == 1 and x.ndim == 1 and all_of(x < ops.INF), shared=HELD),
     Law("exp(x)[k] / sum(exp(x)) = softmax(x)[k]", lambda x: view_of(exp(x)) / total(exp(x)), lambda x, axes, view: seen_through(view, ops.softmax(x, axis=axes[0])), when=lambda x, axes: len(axes) == 1 and x.ndim == 1 and all_of(x < ops.INF), shared=HELD),
-    ShareOfExponentials("exp(a) / (exp(a) + exp(b) + ...) = sigmoid(a - log-sum-exp of b, ...)"),
     Law("1 - softmax(x) by the sum of the other exponentials", lambda x: 1 - Pattern(softmax, (x,)), lambda x, axis: exp(stable_logs.log_not_softmax(x, axis))),
     Law("1 - softmax(x)[k] by the sum of the other exponentials", lambda x: 1 - view_of(Pattern(softmax, (x,))), lambda x, axis, view: exp(seen_through(view, stable_logs.log_not_softmax(x, axis)))),
     Law("log1p(-softmax(x)) by the sum of the other exponentials", lambda x: log1p(-Pattern(softmax, (x,))), lambda x, axis: stable_logs.log_not_softmax(x, axis)),
@@ -69,6 +68,7 @@ LAWS = [
     Law("logaddexp(a, b) - a = softplus(b - a)", lambda a, b: Pattern(ops.logaddexp, (a, b)) - a, lambda a, b: softplus(b - a), when=lambda a, b: all_of(ops.is_finite(a))),
     Law("a + softplus(b - a) = logaddexp(a, b)", lambda a, b: a + softplus(b - a), lambda a, b: ops.logaddexp(a, b), when=lambda a, b: all_of(ops.is_finite(a))),
     Law("softplus(x) - x = softplus(-x)", lambda x: softplus(x) - x, lambda x: softplus(-x), when=lambda x: all_of(x < ops.INF)),
+    Law("softplus(x) - softplus(-x) = x", lambda x: softplus(x) - softplus(-x), lambda x: stable.itself(x)),
     Law("x + softplus(-x) = softplus(x)", lambda x: x + softplus(-x), lambda x: softplus(x), when=lambda x: all_of(x > -ops.INF)),
     Law("log((1 + exp(x)) / exp(x)) = softplus(-x)", lambda x: log((1 + exp(x)) / exp(x)), lambda x: softplus(-x)),
     Law("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: stable.itself(x)),
@@ -106,6 +106,9 @@ LAWS = [
     Law("log(1 + x) - log(1 - x) = 2 atanh(x)", lambda x: log1p(x) - log1p(-x), lambda x: 2 * ops.atanh(x)),
     Law("log(sqrt((1 + x) / (1 - x))) = atanh(x)", lambda x: log(sqrt((1 + x) / (1 - x))), lambda x: ops.atanh(x)),
     Law("log((x + 1) / (x - 1)) = 2 atanh(1/x)", lambda x: log((x + 1) / (x - 1)), lambda x: 2 * ops.atanh(1 / x)),
+    Law("asinh(sinh(x)) = x", lambda x: ops.asinh(sinh(x)), lambda x: stable.itself(x)),
+    Law("acos(1 - x) = 2 asin(sqrt(x / 2))", lambda x: ops.acos(1 - x), lambda x: 2 * ops.asin(sqrt(0.5 * x))),
+    Law("atanh(1 - x) = log((2 - x) / x) / 2", lambda x: atanh(1 - x), lambda x: stable_logs.atanh_one_less(x)),
     Law("atanh(tanh(x)) = x", lambda x: atanh(tanh(x)), lambda x: stable.itself(x)),
     Law("atan(y / x): the derivatives of atan2", lambda y, x: atan(y / x), lambda y, x: stable.angle_of(y, x)),
     Law("atan(exp(x))", lambda x: atan(exp(x)), lambda x: stable.atan_exp(x)),
@@ -130,12 +133,12 @@ LAWS = [
     Law("log(1 + x) = log1p(x)", lambda x: log(1 + x), lambda x: log1p(x)),
     Law("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
     BesidePoint("logarithms of formulas of one variable that are 1 at 0 or 1, by their power series there", lambda x: log(x / ops.atan(x)), lambda: LOGARITHMS_OF_ANY),
-    LogOfParts("log(u v), log(u / v), log(u**n), log(sum(u)), log(prod(u)), log(max(u)) by the logarithms of u, v >= 0 where another law has one", lambda u, v: log(u * sinh(v)), lambda: LOGARITHMS),
+    LogOfParts("log(u v), log(u / v), log(u**n), log(sum(u)), log(prod(u)), log(max(u)) by the logarithms of u, v >= 0 where another law has one", lambda u, v: log(u * sinh(v)), lambda: LOGARITHMS, lambda: OF_A_LOGARITHM),
     Law("log(prod(x)) = sum(log|x|) where the product leaves the format", lambda x: log(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable_logs.log_of_product(x, axes, keepdims)),
     Law("log(x**n) = n log|x| where x**n leaves the format", lambda x, n: log(Pattern(pow, (x, n))), lambda x, n: stable_logs.log_power(x, n)),
     Law("log(x**2) = 2 log|x| where x**2 leaves the format", lambda x: log(square(x)), lambda x: stable_logs.log_power(x, 2)),
     Law("log(1 / x) = -log(x)", lambda x: log(1 / x), lambda x: -log(x), when=lambda x: all_of(ops.is_finite(x))),
-    LogOfPowers("log(a b), log(a / b), log(a**n b**k ...) = n log|a| + k log|b| + ... where a part leaves the format"),
+    OfPowers("log(a b), log(a / b), log(a**n b**k ...) = n log|a| + k log|b| + ... where a part leaves the format", log, lambda a, b: log(square(a) * b), far_out.log_of_powers, lambda: FAR_LOGARITHMS),
     Law("log1p(1/x), x > 0", lambda x: log1p(1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
     Law("log(1 + x) - log(x) = log1p(1/x)", lambda x: log1p(x) - log(x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(ops.greater(x, 0))),
     Law("log(x + a) - log(x) = log1p(a/x), a, x > 0", lambda x, a: log(x + a) - log(x), lambda x, a: log1p(a / x), when=lambda x, a: all_of((x > 0) & (a > 0) & ops.is_finite(x) & ops.is_finite(a) & ops.is_finite(a / x))),
@@ -157,16 +160,20 @@ LAWS = [
     Law("exp(a) exp(b) = exp(a + b)", lambda a, b: exp(a) * exp(b), lambda a, b: exp(a + b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("exp(x)**c = exp(c x)", lambda x, c: Pattern(pow, (exp(x), c)), lambda x, c: exp(c * x), when=lambda x: all_of(x < ops.INF)),
     Law("exp(x)**2 = exp(2 x)", lambda x: square(exp(x)), lambda x: exp(2 * x)),
+    Law("sqrt(sum(exp(x))) = exp(logsumexp(x) / 2)", lambda x: sqrt(total(exp(x))), lambda x, axes, keepdims: exp(0.5 * ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(ops.is_finite(x))),
+    Law("sqrt(1 + exp(x)) = exp(softplus(x) / 2)", lambda x: sqrt(1 + exp(x)), lambda x: exp(0.5 * softplus(x)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(x < ops.INF)),
     Law("sqrt(exp(x)) = exp(x / 2)", lambda x: sqrt(exp(x)), lambda x: exp(0.5 * x), when=lambda x: all_of(x < ops.INF)),
     Law("exp(a) - exp(b) by a - b where a is near b", lambda a, b: exp(a) - exp(b), lambda a, b: stable.exp_difference(a, b), when=lambda a, b: any_of(stable.beside(a, b)), local=True),
     Law("exp(n log(x)) = x**n", lambda n, x: exp(n * log(x)), lambda n, x: ops.where(ops.less(x, 0), ops.NAN, ops.pow(x, n))),
     # ---- logistic and hyperbolic quotients
     Law("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), lambda x: sigmoid(x), shared=HELD),
+    ShareOfExponentials("exp(a) / (exp(a) + exp(b) + ...) = sigmoid(a - log-sum-exp of b, ...)"),
     Law("exp(x) / (1 + exp(x))**2 = sigmoid(x) sigmoid(-x)", lambda x: exp(x) / square(1 + exp(x)), lambda x: 0.25 * sech2(0.5 * x), shared=HELD),
     Law("sigmoid(x) / (1 + exp(x)) = sigmoid(x) sigmoid(-x)", lambda x: sigmoid(x) / (1 + exp(x)), lambda x: 0.25 * sech2(0.5 * x)),
     Law("1 / (exp(x) + 2 + exp(-x)) = sigmoid(x) sigmoid(-x)", lambda x: 1 / (exp(x) + 2 + exp(-x)), lambda x: 0.25 * sech2(0.5 * x), shared=HELD),
     Law("a exp(x) / (1 + exp(x)) = a sigmoid(x)", lambda a, x: (a * exp(x)) / (1 + exp(x)), lambda a, x: a * sigmoid(x), shared=HELD),
     Law("x exp(x) / (exp(x) - 1)", lambda x: (x * exp(x)) / expm1(x), lambda x: stable.x_over_expm1(-x)),
+    Law("x exp(-x) / (1 - exp(-x)) = x / (exp(x) - 1)", lambda x: (x * exp(-x)) / -expm1(-x), lambda x: stable.x_over_expm1(x)),
     Law("exp(x) / (exp(x) - 1) = 1 / (1 - exp(-x))", lambda x: exp(x) / expm1(x), lambda x: -1 / expm1(-x)),
     Law("exp(x) / (1 - exp(x)) = 1 / (exp(-x) - 1)", lambda x: exp(x) / -expm1(x), lambda x: stable.one_over_expm1(-x)),
     Law("x**2 exp(x) / (exp(x) - 1)**2", lambda x: (square(x) * exp(x)) / square(expm1(x)), lambda x: square(stable.x_over_sinh(0.5 * x))),
@@ -195,6 +202,7 @@ LAWS = [
     Law("sigmoid(x) / sigmoid(-x) = exp(x)", lambda x: sigmoid(x) / sigmoid(-x), lambda x: exp(x)),
     Law("1 / (1 + exp(x)) = sigmoid(-x)", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x), shared=HELD),
     Law("x / (1 + exp(-x)) = silu(x)", lambda x: x / (1 + exp(-x)), lambda x: ops.silu(x)),
+    Law("x sigmoid(-x) = -silu(-x)", lambda x: x * sigmoid(-x), lambda x: -ops.silu(-x)),
     Law("x sigmoid(x) = silu(x)", lambda x: x * sigmoid(x), lambda x: ops.silu(x)),
     Law("x tanh(softplus(x)) = mish(x)", lambda x: x * tanh(softplus(x)), lambda x: ops.mish(x)),
     Law("a / (1 + exp(x)) = a sigmoid(-x)", lambda a, x: a / (1 + exp(x)), lambda a, x: a * sigmoid(-x)),
@@ -258,13 +266,14 @@ LAWS = [
     Law("sum(a*b) / sqrt(sum(a*a) sum(b*b))", lambda a, b: total(a * b) / sqrt(total(square(a)) * total(square(b))), lambda a, b, axes, keepdims: stable.cosine(a, b, axes, keepdims)),
     Law("sum(a*exp(x)) / sum(exp(x)) = sum(a softmax(x))", lambda a, x: total(a * exp(x)) / total(exp(x)), lambda a, x, axes, keepdims: ops.reduce_sum(a * ops.softmax(x, axis=axes[0]), axes=axes, keepdims=keepdims), when=lambda a, x, axes: len(axes) == 1 and a.shape == x.shape and all_of(x < ops.INF), shared=HELD),
     Law("sqrt(x*x) = |x|", lambda x: sqrt(square(x)), lambda x: ops.abs(x)),
+    Law("sqrt(c x*x) = sqrt(c) |x|, c > 0", lambda c, x: sqrt(c * square(x)), lambda c, x: math.sqrt(c) * ops.abs(x), when=lambda c: c > 0),
     Law("sqrt(x)**2 = x, nan below 0", lambda x: square(sqrt(x)), lambda x: stable.itself(ops.where(ops.less(x, 0), ops.NAN, x))),
     Law("sqrt(x**4) = x*x", lambda x: sqrt(Pattern(pow, (x, 4))), lambda x: square(x)),
     Law("sqrt(1 - x*x) = sqrt((1 - x)(1 + x))", lambda x: sqrt(1 - square(x)), lambda x: stable.sqrt1_minus_square(x)),
     Law("sqrt((1 - x) (1 + x))", lambda x: sqrt((1 - x) * (1 + x)), lambda x: stable.sqrt1_minus_square(x)),
     OfPolynomials("sqrt(p(x)) of a polynomial p, by its highest power where that leaves the format", {sqrt}, lambda x: sqrt(1 + Pattern(pow, (x, 4))), lambda x, far, p, y: far_out.power_of(x, far, p, 0.5, y)),
     OfPolynomials("p(x)**a of a polynomial p, by its highest power where that leaves the format", {pow}, lambda x: Pattern(pow, (1 + square(x), 0.25)), far_out.power_of),
-    Law("sqrt(1 + x*x) - 1", lambda x: hypot(1, x) - 1, lambda x: stable.hypot1_minus_1(x)),
+    Law("sqrt(1 + x*x) - 1", lambda x: hypot(1, x) - 1, lambda x: stable.hypot1_minus_1(x), local=True),
     Law("sqrt(1 + x) - 1 = x / (sqrt(1 + x) + 1)", lambda x: sqrt(1 + x) - 1, lambda x: stable.sqrt1p_minus_1(x)),
     Law("sqrt(x + 1) - sqrt(x) = 1 / (sqrt(x + 1) + sqrt(x))", lambda x: sqrt(x + 1) - sqrt(x), lambda x: 1 / (sqrt(x + 1) + sqrt(x))),
     Law("sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))", lambda x, a: sqrt(x + a) - sqrt(x), lambda x, a: a / (sqrt(x + a) + sqrt(x)), when=lambda x, a: all_of(ops.greater(x, 0) & ops.is_finite(x) & ops.is_finite(a))),
@@ -291,6 +300,8 @@ LAWS = [
     Law("-b - sqrt(b*b - e)", lambda b, e: -b - sqrt(square(b) - e), lambda b, e: -stable.root_less(-b, e), when=lambda b, e: all_of(ops.is_finite(b) & ops.is_finite(e))),
     Law("1 / (1 + x*x)", lambda x: 1 / (1 + square(x)), lambda x: stable.one_over_one_plus_square(x), local=True),
     Law("x / (1 + x*x)", lambda x: x / (1 + square(x)), lambda x: stable.over_one_plus_square(x)),
+    Law("sqrt(1 + x*x) / x", lambda x: hypot(1, x) / x, lambda x: stable.hypot1_over(x)),
+    Law("(sqrt(1 + x*x) - 1) / x**2 = 1 / (sqrt(1 + x*x) + 1)", lambda x: (hypot(1, x) - 1) / square(x), lambda x: 1 / (hypot(1, x) + 1)),
     Law("x / sqrt(1 + x*x)", lambda x: x / hypot(1, x), lambda x: stable.over_hypot1(x)),
     Law("1 / sqrt(1 + x*x)", lambda x: 1 / hypot(1, x), lambda x: ops.over_hypot(1, x)),
     Law("(1 + x*x)**-0.5", lambda x: Pattern(pow, (1 + square(x), -0.5)), lambda x: ops.over_hypot(1, x)),
@@ -321,8 +332,7 @@ LAWS = [
     OfPolynomials("p(x) / q(x) and p(x) / sqrt(q(x)) of polynomials p, q, by their highest powers where one leaves the format", {div}, lambda x: Pattern(pow, (x, 4)) / (1 + Pattern(pow, (x, 4))), far_out.quotient_of, lambda: BESIDE_POINT),
     BesidePoint("formulas of one variable that lose digits beside 0 or 1, by their power series there", lambda x: x - ops.atan(x), lambda: [PRODUCT_OVER]),
     Law("a b / c where a b leaves the format", lambda a, b, e: (a * b) / e, lambda a, b, e: stable.product_over(a, b, e), when=lambda a, b, e: any_of(stable.is_lost(a * b, a, b, e))),
-    Law("sqrt(a / b) where a / b leaves the format, a, b > 0", lambda a, b: sqrt(a / b), lambda a, b: ops.where(stable.has_left(a / b, a, b) & (a > 0) & (b > 0), sqrt(a) / sqrt(b), sqrt(a / b)), when=lambda a, b: any_of(stable.has_left(a / b, a, b)), local=True),
-    Law("sqrt(a b) where a b leaves the format, a, b > 0", lambda a, b: sqrt(a * b), lambda a, b: ops.where(stable.has_left(a * b, a, b) & (a > 0) & (b > 0), sqrt(a) * sqrt(b), sqrt(a * b)), when=lambda a, b: any_of(stable.has_left(a * b, a, b)), local=True),
+    OfPowers("sqrt(a b), sqrt(a / b), sqrt(a**n b**k ...) = a**(n/2) b**(k/2) ... where a part leaves the format", sqrt, lambda a, b: sqrt(square(a) * b), far_out.root_of_powers),
     # ---- 0 log 0
     Law("-(-x) = x", lambda x: -(-x), lambda x: 1 * x),
     Law("x log(x) = 0 at 0", lambda x: x * log(x), lambda x: -ops.entr(x)),
@@ -364,6 +374,7 @@ REFUSED = [
 # Those whose logarithm LogOfParts takes for that of a part: of a number that leaves the format, or is as near to 0 as it likes.
 LOGARITHMS_OF_ANY = [law for law in LAWS if law.pattern.row is log and law.text.startswith(("log(u v)", "log(x**", "log(a b)", "log(1 / x)"))]
 OF_A_LOGARITHM = [law for law in LAWS if log in law.heads()]
+FAR_LOGARITHMS = [law for law in LAWS if law.text.startswith(("log(p(x))", "log(1 + x*x)", "log(c + x*x)", "log(prod(x)) ="))]
 PRODUCT_OVER = next(law for law in LAWS if law.text.startswith("a b / c"))
 BESIDE_POINT = [law for law in LAWS if isinstance(law, BesidePoint) and law.pattern.row is not log]
 LOGARITHMS_OF_SUMS = [law for law in LAWS if law.text.startswith(("log(1 + x) = ", "log(1 - x) = ", "logarithms of formulas of one variable"))]

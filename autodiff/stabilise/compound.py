@@ -105,7 +105,7 @@ class ShareOfExponentials(LawOfItsOwn):
         if row is not div or top.row is not exp or under.row is not add:
             return None
         terms = self.apart(under, top.operands[0])
-        if not terms or any(isinstance(t, float) for t in terms) or any_of(ops.is_inf(top.operands[0].value)):
+        if not terms or not all(isinstance(t, float) for t in terms) and any_of(ops.is_inf(top.operands[0].value)):
             return None
         return self.replacement(top.operands[0].value, terms)
 
@@ -116,7 +116,7 @@ class ShareOfExponentials(LawOfItsOwn):
             part = as_written(waiting.pop(), local=True)
             if part.row is add:
                 waiting += part.operands[::-1]
-            elif not found and part.row is exp and part.operands[0].same(a):
+            elif not found and part.row is exp and same(part.operands[0], a):
                 found = True
             else:
                 inner = exponents(part, shared=True)
@@ -133,9 +133,9 @@ OVER_AXES = {reduce_prod: reduce_sum, reduce_max: reduce_max, reduce_sum: ops.re
 class LogOfParts(LawOfItsOwn):
     """log(u v), log(u / v), log(u**n), log(sqrt(u)) where another law knows the logarithm of a part, which is not negative."""
 
-    def __init__(self, text, pattern, laws):
+    def __init__(self, text, pattern, laws, every):
         super().__init__(text, pattern, lambda y: y)
-        self.laws = laws                                    # called: the table is not whole yet
+        self.laws, self.every = laws, every                 # called: the table is not whole yet
 
     def heads(self):
         return {log}
@@ -184,6 +184,9 @@ class LogOfParts(LawOfItsOwn):
         if (node.row is pow and n is None) or not all(all_of(p.value >= 0) for p in used):
             return None
         logs = [self.log_of(p, depth) for p in used]
+        if len(used) == 1 and not logs[0][1] and used[0].temporary:         # a number times a logarithm: nothing cancels
+            known = [y for law in self.every() if (y := law.apply(log, used)) is not None][:1]
+            logs = [(y, True) for y in known] or logs
         if not any(known for _, known in logs):
             return None
         if len(used) == 1:

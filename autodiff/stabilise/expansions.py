@@ -183,6 +183,7 @@ FUNCTIONS = {
     "erf": lambda u: _integral(u, lambda u: mul(constant(TWO_OVER_ROOT_PI), exp(neg(mul(u, u))))),
     "erfc": lambda u: sub(constant(1), FUNCTIONS["erf"](u)), "cbrt": lambda u: power(u, Fraction(1, 3)),
 }  # fmt: skip
+PLAIN_SUMS = ("add", "sub")
 PLAIN = {"add": add, "sub": sub, "mul": mul, "div": div}
 NOT_PLAIN = set(FUNCTIONS) - {"neg", "square", "reciprocal"} | {"hypot", "pow"}
 
@@ -211,9 +212,9 @@ def applied(name, trees, parts):
 
 def found(tree, centre):
     """The `polynomial` of a formula that loses digits beside the centre, and has more to it than + - *; else None.
-    Under a logarithm + - * are enough."""
+    Under a logarithm a sum is enough."""
     name, *trees = tree
-    if not any(map(is_more, trees)) and (not isinstance(trees[0], tuple) if name == "log" else name in NOT_PLAIN or not is_more(tree)):
+    if not any(map(is_more, trees)) and (trees[0][0] not in PLAIN_SUMS if name == "log" else name in NOT_PLAIN or not is_more(tree)):
         return None
     try:
         if not loses(name, [of(part, centre, FEW) for part in trees]):

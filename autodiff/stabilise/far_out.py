@@ -186,25 +186,30 @@ def _raised(node):
     return (node.operands[0], float(n)) if n and math.isfinite(n) else None
 
 
-class LogOfPowers(LawOfItsOwn):
-    """The logarithm of a product or quotient of powers, by those of its factors."""
+class OfPowers(LawOfItsOwn):
+    """The logarithm or the root of a product or quotient of powers, by those of its factors; `known` gives laws for logarithms of factors."""
 
-    def __init__(self, text):
-        super().__init__(text, lambda a, b: log(square(a) * b), log_of_powers)
+    def __init__(self, text, head, pattern, replacement, known=lambda: []):
+        super().__init__(text, pattern, replacement, local=head is sqrt)
+        self.head, self.known = head, known
 
     def heads(self):
-        return {log}
+        return {self.head, pow} if self.head is sqrt else {self.head}
 
     def fits(self, row, rows):
-        return rows[0] in (mul, div, Written)
+        return rows[0] in (mul, div, square, pow, Written)
 
     def apply(self, row, nodes):
+        if row not in self.heads() or row is pow and nodes[1].number != 0.5:
+            return None
         top = as_written(nodes[0])
-        found = self.parts(top) if row is log and top.row in (mul, div) and top.temporary else None
+        rows = (mul, div, square, pow) if self.head is sqrt else (mul, div)     # (of log(u**n) LogOfParts takes log(u))
+        found = self.parts(top) if top.row in rows and top.temporary else None
         return None if found is None else self.replacement(nodes[0].value, *found)
 
     def parts(self, node):
-        """Factors with their powers, the product of the numbers' logarithms, and all that was computed on the way; None if none has left the format."""
+        """Factors (value, power, logarithm where a law knows it, was it given?), the sum of the numbers' logarithms, all that was computed
+        on the way; or None."""
         factors, numbers, middle, waiting = [], 0.0, [], [(node, 1.0)]
         while waiting:
             node, n = waiting.pop()
@@ -223,30 +228,57 @@ class LogOfPowers(LawOfItsOwn):
                 waiting += [(b, n if node.row is mul else -n), (a, n)]
                 middle.append(node.value)
             else:
-                factors.append((node.value, n))
+                known = [y for law in self.known() if node.temporary and (y := law.apply(log, [node])) is not None][:1]
+                factors.append((node.value, n, known[0] if known else None, node.row is None))
             if len(factors) + len(waiting) > LONGEST:
                 return None
-        return (factors, numbers, middle) if factors else None
+        return (factors, numbers, middle) if factors and len(middle) + len(factors) > 1 else None
+
+
+def _gone(y, factors, middle):
+    """Where a part of a product of powers has left the format though its factors have not, and the product is positive."""
+    nothing = ops.is_nan(ops.zeros_like(y))
+    usable, left, up, down, sign = ops.logical_not(in_range(ops.abs(y))), nothing, nothing, nothing, 1.0     # up, down: infinite factors make it inf, 0
+    for v in middle:
+        left = left | ops.logical_not(in_range(ops.abs(v)))
+    for a, n, known, given in factors:
+        usable = usable & ((a > 0) if n != int(n) or known is not None else (a != 0) & ops.equal(a, a))
+        sign = sign * ops.sign(a) if n % 2 == 1 else sign
+        if known is not None:
+            left = left | ops.logical_not(in_range(ops.abs(a)))
+        elif not given:                                 # it may have overflowed
+            usable = usable & ops.is_finite(a)
+        else:
+            up, down = (up | ops.is_inf(a), down) if n > 0 else (up, down | ops.is_inf(a))
+    gone = (left | up | down) & usable & ops.logical_not(up & down)
+    return gone if isinstance(sign, float) else gone & (sign > 0)
 
 
 def log_of_powers(y, factors, numbers, middle):
-    """log(y), y the product of a**n over the factors (a, n)."""
-    usable, sign, left = ops.equal(y, y) | ops.is_nan(y), 1.0, ops.not_equal(y, y)
-    up, down = ops.is_nan(ops.zeros_like(y)), ops.is_nan(ops.zeros_like(y))     # infinite factors that make it inf, 0
-    for v in middle:
-        left = left | ops.logical_not(in_range(ops.abs(v)))
-    for a, n in factors:
-        usable = usable & ((a > 0) if n != int(n) else (a != 0) & ops.equal(a, a))
-        sign = sign * ops.sign(a) if n % 2 == 1 else sign
-        up, down = (up | ops.is_inf(a), down) if n > 0 else (up, down | ops.is_inf(a))
-    gone = (left | up | down) & usable & ops.logical_not(up & down)
-    gone = gone & (sign > 0) if not isinstance(sign, float) else gone
+    """log(y), y the product of a**n over the factors."""
+    gone = _gone(y, factors, middle)
     if not any_of(gone):
         return None
     total = numbers
-    for a, n in factors:
+    for a, n, known, given in factors:
+        if known is not None:
+            total = total + n * ops.where(gone, known, 0)
+            continue
         size = log(ops.abs(ops.where(gone & ops.is_finite(a), a, 1)))
-        if any_of(ops.is_inf(a)):                       # log(a) knows whether that was given or has overflowed
+        if given and any_of(ops.is_inf(a)):             # its slope there is 0
             size = ops.where(ops.equal(a, INF), log(a), ops.where(ops.equal(a, -INF), INF + ops.zeros_like(a), size))
         total = total + n * size
     return ops.where(gone, total, log(ops.where(gone, 1, y)))
+
+
+def root_of_powers(y, factors, numbers, middle):
+    """sqrt(y), y the product of a**n over the factors, of finite ones."""
+    gone = _gone(y, factors, middle)
+    for a, _, _, _ in factors:
+        gone = gone & ops.is_finite(a)
+    if not any_of(gone):
+        return None
+    size = math.exp(0.5 * numbers)
+    for a, n, _, _ in sorted(factors, key=lambda factor: factor[1]):
+        size = size * ops.pow(ops.abs(ops.where(gone, a, 1)), 0.5 * n)
+    return ops.where(gone, size, sqrt(ops.where(gone, 1, y)))
