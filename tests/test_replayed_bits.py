@@ -198,3 +198,39 @@ def test_slopes_and_tangents_along_many_directions_are_a_loop_each():
     x = np.linspace(-1.0, 1.0, 50)
     agree(f, [[x]], ["hessian"])
     assert ad.function(ad.hessian(f)).cost(x).loops <= 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, n", [(1, 1), (1, 20), (20, 1), (2, 3), (7, 66), (64, 64), (130, 129)])
+def test_small_products_with_vectors_and_rows(m, n, dtype):
+    """They are called without a look at shapes, up to a size."""
+    rng = np.random.default_rng(m + n)
+
+    def f(w, x):
+        h = ad.tanh(ad.linalg.matvec(w, ad.concat([x, ad.sin(x)], 0)[: x.shape[0]]))
+        back = ad.linalg.matvec(w, ad.concat([h, -h, h], 0)[m : 2 * m], transpose_a=True)
+        rows = ad.matmul(ad.expand_dims(h, 0), w) + ad.matmul(ad.expand_dims(back, 0), w, transpose_b=True)[0, 0]
+        return ad.reduce_sum(ad.sin(rows) * ad.concat([ad.expand_dims(back, 0)] * 2, 1)[:, n:])
+
+    xs = [[rng.normal(size=(m, n)).astype(dtype), rng.normal(size=n).astype(dtype)] for _ in range(2)]
+    xs[1][0][0, 0] = xs[1][1][0] = -0.0
+    agree(with_all(f), xs, ["as written"])
+    agree(f, xs, ["as written"])
+
+
+def test_what_reads_an_array_of_any_length_waits_until_its_length_is_known():
+    """... though another number, of a loop that is open, leaves for Python before."""
+    def f(x):
+        s = ad.reduce_sum(ad.exp(x[1:] - x[:-1]))
+        y = 1.0 if s > 0.0 else 2.0
+        some = x[x > 0]
+        return ad.reduce_sum(ad.concat([some, ad.sin(x)], 0)) * y + ad.reduce_sum(ad.sin(x) ** 2)
+
+    traced = ad.function(with_all(f))
+    xs = [ad.constant(x) for x in ([0.5, 1.0, -1.0, 2.0], [0.5, 1.0, 1.0, 2.0], [-0.5, -1.0, 0.1, 0.0])]
+    for x in xs + xs:
+        same(traced(x), with_all(f)(x))
+    recorded = traced.experimental_get_tracing_count()
+    for x in xs + xs:
+        same(traced(x), with_all(f)(x))
+    assert recorded == traced.experimental_get_tracing_count() == 3

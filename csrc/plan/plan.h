@@ -152,7 +152,7 @@ void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
 static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_rows; }                         /* one block is all of it */
 
-enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE };
+enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE, AD_DIRECT };               /* the last: of a turn, a single step of plan_direct.c */
 typedef struct {
     uint8_t kind;
     uint32_t from, to;                                      /* scalar steps; or the step `from`; or the loop, with its registers at `to` */
@@ -162,6 +162,19 @@ typedef struct {
     ad_form form;                                           /* of the loop */
 } ad_item;
 typedef struct { uint32_t from, to, dead, kind : 2, band : 30; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
+
+/* What a single step's kernel is called with. */
+enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS };           /* a x, x a, a x^T; one after the other */
+typedef struct {
+    uint8_t kind, dtype;
+    uint32_t a, x, out;                                     /* registers, */
+    const void *a_at, *x_at;                                /* and where their numbers always are, or NULL */
+    void *out_at;
+    int64_t m, n;                                           /* rows and columns; of AD_PARTS bytes */
+} ad_direct;
+int ad_list_directs(struct ad_plan *t);                     /* once there are turns; */
+void ad_seat_directs(struct ad_plan *t);                    /* once there are values */
+int ad_run_direct(struct ad_plan *t, const ad_direct *d);
 
 /* A band: items that follow each other and go over the same rows, run strip by strip.  plan_band.c says which those are. */
 typedef struct {
@@ -227,6 +240,7 @@ struct ad_plan {
     AD_LIST(uint32_t) dead;
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
     char *scratch, *room;
+    AD_LIST(ad_direct) directs;
     AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves; NULL: not settled */
     char *settled;                                          /* memory of arrays that keep their places, */
     uint32_t *place;                                        /* which, until they move in; */

@@ -259,7 +259,11 @@ static int add_other(order *o, uint32_t i)
     const ad_step *s = &t->steps.at[i];
     const int leads = s->batch && s->batch != AD_IN_BATCH, late = ad_part_of(t, s) == AD_PLACE;
     const enum touch touch = leads ? touch_of_batch(o, i) : touch_of(o, &o->loop, s, late);
-    int joined = 0, status;
+    int joined = 0, status = AD_OK;
+    if (touch == UNTOUCHED && s->kind == AD_GUARD && o->waiting.n && t->registers.at[s->g].is_array)
+        status = close_loop(o);                             /* what reads an array of another shape must not run before it is known */
+    if (status != AD_OK)
+        return status;
     if (touch != UNTOUCHED || (s->kind == AD_GUARD && o->waiting.n)) {         /* (guards keep their order) */
         status = add_guest(o, &o->loop, i, touch, &joined);
         if (status != AD_OK || joined)
@@ -402,7 +406,7 @@ static int list_turns(ad_plan *t)
         s->attr = t->program->code[s->slot].attr;
     }
     t->turns[t->items.n] = (ad_turn){.dead = t->dead.n};
-    return AD_OK;
+    return ad_list_directs(t);
 }
 
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)

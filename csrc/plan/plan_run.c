@@ -301,6 +301,8 @@ int ad_plan_item(ad_plan *t)
     const ad_turn *item = &t->turns[t->at];
     if (item->kind == AD_LOOP)
         return loop(t, &t->loops.at[item->from], t->bound.at + item->to);
+    if (item->kind == AD_DIRECT)
+        return ad_run_direct(t, &t->directs.at[item->to]);
     if (item->kind == AD_SINGLE) {
         const ad_step *s = &t->steps.at[item->from];
         if (s->kind < AD_PYTHON_FORWARD)
@@ -324,7 +326,8 @@ static int band(ad_plan *t, ad_band *b)
 }
 
 /* A plan of many registers does not stay in the second-level cache, and the processor cannot know what the items after this one will read:
- * ask for it while this one runs.  Farthest ahead for what an item is, then for where its registers stand, then for the arrays in them. */
+ * ask for it while this one runs.  (Arrays that keep their places stand in the order in which they are written, and their loops and kernels
+ * know them: the processor follows by itself.)  Farthest ahead for what an item is, then for where its registers stand, then for the arrays in them. */
 enum { MANY = 1 << 15, FAR = 8, NEAR = 4, NEXT = 2 };       /* registers; items */
 enum { LOOKED_AT = 4096, LINE = 64 };                       /* bytes of an array: longer ones the processor follows by itself */
 
@@ -367,7 +370,7 @@ static void look_ahead(const ad_plan *t)
 int ad_plan_run(ad_plan *t)
 {
     for (; t->at < t->items.n; ad_plan_done(t)) {
-        if (t->registers.n >= MANY && t->at + FAR < t->items.n)
+        if (t->registers.n >= MANY && t->settled_lines == 0 && t->at + FAR < t->items.n)
             look_ahead(t);
         const uint32_t in = t->turns[t->at].band;
         const int status = in ? band(t, &t->bands.at[in - 1]) : ad_plan_item(t);

@@ -245,5 +245,6 @@ int ad_move_in(ad_plan *t)
     }
     free(t->place);
     t->place = NULL;
+    ad_seat_directs(t);
     return give_seats(t);
 }

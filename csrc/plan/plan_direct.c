@@ -1,0 +1,124 @@
+/* Single steps that need no look at shapes: small products of a matrix and a vector, or a row, their shares, and arrays one after another.
+ * What their kernels are called with is known when the plan is laid out, but for addresses.  The same kernels as in csrc/matmul.c, called
+ * as they are there. */
+#include "matmul.h"
+#include "plan.h"
+
+#include <string.h>
+
+#include "generated/opcodes.h"
+
+enum { MOST = 1 << 14 };                                    /* elements of the matrix: below that no thread helps, and nobody waits */
+
+static const ad_array *own_array(const ad_plan *t, uint32_t r)
+{
+    const ad_register *x = &t->registers.at[r];
+    return x->is_array && x->number == AD_NONE && x->base == AD_NONE && x->dtype <= AD_F64 ? x->like : NULL;
+}
+
+/* a x or x a, of a matrix a of m rows and n columns. */
+static int as_product(const ad_plan *t, uint32_t a, uint32_t x, int rows_are_summed, uint32_t out, ad_direct *d)
+{
+    const ad_array *la = own_array(t, a), *lx = own_array(t, x), *ly = own_array(t, out);
+    if (la == NULL || lx == NULL || ly == NULL || la->ndim != 2 || la->size > MOST || la->size == 0 || la->dtype != lx->dtype)
+        return 0;
+    const int64_t m = la->shape[0], n = la->shape[1], wide = rows_are_summed ? m : n;
+    if (lx->size != wide || lx->shape[lx->ndim - 1] != wide || ly->size != (rows_are_summed ? n : m))
+        return 0;
+    *d = (ad_direct){.kind = rows_are_summed ? AD_SUM_OF_ROWS : AD_DOTS, .dtype = la->dtype, .a = a, .x = x, .out = out, .m = m, .n = n};
+    return 1;
+}
+
+static int as_concat(const ad_plan *t, const ad_step *s, ad_direct *d)
+{
+    if (*ad_attributes(t->program, &t->program->code[s->slot]) != 0 || own_array(t, s->out) == NULL || s->n != 2)
+        return 0;
+    const uint32_t a = t->words.at[s->in], x = t->words.at[s->in + 1];
+    const ad_array *la = own_array(t, a), *lx = own_array(t, x);
+    if (la == NULL || lx == NULL || la->size + lx->size > MOST)
+        return 0;
+    *d = (ad_direct){.kind = AD_PARTS, .dtype = s->dtype, .a = a, .x = x, .out = s->out,
+                     .m = (int64_t)((size_t)la->size * ad_itemsize(la->dtype)), .n = (int64_t)((size_t)lx->size * ad_itemsize(lx->dtype))};
+    return 1;
+}
+
+static int as_direct(const ad_plan *t, const ad_step *s, ad_direct *d)
+{
+    if (s->batch || (s->kind != AD_FORWARD && s->kind != AD_VJP) || s->acc != AD_NONE)
+        return 0;
+    if (s->op == AD_OP_concat && s->kind == AD_FORWARD)
+        return as_concat(t, s, d);
+    if (s->op != AD_OP_matvec && s->op != AD_OP_matmul)
+        return 0;
+    const int64_t *attr = ad_attributes(t->program, &t->program->code[s->slot]);
+    const uint32_t first = t->words.at[s->in], second = t->words.at[s->in + 1];
+    if (s->op == AD_OP_matvec && (s->kind == AD_FORWARD || s->k == 1)) {
+        const ad_array *out = own_array(t, s->out);
+        return out && out->ndim == 1 && as_product(t, first, s->kind == AD_FORWARD ? second : s->g, (s->kind == AD_FORWARD) == (attr[0] != 0), s->out, d);
+    }
+    const ad_array *x = own_array(t, first), *w = own_array(t, second), *out = own_array(t, s->out);
+    if (s->op != AD_OP_matmul || attr[0] || attr[1] || !x || !w || x->ndim != 2 || x->shape[0] != 1 || w->shape[0] < 2 || w->shape[w->ndim - 1] < 2)
+        return 0;                                           /* (a product by one number goes another way) */
+    if (s->kind == AD_FORWARD || s->k == 0)
+        return as_product(t, second, s->kind == AD_FORWARD ? first : s->g, s->kind == AD_FORWARD, s->out, d);
+    if (own_array(t, s->g) == NULL || out == NULL || out->size > MOST || w->ndim != 2)
+        return 0;
+    *d = (ad_direct){.kind = AD_OUTER, .dtype = s->dtype, .a = first, .x = s->g, .out = s->out, .m = out->shape[0], .n = out->shape[1]};
+    return 1;
+}
+
+int ad_list_directs(ad_plan *t)
+{
+    int status = AD_OK;
+    for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++) {
+        ad_direct d;
+        if (t->items.at[i].kind != AD_SINGLE || t->items.at[i].band || !as_direct(t, &t->steps.at[t->items.at[i].from], &d))
+            continue;
+        t->turns[i].kind = AD_DIRECT;
+        t->turns[i].to = t->directs.n;
+        status = AD_PUSH(t->directs, d);
+    }
+    return status;
+}
+
+/* What stands where it stood at the last run; or NULL. */
+static void *seat_of(const ad_plan *t, uint32_t r)
+{
+    const ad_register *x = &t->registers.at[r];
+    return x->settled || x->fixed ? t->value[r].array->data : NULL;
+}
+
+void ad_seat_directs(ad_plan *t)
+{
+    for (uint32_t i = 0; i < t->directs.n; i++) {
+        ad_direct *d = &t->directs.at[i];
+        d->a_at = seat_of(t, d->a);
+        d->x_at = seat_of(t, d->x);
+        d->out_at = seat_of(t, d->out);
+    }
+}
+
+static inline const void *data_of(const ad_plan *t, uint32_t r, const void *seat) { return seat ? seat : t->value[r].array->data; }
+
+int ad_run_direct(ad_plan *t, const ad_direct *d)
+{
+    const ad_products *kernels = ad_products_here();
+    const void *a = data_of(t, d->a, d->a_at), *x = data_of(t, d->x, d->x_at);
+    char *y = d->out_at;
+    if (y == NULL) {
+        ad_array *made = t->value[d->out].array = ad_array_alike(d->dtype, ad_known_of(t, d->out)->like);
+        if (made == NULL)
+            return AD_NO_MEMORY;
+        y = made->data;
+    }
+    if (d->kind == AD_OUTER)
+        return kernels->multiply[d->dtype](d->m, d->n, 1, (ad_matrix){a, 1, d->m}, (ad_matrix){x, d->n, 1}, y, 1);
+    if (d->kind == AD_PARTS) {
+        memcpy(y, a, (size_t)d->m);
+        memcpy(y + d->m, x, (size_t)d->n);
+        return AD_OK;
+    }
+    memset(y, 0, (size_t)(d->kind == AD_DOTS ? d->m : d->n) * ad_itemsize(d->dtype));
+    (d->kind == AD_DOTS ? kernels->apply : kernels->apply_transposed)[d->dtype](d->m, d->n, a, x, y);
+    return AD_OK;
+}
