@@ -164,10 +164,10 @@ typedef struct {
 typedef struct { uint32_t from, to, dead, kind : 2, band : 30; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
 
 /* What a single step's kernel is called with. */
-enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS };           /* a x, x a, a x^T; one after the other */
+enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS, AD_BOTH };  /* a x, x a, a x^T; one after the other; a x and row x^T */
 typedef struct {
     uint8_t kind, dtype;
-    uint32_t a, x, out;                                     /* registers, */
+    uint32_t a, x, out, row, beside;                        /* registers, */
     const void *a_at, *x_at;                                /* and where their numbers always are, or NULL */
     void *out_at;
     int64_t m, n;                                           /* rows and columns; of AD_PARTS bytes */

@@ -44,6 +44,13 @@ static int as_concat(const ad_plan *t, const ad_step *s, ad_direct *d)
 
 static int as_direct(const ad_plan *t, const ad_step *s, ad_direct *d)
 {
+    if (s->batch == 2 && s->kind == AD_VJP && s->op == AD_OP_matmul) {         /* plan_pairs.c has looked at it */
+        const uint32_t w = t->words.at[s->in + 1];
+        const ad_array *l = t->registers.at[w].like;
+        *d = (ad_direct){.kind = AD_BOTH, .dtype = s->dtype, .a = w, .x = s->g, .row = t->words.at[s->in], .out = s->out, .beside = s[1].out,
+                         .m = l->shape[0], .n = l->shape[1]};
+        return l->size <= MOST;
+    }
     if (s->batch || (s->kind != AD_FORWARD && s->kind != AD_VJP) || s->acc != AD_NONE)
         return 0;
     if (s->op == AD_OP_concat && s->kind == AD_FORWARD)
@@ -100,16 +107,24 @@ void ad_seat_directs(ad_plan *t)
 
 static inline const void *data_of(const ad_plan *t, uint32_t r, const void *seat) { return seat ? seat : t->value[r].array->data; }
 
+static void *room_for(ad_plan *t, uint32_t r)
+{
+    if (t->value[r].array == NULL)
+        t->value[r].array = ad_array_alike(ad_known_of(t, r)->dtype, ad_known_of(t, r)->like);
+    return t->value[r].array ? t->value[r].array->data : NULL;
+}
+
 int ad_run_direct(ad_plan *t, const ad_direct *d)
 {
     const ad_products *kernels = ad_products_here();
     const void *a = data_of(t, d->a, d->a_at), *x = data_of(t, d->x, d->x_at);
-    char *y = d->out_at;
-    if (y == NULL) {
-        ad_array *made = t->value[d->out].array = ad_array_alike(d->dtype, ad_known_of(t, d->out)->like);
-        if (made == NULL)
-            return AD_NO_MEMORY;
-        y = made->data;
+    char *y = d->out_at ? d->out_at : room_for(t, d->out);
+    void *beside = d->kind == AD_BOTH ? room_for(t, d->beside) : y;
+    if (y == NULL || beside == NULL)
+        return AD_NO_MEMORY;
+    if (d->kind == AD_BOTH) {
+        kernels->shares_of_row[d->dtype](d->m, d->n, a, x, t->value[d->row].array->data, y, beside);
+        return AD_OK;
     }
     if (d->kind == AD_OUTER)
         return kernels->multiply[d->dtype](d->m, d->n, 1, (ad_matrix){a, 1, d->m}, (ad_matrix){x, d->n, 1}, y, 1);
