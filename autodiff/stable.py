@@ -360,6 +360,11 @@ def far_under_exp(x):
     return ops.abs(x) > (40.0 if x.dtype.name == "float32" else 300.0)
 
 
+def under_root_of_exp(x):
+    """Where sqrt(exp(x)) is a number of the format."""
+    return x < (170.0 if x.dtype.name == "float32" else 1400.0)
+
+
 def hypot1_over(x):
     """sqrt(1 + x*x)/x: beyond 1 by 1/x."""
     far = ops.abs(x) > 1

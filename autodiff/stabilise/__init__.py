@@ -18,7 +18,7 @@ from .._core import set_stabilise_hooks
 from ..ops import (add, atan, atanh, bessel_i0, cos, cosh, cumsum, div, erf, erfc, exp, expm1, hypot, log, log1p, log_sigmoid, logit, mul, pow,
                   reduce_euclidean_norm, reduce_prod, reduce_sum, sech2, sigmoid, sin, sinh, softmax, softplus, sqrt, square, tanh)  # fmt: skip
 from . import far_out
-from .compound import HELD, BesidePoint, LogOfParts, MinusMinus, NormalTail, OtherBase, ShareOfExponentials, SumOfExponentials
+from .compound import HELD, BesidePoint, LogOfParts, LogOfRoot, MinusMinus, NormalTail, OtherBase, ShareOfExponentials, SumOfExponentials
 from .far_out import OfPolynomials, OfPowers
 from .laws import Law, Pattern, all_of, any_of, average, makers, seen_through, total, view_of
 
@@ -126,7 +126,7 @@ LAWS = [
     Law("log((1 + x) / x) = log1p(1/x), x > 0", lambda x: log((1 + x) / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
     Law("prod(x)**n = exp(n sum(log|x|)) where the product leaves the format", lambda x, n: Pattern(pow, (Pattern(reduce_prod, (x,)), n)), lambda x, n, axes, keepdims: stable.power_of_product(x, n, axes, keepdims)),
     Law("sqrt(prod(x)) = exp(sum(log|x|) / 2) where the product leaves the format", lambda x: sqrt(Pattern(reduce_prod, (x,))), lambda x, axes, keepdims: stable.power_of_product(x, 0.5, axes, keepdims)),
-    Law("log(sqrt(x)) = log(x) / 2", lambda x: log(sqrt(x)), lambda x: 0.5 * log(x)),
+    LogOfRoot("log(sqrt(x)) = log(x) / 2", lambda: OF_A_LOGARITHM),
     Law("log(bessel_i0(x)) = log(bessel_i0e(x)) + |x|", lambda x: log(bessel_i0(x)), lambda x: stable_logs.log_bessel_i0(x)),
     Law("log(1 + 1/x) = log1p(1/x), x > 0", lambda x: log(1 + 1 / x), lambda x: stable_logs.log1p_reciprocal(x), when=lambda x: all_of(x > 0)),
     OfPolynomials("log(p(x)) of a polynomial p, by its highest power where that leaves the format", {log, log1p}, lambda x: log(1 + x + square(x)), far_out.log_of, lambda: LOGARITHMS_OF_SUMS),
@@ -160,8 +160,8 @@ LAWS = [
     Law("exp(a) exp(b) = exp(a + b)", lambda a, b: exp(a) * exp(b), lambda a, b: exp(a + b), when=lambda a, b: all_of(ops.is_finite(a) & ops.is_finite(b))),
     Law("exp(x)**c = exp(c x)", lambda x, c: Pattern(pow, (exp(x), c)), lambda x, c: exp(c * x), when=lambda x: all_of(x < ops.INF)),
     Law("exp(x)**2 = exp(2 x)", lambda x: square(exp(x)), lambda x: exp(2 * x)),
-    Law("sqrt(sum(exp(x))) = exp(logsumexp(x) / 2)", lambda x: sqrt(total(exp(x))), lambda x, axes, keepdims: exp(0.5 * ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(ops.is_finite(x))),
-    Law("sqrt(1 + exp(x)) = exp(softplus(x) / 2)", lambda x: sqrt(1 + exp(x)), lambda x: exp(0.5 * softplus(x)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(x < ops.INF)),
+    Law("sqrt(sum(exp(x))) = exp(logsumexp(x) / 2)", lambda x: sqrt(total(exp(x))), lambda x, axes, keepdims: exp(0.5 * ops.reduce_logsumexp(x, axes=axes, keepdims=keepdims)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(stable.under_root_of_exp(x) & ops.is_finite(x))),
+    Law("sqrt(1 + exp(x)) = exp(softplus(x) / 2)", lambda x: sqrt(1 + exp(x)), lambda x: exp(0.5 * softplus(x)), when=lambda x: any_of(stable.far_under_exp(x)) and all_of(stable.under_root_of_exp(x))),
     Law("sqrt(exp(x)) = exp(x / 2)", lambda x: sqrt(exp(x)), lambda x: exp(0.5 * x), when=lambda x: all_of(x < ops.INF)),
     Law("exp(a) - exp(b) by a - b where a is near b", lambda a, b: exp(a) - exp(b), lambda a, b: stable.exp_difference(a, b), when=lambda a, b: any_of(stable.beside(a, b)), local=True),
     Law("exp(n log(x)) = x**n", lambda n, x: exp(n * log(x)), lambda n, x: ops.where(ops.less(x, 0), ops.NAN, ops.pow(x, n))),

@@ -215,6 +215,28 @@ class OtherBase(LawOfItsOwn):
         return None
 
 
+class LogOfRoot(LawOfItsOwn):
+    """Half the logarithm of what is under the root, by another law where one knows it."""
+
+    def __init__(self, text, laws):
+        super().__init__(text, lambda x: log(sqrt(x)), lambda y: 0.5 * y)
+        self.laws = laws                                    # called: the table is not whole yet
+
+    def heads(self):
+        return {log}
+
+    def fits(self, row, rows):
+        return rows[0] is sqrt or rows[0] is Written
+
+    def apply(self, row, nodes):
+        root = as_written(nodes[0])
+        if row is not log or root.row is not sqrt or not root.temporary:
+            return None
+        under = root.operands
+        known = [y for law in self.laws() if under[0].temporary and (y := law.apply(log, under)) is not None][:1]
+        return self.replacement(known[0] if known else log(under[0].value))
+
+
 class MinusMinus(LawOfItsOwn):
     """-(-x) of a temporary: laws leave one minus behind, and somebody writes the other."""
 
