@@ -6,7 +6,7 @@ import math
 
 from . import expansions
 from .. import ops, stable, stable_logs
-from .laws import Law, LawOfItsOwn, Written, all_of, any_of, as_written, same
+from .laws import Law, LawOfItsOwn, Written, all_of, any_of, as_written, makers, same
 from ..ops import add, div, erfc, exp, log, log1p, mul, ndtr, neg, pow, reciprocal, reduce_max, reduce_prod, reduce_sum, sqrt, square, sub
 
 SERIES = {*expansions.FUNCTIONS, *expansions.PLAIN, "pow", "hypot"}
@@ -136,9 +136,17 @@ class LogOfParts(LawOfItsOwn):
     def __init__(self, text, pattern, laws, every):
         super().__init__(text, pattern, lambda y: y)
         self.laws, self.every = laws, every                 # called: the table is not whole yet
+        self.fitting = {}                                   # those of them that may hold of a node that these rows made
 
     def heads(self):
         return {log}
+
+    def of(self, laws, node):
+        """The logarithm of a node by the first of these laws that knows it, or None."""
+        key = (laws, makers(node))
+        if key not in self.fitting:
+            self.fitting[key] = [law for law in laws() if any(law.fits(log, (row,)) for row in key[1])]
+        return next((y for law in self.fitting[key] if (y := law.apply(log, [node])) is not None), None)
 
     def fits(self, row, rows):
         return rows[0] in PARTS or rows[0] in OVER_AXES or rows[0] is Written
@@ -171,11 +179,7 @@ class LogOfParts(LawOfItsOwn):
             y, known = self.log_of(node.operands[0], depth - 1)
             return OVER_AXES[node.row](y, **node.attrs) if known else None
         y = self.of_parts(node, node.operands, depth - 1) if node.row in PARTS else None
-        for law in self.laws() if y is None else ():
-            y = law.apply(log, [node])
-            if y is not None:
-                break
-        return y
+        return self.of(self.laws, node) if y is None else y
 
     def of_parts(self, node, parts, depth):
         powers = {reciprocal: -1, sqrt: 0.5, square: 2}
@@ -185,8 +189,8 @@ class LogOfParts(LawOfItsOwn):
             return None
         logs = [self.log_of(p, depth) for p in used]
         if len(used) == 1 and not logs[0][1] and used[0].temporary:         # a number times a logarithm: nothing cancels
-            known = [y for law in self.every() if (y := law.apply(log, used)) is not None][:1]
-            logs = [(y, True) for y in known] or logs
+            y = self.of(self.every, used[0])
+            logs = logs if y is None else [(y, True)]
         if not any(known for _, known in logs):
             return None
         if len(used) == 1:

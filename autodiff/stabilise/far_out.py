@@ -100,12 +100,22 @@ class OfPolynomials(LawOfItsOwn):
     def fits(self, row, rows):
         return rows[-1] in (*SUMS, Written) or rows[-1] is sqrt and row is div or row is pow and rows[0] in (*SUMS, Written)
 
-    def apply(self, row, nodes):
+    def may_hold(self, row, nodes):
+        return self.read(row, nodes)[0] is not None
+
+    def read(self, row, nodes):
+        """The variable, the polynomials and the power; or Nones."""
         reading = Reading()
         found = self.polynomials(row, nodes, reading) if row in self.rows else None
         if found is None or reading.leaf is None or max(map(_highest, found[0])) < 2:
+            return None, None
+        return reading.leaf, found
+
+    def apply(self, row, nodes):
+        leaf, found = self.read(row, nodes)
+        if leaf is None:
             return None
-        x = reading.leaf.value
+        x = leaf.value
         far = where_far(x, *found)
         return self.replacement(x, far, *found[0], *found[1], self.elsewhere(row, nodes, far)) if any_of(far) else None
 
@@ -199,12 +209,14 @@ class OfPowers(LawOfItsOwn):
     def fits(self, row, rows):
         return rows[0] in (mul, div, square, pow, Written)
 
-    def apply(self, row, nodes):
+    def may_hold(self, row, nodes):
         if row not in self.heads() or row is pow and nodes[1].number != 0.5:
-            return None
+            return False
         top = as_written(nodes[0])
-        rows = (mul, div, square, pow) if self.head is sqrt else (mul, div)     # (of log(u**n) LogOfParts takes log(u))
-        found = self.parts(top) if top.row in rows and top.temporary else None
+        return top.temporary and top.row in ((mul, div, square, pow) if self.head is sqrt else (mul, div))  # (of log(u**n) LogOfParts takes log(u))
+
+    def apply(self, row, nodes):
+        found = self.parts(as_written(nodes[0])) if self.may_hold(row, nodes) else None
         return None if found is None else self.replacement(nodes[0].value, *found)
 
     def parts(self, node):
