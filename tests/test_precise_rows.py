@@ -170,3 +170,14 @@ def test_bounds_and_series_of_plain_rules_have_no_part_in_the_replay(name):
     with mp.workdps(1000):
         want = [float(mp.diff(exact, mp.mpf(point), k, h=mp.mpf(10) ** -100)) for k in (1, 2)]
     np.testing.assert_allclose(got, want, rtol=3e-16)
+
+
+@pytest.mark.parametrize("f, point, slopes", [
+    (lambda a, b: ad.math.log(a * a / b), (2.0, np.inf), [1.0, 0.0]), (lambda a, b: ad.math.log(a / b), (np.inf, 2.0), [0.0, -0.5]),
+    (lambda a, b: ad.math.log((a + b) / b), (np.inf, 2.0), [0.0, -0.5]), (lambda a, b: ad.math.log(a) * b, (np.inf, 2.0), [0.0, np.inf])])  # fmt: skip
+def test_an_infinite_operand_under_a_logarithm_hides_no_slope_of_the_other(f, point, slopes):
+    a, b = [ad.constant(v, "float64") for v in point]
+    with ad.GradientTape(precise=True) as tape:
+        tape.watch([a, b])
+        y = f(a, b)
+    np.testing.assert_allclose(tape.gradient(y, [a, b]), slopes)

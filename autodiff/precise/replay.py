@@ -20,6 +20,7 @@ def bessel_i1e_bend(x, y):
 
 # Rules that are exact only to the digits of a double, or arranged for its rounding or its exponents, as formulas; and beyond the domain, where
 # the value is nan, no slope: a replay beside a singular point must not take that side for one.
+# At inf a logarithm has none either: 1 / inf = 0 would stop what comes before it, where the limit has a slope: log(a / b) at a = inf by b.
 RULES = {
     "entr": (lambda x, y: -1 - ops.log(x),),
     "sinc_slope": (lambda x, y: -9.869604401089358 * ops.where(x == 0, 1 / ops.where(x == 0, 3, 1), ops.sinc(x) + 2 * y / (9.869604401089358 * ops.where(x == 0, 1, x))),),
@@ -34,10 +35,10 @@ RULES = {
     "bessel_i1": (lambda x, y: ops.bessel_i0(x) - ops.where(x == 0, 0.5, y / ops.where(x == 0, 1, x)),),
     "bessel_gap": (lambda x, y: ops.sign(x) * (ops.bessel_i1e(x) / ops.where(x == 0, 1, x) - y - y),),
     "bessel_i1e_slope": (bessel_i1e_bend,),
-    "log": (lambda x, y: ops.where(x < 0, ops.NAN, 1 / x),),
-    "log2": (lambda x, y: ops.where(x < 0, ops.NAN, 1.4426950408889634 / x),),
-    "log10": (lambda x, y: ops.where(x < 0, ops.NAN, 0.4342944819032518 / x),),
-    "log1p": (lambda x, y: ops.where(x < -1, ops.NAN, 1 / (1 + x)),),
+    "log": (lambda x, y: ops.where((x < 0) | (x == ops.INF), ops.NAN, 1 / x),),
+    "log2": (lambda x, y: ops.where((x < 0) | (x == ops.INF), ops.NAN, 1.4426950408889634 / x),),
+    "log10": (lambda x, y: ops.where((x < 0) | (x == ops.INF), ops.NAN, 0.4342944819032518 / x),),
+    "log1p": (lambda x, y: ops.where((x < -1) | (x == ops.INF), ops.NAN, 1 / (1 + x)),),
     "log1mexp": (lambda x, y: ops.where(x > 0, ops.NAN, -(ops.exp(x) / (1 - ops.exp(x)))),),
     "logit": (lambda x, y: ops.where((x < 0) | (x > 1), ops.NAN, 1 / (x * (1 - x))),),
     "atanh": (lambda x, y: ops.where(ops.abs(x) > 1, ops.NAN, 1 / ((1 - x) * (1 + x))),),
@@ -257,7 +258,7 @@ class Replay:
         asked = [isinstance(x, Node) and x.number in on_way for x in node.operands]
         d, count = RULES.get(row.name, row.d), range(len(operands))
         if d is not None:
-            return [elementwise_share(d[k], row.selects, g, operands, y, operands[k]) if asked[k] else None for k in count]
+            return [elementwise_share(d[k], row.selects and not (row is ops.div and k == 0), g, operands, y, operands[k]) if asked[k] else None for k in count]
         vjp = FURTHER_RULES.get(row.name, row.vjp)
         if vjp is None:
             return [None] * len(operands)
