@@ -45,6 +45,7 @@ NON_NEGATIVE = Interval(0.0, INF, "[0, inf)")
 NEGATIVE = Interval(-INF, 0.0, "(-inf, 0)")
 UNIT = Interval(-1.0, 1.0, "[-1, 1]")
 OPEN_UNIT = Interval(0.0, 1.0, "(0, 1)")
+UNIT_INTERVAL = Interval(0.0, 1.0, "[0, 1]")
 ABOVE_MINUS_ONE = Interval(-1.0, INF, "(-1, inf)")
 FROM_ONE = Interval(1.0, INF, "[1, inf)")
 

@@ -3,8 +3,8 @@
 Rules may use all that stands here, and where, which is one of them, is how they choose.
 """
 
-from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FROM_ONE, INF, NAN, Interval, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
-                  POSITIVE, REAL, UNIT, row)  # fmt: skip
+from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FROM_ONE, INF, NAN, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
+                  POSITIVE, REAL, UNIT, UNIT_INTERVAL, row)  # fmt: skip
 from ._series import (bessel_far, bessel_quotient, distance, erfcx_bend, erfcx_middle, erfcx_near, gap_beside_zero, gap_middle, gap_near,
                       gap_next, i1e_beside_zero, i1e_middle, i1e_near, i1e_next, sinc_bend)  # fmt: skip
 
@@ -52,6 +52,13 @@ def gap_bend(x):
 def i1e_bend(x):
     """bessel_i1e''(x), x > 0."""
     return by_range(x, lambda x: bessel_far(x, 1), i1e_middle, i1e_next, lambda x: i1e_near(x, I1E_ROOT(x)), i1e_beside_zero)
+
+
+def density_bend(a, b):
+    """(log(b) - digamma(a))**2 - trigamma(a), the second derivative of gamma_pdf by a over itself; for a < 1 by those of a + 1, since 1 / a**2 drops out."""
+    near = where(a < 1, a + 1, a)
+    slope = log_less_digamma(near, b)
+    return square(slope) - trigamma(near) + where(a < 1, 2 * slope / a, 0)
 
 
 # fmt: off
@@ -113,7 +120,7 @@ sigmoid     = row(d=lambda x, y: sigmoid_slope(x),          on=REAL,            
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=2,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
-sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(Interval(0.0, 1.0, "[0, 1]"), REAL), ulp=2, d32="double",   # not sigmoid(b) - a
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT_INTERVAL, REAL), ulp=2, d32="double",   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
@@ -160,6 +167,21 @@ lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            
 digamma    = row(d=lambda x, y: trigamma(x),                on=REAL,            ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="derivative of lgamma")
 trigamma   = row(d=lambda x, y: polygamma(2, x),            on=REAL, plainly=lambda x: polygamma(1, x), ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", doc="derivative of digamma")
 polygamma  = row(d=(None, lambda a, b, y: polygamma(a + 1, b)), on=(NON_NEGATIVE, REAL), ulp=2,    doc="derivative of order a, a whole number, of digamma at b")
+igamma     = row(d=(lambda a, b, y: igamma_by_a(a, b), lambda a, b, y: gamma_pdf(a, b)),    on=(POSITIVE, NON_NEGATIVE), ulp=4, ulp32=0.6, d_ulp=5, d32="double", doc="distribution function at b of the gamma distribution of shape a: the regularised lower incomplete gamma function")
+igammac    = row(d=(lambda a, b, y: -igamma_by_a(a, b), lambda a, b, y: -gamma_pdf(a, b)),  on=(POSITIVE, NON_NEGATIVE), ulp=4, ulp32=0.6, d_ulp=5, d32="double", doc="1 - igamma(a, b), exact in the upper tail")
+gamma_pdf  = row(d=(lambda a, b, y: scale(y, log_less_digamma(a, b)),
+                    lambda a, b, y: where(b == 0, where(a < 1, -INF, where(a == 1, -1, gamma_pdf(maximum(a - 1, 0), b))), scale(y, (a - b - 1) / where(b == 0, 1, b)))), on=(POSITIVE, NON_NEGATIVE), ulp=1, ulp32=0.6, d_ulp=5, d32="double",
+                                                                                                      doc="density at b of the gamma distribution of shape a: b**(a - 1) * exp(-b) / gamma(a)")
+igamma_by_a = row(d=(lambda a, b, y: igamma_by_a_twice(a, b), lambda a, b, y: scale(gamma_pdf(a, b), log_less_digamma(a, b))), on=(POSITIVE, NON_NEGATIVE), ulp=5, ulp32=0.6, d_ulp=10, d32="double", doc="derivative of igamma by a")
+igamma_by_a_twice = row(d=(lambda a, b, y: where(y == y, NAN, y), lambda a, b, y: scale(gamma_pdf(a, b), density_bend(a, b))), on=(POSITIVE, NON_NEGATIVE), ulp=10, ulp32=0.6, d_ulp=10, d32="double",
+                                                                                                      doc="second derivative of igamma by a; nan is what is said of the third")
+log_less_digamma = row(d=(lambda a, b, y: -trigamma(a), lambda a, b, y: 1 / b), on=(POSITIVE, POSITIVE), ulp=3, ulp32=0.6, d32="double", plainly=lambda a, b: log(b) - digamma(a), doc="log(b) - digamma(a): the slope by a of the logarithm of gamma_pdf")
+betainc    = row(d=(None, None, lambda a, b, c, y: beta_pdf(a, b, c)), on=(POSITIVE, POSITIVE, UNIT_INTERVAL), ulp=5, ulp32=0.6, d32="double", doc="distribution function at c of the beta distribution of a and b: the regularised incomplete beta function; no derivative by a or b")
+beta_pdf   = row(d=(lambda a, b, c, y: scale(beta_pdf(a, b, c), log_less_digamma(a, (a + b) * c) - log_less_digamma(a + b, a + b)),
+                    lambda a, b, c, y: scale(beta_pdf(a, b, c), log_less_digamma(b, (a + b) * (1 - c)) - log_less_digamma(a + b, a + b)),
+                    lambda a, b, c, y: scale(beta_pdf(a, b, c), xdivy(a - 1, c) - xdivy(b - 1, 1 - c))), on=(POSITIVE, POSITIVE, UNIT_INTERVAL), ulp=1, ulp32=0.6, d_ulp=5, d32="double", doc="density at c of the beta distribution of a and b")
+zeta       = row(d=(None, lambda a, b, y: zeta_slope(a, b)), on=(FROM_ONE, REAL), ulp=5, ulp32=0.6, d_ulp=5, d32="double", doc="Hurwitz's zeta function, the sum of (b + k)**-a over k = 0, 1, 2, ..; no derivative by a")
+zeta_slope = row(d=(None, lambda a, b, y: -a * zeta_slope(a + 1, b)), on=(FROM_ONE, REAL), ulp=5, ulp32=0.6, d_ulp=8, d32="double", plainly=lambda a, b: -a * zeta(a + 1, b), doc="derivative of zeta by b: -a * zeta(a + 1, b)")
 bessel_i0  = row(d=lambda x, y: bessel_i1(x),               on=REAL,            ulp=1, twin=True,                doc="modified Bessel function of the first kind I0")
 bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotient(clip_by_value(x, -1.5, 1.5), 1), bessel_i0(x) * (1 - bessel_i1e(clip_by_value(abs(x), 1, 1e30)) / (clip_by_value(abs(x), 1, 1e30) * bessel_i0e(clip_by_value(x, -1e30, 1e30))))), on=REAL, d32="double", ulp=1, doc="modified Bessel function of the first kind I1")
 bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=1, twin=True,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")

@@ -16,9 +16,9 @@ from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
 # fmt: off
 __all__ = [
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh",
-    "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betaln", "bincount", "cast", "cbrt", "ceil", "clip_by_value", "confusion_matrix",
+    "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betainc", "betaln", "bincount", "cast", "cbrt", "ceil", "clip_by_value", "confusion_matrix",
     "conj", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_logsumexp", "digamma", "divide", "divide_no_nan", "entr",
-    "equal", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot",
+    "equal", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot", "igamma", "igammac",
     "imag", "in_top_k", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_non_decreasing", "is_strictly_increasing",
     "l2_normalize", "lbeta", "less", "less_equal", "lgamma", "log", "log10", "log1mexp", "log_ndtr", "log1p", "log2", "log_sigmoid",
     "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsubexp", "maximum", "minimum",
@@ -26,7 +26,7 @@ __all__ = [
     "reciprocal", "reciprocal_no_nan", "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max", "reduce_mean",
     "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "rint", "round", "rsqrt", "scalar_mul", "sigmoid", "sign",
     "sin", "sinc", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "squared_difference", "subtract", "tan", "tanh", "top_k",
-    "trigamma", "truediv", "xdivy", "xlog1py", "xlogy", "zero_fraction"
+    "trigamma", "truediv", "xdivy", "xlog1py", "xlogy", "zero_fraction", "zeta"
 ]
 # fmt: on
 __all__ += segments.__all__
@@ -42,6 +42,7 @@ asinh              = operator(ops.asinh, "asinh", "x")
 atan               = operator(ops.atan, "atan", "x")
 atan2              = operator(ops.atan2, "atan2", "y x")
 atanh              = operator(ops.atanh, "atanh", "x")
+betainc            = operator(ops.betainc, "betainc", "a b x")
 cbrt               = operator(ops.cbrt, "cbrt", "x")
 ceil               = operator(ops.ceil, "ceil", "x")
 clip_by_value      = operator(ops.clip_by_value, "clip_by_value", "t clip_value_min clip_value_max", namespace="")
@@ -65,6 +66,8 @@ floormod           = operator(ops.mod, "floormod", "x y")
 greater            = operator(ops.greater, "greater", "x y")
 greater_equal      = operator(ops.greater_equal, "greater_equal", "x y")
 hypot              = operator(ops.hypot, "hypot", "x y")
+igamma             = operator(ops.igamma, "igamma", "a x")
+igammac            = operator(ops.igammac, "igammac", "a x")
 is_finite          = operator(ops.is_finite, "is_finite", "x")
 is_inf             = operator(ops.is_inf, "is_inf", "x")
 is_nan             = operator(ops.is_nan, "is_nan", "x")
@@ -119,6 +122,7 @@ truediv            = operator(ops.div, "truediv", "x y")
 xdivy              = operator(ops.xdivy, "xdivy", "x y")
 xlog1py            = operator(ops.xlog1py, "xlog1py", "x y")
 xlogy              = operator(ops.xlogy, "xlogy", "x y")
+zeta               = operator(ops.zeta, "zeta", "x q")
 # fmt: on
 
 

@@ -26,7 +26,6 @@ AD_INLINE double ad_signed_slope(double a, double b, double y)
 AD_INLINE double ad_far_enough(double b) { return b > 0x1p70 ? 0x1p70 : b < -0x1p70 ? -0x1p70 : b; }
 
 /* ------------------------------------------------------------------------------------------------- float64 */
-#ifdef AD_TARGET_FMA
 /* log(u) for u >= 0 as a pair, off by 2^-65 of itself.  u = 2^k m, s = f/(2 + f) with f = m - 1: log(m) = 2s (1 + z (1/3 + z (1/5 + z P(z)))),
  * z = s^2, P minimax; what is more than 2^-15 of the whole is known in pairs. */
 AD_INLINE ad_pair ad_log_long(double u)
@@ -50,6 +49,7 @@ AD_INLINE ad_pair ad_log_long(double u)
     return (ad_pair){u == 0 ? -AD_INF : u < AD_INF ? h : u, (y - h) + low};
 }
 
+#ifdef AD_TARGET_FMA
 /* exp((b + b_low) l) as 2^k (high + low), k + AD_MAGIC = shift; k is that of exp(+-limit) beyond these bounds.  x: b l. */
 typedef struct { double high, low, shift, x; } ad_power;
 AD_INLINE ad_power ad_power_parts(ad_pair l, double b, double b_low, double limit)

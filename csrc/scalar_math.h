@@ -166,5 +166,8 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 #include "gamma_float_math.h"
 #include "power_math.h"
 #include "bessel_math.h"
+#include "igamma_math.h"
+#include "beta_math.h"
+#include "zeta_math.h"
 
 #endif

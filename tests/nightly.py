@@ -8,6 +8,7 @@ Values come of autodiff.precise.balls, the arithmetic of the precise replay; der
 bits that nothing cancels, so that no rule of the table is taken on trust.  What no ball resolves is asked of mpmath."""
 
 import argparse
+import functools
 import multiprocessing
 import os
 import sys
@@ -17,7 +18,7 @@ import mpmath as mp
 import numpy as np
 import test_scalar_math as suite
 from flint import arb, ctx
-from reference import TERM_OF_VALUE, error, exact_value, usable
+from reference import BEND_OF_DENSITY, SLOPE_OF_DENSITY, TERM_OF_VALUE, error, exact_value, usable
 from scalar_kernels import KERNELS, ROWS
 
 from autodiff.precise import balls
@@ -32,7 +33,7 @@ FURTHER = {      # rows that the precise replay has no ball of: it takes them ap
     "divide_no_nan": lambda a, b: a / b if b != 0 else balls.ZERO, "xdivy": lambda a, b: a / b if a != 0 else balls.ZERO,
     "reciprocal_no_nan": lambda x: 1 / x if x != 0 else balls.ZERO,
 }  # fmt: skip
-BALLS = {**balls.ONE_OPERAND, **balls.TWO_OPERANDS, **FURTHER}
+BALLS = {**balls.ONE_OPERAND, **balls.TWO_OPERANDS, **balls.THREE_OPERANDS, **FURTHER}
 
 
 def bessel_slope(order):
@@ -57,6 +58,9 @@ DERIVATIVES = {
     ("erfinv", 0): FURTHER["erfinv_slope"], ("ndtri", 0): FURTHER["ndtri_slope"],
     ("erfinv_slope", 0): lambda x: arb.pi() / 2 * x.erfinv() * (2 * x.erfinv() ** 2).exp(),
     ("ndtri_slope", 0): lambda x: -2 * arb.pi() * arb(2).sqrt() * (2 * x).erfcinv() * (2 * (2 * x).erfcinv() ** 2).exp(),
+    ("igamma", 0): balls.igamma_by_a, ("igamma", 1): balls.gamma_pdf, ("igammac", 0): lambda a, x: -balls.igamma_by_a(a, x), ("igammac", 1): lambda a, x: -balls.gamma_pdf(a, x),
+    ("igamma_by_a", 0): balls.igamma_by_a_twice, ("igamma_by_a", 1): SLOPE_OF_DENSITY, ("igamma_by_a_twice", 1): BEND_OF_DENSITY,
+    ("betainc", 2): balls.beta_pdf, ("zeta", 1): balls.zeta_slope, ("zeta_slope", 1): lambda s, q: s * (s + 1) * balls.zeta(s + 2, q),
 }  # fmt: skip
 
 
@@ -69,6 +73,7 @@ def difference(f, k):
     return of
 
 
+@functools.lru_cache(10_000)
 def resolved(f, point, least):
     """f there, as (mantissa, exponent); None if it cannot be told.  Below 2**-1160 there is only 0."""
     for bits in PRECISIONS:

@@ -4,6 +4,9 @@ import math
 
 import mpmath as mp
 import numpy as np
+from flint import arb, ctx
+
+from autodiff import ball_functions as balls
 
 PRECISION = 200
 
@@ -106,6 +109,33 @@ def _gelu_gate(x):
     return 1 / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
 
 
+def by_balls(f):
+    """f of python-flint's balls as a function of mpmath's numbers, with so many bits more until it is known: mpmath itself is slow or lost where the
+    operands of the incomplete gamma functions are large."""
+    def function(*xs):
+        before, want = ctx.prec, mp.mp.prec
+        try:
+            for extra in (20, 200, 800, 3000):
+                ctx.prec = want + extra
+                y = f(*map(arb, xs))
+                if y.is_finite() and (y.rel_accuracy_bits() >= want - 10 or abs(y) < arb(2) ** -6000):
+                    return mp.mpf(tuple(map(int, y.mid().man_exp())))
+        finally:
+            ctx.prec = before
+        raise ArithmeticError(f"{xs}: {y}")
+    return function
+
+
+# Rows of a gamma distribution; the derivative by operand k that is nan, since nothing is said of it.
+OF_SHAPE = ("igamma", "igammac", "gamma_pdf", "igamma_by_a", "igamma_by_a_twice", "log_less_digamma")
+NOT_SAID = {("igamma_by_a_twice", 0)}
+OF_BETA, OF_ZETA = ("betainc", "beta_pdf"), ("zeta", "zeta_slope")
+
+# Derivatives of gamma_pdf by a.
+SLOPE_OF_DENSITY = lambda a, x: balls.gamma_pdf(a, x) * balls.log_less_digamma(a, x)
+BEND_OF_DENSITY = lambda a, x: balls.gamma_pdf(a, x) * (balls.log_less_digamma(a, x) ** 2 - balls.polygamma(arb(1), a))
+
+
 # One function for each elementwise row with floating results; comparisons and masks are held against NumPy.
 # fmt: off
 REFERENCE = {
@@ -134,6 +164,7 @@ REFERENCE = {
     "bessel_i0": lambda x: _bessel(0, x), "bessel_i1": lambda x: _bessel(1, x), "bessel_i0e": lambda x: _bessel_scaled(0, x),
     "bessel_i1e": lambda x: _sign(x) * _bessel_scaled(1, x), "bessel_gap": _bessel_gap, "bessel_i1e_slope": lambda x: bessel_slope(1, x),
     "polygamma": lambda n, x: mp.psi(int(n), x), "trigamma": lambda x: mp.psi(1, x),
+    **{name: by_balls(getattr(balls, name)) for name in (*OF_SHAPE, *OF_BETA, *OF_ZETA)},
     "relu": lambda x: max(x, mp.mpf(0)), "relu6": lambda x: min(max(x, mp.mpf(0)), mp.mpf(6)),
     "leaky_relu": lambda x, a: x if x > 0 else a * x, "elu": lambda x: x if x > 0 else mp.expm1(x),
     "selu": lambda x: mp.mpf("1.0507009873554804934193349852946") * (x if x > 0 else mp.mpf("1.6732632423543772848170429916717") * mp.expm1(x)),
@@ -169,9 +200,35 @@ def points(interval, n, dtype, rng):
     return x[(x > lo) & (x < hi) & np.isfinite(x)]
 
 
+def of_shape(n, dtype, rng):
+    """Shapes a, and points about the mean, in both tails, and anywhere."""
+    a = 10.0 ** np.where(rng.random(n) < 0.9, rng.uniform(-3, 2.2, n), rng.uniform(-30, 0, n))
+    near = a * np.abs(1 + rng.normal(size=n) * rng.choice([1, 8], n) / np.sqrt(a))
+    x = np.where(rng.random(n) < 0.6, near, 10.0 ** rng.uniform(-5, 2.8, n))
+    return tuple(np.maximum(c, 1e-36).astype(dtype) for c in (a, x))
+
+
+def of_beta(n, dtype, rng):
+    """The same of beta distributions."""
+    a, b = 10.0 ** rng.uniform(-3, 3, n), 10.0 ** rng.uniform(-3, 3, n)
+    mean = a / (a + b)
+    near = mean + np.sqrt(mean * (1 - mean) / (a + b + 1)) * rng.normal(size=n) * rng.choice([1, 6], n)
+    x = np.where((rng.random(n) < 0.7) & (near > 0) & (near < 1), near, rng.choice([0, 1], n) - 10.0 ** rng.uniform(-7, -1, n) * rng.choice([-1, 1], n))
+    return tuple(c.astype(dtype) for c in (a, b, np.clip(np.abs(x), 1e-7, 1 - 1e-7)))
+
+
+def of_zeta(n, dtype, rng):
+    return (1 + 10.0 ** rng.uniform(-3, 1.5, n)).astype(dtype), (10.0 ** rng.uniform(-3, 4, n)).astype(dtype)
+
+
+DRAWN = {**dict.fromkeys(OF_SHAPE, of_shape), **dict.fromkeys(OF_BETA, of_beta), **dict.fromkeys(OF_ZETA, of_zeta)}
+
+
 def operands(row, n, dtype, seed=0):
     """A tuple of arrays, one per operand, paired from points of every kind."""
     rng = np.random.default_rng([seed, *row.name.encode()])
+    if row.name in DRAWN:
+        return DRAWN[row.name](n, dtype, rng)
     columns = [points(interval, n, dtype, rng) for interval in row.on]
     if row.name == "polygamma":     # an order is a whole number
         columns[0] = rng.integers(1, 5, columns[0].size).astype(dtype)
@@ -200,6 +257,8 @@ TERM_OF_VALUE["lgamma"] = lambda x: mp.mpf(0 if x > 0 else 0.25)
 TERM_OF_VALUE["polygamma"] = lambda n, x: mp.mpf(0) if x > 0 else abs(mp.psi(int(n), 1 - x))
 TERM_OF_VALUE["trigamma"] = lambda x: mp.mpf(0) if x > 0 else abs(mp.psi(1, 1 - x))
 TERM_OF_VALUE["digamma"] = lambda x: mp.mpf(0) if x > 0 else max(abs(mp.pi * mp.cot(mp.pi * x)), abs(mp.digamma(1 - x)))
+TERM_OF_VALUE["log_less_digamma"] = lambda a, x: 1 / (2 * a) if a >= 8 else mp.mpf(1) / 8
+TERM_OF_VALUE["igamma_by_a_twice"] = by_balls(lambda a, x: abs(balls.igamma_by_a(a, x)) * (abs(balls.log_less_digamma(a + 1, x)) + balls.polygamma(arb(1), a + 1).sqrt()))
 
 
 def error(got, exact, point, dtype, term=None):
@@ -222,7 +281,7 @@ def bits(xs):
 
 def exact_value(row, point):
     xs = [mp.mpf(float(x)) for x in point]
-    with mp.workprec(400 if row.name in SLOW else bits(xs)):
+    with mp.workprec(400 if row.name in SLOW or row.name in DRAWN else bits(xs)):
         return REFERENCE[row.name](*xs)
 
 
@@ -230,6 +289,8 @@ def usable(row, point):
     """False where mpmath has no answer in time: quotients and exponents of a thousand digits, poles by the million."""
     if row.name in SLOW:
         return point[-1] > -500 and not (point[-1] <= 0 and point[-1] == math.floor(point[-1]))
+    if row.name in OF_ZETA:
+        return point[1] > 0
     if row.name == "logsubexp":
         return point[0] > point[1]
     if row.name in ("floordiv", "mod"):

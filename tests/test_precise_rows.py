@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import REFERENCE, error, exact_value, operands, usable
+from reference import NOT_SAID, REFERENCE, error, exact_value, operands, usable
 
 import autodiff as ad
 from autodiff import ops
@@ -111,13 +111,13 @@ SMOOTH = [row for row in ROWS if row.name not in KINKED]
 @pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
 def test_slopes_are_the_nearest_numbers(row):
     """A rule with a constant of a double's digits in it would be certain of a wrong last digit."""
-    points = [p for p in zip(*operands(row, 8, "float64", seed=5)) if usable(row, p) and all(1e-2 < abs(v) < 20 for v in p)][:4]
+    points = [p for p in zip(*operands(row, 8 if row.arity < 3 else 40, "float64", seed=5)) if usable(row, p) and all(1e-2 < abs(v) < 20 for v in p)][:4]
     _, _, gradients = replayed(row, *[np.array(c) for c in zip(*points)])
     for k, gradient in enumerate(gradients):
         for got, point in zip([] if gradient is None else gradient.numpy(), points):
             with mp.workprec(900):
                 xs, h = [mp.mpf(float(x)) for x in point], mp.mpf(2) ** -250
-                if row.name == "pow" and k == 1 and xs[0] <= 0 or row.name == "polygamma" and k == 0:
+                if row.name == "pow" and k == 1 and xs[0] <= 0 or row.name == "polygamma" and k == 0 or (row.name, k) in NOT_SAID:
                     continue
                 low, high = (REFERENCE[row.name](*[x + s * h * (i == k) for i, x in enumerate(xs)]) for s in (-1, 1))
                 slope = (high - low) / (2 * h)

@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from reference import PRECISION, REFERENCE, TERM_OF_VALUE, error, exact_value, operands, usable
+from reference import NOT_SAID, PRECISION, REFERENCE, TERM_OF_VALUE, error, exact_value, operands, usable
 
 import autodiff as ad
 from autodiff import _op, ops
@@ -69,7 +69,7 @@ def test_every_partial_agrees_with_differences_in_high_precision(row):
     xs = moderate(row)
     got = gradients(row, xs)
     for k, g in enumerate(got):
-        if row.d[k] is None:
+        if row.d[k] is None or (row.name, k) in NOT_SAID:
             continue
         for i in range(xs[0].size):
             point = [x[i] for x in xs]
@@ -88,6 +88,8 @@ def moderate(row, n=14):
         columns = [rng.uniform(0.2, 20, n)]
     if row.name == "polygamma":
         columns = [rng.integers(1, 4, n).astype(float), rng.uniform(0.2, 20, n)]
+    if row.name in ("zeta", "zeta_slope"):
+        columns = [rng.uniform(1.2, 6, n), rng.uniform(0.3, 9, n)]
     if row.name == "clip_by_value":
         columns[1], columns[2] = np.full(n, -1.0), np.full(n, 1.5)
     if row.name == "polygamma":
@@ -116,7 +118,7 @@ def test_the_fused_kernel_equals_the_rule(row):
             assert a is None and b is None
 
 
-@pytest.mark.parametrize("row", [r for r in SMOOTH if r.name != "trigamma"], ids=name_of)
+@pytest.mark.parametrize("row", [r for r in SMOOTH if r.name not in ("trigamma", "igamma_by_a", "igamma_by_a_twice")], ids=name_of)
 def test_second_derivatives_agree_with_differences_of_the_first(row):
     xs = moderate(row)
     rng = np.random.default_rng(1)
@@ -140,7 +142,7 @@ def test_second_derivatives_agree_with_differences_of_the_first(row):
         np.testing.assert_allclose(got.numpy(), expected, rtol=2e-5, atol=2e-5 * (1 + np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("row", SMOOTH, ids=name_of)
+@pytest.mark.parametrize("row", [r for r in SMOOTH if (r.name, 0) not in NOT_SAID], ids=name_of)
 def test_the_jvp_is_the_transpose_of_the_vjp(row):
     """The JVP by differentiating the VJP, which is linear in its cotangent, once more."""
     xs = moderate(row)

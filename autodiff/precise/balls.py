@@ -22,7 +22,8 @@ except ImportError as error:
     raise ImportError("GradientTape(precise=True) computes with python-flint, which is not installed: "
                       "pip install python-flint, or pip install autodiff-tape[precise]") from error  # fmt: skip
 
-from .ball_functions import bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, erfcx, erfcx_slope, lgamma, log_ndtr, polygamma, sinc_slope  # noqa: E402
+from .ball_functions import (bessel, bessel_gap, bessel_i1e_slope, bessel_scaled, beta_pdf, betainc, erfcx, erfcx_slope, gamma_pdf, igamma,  # noqa: E402
+                             igamma_by_a, igamma_by_a_twice, igammac, lgamma, log_less_digamma, log_ndtr, polygamma, sinc_slope, zeta, zeta_slope)  # fmt: skip
 from .ball_matrices import MATRICES, spectral_slope  # noqa: E402
 
 ONE, ZERO, HALF, TINY, NAN = arb(1), arb(0), arb(1) / 2, arb(2) ** -200, arb("nan")
@@ -124,8 +125,12 @@ TWO_OPERANDS = {
     "logaddexp": lambda a, b: a + (b - a).exp().log1p() if a > b else b + (a - b).exp().log1p(),
     "xlogy": lambda a, b: a if a.is_zero() else a * b.log(), "xlog1py": lambda a, b: a if a.is_zero() else a * b.log1p(),
     "sigmoid_of_difference": lambda a, b: _sigmoid(a - b), "atan2": _atan2, "polygamma": polygamma,
+    "igamma": igamma, "igammac": igammac, "gamma_pdf": gamma_pdf, "igamma_by_a": igamma_by_a, "igamma_by_a_twice": igamma_by_a_twice,
+    "log_less_digamma": log_less_digamma, "zeta": zeta, "zeta_slope": zeta_slope,
     "sigmoid_cross_entropy": lambda a, b: a * _softplus(-b) + (ONE - a) * _softplus(b),
 }
+THREE_OPERANDS = {"betainc": betainc, "beta_pdf": beta_pdf}
+OF_OPERANDS = {1: ONE_OPERAND, 2: TWO_OPERANDS, 3: THREE_OPERANDS}
 # Numbers in the rules of the table that stand for others.
 KNOWN = {0.6931471805599453: arb.const_log2, 1.4426950408889634: lambda: ONE / arb.const_log2(),
          0.4342944819032518: lambda: ONE / arb.const_log10(), 1.1283791670955126: lambda: 2 / arb.pi().sqrt(),
@@ -148,8 +153,7 @@ def _ufunc(f, n=1):
     return on_arrays
 
 
-FUNCTIONS = {name: _ufunc(f) for name, f in ONE_OPERAND.items()}
-FUNCTIONS.update({name: _ufunc(f, 2) for name, f in TWO_OPERANDS.items()})
+FUNCTIONS = {name: _ufunc(f, n) for n, functions in OF_OPERANDS.items() for name, f in functions.items()}
 SUMS = {row.name: np.frompyfunc(TWO_OPERANDS[row.name], 2, 1) for row in (ops.add, ops.mul)}
 # Where the very same ball stands on both sides (moving numbers keeps the balls themselves): x - x, x / x.
 SAME = {"sub": ZERO, "div": ONE}
@@ -341,7 +345,7 @@ def _settled(row, balls):
     """Is the row undefined at both ends of every ball, so that more bits would change nothing?"""
     if all(b.is_exact() or not b.is_finite() for b in balls):
         return True
-    function = (ONE_OPERAND if len(balls) == 1 else TWO_OPERANDS)[row.name]
+    function = OF_OPERANDS[len(balls)][row.name]
     return not any(function(*[end(b) if b.is_finite() else b for b in balls]).is_finite() for end in (arb.lower, arb.upper))
 
 
