@@ -8,6 +8,7 @@ from . import errors
 COMPUTED = {
     "eigh": lambda np, x: _packed(np, *np.linalg.eigh(x)),
     "svd": lambda np, x: _svd(np, x),
+    "qr": lambda np, x: _qr(np, x),
     "slogdet": lambda np, x: np.linalg.slogdet(x)[1],
     "sign_of_det": lambda np, x: np.linalg.slogdet(x)[0],
     "cofactors": lambda np, x: _cofactors(np, x),
@@ -36,6 +37,11 @@ def _packed(np, values, *matrices):
 def _svd(np, x):
     u, s, v = np.linalg.svd(x, full_matrices=False)
     return _packed(np, s, u, np.swapaxes(v, -1, -2))
+
+
+def _qr(np, x):
+    q, r = np.linalg.qr(x)
+    return np.concatenate([q, np.swapaxes(r, -1, -2)], axis=-2)
 
 
 def _cofactors(np, x):

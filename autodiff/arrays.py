@@ -224,6 +224,15 @@ def _solve(a, b):
     return shaping.reshape(y, y.shape[:-1])
 
 
+def _qr(a, mode="reduced"):
+    x = _array(a)
+    if mode == "r":
+        return linalg.qr(x)[1]
+    if mode not in ("reduced", "complete"):
+        raise _NotOurs
+    return linalg.qr(x, mode == "complete")
+
+
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     y = linalg.svd(_array(a), full_matrices and compute_uv, compute_uv)
     return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
@@ -339,6 +348,7 @@ FUNCTIONS = {
     np.linalg.eigh:    lambda a, UPLO="L": linalg.eigh(a) if UPLO in ("L", "l") else linalg.eigh(linalg.matrix_transpose(a)),
     np.linalg.eigvalsh: lambda a, UPLO="L": linalg.eigvalsh(a if UPLO in ("L", "l") else linalg.matrix_transpose(a)),
     np.linalg.svd:     _svd,
+    np.linalg.qr:      _qr,
     np.linalg.pinv:    _pinv,
     np.trace:          _trace,
     np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),

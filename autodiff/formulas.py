@@ -4,7 +4,7 @@ formula too, and composites, whose parts are recorded."""
 from ._lapack import by_numpy
 from ._op import INF, composite, rule
 from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
-from .structural import cast, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
+from .structural import cast, concat, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
 
 
 def _count(x, axes):
@@ -145,6 +145,21 @@ def _svd_vjp(g, x, y):
     return whole + matmul(u, scale(rest_v, inverse), transpose_a=0, transpose_b=1) if n > m else whole
 
 
+def _qr_vjp(g, x, y):
+    """Walter & Lehmann, "Algorithmic differentiation of linear algebra functions with application in optimum experimental design"
+    (2010), 3.3; of wide matrices for their first columns, as the others are q' times them."""
+    m, n, k = *x.shape[-2:], min(x.shape[-2:])
+    q, upper, g_q, g_upper = part_of_rows(y, 0, m), part_of_rows(y, m, k), part_of_rows(g, 0, m), part_of_rows(g, m, k)         # r's transposed
+    if n > m:
+        g_rest, rest = part_of_rows(g, m + k, n - k), part_of_rows(swap_last(x), k, n - k)
+        g_q = g_q + matmul(rest, g_rest, transpose_a=1, transpose_b=0)
+    inner = _lower_half(matmul(upper, g_upper, transpose_a=1, transpose_b=0) - matmul(g_q, q, transpose_a=1, transpose_b=0))
+    share = solve(upper, swap_last(g_q + matmul(q, inner + swap_last(inner), transpose_a=0, transpose_b=0)), adjoint=1)
+    if n > m:
+        share = concat(share, matmul(g_rest, q, transpose_a=0, transpose_b=1), axis=len(x.shape) - 2)
+    return swap_last(share)
+
+
 def _pinv_vjp(g, x, rcond, y):
     """Golub & Pereyra, The differentiation of pseudo-inverses (1973), eq. 4.12, where the rank stays."""
     left, right = matmul(y, g, transpose_a=1, transpose_b=0), matmul(y, y, transpose_a=0, transpose_b=1)    # y' g, y y'
@@ -193,4 +208,5 @@ cholesky = rule(value=lambda x: _by_numpy("cholesky", x), vjp=_cholesky_vjp, doc
 sign_of_det = rule(value=lambda x: _by_numpy("sign_of_det", x), vjp=None, doc="sign of the determinant")
 eigh = rule(value=lambda x: _by_numpy("eigh", x), vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
 svd = rule(value=lambda x: _by_numpy("svd", x), vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")
+qr = rule(value=lambda x: _by_numpy("qr", x), vjp=_qr_vjp, doc="orthonormal columns q, and below them the transpose of the upper triangular r of q @ r")
 pinv = rule(value=lambda x, rcond: _by_numpy("pinv", x, rcond), vjp=(_pinv_vjp, None), arity=2, doc="pseudo-inverse; singular values up to b times the largest count as 0")

@@ -19,7 +19,7 @@ from .shaping import reshape, stack, strides_of, transpose
 # fmt: off
 __all__ = [
     "adjoint", "band_part", "cholesky", "cholesky_solve", "cross", "det", "diag", "diag_part", "eigh", "eigvalsh", "einsum", "expm", "eye",
-    "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul", "matrix_transpose", "matvec", "norm", "normalize", "pinv", "set_diag",
+    "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul", "matrix_transpose", "matvec", "norm", "normalize", "pinv", "qr", "set_diag",
     "slogdet", "solve", "svd", "tensor_diag", "tensor_diag_part", "tensordot", "trace", "triangular_solve"
 ]
 # fmt: on
@@ -343,6 +343,26 @@ def svd(tensor, full_matrices=False, compute_uv=True, name=None) -> Any:
     y = ops.svd(x)
     s = y[..., 0, :]
     return (s, y[..., 1 : x.shape[-2] + 1, :], y[..., x.shape[-2] + 1 :, :]) if compute_uv else s
+
+
+def qr(input, full_matrices=False, name=None) -> Any:
+    """Orthonormal columns q and an upper triangular r of matrices (..., m, n), which are q @ r: shapes (..., m, k), (..., k, n), k = min(m, n).
+
+    The signs are LAPACK's, as in TensorFlow.  The gradient needs the first k columns to be linearly independent.
+    Raises UnimplementedError of full_matrices where m > n: columns beyond those of the matrix have no gradient.
+
+    >>> import autodiff as ad
+    >>> q, r = ad.linalg.qr([[3.0, 1.0], [4.0, 2.0]])
+    >>> (q @ r).numpy().round(6)
+    array([[3., 1.],
+           [4., 2.]], dtype=float32)
+    """
+    x = floating(_matrix("qr", input), "qr")
+    if full_matrices and x.shape[-2] > x.shape[-1]:
+        raise errors.UnimplementedError("qr: full_matrices=True is implemented for matrices of no more rows than columns: for others the columns of q "
+                                        "beyond the matrix's are any that fill the space, and have no gradient")  # fmt: skip
+    y = ops.qr(x)
+    return y[..., : x.shape[-2], :], matrix_transpose(y[..., x.shape[-2] :, :])
 
 
 def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:

@@ -43,7 +43,7 @@ np.concatenate([Y, [0.1]])|np.concatenate([WHOLE[0], Y])|np.concatenate([Y, Y], 
 np.zeros_like(X, shape=(5,))|np.ones_like(X, dtype="int32")|np.full_like(X, 0.1, shape=(2,))|np.full_like(WHOLE, 2)|np.full_like(X, [0.1, 0.2, 0.3, 0.4])
 np.take(X, [0, -1], axis=1)|np.take(X, [0, 9], axis=1, mode="wrap")|np.take(X, [0, 9], axis=1, mode="clip")|np.take(X, [0, 5])|np.expand_dims(X, (0, 2))
 np.roll(X, 1, axis=(0, 1))|np.roll(X, (1, 2), axis=(0, 1))|np.split(Y, [1, 3])|np.split(Y, [3, 1])|np.exp(X, where=X > -9, out=np.zeros((3, 4)))
-np.linalg.slogdet(SQUARE)|np.linalg.svd(SQUARE)|np.linalg.svd(X, False)|np.linalg.svd(X, compute_uv=False)|np.linalg.pinv(X)|np.linalg.pinv(X, 0.5)
+np.linalg.slogdet(SQUARE)|np.linalg.svd(SQUARE)|np.linalg.svd(X, False)|np.linalg.svd(X, compute_uv=False)|np.linalg.pinv(X)|np.linalg.pinv(X, 0.5)|np.linalg.qr(X)|np.linalg.qr(X, "r")
 np.linalg.eigh(SQUARE)|np.linalg.eigh(SQUARE, "U")|np.linalg.eigvalsh(CUBE, UPLO="U")|np.copy(X)|np.sinc(WHOLE)|np.linalg.cholesky(np.eye(3) + 0 * SQUARE, **UPPER)|np.max(X, axis=0, initial=0.1)|np.tile(X, 2)|np.reshape(X, (4, 3), order="F")"""
 UPPER = {"upper": True} if "upper" in inspect.signature(np.linalg.cholesky).parameters else {}
 

@@ -216,6 +216,30 @@ def test_singular_values_and_vectors(shape):
         check_gradients(lambda x: linalg.matmul(*linalg.svd(x)[1:], transpose_b=True) ** 3, x)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5, 3), (2, 3, 5), (1, 4), (4, 1), (0, 3), (2, 3, 0)])
+def test_orthonormal_and_triangular_factors(shape):
+    x = np.random.default_rng(4).standard_normal(shape)
+    q, r = linalg.qr(x)
+    for got, want in zip((q, r), np.linalg.qr(x)):
+        same(got, want, 1e-12)
+    np.testing.assert_allclose(q.numpy() @ r.numpy(), x, rtol=0, atol=1e-13)
+    if x.size:
+        check_gradients(lambda x: linalg.qr(x)[0] ** 3, x)
+        check_gradients(lambda x: linalg.qr(x)[1] ** 2, x)
+        check_gradients(lambda x: ad.concat([linalg.qr(x)[0], linalg.matrix_transpose(linalg.qr(x)[1])], -2) ** 2, x)
+    if shape[-2] <= shape[-1]:
+        same(linalg.qr(x, full_matrices=True)[0], q.numpy())
+
+
+def test_r_has_the_gradient_of_the_cholesky_factor():
+    """r' is the factor of x' x but for signs."""
+    x = np.random.default_rng(5).standard_normal((6, 3))
+    w = np.random.default_rng(6).standard_normal((3, 3))
+    (g,) = gradient(lambda x: ad.abs(linalg.matrix_transpose(linalg.qr(x)[1])) * w, x)
+    (want,) = gradient(lambda x: ad.abs(linalg.cholesky(ad.matmul(x, x, transpose_a=True))) * w, x)
+    np.testing.assert_allclose(g.numpy() if hasattr(g, "numpy") else g, want.numpy() if hasattr(want, "numpy") else want, rtol=1e-10)
+
+
 def test_equal_singular_values_have_no_share_through_their_vectors():
     (g,) = gradient(lambda x: linalg.svd(x)[0], 2 * np.eye(3))
     same(ad.constant(g), np.eye(3))
@@ -374,6 +398,7 @@ def test_float32_stays_float32():
          "solve: Input matrix is not invertible (Singular matrix)"),
         (lambda: linalg.svd(M, full_matrices=True), errors.UnimplementedError, "svd: full_matrices=True is implemented for square matrices only: "
          "for others their vectors beyond the singular values are any that fill a space, and have no gradient"),
+        (lambda: linalg.qr(V), errors.ShapeError, "qr: Shape (3,) must have rank at least 2"),
         (lambda: linalg.svd(V), errors.ShapeError, "svd: Shape (3,) must have rank at least 2"),
         (lambda: linalg.svd([[np.nan]]), errors.InvalidArgumentError, "svd: the matrix must be finite (SVD did not converge)"),
         (lambda: linalg.solve(A, V), errors.ShapeError, "solve: Shape (3,) must have rank at least 2"),

@@ -37,7 +37,7 @@ NN = """
     weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
     """
 
-LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross"
+LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv"
 
 OTHER = {
     "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e",

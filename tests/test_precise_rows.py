@@ -84,6 +84,7 @@ FORMULAS = {
     "eigenvalues":      (lambda x: ad.linalg.eigvalsh(x), SQUARE),
     "eigenvectors":     (lambda x: ad.linalg.eigh(x)[1], SQUARE),
     "singular values":  (lambda x: ad.concat([ad.concat(ad.linalg.svd(a)[1:], 0) * ad.linalg.svd(a)[0] for a in (x[:, :2], ad.transpose(x[:, :2]))], 0), SQUARE),
+    "q and r":          (lambda x: ad.concat([ad.linalg.qr(x[:2])[0] ** 3 @ ad.linalg.qr(x[:2])[1], ad.transpose(ad.linalg.qr(x[:, 1:])[0] ** 3 @ ad.linalg.qr(x[:, 1:])[1])], 0), SQUARE),
     "pseudo-inverse":   (lambda x: ad.linalg.pinv(x[:, :2]) + ad.transpose(ad.linalg.pinv(x[:2])), SQUARE),
     "matrix exponential": (lambda x: ad.linalg.expm(x) * ad.linalg.slogdet(x)[0], SQUARE),
     "power":            (lambda x: ad.abs(x) ** 2.5 + x ** 3 + 2.0 ** x, A),

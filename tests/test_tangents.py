@@ -95,6 +95,7 @@ FORMULAS = {
     "eigenvalues": (ad.linalg.eigvalsh, A),
     "eigenvectors": (lambda x: ad.linalg.eigh(x)[1] ** 2, A),
     "singular vectors": (lambda x: ad.linalg.svd(x)[1] ** 2, NORMAL),
+    "orthonormal factor": (lambda x: ad.linalg.qr(x)[0], NORMAL), "triangular factor": (lambda x: ad.linalg.qr(x)[1], NORMAL),
     "pseudo-inverse": (ad.linalg.pinv, NORMAL),
     "exponential of a matrix": (ad.linalg.expm, A),
     "einsum": (lambda a, b: ad.einsum("ij,jk->ki", a, b), NORMAL, A),

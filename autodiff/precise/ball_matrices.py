@@ -131,6 +131,17 @@ def _svd(a):
     return np.concatenate([s[None], u * towards, v * towards])
 
 
+def _qr(a):
+    """By Gram and Schmidt, to as many digits as it takes, with the signs of LAPACK."""
+    m, n = a.shape
+    q, like = np.full((m, min(m, n)), ZERO, object), np.diagonal(np.linalg.qr(_doubles(a))[1])
+    for k in range(min(m, n)):
+        v = a[:, k] - q[:, :k].dot(q[:, :k].T.dot(a[:, k])) if k else a[:, k]
+        q[:, k] = v * ((-1 if like[k] < 0 else 1) / np.dot(v, v).sqrt())
+    r = _entries(_matrix(q.T) * _matrix(a), (min(m, n), n))
+    return np.concatenate([q, np.triu(r).T + ZERO])
+
+
 def _pinv(a, rcond):
     s = np.linalg.svd(_doubles(a), compute_uv=False)
     if s.size and s[-1] <= float(rcond.mid()) * s[0]:
@@ -169,5 +180,5 @@ MATRICES = {
     "logabsdet": _by_matrices(lambda a: abs(_det(a)).log(), _nothing), "sign_of_det": _by_matrices(_sign_of_det, _nothing),
     "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
     "cholesky": _by_matrices(_cholesky), "eigh": _by_matrices(_eigh, lambda a: (a.shape[-1] + 1, a.shape[-1])),
-    "svd": _by_matrices(_svd, lambda a: (1 + sum(a.shape[-2:]), min(a.shape[-2:]))), "pinv": _by_matrices(_pinv, lambda a, _: a.shape[:-3:-1]),
+    "svd": _by_matrices(_svd, lambda a: (1 + sum(a.shape[-2:]), min(a.shape[-2:]))), "qr": _by_matrices(_qr, lambda a: (sum(a.shape[-2:]), min(a.shape[-2:]))), "pinv": _by_matrices(_pinv, lambda a, _: a.shape[:-3:-1]),
 }  # fmt: skip
