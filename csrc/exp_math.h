@@ -25,6 +25,13 @@ AD_INLINE double ad_pick(int on, double a, double b) { return on ? a : b; }
 /* a where the mask has its bits set, b where it has none: SSE2 compares no 64-bit numbers. */
 AD_INLINE double ad_either(uint64_t mask, double a, double b) { return ad_from_bits((ad_bits(a) & mask) | (ad_bits(b) & ~mask)); }
 
+/* NaN stays NaN.  One bound after the other: a tree of both choices is no minimum and maximum of the processor's. */
+AD_INLINE double ad_within(double x, double low, double high)
+{
+    const double z = x < low ? low : x;
+    return z > high ? high : z;
+}
+
 #define AD_INF ((double)INFINITY)
 #define AD_NAN ((double)NAN)
 #define AD_MAGIC 0x1.8p52                                   /* x + MAGIC - MAGIC rounds |x| < 2^51 to a whole number */
@@ -59,6 +66,42 @@ AD_INLINE double ad_rest(double n, double q, double d)
 #else
     const ad_pair p = ad_two_product(q, d);
     return (n - p.high) - p.low;
+#endif
+}
+
+/* Without FMA and in haste: the first 24 bits of a number are multiplied exactly, by as many or by one of few. */
+AD_INLINE double ad_cut(double x) { return ad_from_bits(ad_bits(x) & ~UINT64_C(0x1fffffff)); }
+
+/* a * b as a pair, off by 2^-76, whose low part may be 2^-22 of the high one. */
+AD_INLINE ad_pair ad_cut_product(double a, double b)
+{
+#ifdef AD_TARGET_FMA
+    return ad_two_product(a, b);
+#else
+    const double g = ad_cut(a), h = ad_cut(b);
+    return (ad_pair){g * h, g * (b - h) + (a - g) * b};
+#endif
+}
+
+/* n - q d likewise, for q about n / d. */
+AD_INLINE double ad_cut_rest(double n, double q, double d)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMA(-q, d, n);
+#else
+    const ad_pair p = ad_cut_product(q, d);
+    return (n - p.high) - p.low;
+#endif
+}
+
+/* a c + more for a c of few bits, |more| well below |a c|, rounded once. */
+AD_INLINE double ad_times_short(double a, double c, double more)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMA(a, c, more);
+#else
+    const double g = ad_cut(a);
+    return g * c + ((a - g) * c + more);
 #endif
 }
 
@@ -182,10 +225,9 @@ typedef struct { double k, m; } ad_parts;
 AD_INLINE ad_parts ad_split(double x)
 {
     const int tiny = x < 0x1p-1022;
-    const uint64_t u = ad_bits(tiny ? x * 0x1p54 : x);
-    const uint64_t biased = (u - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;      /* k + 1023 */
-    const double k = ad_from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023);
-    return (ad_parts){tiny ? k - 54 : k, ad_from_bits(u - (biased << 52) + 0x3ff0000000000000)};
+    const double scale = tiny ? 0x1p54 : 1, bias = 0x1p52 + (tiny ? 1077 : 1023);        /* choices between constants: a mask each */
+    const uint64_t u = ad_bits(x * scale), biased = (u - 0x3fe6a09e667f3bcd + 0x3ff0000000000000) >> 52;        /* k + bias - 2^52 */
+    return (ad_parts){ad_from_bits(biased | 0x4330000000000000) - bias, ad_from_bits(u - (biased << 52) + 0x3ff0000000000000)};
 }
 
 /* The same of what is no subnormal, as no float is among the doubles. */
@@ -222,12 +264,18 @@ AD_INLINE ad_pair ad_log_pair(double x)
     return ad_two_sum(v.high, v.low + (u.low + (AD_FMA(a.k, AD_LN2_LO, ad_log_rest(f, half.high)) - half.low)));
 }
 
-/* log on (0, inf), 1 ULP; log(0) = -inf, nan below. */
+/* What a logarithm that is y on (0, inf) is elsewhere: -inf at 0, nan below.  One choice after the other: a tree of them takes twice the time. */
+AD_INLINE double ad_logarithm(double x, double y)
+{
+    const double above = x > 0 ? y : AD_NAN, z = x == 0 ? -AD_INF : above;
+    return x == AD_INF ? x : z;
+}
+
+/* log on (0, inf), 1 ULP. */
 AD_INLINE double ad_log(double x)
 {
     const ad_parts a = ad_split(x);
-    const double y = ad_log_parts(a.m - 1, a.k, 0);
-    return x > 0 ? (x < AD_INF ? y : x) : x == 0 ? -AD_INF : AD_NAN;
+    return ad_logarithm(x, ad_log_parts(a.m - 1, a.k, 0));
 }
 
 /* log(1 + x) on (-1, inf), 1 ULP: the logarithm of u = 1 + x, plus what u lost by rounding over u. */
@@ -238,7 +286,8 @@ AD_INLINE double ad_log1p(double x)
     const int near = x > -0.29289321881345254 && x < 0.41421356237309503;   /* nothing to reduce: f is x itself */
     const double c = near ? 0 : lost / u;
     const double y = ad_log_parts(near ? x : a.m - 1, near ? 0 : a.k, c);
-    return x > -1 ? (x < AD_INF ? (x == 0 ? x : y) : x) : x == -1 ? -AD_INF : AD_NAN;
+    const double above = x > -1 ? y : AD_NAN, z = x == -1 ? -AD_INF : above;
+    return (x == AD_INF) | (x == 0) ? x : z;
 }
 
 /* log(1 + exp(x)) for x <= 0 as w + low.  With e = exp(x), w = 2 e/(2 + e) is 2 s of the logarithm's series 2 (s + s^3/3 + s^5/5 + ...),

@@ -114,7 +114,11 @@ AD_INLINE double ad_log_near_short(double u, double f)
 }
 
 /* What a logarithm that is y on (0, inf) is elsewhere. */
-AD_INLINE float ad_logarithm_f(float x, float y) { return x > 0 ? (x < INFINITY ? y : x) : x == 0 ? -INFINITY : NAN; }
+AD_INLINE float ad_logarithm_f(float x, float y)
+{
+    const float above = x > 0 ? y : NAN, z = x == 0 ? -INFINITY : above;
+    return x == INFINITY ? x : z;
+}
 
 AD_INLINE float ad_logf(float x)
 {

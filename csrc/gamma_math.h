@@ -17,31 +17,6 @@ AD_INLINE ad_pair ad_pair_times(ad_pair a, ad_pair b)
     return (ad_pair){p.high, p.low + (a.high * b.low + a.low * b.high)};
 }
 
-/* Without FMA the first 24 bits of a number are multiplied exactly, by as many or by one of few. */
-AD_INLINE double ad_cut(double x) { return ad_from_bits(ad_bits(x) & ~UINT64_C(0x1fffffff)); }
-
-/* a * b as a pair, off by 2^-76. */
-AD_INLINE ad_pair ad_cut_product(double a, double b)
-{
-#ifdef AD_TARGET_FMA
-    return ad_two_product(a, b);
-#else
-    const double g = ad_cut(a), h = ad_cut(b);
-    return (ad_pair){g * h, g * (b - h) + (a - g) * b};
-#endif
-}
-
-/* a c + more for a c of few bits, |more| well below |a c|, rounded once. */
-AD_INLINE double ad_times_short(double a, double c, double more)
-{
-#ifdef AD_TARGET_FMA
-    return AD_FMA(a, c, more);
-#else
-    const double g = ad_cut(a);
-    return g * c + ((a - g) * c + more);
-#endif
-}
-
 /* log(x) - c for c 0 or 1 as a pair, good to 2^-58 of the larger of 1/2 and log(x), and of log(x) where c is 0; x is no subnormal. */
 AD_INLINE ad_pair ad_log_less(double x, double c)
 {
@@ -130,8 +105,7 @@ AD_INLINE double ad_digamma_near(double x)
     const ad_pair l = ad_log_less(x, 0);
     const double i = 1 / x, q = i * i, a = below ? x : x - 1, d = a - 0x1.d8b618d5af8fep-2, r = ad_digamma_factor(a - 0.5), c = 0.953125;
     const double near = ad_times_short(d, c, AD_FMA(d, r, 0x1.1e563779a1f5bp-56 * (c + r)));
-    const ad_pair back = ad_cut_product(i, x);
-    const double lost = ((1 - back.high) - back.low) * i;                   /* 1/x - i */
+    const double lost = ad_cut_rest(1, i, x) * i;                           /* 1/x - i */
     const double less = far ? AD_FMA(0.5, i, AD_FMA(q, ad_digamma_series(q), -l.low)) : below ? lost - near : 0;
     return (far ? l.high : below ? -i : near) - less;
 }

@@ -22,8 +22,7 @@ AD_INLINE double ad_log_base(double x, double two, double two_low, ad_pair over)
     const double m = f - half.high, m_low = ((f - m) - half.high) + (ad_log_rest(f, half.high) - half.low);
     const ad_pair p = ad_two_product(m, over.high);
     const double k = a.k * two, h = k + p.high, low = p.low + AD_FMA(m, over.low, m_low * over.high);
-    const double y = h + ((k - h) + p.high + AD_FMA(a.k, two_low, low));
-    return x > 0 ? (x < AD_INF ? y : x) : x == 0 ? -AD_INF : AD_NAN;
+    return ad_logarithm(x, h + ((k - h) + p.high + AD_FMA(a.k, two_low, low)));
 }
 AD_INLINE double ad_log2(double x) { return ad_log_base(x, 1, 0, (ad_pair){0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56}); }
 AD_INLINE double ad_log10(double x)
@@ -117,8 +116,8 @@ AD_INLINE double ad_acosh(double x)
     const ad_pair two = ad_two_sum(2, t), square = ad_two_product(t, two.high);
     const ad_pair root = ad_root_pair((ad_pair){square.high, AD_FMA(t, two.low, square.low)}), f = ad_two_sum(root.high, t);
     const ad_ratio r = ad_log1p_ratio((ad_pair){f.high, f.low + root.low});
-    const double y = ad_area(r.k + a.k, 2, ad_pair_over(r.n, r.d));
-    return x >= 1 ? (x < AD_INF ? y : x) : AD_NAN;
+    const double y = x >= 1 ? ad_area(r.k + a.k, 2, ad_pair_over(r.n, r.d)) : AD_NAN;
+    return x == AD_INF ? x : y;
 }
 
 /* log((1 + x)/(1 - x)) / 2 with (1 + x)/(1 - x) = 2^k times a quotient near 1.  k by the difference of their bits, whose leading ones are a

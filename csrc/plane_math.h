@@ -10,11 +10,11 @@ AD_INLINE double ad_cbrt(double x)
 {
     const ad_parts a = ad_split(fabs(x));
     const double q = (a.k * 0.3333333333333333 + AD_MAGIC) - AD_MAGIC, rest = a.k - 3 * q, m = a.m, m2 = m * m;
-    const double z = m * (rest > 0 ? 2 : rest < 0 ? 0.5 : 1);
+    const double z = m * ad_from_bits((ad_bits(rest + AD_MAGIC) + 1023) << 52);              /* m 2^rest for a rest of -1, 0 or 1 */
     const double p = AD_FMA(m2, AD_FMA(m2, AD_FMA(m2, -0x1.4de7734196f8bp-6, AD_FMA(m, 0x1.3ef538cf2edbep-3, -0x1.079719121edb3p-1)),
                                        AD_FMA(m, 0x1.f12d1141987adp-1, -0x1.2fdeba1498606p+0)),
                             AD_FMA(m, 0x1.3271f875d5af0p+0, 0x1.97eae89cc83dep-2));
-    const double c = p * (rest > 0 ? 1.2599210498948732 : rest < 0 ? 0.7937005259840998 : 1);
+    const double c = p * AD_FMA(rest, AD_FMA(rest, 0.02681078793948648, 0.2331102619553867), 1);         /* p 2^(rest/3) */
     const double t = ad_from_bits((ad_bits(c) + 0x4000000) & ~UINT64_C(0x7ffffff));
     const double t2 = t * t, y = AD_FMA(t, ad_rest(z, t2, t) / AD_FMA(2 * t2, t, z), t);
     const double scaled = y * ad_from_bits((ad_bits(q + AD_MAGIC) + 1023) << 52);

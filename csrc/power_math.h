@@ -23,7 +23,7 @@ AD_INLINE double ad_signed_slope(double a, double b, double y)
 }
 
 /* b, but as far off as matters: to a larger one every number but 1 over- or underflows, and 1 does not, as 0 times inf would. */
-AD_INLINE double ad_far_enough(double b) { return b > 0x1p70 ? 0x1p70 : b < -0x1p70 ? -0x1p70 : b; }
+AD_INLINE double ad_far_enough(double b) { return ad_within(b, -0x1p70, 0x1p70); }
 
 /* ------------------------------------------------------------------------------------------------- float64 */
 /* log(u) for u >= 0 as a pair, off by 2^-65 of itself.  u = 2^k m, s = f/(2 + f) with f = m - 1: log(m) = 2s (1 + z (1/3 + z (1/5 + z P(z)))),
@@ -46,7 +46,8 @@ AD_INLINE ad_pair ad_log_long(double u)
     const ad_pair o = ad_two_product(twice, q.high);
     const double small = o.low + AD_FMA(twice, q_low, AD_FMA(2 * s.low, q.high, 2 * s.low));
     const double y = x + o.high, low = ((x - y) + o.high) + (((k - x) + twice) + AD_FMA(a.k, AD_LN2_LO, small)), h = y + low;
-    return (ad_pair){u == 0 ? -AD_INF : u < AD_INF ? h : u, (y - h) + low};
+    const double top = u == 0 ? -AD_INF : h;
+    return (ad_pair){u < AD_INF ? top : u, (y - h) + low};
 }
 
 #ifdef AD_TARGET_FMA
@@ -56,7 +57,7 @@ AD_INLINE ad_power ad_power_parts(ad_pair l, double b, double b_low, double limi
 {
     const double e = ad_far_enough(b);
     const ad_pair p = ad_two_product(e, l.high);
-    const double x = p.high > limit ? limit : p.high < -limit ? -limit : p.high;
+    const double x = ad_within(p.high, -limit, limit);
     const double x_low = ad_if(x == p.high, p.low + AD_FMA(e, l.low, b_low * l.high));
     const double shift = AD_FMA(x, 0x1.71547652b82fep+0, AD_MAGIC), k = shift - AD_MAGIC;
     const double near = AD_FMA(-k, 0x1.62e42fefap-1, x), c = AD_FMA(-k, 0x1.cf79abc9e3b3ap-40, x_low), h = 1 + near;
@@ -136,15 +137,15 @@ AD_INLINE double ad_log_middle(double u)
     p = AD_FMA(p, z, 0x1.249411f23a8bep-3);
     p = AD_FMA(p, z, 0x1.999996a9403a1p-3);
     p = AD_FMA(p, z, 0x1.555555561e471p-2);
-    const double t = 2 * s, y = AD_FMA(a.k, AD_LN2, AD_FMA(t * z, p, t));
-    return u == 0 ? -AD_INF : u < AD_INF ? y : u;
+    const double t = 2 * s, y = AD_FMA(a.k, AD_LN2, AD_FMA(t * z, p, t)), top = u == 0 ? -AD_INF : y;
+    return u < AD_INF ? top : u;
 }
 
 /* exp(x), too large or 0 for what is far outside. */
 AD_INLINE double ad_exp_far_short(double x)
 {
-    const double y = ad_exp_short(x < -600 ? -600 : x > 600 ? 600 : x);
-    return x > 600 ? AD_INF : x < -600 ? 0 : y;
+    const double y = ad_exp_short(ad_within(x, -600, 600)), z = x < -600 ? 0 : y;
+    return x > 600 ? AD_INF : z;
 }
 #ifdef AD_TARGET_FMA
 AD_INLINE float ad_powf(float x, float y)
