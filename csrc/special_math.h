@@ -23,12 +23,12 @@ AD_INLINE double ad_horner_low(ad_pair y, double t, double t_low, double p_low, 
 }
 AD_INLINE ad_pair ad_horner(ad_pair y, double t, double t_low, double c, double c_low)
 {
-    const ad_pair p = ad_two_product(y.high, t), s = ad_two_sum(c, p.high);
+    const ad_pair p = ad_cut_product(y.high, t), s = ad_two_sum(c, p.high);
     return (ad_pair){s.high, s.low + ad_horner_low(y, t, t_low, p.low, c_low)};
 }
 AD_INLINE ad_pair ad_horner_in_haste(ad_pair y, double t, double t_low, double c, double c_low)
 {
-    const ad_pair p = ad_two_product(y.high, t);
+    const ad_pair p = ad_cut_product(y.high, t);
     const double s = c + p.high;
     return (ad_pair){s, (p.high - (s - c)) + ad_horner_low(y, t, t_low, p.low, c_low)};
 }
@@ -38,9 +38,9 @@ AD_INLINE ad_pair ad_horner_in_haste(ad_pair y, double t, double t_low, double c
 typedef struct { double d, d_low, t, t_low; } ad_fraction;
 AD_INLINE ad_fraction ad_change(double x, double x_low, double c)
 {
-    const double s = x + c, s_low = (x - (s - c)) + x_low, d = 1 / s, d_low = AD_FMA(-d, s_low, ad_rest(1, d, s)) * d;
+    const double s = x + c, s_low = (x - (s - c)) + x_low, d = 1 / s, d_low = AD_FMA(-d, s_low, ad_cut_rest(1, d, s)) * d;
     const double t = (AD_FMA(-2 * c, d, 1) + 2) - 2;
-    return (ad_fraction){d, d_low, t, AD_FMA(-2 * c, d_low, ad_rest(1 - t, 2 * c, d))};
+    return (ad_fraction){d, d_low, t, AD_FMA(-2 * c, d_low, ad_cut_rest(1 - t, 2 * c, d))};
 }
 
 /* exp(x*x) erfc(x) for 0 <= x <= 28, times x + 3: a polynomial in t, off by 2^-56.9.  The change of variable is that of
@@ -64,7 +64,7 @@ AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
     ad_pair y = ad_horner_in_haste((ad_pair){q, 0.125 * t_low}, t, t_low, 0x1.2e326945de2a4p-1, -0x1.b3d7bfb9896abp-55);
     y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.361ed9b854c2ap-53);
     y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.79246565fedf4p-54);
-    const ad_pair p = ad_two_product(y.high, d);
+    const ad_pair p = ad_cut_product(y.high, d);
     return (ad_pair){p.high, p.low + AD_FMA(y.low, d, y.high * v.d_low)};
 }
 AD_INLINE double ad_erfcx_mid(double x)
@@ -78,11 +78,11 @@ AD_INLINE double ad_erfcx_mid(double x)
 AD_INLINE ad_scaled ad_gauss_scaled(double x, double s, ad_pair m)
 {
     const double u = fabs(x), z = u > 64 ? 64 : u;
-    const ad_pair h = ad_two_product(z, z);
+    const ad_pair h = ad_cut_product(z, z);
     const double q = -s * h.high < -820 ? -820 : -s * h.high, d = s * h.low;
     const ad_reduced a = ad_reduce(q);
     const double near = AD_FMA(-a.k, AD_LN2_HI, q), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r - d)) - d, t = near + tail, low = (near - t) + tail;
-    const ad_pair p = ad_two_product(m.high, t);
+    const ad_pair p = ad_cut_product(m.high, t);
     const double y = m.high + p.high;
     return (ad_scaled){y, ((m.high - y) + p.high) + (p.low + AD_FMA(m.high, low, AD_FMA(m.low, t, m.low))), ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52)};
 }
@@ -95,12 +95,34 @@ AD_INLINE double ad_gauss(double x, double s, double m) { return ad_gauss_pair(x
 AD_INLINE double ad_exp_minus_square(double x) { return ad_gauss(x, 1, 1); }
 AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56}); }
 
-/* 1 ULP: 1 - erfc from 0.83 on. */
+/* 1 - exp(x) for -40 <= x <= -1: 1 - 2^k is exact, and what is left small. */
+AD_INLINE double ad_one_less_exp(double x)
+{
+    const ad_reduced a = ad_reduce(x);
+    const double p = ad_from_bits((ad_bits(a.shift) + 1023) << 52);
+    return AD_FMA(-p, a.r + ad_exp_tail(a.r), 1 - p);
+}
+
+/* -log(erfc(1 + v)) for 1 + v in [0.84, 6], beyond which erf is 1: minimax, erfc off by 2^-57.7.  About 1, where an error counts most. */
+AD_INLINE double ad_erfc_exponent(double v)
+{
+    const double w = v * v;
+    double p = AD_FMA(-0x1.b037e69be2b4ap-40, w, AD_FMA(0x1.6263c5c37edaep-35, v, -0x1.0c15769ab283cp-31));
+    p = AD_FMA(p, w, AD_FMA(0x1.ef6807b9c6a8fp-29, v, -0x1.34a8b1741529bp-26));
+    p = AD_FMA(p, w, AD_FMA(0x1.058b38cca6522p-24, v, -0x1.f2d824cd1d8e2p-24));
+    p = AD_FMA(p, w, AD_FMA(-0x1.ea4cda2507df7p-24, v, 0x1.100ee0a9daaaep-19));
+    p = AD_FMA(p, w, AD_FMA(-0x1.417ee59965645p-17, v, 0x1.c75ecbb9762f9p-16));
+    p = AD_FMA(p, w, AD_FMA(-0x1.b8bead2753e67p-16, v, -0x1.f1b4c1c2acd24p-13));
+    p = AD_FMA(p, w, AD_FMA(0x1.033f69ab2b241p-9, v, -0x1.48c9d40bea5c4p-7));
+    p = AD_FMA(p, w, AD_FMA(0x1.5477f09ca2827p-5, v, 0x1.afabc11a28f4ep-1));
+    return AD_FMA(AD_FMA(p, v, 0x1.51c9b0006c23fp+1), v, 0x1.d97fbf27aa2a1p+0);
+}
+
+/* 1 ULP: below 0.84 x and a polynomial of x^2 times x; beyond, 1 - erfc as an exponential of one number. */
 AD_INLINE double ad_erf(double x)
 {
-    const double u = fabs(x);
-    const double far = 1 - ad_gauss_pair(x, 1, ad_erfcx_mid_pair(u > 28 ? 28 : u, 0)), near = AD_FMA(x, ad_erf_factor(u > 1 ? 1 : u), x);
-    return u > 0.83 ? copysign(far, x) : near;
+    const double u = fabs(x), far = ad_one_less_exp(-ad_erfc_exponent((u > 6 ? 6 : u) - 1)), near = AD_FMA(x, ad_erf_factor(x), x);
+    return u > 0.84375 ? copysign(far, x) : near;
 }
 
 /* 1 ULP, also where the result is subnormal. */
@@ -186,7 +208,7 @@ AD_INLINE double ad_erfcx_slope(double x)
 AD_INLINE double ad_log_ndtr(double x)
 {
     const int left = x < -1, right = x > 1;
-    const ad_pair m = ad_mills(x), n = ad_ndtr_near(left | right ? 0 : x);
+    const ad_pair mills = ad_mills(x), m = ad_two_sum(mills.high, mills.low), n = ad_ndtr_near(left | right ? 0 : x);
     const double r = 1 / (x < -1e160 ? 1e160 : x < -39 ? -x : 39), w = r * r;
     const double far = 0x1.9884533d43651p-2 * r * (1 - w * (1 - w * (3 - w * (15 - w * (105 - w * 945)))));
     const double high = left ? (x < -39 ? far : m.high) : n.high, low = left ? (x < -39 ? 0 : m.low) : n.low;
