@@ -1,7 +1,7 @@
 /* The regularised incomplete beta function I, the distribution function of the beta distribution.  Included by scalar_math.h, after igamma_math.h.
  *
  * With n = a + b, y = 1 - x and F = x^a y^b / (a B(a, b)), whose exponent is known in pairs, for x up to the mean a/n
- *     I = F (1 + n x/(a+1) + n (n+1) x^2/((a+1)(a+2)) + ...)                 (DLMF 8.17.8), where a < 8 and x <= 1/2;
+ *     I = F (1 + n x/(a+1) + n (n+1) x^2/((a+1)(a+2)) + ...)                 (DLMF 8.17.8), where a < 4 and x <= 1/2;
  *     I = a F times the integral of exp(h(v)) over v > 0, t/(1 - t) = x/y exp(-v) in the definition, h(v) = -a v - n log(y + x exp(-v)),
  * as that of igamma_math.h, else.  Beyond the mean it is 1 less that of (b, a, y); but where b is small and a y too, that is nearly 1, and
  *     I = 1 - C y^b (1 + b (s1 + s2 + ...)), s_k = (1 - a)_k y^k / (k! (b + k)), C = gamma(n) / (gamma(a) gamma(b + 1))       (8.17.7). */
@@ -106,7 +106,7 @@ static double ad_beta_lower(ad_beta q)
     const ad_power_of_two_times f = ad_beta_term(q);
     if (f.m.high == 0)
         return 0;
-    return ad_gamma_scaled(f, q.a < AD_IGAMMA_LARGE && q.x.high <= 0.5 ? ad_beta_series(q) : ad_beta_integral(q));
+    return ad_gamma_scaled(f, q.a < 4 && q.x.high <= 0.5 ? ad_beta_series(q) : ad_beta_integral(q));
 }
 
 /* I for b < 1 and a y < 1/2: log(C) is -log(1 + b/a) and the integral of digamma(1 + a + t) - digamma(1 + t) over t from 0 to b. */

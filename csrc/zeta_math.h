@@ -14,7 +14,8 @@ static double ad_zeta_share(double x, double low, ad_pair l, double u, double u_
 static double ad_zeta_above(double x, double low, double q, double times)
 {
     static const double rest[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000.0, 1.0 / 74724249600.0,
-                                  -3617.0 / 10670622842880000.0};                /* Bernoulli's numbers over factorials */
+                                  -3617.0 / 10670622842880000.0, 8.586062056277845e-15, -2.1748686985580617e-16, 5.5090028283602295e-18,
+                                  -1.3954464685812522e-19};                       /* Bernoulli's numbers over factorials */
     const ad_pair l = ad_log_long(q), e = ad_pair_times((ad_pair){-x, -low}, l);
     ad_pair sum = {1, 0}, u = {q, 0};
     double share = 1;
@@ -26,7 +27,7 @@ static double ad_zeta_above(double x, double low, double q, double times)
     if (share > 0x1p-60) {                                  /* the last term has been counted whole */
         const double i = 1 / u.high;
         double series = -0.5, term = x * i;
-        for (int k = 0; k < 8; k++) {
+        for (int k = 0; k < 12; k++) {
             series += rest[k] * term;
             term *= (x + 2 * k + 1) * (x + 2 * k + 2) * i * i;
         }

@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 from flint import arb, ctx
 
-from autodiff import ball_functions as balls
+from autodiff.precise import ball_functions as balls
 
 PRECISION = 200
 

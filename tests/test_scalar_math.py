@@ -13,7 +13,7 @@ from reference import (BEND_OF_DENSITY, DRAWN, NOT_SAID, OF_SHAPE, REFERENCE, SL
                        erfcx_bend, exact_value, sinc_bend, sinc_slope, ulps, usable)  # fmt: skip
 from scalar_kernels import FINEST, KERNELS, ROWS, TABLE
 
-from autodiff import ball_functions as balls
+from autodiff.precise import ball_functions as balls
 
 FLOATS = ("float64", "float32")
 LIMITS = {"float64": (5e-324, 1.7976931348623157e308), "float32": (1.401298464324817e-45, 3.4028234663852886e38)}
