@@ -610,3 +610,15 @@ def test_of_polynomials_what_is_held_is_a_variable_of_its_own():
         tape.watch(c)
         y = ad.sqrt(1 + c**4) + (1 + c * 3.0) / (2 + c**4)
     np.testing.assert_array_equal(y, ad.sqrt(1 + c**4) + (1 + c * 3.0) / (2 + c**4))
+
+
+@pytest.mark.parametrize("f, bend", [(lambda x: 1 / (1 + x * x) ** 2, 0.0), (lambda x: ad.sqrt(1 + x * x * x * x), 2.0), (lambda x: 1 / ad.sqrt(1 + x**6), 0.0)])
+def test_polynomials_far_out_have_second_derivatives(f, bend):
+    x = ad.constant([INF, 1e200, -1e100], "float64")
+    with ad.GradientTape(stabilize=True) as outer:
+        outer.watch(x)
+        with ad.GradientTape(stabilize=True) as tape:
+            tape.watch(x)
+            y = f(x)
+        slope = tape.gradient(y, x)
+    np.testing.assert_allclose(outer.gradient(slope, x), [bend] * 3, atol=1e-290)

@@ -117,7 +117,7 @@ class OfPolynomials(LawOfItsOwn):
             return None
         x = leaf.value
         far = where_far(x, *found)
-        return self.replacement(x, far, *found[0], *found[1], self.elsewhere(row, nodes, far)) if any_of(far) else None
+        return self.replacement(x, far, *found[0], *found[1], self.elsewhere(row, nodes, leaf, far)) if any_of(far) else None
 
     def polynomials(self, row, nodes, reading):
         """One or two polynomials, and the power of the last, where the form leaves one open; or None."""
@@ -132,12 +132,20 @@ class OfPolynomials(LawOfItsOwn):
             return None                                 # x**3 / x**2 is plain arithmetic
         return [p, q], [0.5 if root else 1.0]
 
-    def elsewhere(self, row, nodes, far):
+    def elsewhere(self, row, nodes, leaf, far):
         for law in self.rest():
             y = law.apply(row, nodes)
             if y is not None:
                 return y
-        return row(*[ops.where(far, 1, node.value) if node.number is None else node.number for node in nodes])
+        x = ops.where(far, 1, leaf.value)                # all of it anew: no inf of what was computed is left for second derivatives
+        return row(*[_anew(as_written(node), leaf, x) for node in nodes])
+
+
+def _anew(node, leaf, x):
+    """What a node is where its variable, the leaf, is x."""
+    if node.number is not None:
+        return node.number
+    return x if same(leaf, node) else node.row(*[_anew(part, leaf, x) for part in node.operands])
 
 
 def _rest(x, far, p):
