@@ -150,11 +150,13 @@ def test_each_structural_row(row, shapes, attrs):
 
 @pytest.mark.parametrize("row", SMOOTH, ids=name_of)
 def test_each_elementwise_row(row):
-    columns = np.array(moderate(row))
-    k = len(columns)
+    """In the operands that it has a derivative by: of igamma_by_a_twice the first one's is nan."""
+    operands = np.array(moderate(row))
+    free = [i for i, d in enumerate(row.d) if d is not None and (row.name, i) != ("igamma_by_a_twice", 0)]
+    columns, k = operands[free], len(free)
 
     def f(x):
-        return row(*[x[i] for i in range(k)])
+        return row(*[x[free.index(i)] if i in free else operands[i] for i in range(len(operands))])
 
     J = check_jacobian(f, columns)
     assert not np.any(J.pattern.toarray() & ~np.kron(np.ones((1, k)), np.eye(14)).astype(bool))
