@@ -152,9 +152,9 @@ atanh      = row(d=lambda x, y: 1 / one_minus_square(x),    on=UNIT,            
 
 # --------------------------------------------------------------------------------------------------- special functions
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
-erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1.1, ulp32=0.6, twin=True,            doc="1 - erf(x), exact for large x")
+erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2, twin=True,                  doc="exp(x*x) * erfc(x), no underflow")
-erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), where(x > 1, erfcx_middle(clip_by_value(x, 1, 8)), where(x > 0, erfcx_near(clip_by_value(x, 0, 1)), 2 * (erfcx(x) + scale(y, x))))), on=REAL, ulp=4, d_ulp=5, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
+erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(1 / maximum(x, 8)), where(x > 1, erfcx_middle(clip_by_value(x, 1, 8)), where(x > 0, erfcx_near(clip_by_value(x, 0, 1)), 2 * (erfcx(x) + scale(y, x))))), on=REAL, ulp=4, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, bounded(x)),        on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6, twin=True,                doc="distribution function of the normal distribution")
 log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / maximum(ndtr(x), 0.1))), on=REAL, ulp=2, d32="double", twin=True, doc="log(ndtr(x)), exact in both tails")
@@ -162,7 +162,7 @@ normal_pdf = row(d=lambda x, y: -scale(y, bounded(x)),          on=REAL,        
 ndtri      = row(d=lambda x, y: ndtri_slope(x),             on=OPEN_UNIT,       ulp=1, twin=True,                doc="inverse of ndtr: the quantile of the normal distribution")
 ndtri_slope = row(d=lambda x, y: ndtri(x) * square(y),      on=OPEN_UNIT,       ulp=2, d32="double", plainly=lambda x: 1 / normal_pdf(ndtri(x)), doc="derivative of ndtri, exact in both tails")
 erfinv     = row(d=lambda x, y: erfinv_slope(x),            on=UNIT,            ulp=1, twin=True,                doc="inverse of erf")
-erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=2, d_ulp=5, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
+erfinv_slope = row(d=lambda x, y: 2 * erfinv(x) * square(y), on=UNIT,           ulp=2, d32="double", plainly=lambda x: 0.886226925452758 / exp_minus_square(erfinv(x)), doc="derivative of erfinv, exact beside -1 and 1")
 lgamma     = row(d=lambda x, y: digamma(x),                 on=REAL,            ulp=2, ulp32=0.6, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="log|gamma(x)|; libm's beside the roots below 0, each of which would need a table")
 digamma    = row(d=lambda x, y: trigamma(x),                on=REAL,            ulp=2, ulp32=0.6, near="AD_GAMMA_LEAST AD_GAMMA_MOST", twin=True, doc="derivative of lgamma")
 trigamma   = row(d=lambda x, y: polygamma(2, x),            on=REAL, plainly=lambda x: polygamma(1, x), ulp=2, near="AD_GAMMA_LEAST AD_GAMMA_MOST", doc="derivative of digamma")
@@ -175,8 +175,8 @@ gamma_pdf  = row(d=(lambda a, b, y: scale(y, log_less_digamma(a, b)),
 igamma_by_a = row(d=(lambda a, b, y: igamma_by_a_twice(a, b), lambda a, b, y: scale(gamma_pdf(a, b), log_less_digamma(a, b))), on=(POSITIVE, NON_NEGATIVE), ulp=5, ulp32=0.6, d_ulp=10, d32="double", doc="derivative of igamma by a")
 igamma_by_a_twice = row(d=(lambda a, b, y: where(y == y, NAN, y), lambda a, b, y: scale(gamma_pdf(a, b), density_bend(a, b))), on=(POSITIVE, NON_NEGATIVE), ulp=10, ulp32=0.6, d_ulp=10, d32="double",
                                                                                                       doc="second derivative of igamma by a; nan is what is said of the third")
-log_less_digamma = row(d=(lambda a, b, y: -trigamma(a), lambda a, b, y: 1 / b), on=(POSITIVE, POSITIVE), ulp=6, ulp32=0.6, d32="double", plainly=lambda a, b: log(b) - digamma(a), doc="log(b) - digamma(a): the slope by a of the logarithm of gamma_pdf")
-betainc    = row(d=(None, None, lambda a, b, c, y: beta_pdf(a, b, c)), on=(POSITIVE, POSITIVE, UNIT_INTERVAL), ulp=6, ulp32=0.6, d32="double", doc="distribution function at c of the beta distribution of a and b: the regularised incomplete beta function; no derivative by a or b")
+log_less_digamma = row(d=(lambda a, b, y: -trigamma(a), lambda a, b, y: 1 / b), on=(POSITIVE, POSITIVE), ulp=3, ulp32=0.6, d32="double", plainly=lambda a, b: log(b) - digamma(a), doc="log(b) - digamma(a): the slope by a of the logarithm of gamma_pdf")
+betainc    = row(d=(None, None, lambda a, b, c, y: beta_pdf(a, b, c)), on=(POSITIVE, POSITIVE, UNIT_INTERVAL), ulp=5, ulp32=0.6, d32="double", doc="distribution function at c of the beta distribution of a and b: the regularised incomplete beta function; no derivative by a or b")
 beta_pdf   = row(d=(lambda a, b, c, y: scale(beta_pdf(a, b, c), log_less_digamma(a, (a + b) * c) - log_less_digamma(a + b, a + b)),
                     lambda a, b, c, y: scale(beta_pdf(a, b, c), log_less_digamma(b, (a + b) * (1 - c)) - log_less_digamma(a + b, a + b)),
                     lambda a, b, c, y: scale(beta_pdf(a, b, c), xdivy(a - 1, c) - xdivy(b - 1, 1 - c))), on=(POSITIVE, POSITIVE, UNIT_INTERVAL), ulp=1, ulp32=0.6, d_ulp=5, d32="double", doc="density at c of the beta distribution of a and b")
@@ -187,7 +187,7 @@ bessel_i1  = row(d=lambda x, y: where(abs(x) < 1.5, bessel_i0(x) - bessel_quotie
 bessel_i0e = row(d=lambda x, y: -sign(x) * bessel_gap(x),   on=REAL,            ulp=1, twin=True,                doc="exp(-|x|) * bessel_i0(x), no overflow; derivative 0 at 0")
 bessel_i1e = row(d=lambda x, y: bessel_i1e_slope(x),        on=REAL,            ulp=1,                doc="exp(-|x|) * bessel_i1(x), no overflow")
 bessel_gap = row(d=lambda x, y: -sign(x) * gap_bend(abs(x)), on=REAL, ulp=3, d32="double", doc="exp(-|x|) * (bessel_i0(x) - |bessel_i1(x)|), exact for large x")
-bessel_i1e_slope = row(d=lambda x, y: sign(x) * i1e_bend(abs(x)), on=REAL, ulp=4, d_ulp=5, d32="double", doc="derivative of bessel_i1e, exact for large x and beside its root")
+bessel_i1e_slope = row(d=lambda x, y: sign(x) * i1e_bend(abs(x)), on=REAL, ulp=4, d32="double", doc="derivative of bessel_i1e, exact for large x and beside its root")
 
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
