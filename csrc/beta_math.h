@@ -98,7 +98,7 @@ static double ad_beta_integral(ad_beta q)
         for (int i = 0; i < AD_LEGENDRE; i += 8)
             for (int j = 0; j < 8; j++)
                 sums[j] += ad_legendre_weight[i + j] * ad_exp_finite(-ad_beta_rise(q, less, from + panel * ad_legendre_at[i + j]).up);
-    return a * panel * (((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+    return a * panel * ad_sum_of_8(sums);
 }
 
 static double ad_beta_lower(ad_beta q)
@@ -109,21 +109,27 @@ static double ad_beta_lower(ad_beta q)
     return ad_gamma_scaled(f, q.a < 4 && q.x.high <= 0.5 ? ad_beta_series(q) : ad_beta_integral(q));
 }
 
-/* I for b < 1 and a y < 1/2: log(C) is -log(1 + b/a) and the integral of digamma(1 + a + t) - digamma(1 + t) over t from 0 to b. */
+/* I for b < 1 and a y < 1/2: log(C) is -log(1 + b/a) and the integral of digamma(1 + a + t) - digamma(1 + t) over t from 0 to b.  Of digamma(1 + a + t)
+ * the logarithm of a, unless a is small, is put to that of y, which it nearly takes away. */
 static double ad_beta_beside_1(ad_beta q)
 {
-    const double a = q.a, b = q.b, y = q.y.high;
-    double mean = 0, s = 0, term = 1;
-    for (int i = 0; i < AD_LEGENDRE; i++) {
-        const double t = b * ad_legendre_at[i];
-        mean -= ad_legendre_weight[i] * (ad_less_digamma(1 + a + t, 1 / y, 0) + ad_digamma_near(1 + t));
-    }
+    const double a = q.a, b = q.b, y = q.y.high, over = b / a;
+    const int large = a >= 1;
+    double sums[8] = {0}, s = 0, term = 1;
+    for (int i = 0; i < AD_LEGENDRE; i += 8)
+        for (int j = 0; j < 8; j++) {
+            const double t = b * ad_legendre_at[i + j], r = 1 / (1 + a + t);
+            const double of_n = large ? ad_log1p((1 + t) / a) - (0.5 * r + r * r * ad_digamma_series(r * r)) : ad_digamma_near(1 + a + t);
+            sums[j] += ad_legendre_weight[i + j] * (of_n - ad_digamma_near(1 + t));
+        }
     for (double k = 1; k < 200 && fabs(term) > 0x1p-60; k += 1) {
         term *= (k - a) / k * y;
         s += term / (b + k);
     }
-    const double e = b * mean - ad_log1p(b / a);
-    return -ad_expm1(e) - b * s * ad_exp(e);
+    const ad_pair ay = large ? ad_two_product(a, y) : (ad_pair){y, 0}, l = ad_log_pair(ay.high);
+    const ad_pair mean = ad_two_sum(l.high, ad_sum_of_8(sums)), p = ad_two_product(b, mean.high);
+    const ad_pair e = ad_pair_add(p, -ad_log1p(over), b * (mean.low + (l.low + ay.low / ay.high)) - ad_rest(b, over, a) / (a + b));
+    return -ad_expm1_pair(e) - b * s * ad_exp(e.high);
 }
 
 static double ad_betainc(double a, double b, double x)

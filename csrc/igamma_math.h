@@ -99,13 +99,24 @@ static ad_power_of_two_times ad_gamma_term(double a, double x, double x_low)
     return ad_exp_of_pair(t.high, t.low, ad_pair_over((ad_pair){1, 0}, g.m));
 }
 
-/* log(x) - digamma(s + low) for 1 <= s <= 9, good to 2^-55. */
+/* digamma(s) for 1 <= s <= 9: below 2 as by ad_digamma_near, the root divided out; good to 2^-55. */
+static ad_pair ad_digamma_pair(double s)
+{
+    if (s >= 2) {
+        const ad_pair i = ad_pair_reciprocal(s);
+        const double q = i.high * i.high;
+        return ad_pair_add(ad_log_pair(s), -0.5 * i.high, AD_FMA(-q, ad_digamma_series(q), -0.5 * i.low));
+    }
+    const ad_pair d = ad_two_sum(s - 1, -0x1.d8b618d5af8fep-2);
+    return ad_pair_times((ad_pair){d.high, d.low + 0x1.1e563779a1f5bp-56}, ad_two_sum(0.953125, ad_digamma_factor(s - 1.5)));
+}
+
+/* log(x) - digamma(s + low) likewise. */
 static ad_pair ad_less_digamma_above(double x, double s, double low)
 {
-    const ad_pair l = ad_log_pair(x), k = ad_log_pair(s);
+    const ad_pair l = ad_log_pair(x), k = ad_digamma_pair(s), y = ad_two_sum(l.high, -k.high);
     const double i = 1 / s, slope = i * (1 + i * (0.5 + 0.16 * i));
-    const ad_pair y = ad_two_sum(l.high, s >= 2 ? -k.high : -ad_digamma_near(s));
-    return (ad_pair){y.high, y.low + ((s >= 2 ? AD_FMA(i * i, ad_digamma_series(i * i), 0.5 * i) - k.low : 0) - slope * low + l.low)};
+    return (ad_pair){y.high, y.low + (l.low - k.low - slope * low)};
 }
 
 /* log(x) - digamma(a), or of a + 1 if `next`; 2 ULP but beside its root, where it is good to 2^-55 and, of large a, to 2^-54/a. */
@@ -152,6 +163,8 @@ static double ad_gamma_reach(double a, double x, int upper)
     return z < w ? z : w;
 }
 
+static double ad_sum_of_8(const double *s) { return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7])); }
+
 /* The integral of the weights times exp(h(u)). */
 static double ad_gamma_integral(double a, double x, int upper, ad_gamma_weights weights)
 {
@@ -166,7 +179,7 @@ static double ad_gamma_integral(double a, double x, int upper, ad_gamma_weights 
             const double tail = u < 0.34657359027997264 ? t.tail : (2 * t.high - v) + 2 * t.low;       /* exp(v) - 1 - v */
             sums[j] += ad_legendre_weight[i + j] * ad_exp_finite(-AD_FMA(b, u, x * tail)) * (c0 + u * (c1 + u * c2));
         }
-    return reach * (((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+    return reach * ad_sum_of_8(sums);
 }
 
 /* G = 1 + x/(a+1) + x^2/((a+1)(a+2)) + ..., and its derivatives by a. */

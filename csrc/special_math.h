@@ -45,25 +45,26 @@ AD_INLINE ad_fraction ad_change(double x, double x_low, double c)
 
 /* exp(x*x) erfc(x) for 0 <= x <= 28, times x + 3: a polynomial in t, off by 2^-56.9.  The change of variable is that of
  * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
- * still to multiply it: t and the last three steps are taken in pairs. */
+ * still to multiply it: t and the last four steps are taken in pairs, the first of them without the rest of its product. */
 AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
     const ad_fraction v = ad_change(x, x_low, 3);
     const double d = v.d, t = v.t, t_low = v.t_low, t2 = t * t;
     const double t4 = t2 * t2;
-    double q = AD_FMA(-0x1.7c92c5656161dp-30, t, -0x1.9909447baea58p-28), odd = AD_FMA(0x1.fdd24cb95a0b9p-30, t, 0x1.96496a110f4a3p-25);
-    q = AD_FMA(q, t4, AD_FMA(0x1.5ddae05571840p-25, t, -0x1.efd8b0b44f05ap-23));
-    odd = AD_FMA(odd, t4, AD_FMA(-0x1.b065bd7a07f66p-22, t, 0x1.0bc7081de03f2p-20));
-    q = AD_FMA(q, t4, AD_FMA(0x1.72be38218b4bcp-19, t, -0x1.3eaefb4660bb3p-18));
-    odd = AD_FMA(odd, t4, AD_FMA(-0x1.25166e47b2868p-16, t, 0x1.fdfe9c937d105p-16));
-    q = AD_FMA(q, t4, AD_FMA(0x1.c324f6bf15cb8p-14, t, -0x1.2238fb4d2297ep-12));
-    odd = AD_FMA(odd, t4, AD_FMA(-0x1.1f78e020ff81ep-11, t, 0x1.8dae3a1d7c7b3p-9));
-    q = AD_FMA(q, t4, AD_FMA(-0x1.3dd3e71cc06d3p-10, t, -0x1.b78993d69d8dcp-6));
-    odd = AD_FMA(odd, t4, AD_FMA(0x1.e995f11b1936ap-4, t, -0x1.3deb21415dd61p-2));
-    q = AD_FMA(q, t2, odd);
-    ad_pair y = ad_horner_in_haste((ad_pair){q, 0.125 * t_low}, t, t_low, 0x1.2e326945de2a4p-1, -0x1.b3d7bfb9896abp-55);
-    y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.361ed9b854c2ap-53);
-    y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.79246565fedf4p-54);
+    double q = AD_FMA(-0x1.7c9bee49e23d1p-30, t, -0x1.990ed656e87c4p-28), odd = AD_FMA(0x1.fde121b66d1aep-30, t, 0x1.964baa2dee25cp-25);
+    q = AD_FMA(q, t4, AD_FMA(0x1.5ddb2497cee85p-25, t, -0x1.efd975f4c9ec2p-23));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.b065e43ef0d0ap-22, t, 0x1.0bc71abc0441ep-20));
+    q = AD_FMA(q, t4, AD_FMA(0x1.72be3d30b581ap-19, t, -0x1.3eaefd62c04d8p-18));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.25166e9f37383p-16, t, 0x1.fdfe9cb9002e3p-16));
+    q = AD_FMA(q, t4, AD_FMA(0x1.c324f6c5fa29fp-14, t, -0x1.2238fb4d859dfp-12));
+    odd = AD_FMA(odd, t4, AD_FMA(-0x1.1f78e021286d5p-11, t, 0x1.8dae3a1d7d91bp-9));
+    q = AD_FMA(q, t4, AD_FMA(-0x1.3dd3e71cbe4cap-10, t, -0x1.b78993d69d8edp-6));
+    q = AD_FMA(AD_FMA(odd, t2, q), t, 0x1.e995f11b19363p-4) * t;
+    const double s = -0x1.3deb21415dd61p-2 + q;
+    ad_pair y = {s, (q - (s + 0x1.3deb21415dd61p-2)) + AD_FMA(0.125, t_low, -0x1.493da073ba2e7p-56)};
+    y = ad_horner_in_haste(y, t, t_low, 0x1.2e326945de2a4p-1, -0x1.a104803fe12cbp-55);
+    y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.35c9483fa512dp-53);
+    y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.7936544b963f0p-54);
     const ad_pair p = ad_cut_product(y.high, d);
     return (ad_pair){p.high, p.low + AD_FMA(y.low, d, y.high * v.d_low)};
 }
@@ -257,8 +258,8 @@ AD_INLINE double ad_normal_quantile(double q, double p)
     return middle ? q * quotient : tail;
 }
 /* The same with one step of Newton's method, as a number and what it lacks: half the central distribution function near 0, or a tail as
- * a scaled pair, is what q or p is compared with.  `over`: 1 over the density there, whose logarithm changes by the quantile times that lack. */
-typedef struct { double y, low, over; } ad_quantile;
+ * a scaled pair, is what q or p is compared with.  `over` times `scale`: 1 over the density there, whose logarithm changes by the quantile times that lack. */
+typedef struct { double y, low; ad_pair over; double scale; } ad_quantile;
 AD_INLINE ad_quantile ad_quantile_of(double q, double p)
 {
     const double quantile = ad_normal_quantile(q, p);
@@ -272,10 +273,10 @@ AD_INLINE ad_quantile ad_quantile_of(double q, double p)
     const double over = 1 / density;
     const ad_pair one = ad_two_product(over, density);
     const double lacks = ((1 - one.high) - one.low) - ((f.high - density) + f.low) * over;      /* of over, in parts of it */
-    return (ad_quantile){quantile, finite ? low : 0, finite ? (over + over * (y * low + lacks)) * 0x1p512 / f.scale : fabs(quantile)};
+    return (ad_quantile){quantile, finite ? low : 0, finite ? (ad_pair){over, over * (y * low + lacks)} : (ad_pair){fabs(quantile), 0}, finite ? 0x1p512 / f.scale : 1};
 }
 
-/* 1 ULP, and their derivatives, 3 ULP: not of the rounded quantile, whose last place counts 38 times itself. */
+/* 1 ULP, and so their derivatives: not of the rounded quantile, whose last place counts 38 times itself. */
 AD_INLINE ad_quantile ad_ndtri_pair(double x) { return ad_quantile_of(x - 0.5, x < 0.5 ? x : 1 - x); }
 AD_INLINE double ad_ndtri(double x)
 {
@@ -284,8 +285,8 @@ AD_INLINE double ad_ndtri(double x)
 }
 AD_INLINE double ad_ndtri_slope(double x)
 {
-    const double y = ad_ndtri_pair(x).over;
-    return (x >= 0) & (x <= 1) ? y : AD_NAN;
+    const ad_quantile z = ad_ndtri_pair(x);
+    return (x >= 0) & (x <= 1) ? (z.over.high + z.over.low) * z.scale : AD_NAN;
 }
 AD_INLINE ad_quantile ad_erfinv_pair(double x) { return ad_quantile_of(0.5 * x, 0.5 * (1 - fabs(x))); }
 AD_INLINE double ad_erfinv(double x)
@@ -300,10 +301,10 @@ AD_INLINE double ad_erfinv(double x)
 }
 AD_INLINE double ad_erfinv_slope(double x)
 {
-    const double over = ad_erfinv_pair(x).over;
-    const ad_pair p = ad_two_product(0x1.6a09e667f3bcdp-2, over);
-    const double y = p.high + (p.low + -0x1.bdd3413b26456p-56 * over);
-    return fabs(x) < 1 ? y : fabs(x) == 1 ? over : AD_NAN;
+    const ad_quantile z = ad_erfinv_pair(x);
+    const ad_pair p = ad_two_product(0x1.6a09e667f3bcdp-2, z.over.high);
+    const double y = (p.high + (p.low + AD_FMA(-0x1.bdd3413b26456p-56, z.over.high, 0x1.6a09e667f3bcdp-2 * z.over.low))) * z.scale;
+    return fabs(x) < 1 ? y : fabs(x) == 1 ? AD_INF : AD_NAN;
 }
 
 AD_THROUGH_DOUBLE(erfcx)
