@@ -85,17 +85,17 @@ def erfcx_near(x):
 
 
 def erfcx_middle(x):
-    """The same for 1 <= x <= 8."""
-    return by_quotient(x, 1.5, ERFCX_MIDDLE) / (x * x * x)
+    """The same times x**3 for 1 <= x <= 8."""
+    return by_quotient(x, 1.5, ERFCX_MIDDLE)
 
 
-def erfcx_bend(x):
+def erfcx_far(x):
     """The same for x >= 8: its asymptotic series."""
     terms, c = [], 0.5641895835477563
     for k in range(27):
         terms.append(c * (2 * k + 1) * (2 * k + 2))
         c *= -(k + 0.5)
-    return horner(1 / x / x, terms) / x / x / x        # the cube of x overflows where this does not
+    return horner(1 / x / x, terms)
 
 
 def sinc_bend(x):

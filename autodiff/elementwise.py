@@ -5,7 +5,7 @@ Rules may use all that stands here, and where, which is one of them, is how they
 
 from ._op import (ABOVE_MINUS_ONE, ANY, BOOL, FROM_ONE, INF, NAN, NEGATIVE, NON_NEGATIVE, NUMBERS, OPEN_UNIT,
                   POSITIVE, REAL, UNIT, UNIT_INTERVAL, row)  # fmt: skip
-from ._series import (bessel_far, bessel_quotient, distance, erfcx_bend, erfcx_middle, erfcx_near, gap_beside_zero, gap_middle, gap_near,
+from ._series import (bessel_far, bessel_quotient, distance, erfcx_far, erfcx_middle, erfcx_near, gap_beside_zero, gap_middle, gap_near,
                       gap_next, i1e_beside_zero, i1e_middle, i1e_near, i1e_next, sinc_bend)  # fmt: skip
 
 ENTR_ROOT = distance(0.3678794503211975, -9.149755619830557e-09, 4.3166045617727424e-16, 1.6365179025500402e-32)      # 1/e, the root of entr'
@@ -32,16 +32,16 @@ def bounded(x):
     return clip_by_value(x, -1000, 1000)
 
 
-def over_power(y, x):
-    """y / x**2.5: by one rounding instead of three."""
-    return y * pow(x, -2.5)
+def over_power(y, x, power):
+    """y / x**power: rounded twice."""
+    return y * pow(x, -power)
 
 
 def by_range(x, far, middle, next, near, beside_zero):
     """Of x >= 0: of the two first the result times x**2.5."""
     y = where(x > 1.5, near(clip_by_value(x, 1.5, 3.5)), beside_zero(minimum(x, 1.5), exp))
-    y = where(x > 6, over_power(middle(clip_by_value(x, 6, 30)), clip_by_value(x, 6, 30)), where(x > 3.5, next(clip_by_value(x, 3.5, 6)), y))
-    return where(x > 30, over_power(far(maximum(x, 30)), maximum(x, 30)), y)
+    y = where(x > 6, over_power(middle(clip_by_value(x, 6, 30)), clip_by_value(x, 6, 30), 2.5), where(x > 3.5, next(clip_by_value(x, 3.5, 6)), y))
+    return where(x > 30, over_power(far(maximum(x, 30)), maximum(x, 30), 2.5), y)
 
 
 def gap_bend(x):
@@ -154,7 +154,7 @@ atanh      = row(d=lambda x, y: 1 / one_minus_square(x),    on=UNIT,            
 erf        = row(d=lambda x, y: 1.1283791670955126 * exp_minus_square(x),  on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="2/sqrt(pi) times the integral of exp(-t*t) from 0 to x")
 erfc       = row(d=lambda x, y: -1.1283791670955126 * exp_minus_square(x), on=REAL, ulp=1, ulp32=0.6, twin=True,            doc="1 - erf(x), exact for large x")
 erfcx      = row(d=lambda x, y: erfcx_slope(x),             on=REAL, ulp=2, twin=True,                  doc="exp(x*x) * erfc(x), no underflow")
-erfcx_slope = row(d=lambda x, y: where(x > 8, erfcx_bend(maximum(x, 8)), where(x > 1, erfcx_middle(clip_by_value(x, 1, 8)), where(x > 0, erfcx_near(clip_by_value(x, 0, 1)), 2 * (erfcx(x) + scale(y, x))))), on=REAL, ulp=4, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
+erfcx_slope = row(d=lambda x, y: where(x > 1, over_power(where(x > 8, erfcx_far(maximum(x, 8)), erfcx_middle(clip_by_value(x, 1, 8))), maximum(x, 1), 3.0), where(x > 0, erfcx_near(clip_by_value(x, 0, 1)), 2 * (erfcx(x) + scale(y, x)))), on=REAL, ulp=4, d32="double", doc="derivative of erfcx: 2 * x * erfcx(x) - 2/sqrt(pi), exact for large x")
 exp_minus_square = row(d=lambda x, y: -2 * scale(y, bounded(x)),        on=REAL,            ulp=1, ulp32=0.6, d32="own",                doc="exp(-x*x), the square taken exactly")
 ndtr       = row(d=lambda x, y: normal_pdf(x),              on=REAL,            ulp=1, ulp32=0.6, twin=True,                doc="distribution function of the normal distribution")
 log_ndtr   = row(d=lambda x, y: where(x < -1e150, -x, where(x < -1, 0.7978845608028654 / erfcx(-0.7071067811865476 * minimum(x, -1)), normal_pdf(x) / maximum(ndtr(x), 0.1))), on=REAL, ulp=2, d32="double", twin=True, doc="log(ndtr(x)), exact in both tails")

@@ -82,7 +82,7 @@ AD_INLINE ad_rise ad_beta_rise(ad_beta q, double less, double v)
 }
 
 /* I over F for x up to the mean and a >= 8, or a >= 1: there in panels, since the reach is longer. */
-static double ad_beta_integral(ad_beta q)
+static ad_pair ad_beta_integral(ad_beta q)
 {
     const ad_pair nx = ad_pair_times(q.n, q.x), rest = ad_two_sum(q.a, -nx.high);
     const double a = q.a, less = rest.high + (rest.low - nx.low), c = q.n.high * q.x.high * q.y.high;
@@ -98,7 +98,7 @@ static double ad_beta_integral(ad_beta q)
         for (int i = 0; i < AD_LEGENDRE; i += 8)
             for (int j = 0; j < 8; j++)
                 sums[j] += ad_legendre_weight[i + j] * ad_exp_finite(-ad_beta_rise(q, less, from + panel * ad_legendre_at[i + j]).up);
-    return a * panel * ad_sum_of_8(sums);
+    return ad_pair_times(ad_two_product(a, panel), ad_sum_of_8(sums));
 }
 
 static double ad_beta_lower(ad_beta q)
@@ -106,7 +106,7 @@ static double ad_beta_lower(ad_beta q)
     const ad_power_of_two_times f = ad_beta_term(q);
     if (f.m.high == 0)
         return 0;
-    return ad_gamma_scaled(f, q.a < 4 && q.x.high <= 0.5 ? ad_beta_series(q) : ad_beta_integral(q));
+    return ad_gamma_scaled(f, q.a < 4 && q.x.high <= 0.5 ? (ad_pair){ad_beta_series(q), 0} : ad_beta_integral(q));
 }
 
 /* I for b < 1 and a y < 1/2: log(C) is -log(1 + b/a) and the integral of digamma(1 + a + t) - digamma(1 + t) over t from 0 to b.  Of digamma(1 + a + t)
@@ -127,8 +127,8 @@ static double ad_beta_beside_1(ad_beta q)
         s += term / (b + k);
     }
     const ad_pair ay = large ? ad_two_product(a, y) : (ad_pair){y, 0}, l = ad_log_pair(ay.high);
-    const ad_pair mean = ad_two_sum(l.high, ad_sum_of_8(sums)), p = ad_two_product(b, mean.high);
-    const ad_pair e = ad_pair_add(p, -ad_log1p(over), b * (mean.low + (l.low + ay.low / ay.high)) - ad_rest(b, over, a) / (a + b));
+    const ad_pair mean = ad_pair_sum(l, ad_sum_of_8(sums)), p = ad_two_product(b, mean.high);
+    const ad_pair e = ad_pair_add(p, -ad_log1p(over), b * (mean.low + ay.low / ay.high) - ad_rest(b, over, a) / (a + b));
     return -ad_expm1_pair(e) - b * s * ad_exp(e.high);
 }
 

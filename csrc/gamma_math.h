@@ -61,7 +61,7 @@ AD_INLINE ad_pair ad_pair_reciprocal(double x)
 {
     const double r = 1 / x;
     const ad_pair p = ad_two_product(r, x);
-    return (ad_pair){r, fabs(x) > 0x1p-500 ? ((1 - p.high) - p.low) * r : 0};
+    return (ad_pair){r, fabs(x) > 0x1p-500 && fabs(x) < 0x1p500 ? ((1 - p.high) - p.low) * r : 0};
 }
 
 /* digamma(x) / (x - x0) - 61/64, x0 its root, for x = 3/2 + u in [1, 2]: minimax, off by 2^-56. */

@@ -119,12 +119,18 @@ static ad_pair ad_less_digamma_above(double x, double s, double low)
     return (ad_pair){y.high, y.low + (l.low - k.low - slope * low)};
 }
 
-/* log(x) - digamma(a), or of a + 1 if `next`; 2 ULP but beside its root, where it is good to 2^-55 and, of large a, to 2^-54/a. */
+/* log(x) - digamma(a), or of a + 1 if `next`; 1 ULP but beside its root, where it is good to 2^-55. */
 static double ad_less_digamma(double a, double x, int next)
 {
     if (a >= AD_IGAMMA_LARGE) {
-        const double i = 1 / a, q = x / a, l = q > 0.5 && q < 2 ? ad_log1p((x - a) / a) : q > 0 && q < AD_INF ? ad_log(q) : ad_log(x) - ad_log(a);
-        return l + ((next ? -0.5 : 0.5) * i + i * i * ad_digamma_series(i * i));
+        const ad_pair i = ad_pair_reciprocal(a);
+        const double q = x / a, half = next ? -0.5 : 0.5, more = AD_FMA(half, i.low, i.high * i.high * ad_digamma_series(i.high * i.high));
+        if (!(q > 0 && q < AD_INF))
+            return (ad_log(x) - ad_log(a)) + (half * i.high + more);
+        const double scale = a > 0x1p400 ? 0x1p-600 : 1;                        /* exact products of large numbers overflow */
+        const double rest = q > 0.5 && q < 2 ? ad_rest(x * scale, q, a * scale) / (x * scale) : 0;
+        const ad_pair l = ad_log_long(q), y = ad_pair_add(l, half * i.high, rest + more);
+        return y.high + y.low;
     }
     const int below = !next && a < 1;
     const ad_pair s = next || below ? ad_two_sum(a, 1) : (ad_pair){a, 0};
@@ -163,12 +169,17 @@ static double ad_gamma_reach(double a, double x, int upper)
     return z < w ? z : w;
 }
 
-static double ad_sum_of_8(const double *s) { return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7])); }
+AD_INLINE ad_pair ad_pair_sum(ad_pair a, ad_pair b) { return ad_pair_add(a, b.high, b.low); }
+static ad_pair ad_sum_of_8(const double *s)
+{
+    return ad_pair_sum(ad_pair_sum(ad_two_sum(s[0], s[1]), ad_two_sum(s[2], s[3])), ad_pair_sum(ad_two_sum(s[4], s[5]), ad_two_sum(s[6], s[7])));
+}
 
 /* The integral of the weights times exp(h(u)). */
-static double ad_gamma_integral(double a, double x, int upper, ad_gamma_weights weights)
+static ad_pair ad_gamma_integral(double a, double x, int upper, ad_gamma_weights weights)
 {
-    const double sign = upper ? 1 : -1, b = upper ? x - a : a - x, reach = ad_gamma_reach(a, x, upper);
+    const double sign = upper ? 1 : -1, reach = ad_gamma_reach(a, x, upper);
+    const ad_pair b = ad_two_sum(sign * x, -sign * a);
     const double c0 = weights.c[0], c1 = sign * weights.c[1], c2 = weights.c[2];
     double sums[8] = {0};
     for (int i = 0; i < AD_LEGENDRE; i += 8)
@@ -177,9 +188,9 @@ static double ad_gamma_integral(double a, double x, int upper, ad_gamma_weights 
             const ad_reduced r = ad_reduce(v);
             const ad_half t = ad_half_expm1(v, r, ad_from_bits((ad_bits(r.shift) + 1022) << 52));
             const double tail = u < 0.34657359027997264 ? t.tail : (2 * t.high - v) + 2 * t.low;       /* exp(v) - 1 - v */
-            sums[j] += ad_legendre_weight[i + j] * ad_exp_finite(-AD_FMA(b, u, x * tail)) * (c0 + u * (c1 + u * c2));
+            sums[j] += ad_legendre_weight[i + j] * ad_exp_finite(-AD_FMA(b.high, u, AD_FMA(b.low, u, x * tail))) * (c0 + u * (c1 + u * c2));
         }
-    return reach * ad_sum_of_8(sums);
+    return ad_pair_times((ad_pair){reach, 0}, ad_sum_of_8(sums));
 }
 
 /* G = 1 + x/(a+1) + x^2/((a+1)(a+2)) + ..., and its derivatives by a. */
@@ -221,7 +232,11 @@ static double ad_gamma_beside_0(double a, double x)
     return -ad_expm1_pair(e) - a * s * ad_exp(e.high);
 }
 
-static double ad_gamma_scaled(ad_power_of_two_times f, double y) { return ldexp(AD_FMA(f.m.high, y, f.m.low * y), (int)f.k); }
+static double ad_gamma_scaled(ad_power_of_two_times f, ad_pair y)
+{
+    const ad_pair p = ad_pair_times(f.m, y);
+    return ldexp(p.high + p.low, (int)f.k);
+}
 static double ad_at_most_1(double x) { return x > 1 ? 1 : x; }
 
 /* P (`upper` 0) or Q on one side of a, whichever is asked for; where that side is the larger, 1 less the other. */
@@ -238,7 +253,7 @@ static double ad_gamma_side(double a, double x, int upper)
     const int small = a < AD_IGAMMA_LARGE, series = small ? x <= (a > 1.5 ? a : 1.5) : x < 0.4 * (a + 1);
     if (!upper && (series || x <= a)) {
         const ad_power_of_two_times f = ad_gamma_term(a, x, 0);
-        return f.m.high == 0 ? 0 : ad_at_most_1(ad_gamma_scaled(f, series ? ad_gamma_series(a, x, 0).g : ad_gamma_integral(a, x, 0, ad_gamma_weights_of(a, 0, 0, 0))));
+        return f.m.high == 0 ? 0 : ad_at_most_1(ad_gamma_scaled(f, series ? (ad_pair){ad_gamma_series(a, x, 0).g, 0} : ad_gamma_integral(a, x, 0, ad_gamma_weights_of(a, 0, 0, 0))));
     }
     if (upper && x < 0.5 && a < 1)
         return ad_at_most_1(ad_gamma_beside_0(a, x));
@@ -278,15 +293,15 @@ static double ad_gamma_by_a(double a, double x, int order)
         return 0;
     const int large = a >= AD_IGAMMA_LARGE;
     const double next = ad_less_digamma(a, x, 1), p = order > 1 ? ad_trigamma(a + 1) : 0;
-    double y;
+    ad_pair y = {0, 0};
     if (large ? x < 0.4 * (a + 1) : next <= 0) {
         const ad_gamma_sums s = ad_gamma_series(a, x, order);
-        y = order == 1 ? next * s.g + s.first : (next * next - p) * s.g + 2 * next * s.first + s.second;
+        y.high = order == 1 ? next * s.g + s.first : (next * next - p) * s.g + 2 * next * s.first + s.second;
     } else {
         const int upper = !large || x > a - 0.5;
         const double q = large && order > 1 ? ad_trigamma(a) : p;
         y = ad_gamma_integral(a, x, upper, ad_gamma_weights_of(a, order, large ? ad_less_digamma(a, x, 0) : next, q));
-        y = upper ? -y : y;
+        y = upper ? (ad_pair){-y.high, -y.low} : y;
     }
     return ad_gamma_scaled(f, y);
 }
