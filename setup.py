@@ -32,7 +32,6 @@ FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
 CHECKED = "-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
-TABLE = [*(f"autodiff/{name}.py" for name in ("ops", "elementwise", "structural", "formulas", "_op", "_series")), "csrc/generate.py"]
 CYTHON = [*sorted(glob.glob("autodiff/core/*.pxi")), "autodiff/_core.pxd", "autodiff/_core.pyx"]
 C = sorted(glob.glob("csrc/**/*.c", recursive=True))
 # By the end of a file's name: what it may use that not every processor has (which table is used is chosen at import, csrc/table.c).
@@ -144,12 +143,10 @@ def recorded(output):
 
 
 def made_of(output):
-    """The files an object was compiled from, as the compiler listed them; with the table's files if it read the printed table."""
+    """The files an object was compiled from, as the compiler listed them."""
     with open(output + ".d") as file:
         paths = re.findall(r"(?:\\.|[^\s\\])+", file.read().split(":", 1)[1])
-    paths = [path.replace("\\ ", " ") for path in paths]
-    return paths + (TABLE if any("generated/" in path for path in paths) else [])
+    return [path.replace("\\ ", " ") for path in paths]
 
 
-depends = [*TABLE, *CYTHON, *sorted(glob.glob("csrc/**/*.h", recursive=True) + glob.glob("csrc/**/*.inc", recursive=True))]
-setup(ext_modules=[Extension("autodiff._core", C, depends=depends)], cmdclass={"build_ext": Build})
+setup(ext_modules=[Extension("autodiff._core", C)], cmdclass={"build_ext": Build})

@@ -75,8 +75,11 @@ class Row:
               one kernel; of one operand
     given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
               was computed; of one operand
+    matrices  are the last two dimensions of the operands those of matrices, and what is before them a batch, each of which is for itself?
     near      the ends, as names of C, of the interval for which there is a function ad_<name>_near without branches
     """
+
+    matrices = False
 
     def __init__(self, kind, **fields):
         self.kind = kind
@@ -129,10 +132,16 @@ def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=Non
                numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
 
 
-def rule(value, vjp, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
+def rule(value, vjp, *, arity=1, attrs=(), takes=FLOATS, numpy=(), matrices=False, doc):
     """A row whose value and rule are formulas over other rows."""
     return Row(RULE, arity=arity, d=None, vjp=_each(vjp, arity), value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
+               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(),
+               matrices=matrices, doc=doc)  # fmt: skip
+
+
+def of_matrices(value, vjp, **fields):
+    """A rule on matrices, of which a batch is a batch of results."""
+    return rule(value, vjp, matrices=True, **fields)
 
 
 def composite(value, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):

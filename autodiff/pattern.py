@@ -7,6 +7,8 @@ something of whole lines.  A row that nothing is known of makes every element de
 too small, whatever values the operands have, but for factors and masks that no input has a share in: where those are 0, nothing comes.
 """
 
+import math
+
 import numpy as np
 
 from . import ops
@@ -20,7 +22,6 @@ MOST_ENTRIES = 1 << 27  # of the sets of one slot: half a gigabyte
 MOVES = {ops.view, ops.reshape, ops.cast, ops.gather, ops.gather_nd, ops.concat, ops.tensor_scatter_nd_update}
 ADDS = {ops.unview, ops.ungather, ops.scatter_nd, ops.sum_to}
 PRODUCTS = {ops.mul, ops.scale, ops.select, ops.multiply_no_nan}
-OF_MATRICES = {ops.inv, ops.det, ops.cofactors, ops.cofactor_slope, ops.logabsdet, ops.cholesky, ops.solve}
 
 
 class TooManyEntries(MemoryError):
@@ -120,7 +121,7 @@ class Dependence:
             return self.lines(of, operands, done)
         if row is ops.matmul or row is ops.matvec:
             return self.product(row, of, operands, done)
-        if row in OF_MATRICES and all(x.value.shape[:-2] == operands[0].value.shape[:-2] for x in operands):
+        if row.matrices:
             return self.matrices(of, operands, done)
         return self.whole(of, _size(done.value))
 
@@ -218,9 +219,17 @@ class Dependence:
         return self.spread(sets, line if tuple(done.value.shape) == tuple(shape) else np.arange(n, dtype=np.int32))
 
     def matrices(self, of, operands, done):
-        batch = int(np.prod(operands[0].value.shape[:-2]))
-        parts = [self.collected(s, np.repeat(np.arange(batch), _size(x.value) // batch), batch) for s, x in zip(of, operands) if s is not None]
-        return self.spread(self.join(parts), np.repeat(np.arange(batch, dtype=np.int32), _size(done.value) // batch))
+        """Each matrix of the result depends on those that broadcasting the batches puts beside it, on all their elements."""
+        shapes = [tuple(x.value.shape) for x in operands]
+        batch = np.broadcast_shapes(*[shape[:-2] for shape in shapes])
+        parts = []
+        for s, shape in zip(of, shapes):
+            if s is not None:
+                count, size = math.prod(shape[:-2]), math.prod(shape[-2:])
+                one_each = self.collected(s, np.repeat(np.arange(count), size), count)
+                parts.append(self.spread(one_each, np.broadcast_to(np.arange(count, dtype=np.int32).reshape(shape[:-2]), batch).ravel()))
+        n = math.prod(batch)
+        return self.spread(self.join(parts), np.repeat(np.arange(n, dtype=np.int32), _size(done.value) // max(n, 1)))
 
     def product(self, row, of, operands, done):
         """y[i, j] of a @ b depends on row i of a and column j of b: of a constant, on what meets no 0."""
@@ -264,10 +273,7 @@ class Dependence:
 
 # ------------------------------------------------------------------------------------------------------- numbers of elements
 def _size(x):
-    n = 1
-    for size in x.shape:
-        n *= size
-    return n
+    return math.prod(x.shape)
 
 
 def _counted(x):

@@ -155,6 +155,8 @@ def _apply(done, many, one, shapes, n):
         return row(*[_aligned(m, s, rank) if o is None else o for m, o, s in zip(many, one, shapes)], **attrs)
     if row is ops.matvec:
         return _matvec(many, one, shapes, attrs, n)
+    if row.matrices and all(m is None or len(s) >= 2 for m, s in zip(many, shapes)):
+        return _batch_of_matrices(row, many, one, shapes, attrs, n)
     if row in INDEXING and one[INDEXING[row]] is not None and not attrs["batch_dims"]:
         return INDEXED[row](many[1 - INDEXING[row]], one[INDEXING[row]], shapes, attrs, n)
     return _row_by_row(row, many, one, attrs, n)
@@ -178,6 +180,13 @@ def _matvec(many, one, shapes, attrs, n):
     columns = ops.reshape(x, shape=(*x.shape, 1))
     y = ops.matmul(a, columns, transpose_a=attrs["transpose_a"], transpose_b=0)
     return ops.reshape(y, shape=tuple(y.shape[:-1]))
+
+
+def _batch_of_matrices(row, many, one, shapes, attrs, n):
+    """What is no matrix (the cut-off of pinv) is the same in all rows."""
+    rank = max(len(s) for s in shapes)
+    whole = [_repeated(o, n) if m is None and len(s) >= 2 else m for m, o, s in zip(many, one, shapes)]
+    return row(*[o if x is None else _aligned(x, s, rank) for x, o, s in zip(whole, one, shapes)], **attrs)
 
 
 # Rows of numbers at indices that they share; of index vectors, at the places that these have in the dimensions they count through.

@@ -17,6 +17,7 @@ import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.join(os.path.dirname(HERE), "autodiff")
+TABLE = ("ops", "elementwise", "structural", "formulas", "_op", "_series")  # the modules that the printed text depends on
 OPERANDS = ("a", "b", "c")
 FLOATS = ("float32", "float64")
 C_TYPE = {"float32": "float", "float64": "double", "int32": "int32_t", "int64": "int64_t", "bool": "uint8_t"}
@@ -36,8 +37,7 @@ def load_table():
 def table_hash():
     """Digest of everything the generated text depends on."""
     digest = hashlib.sha256()
-    parts = ("ops", "elementwise", "structural", "formulas", "_op", "_series")              # as TABLE in setup.py
-    for path in (*(os.path.join(PACKAGE, f"{name}.py") for name in parts), __file__):
+    for path in (*(os.path.join(PACKAGE, f"{name}.py") for name in TABLE), __file__):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()[:16]
@@ -394,7 +394,7 @@ def elementwise_header(rows):
 
 def opcodes_header(rows):
     lines = ["enum ad_opcode {"] + [f"    AD_OP_{row.name} = {row.code}," for row in rows]
-    return "\n".join([*lines, f"    AD_NOPS = {len(rows)}", "};", f'#define AD_TABLE_HASH "{table_hash()}"', ""])
+    return "\n".join([*lines, f"    AD_NOPS = {len(rows)}", "};", ""])
 
 
 def table_header(rows):
@@ -416,7 +416,8 @@ def table_header(rows):
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
                      f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, "
                      f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {kernel}}},")  # fmt: skip
-    return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n"
+    hashed = f'#define AD_TABLE_HASH "{table_hash()}"\n'
+    return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n\n" + hashed
 
 
 ORDER = {"g": 16, "a": 1, "b": 2, "c": 4, "y": 8}  # what a share may be computed from, as AD_READS_* in ad.h has it

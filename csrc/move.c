@@ -136,17 +136,10 @@ int ad_sum_to_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
 {
     (void)k, (void)n, (void)y;
     uint8_t reduced[AD_MAX_RANK];
-    int64_t stride[AD_MAX_RANK], step = 1;
-    const ad_array *x = in[0];
-    const int status = sum_to_pattern(x, ad_take_tuple(&attr), reduced);
-    if (status != AD_OK)
-        return status;
-    for (int i = x->ndim - 1; i >= 0; i--) {
-        stride[i] = reduced[i] ? 0 : step;
-        step *= reduced[i] ? 1 : x->shape[i];
-    }
-    ad_gather_strided(acc, fresh, g, x->ndim, x->shape, stride, 0);
-    return AD_OK;
+    const int status = sum_to_pattern(in[0], ad_take_tuple(&attr), reduced);
+    if (status == AD_OK)
+        ad_spread_sum(acc, fresh, g, in[0]->ndim, in[0]->shape, reduced);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------- concat */

@@ -131,6 +131,8 @@ int ad_new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t
 /* acc = (or, not fresh, +=) the sum of x, taken as of the given shape, over the dimensions marked in `reduced`.  The others, in
  * row-major order, are acc's.  x may be uniform. */
 int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced);
+/* Its share: every number of g where the terms of its sum came from. */
+void ad_spread_sum(ad_array *acc, int fresh, const ad_array *g, int ndim, const int64_t *shape, const uint8_t *reduced);
 /* y.flat[offset + sum i * stride] += x[i..]; x, taken as of the given shape, may be uniform. */
 int ad_scatter_strided(ad_array *y, const ad_array *x, ad_tuple shape, const int64_t *stride, int64_t offset);
 /* acc = (or +=) x at those elements. */

@@ -222,6 +222,16 @@ int ad_new_reduced(const ad_array *x, int dtype, const uint8_t *reduced, int64_t
     return *out ? AD_OK : AD_NO_MEMORY;
 }
 
+void ad_spread_sum(ad_array *acc, int fresh, const ad_array *g, int ndim, const int64_t *shape, const uint8_t *reduced)
+{
+    int64_t stride[AD_MAX_RANK], step = 1;
+    for (int i = ndim - 1; i >= 0; i--) {
+        stride[i] = reduced[i] ? 0 : step;
+        step *= reduced[i] ? 1 : shape[i];
+    }
+    ad_gather_strided(acc, fresh, g, ndim, shape, stride, 0);
+}
+
 int ad_reduce_sum_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
 {
     (void)n;
@@ -239,15 +249,8 @@ int ad_reduce_sum_vjp(int k, const ad_array *g, const ad_array *const *in, int n
 {
     (void)k, (void)n, (void)y;
     uint8_t reduced[AD_MAX_RANK];
-    int64_t stride[AD_MAX_RANK], step = 1;
-    const ad_array *x = in[0];
-    const int status = ad_mark_axes(x, ad_take_tuple(&attr), reduced);
-    if (status != AD_OK)
-        return status;
-    for (int i = x->ndim - 1; i >= 0; i--) {
-        stride[i] = reduced[i] ? 0 : step;
-        step *= reduced[i] ? 1 : x->shape[i];
-    }
-    ad_gather_strided(acc, fresh, g, x->ndim, x->shape, stride, 0);
-    return AD_OK;
+    const int status = ad_mark_axes(in[0], ad_take_tuple(&attr), reduced);
+    if (status == AD_OK)
+        ad_spread_sum(acc, fresh, g, in[0]->ndim, in[0]->shape, reduced);
+    return status;
 }

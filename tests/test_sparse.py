@@ -120,6 +120,10 @@ def test_matrices():
     check_jacobian(lambda x: ad.linalg.inv(x), batch, np.kron(np.eye(2), np.ones((9, 9))))
     check_jacobian(lambda x: ad.linalg.det(x), batch, np.kron(np.eye(2), np.ones((1, 9))))
     check_jacobian(lambda b: ad.linalg.solve(batch, ad.reshape(b, (2, 3, 1))), RNG.normal(size=6), np.kron(np.eye(2), np.ones((3, 3))))
+    check_jacobian(lambda b: ad.linalg.solve(batch[0], ad.reshape(b, (2, 3, 1))), RNG.normal(size=6), np.kron(np.eye(2), np.ones((3, 3))))
+    check_jacobian(lambda x: ad.linalg.eigvalsh(x), batch, np.kron(np.eye(2), np.tile(np.tri(3).ravel(), (3, 1))))
+    check_jacobian(lambda x: ad.linalg.svd(x, compute_uv=False), batch, np.kron(np.eye(2), np.ones((3, 9))))
+    check_jacobian(lambda x: ad.linalg.pinv(x), batch, np.kron(np.eye(2), np.ones((9, 9))))
 
 
 @pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if sum(np.prod(s.shape if isinstance(s, np.ndarray) else s) for s in c.values[1]) < 70])

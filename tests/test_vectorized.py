@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import ops
 
 RNG = np.random.default_rng(0)
 X, M = RNG.uniform(0.2, 2.0, (7, 4)), RNG.normal(size=(7, 3, 4))
@@ -41,6 +42,14 @@ ON_MATRICES = {
     "columns": lambda a: ad.reduce_sum(a, 0) * ad.reduce_max(a, 1, keepdims=True),
     "one vector": lambda a: ad.linalg.matvec(a, V),
     "inverse": lambda a: ad.linalg.inv(ad.matmul(a, a, transpose_b=True)),
+    "determinant": lambda a: ad.linalg.logdet(ad.matmul(a, a, transpose_b=True)) * ad.linalg.det(a[:, :3]),
+    "equations": lambda a: ad.linalg.solve(a[:, 1:], W),
+    "equations with one matrix": lambda a: ad.linalg.solve(W[:, 1:], a, adjoint=True),
+    "batches of equations": lambda a: ad.linalg.solve(a[:, 1:], ad.stack([W, a])) + ad.linalg.solve(ad.stack([W[:, 1:], a[:, :3]]), W),
+    "cholesky": lambda a: ad.linalg.cholesky(ad.matmul(a, a, transpose_b=True)),
+    "eigenvalues": lambda a: ad.linalg.eigvalsh(ad.matmul(a, a, transpose_b=True)),
+    "singular values": lambda a: ad.linalg.svd(a, compute_uv=False),
+    "pseudo-inverse": lambda a: ad.linalg.pinv(a),
     "quadratic": ad.grad(lambda a: ad.reduce_sum(ad.matmul(a, W, transpose_b=True) ** 2)),
 }  # fmt: skip
 CASES = [pytest.param(f, x, id=name) for cases, x in ((ON_VECTORS, X), (ON_MATRICES, M)) for name, f in cases.items()]
@@ -80,6 +89,15 @@ def test_tapes_follow(f, x):
 
     for one, other in zip(gradients(ad.vectorized_map), gradients(by_row)):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("row", [name for name, row in ops.ROWS.items() if row.matrices])
+def test_rows_of_matrices_are_one_instruction(row):
+    rule = ops.ROWS[row]
+    others = [1e-9] if row == "pinv" else [W[:, 1:]] * (rule.arity - 1)
+    f = ad.function(lambda a: ad.vectorized_map(lambda a: rule(a, *map(ad.constant, others), **dict.fromkeys(rule.attrs, 0)), a))
+    square = ad.matmul(M, M, transpose_b=True)
+    assert str(f.program(square)).count(f"= {row}(") == 1
 
 
 def test_structures_of_elems():
