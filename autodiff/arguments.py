@@ -40,6 +40,13 @@ def tensors(name, *xs):
     return [tensor(x, name, like=like) for x in xs]
 
 
+def function_given(name, f):
+    """`f`, if it can be called."""
+    if not callable(f):
+        raise TypeError(f"{name}: expected a function, got {errors.shorten(f)}")
+    return f
+
+
 def integer(name, what, value):
     """A Python int from anything that is an integer: int, NumPy integer, scalar integer tensor."""
     try:

@@ -32,7 +32,9 @@ def audit(f, *inputs) -> "Report":
     >>> report.value.numpy(), report.exact_value.numpy(), report.losses[0].name
     (np.float32(inf), np.float32(100.0), 'exp')
     """
-    tensors = [convert(x) if not is_tensor(x) else x for x in inputs]
+    if not callable(f):
+        raise TypeError(f"audit: expected a function, got {errors.shorten(f)}")
+    tensors = [convert(x, name="audit") if not is_tensor(x) else x for x in inputs]
     alias = alias_in(getattr(f, "__globals__", {}))
     fired = []
     with Notes():

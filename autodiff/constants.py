@@ -50,6 +50,7 @@ def eye(num_rows, num_columns=None, batch_shape=None, dtype=None, name=None) -> 
     columns = rows if num_columns is None else integer("eye", "num_columns", num_columns)
     if min(rows, columns) < 0:
         raise errors.ShapeError(f"eye: num_rows and num_columns must not be negative, got {rows} and {columns}")
+    sizes("eye", "shape", (rows, columns))
     matrix = np.eye(rows, columns, dtype=dtype_or(dtype).as_numpy_dtype)
     batch = () if batch_shape is None else sizes("eye", "batch_shape", batch_shape)
     return to_tensor(np.broadcast_to(matrix, batch + matrix.shape))
@@ -83,6 +84,7 @@ def linspace(start, stop, num, name=None, axis=0) -> Tensor:
     count = integer("linspace", "num", num)
     if count < 0:
         raise errors.InvalidArgumentError(f"linspace: num must not be negative, got {count}")
+    sizes("linspace", "num", count)
     a, b = tensors("linspace", start, stop)
     if not a.dtype.is_floating:
         a, b = (to_tensor(x.numpy().astype(np.float64)) for x in (a, b))
@@ -111,6 +113,7 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     if not index.dtype.is_integer:
         raise errors.bad_dtype("one_hot", index.dtype.name, ("int32", "int64"))
     depth = integer("one_hot", "depth", depth)
+    sizes("one_hot", "shape", (*index.shape, max(depth, 0)))
     axis = axis_of("one_hot", -1 if axis is None else axis, index.ndim + 1)
     shape = tuple(index.shape)
     places = np.arange(depth, dtype=index.dtype.as_numpy_dtype).reshape((-1,) + (1,) * (index.ndim - axis))
@@ -130,6 +133,7 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
     """For each length n a row of `maxlen` elements, the first n of them True; maxlen is the largest length unless given."""
     n = to_tensor(lengths, "sequence_mask").numpy()
     longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)
+    sizes("sequence_mask", "shape", (*n.shape, max(int(longest), 0)))
     return to_tensor((np.arange(longest) < n[..., None]).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
 
 

@@ -26,6 +26,8 @@ def einsum(equation, *inputs, **kwargs) -> Tensor:
     >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).numpy().tolist()
     [3.0, 7.0]
     """
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: equation must be a string, as 'ij,jk->ik', got {errors.shorten(equation)}")
     for key in kwargs:
         if key not in ("optimize", "name"):
             raise TypeError(f"einsum: takes optimize and name by keyword, not {key}")

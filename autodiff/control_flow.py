@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import errors, nest, shaping
-from .arguments import integer
+from .arguments import function_given, integer
 from .arguments import tensor as to_tensor
 
 __all__ = ["case", "cond", "foldl", "foldr", "group", "map_fn", "no_op", "scan", "switch_case", "while_loop"]
@@ -19,7 +19,12 @@ def cond(pred, true_fn=None, false_fn=None, name=None) -> Any:
 
 def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case") -> Any:
     """f() of the first pair (pred, f) whose pred holds, else default()."""
-    pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)
+    if not isinstance(pred_fn_pairs, (dict, list, tuple)):
+        raise TypeError(f"case: expected a list of pairs (pred, function), or a dict, got {errors.shorten(pred_fn_pairs)}")
+    pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else pred_fn_pairs
+    for pair in pairs:
+        if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and callable(pair[1])):
+            raise TypeError(f"case: expected pairs (pred, function), got {errors.shorten(pair)}")
     held = [f for pred, f in pairs if bool(to_tensor(pred, "case"))]
     if exclusive and len(held) > 1:
         raise errors.InvalidArgumentError(f"case: {len(held)} conditions hold, at most one may (exclusive=True)")
@@ -30,15 +35,21 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
 
 def switch_case(branch_index, branch_fns, default=None, name="switch_case") -> Any:
     """branch_fns[branch_index](), or default() (the last) where there is no such branch."""
+    index = integer("switch_case", "branch_index", branch_index)
+    if not isinstance(branch_fns, (dict, list, tuple)) or not branch_fns:
+        raise TypeError(f"switch_case: expected a list of functions, of pairs (integer, function), or a dict, got {errors.shorten(branch_fns)}")
     pairs = branch_fns.items() if isinstance(branch_fns, dict) else enumerate(branch_fns)
     table = dict(f if isinstance(f, tuple) else (k, f) for k, f in pairs)
-    return table.get(integer("switch_case", "branch_index", branch_index), default or list(table.values())[-1])()
+    return function_given("switch_case", table.get(index, default or list(table.values())[-1]))()
 
 
 def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True, swap_memory=False,
                maximum_iterations=None, name=None) -> Any:  # fmt: skip
     """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds, at most maximum_iterations times."""
     limit = None if maximum_iterations is None else integer("while_loop", "maximum_iterations", maximum_iterations)
+    if not isinstance(loop_vars, (list, tuple)):
+        raise TypeError(f"while_loop: loop_vars must be a list or a tuple, got {errors.shorten(loop_vars)}")
+    cond, body = (function_given("while_loop", f) for f in (cond, body))
     values, single = loop_vars, len(loop_vars) == 1
     while (limit is None or limit > 0) and bool(to_tensor(cond(*values), "while_loop")):
         given = body(*values)
@@ -51,7 +62,7 @@ def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations
 def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap_memory=False, infer_shape=True, name=None,
            fn_output_signature=None) -> Any:  # fmt: skip
     """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures."""
-    parts = _parts("map_fn", elems)
+    fn, parts = function_given("map_fn", fn), _parts("map_fn", elems)
     if not parts:
         raise errors.ShapeError("map_fn: elems has no parts along its first dimension: there is nothing to stack")
     return _stacked([fn(part) for part in parts])
@@ -98,6 +109,7 @@ def _parts(name, elems):
 
 
 def _fold(name, fn, parts, initializer):
+    function_given(name, fn)
     if initializer is None:
         if not parts:
             raise errors.ShapeError(

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, is_tensor, set_checking
-from .arguments import integer, tensors
+from .arguments import integer, integers, tensors
 from .arguments import tensor as to_tensor
 from .custom_gradient import custom_gradient
 
@@ -89,9 +89,18 @@ def assert_all_finite(x, message=None, name=None) -> Tensor:
 
 
 # -------------------------------------------------------------------------------------------------------------- two tensors
+def _pair(name, x, y, message):
+    a, b = (t.numpy() for t in tensors(name, x, y))
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise errors.unlike_shapes(_text(name, message, "").rstrip(": "), a.shape, b.shape) from None
+    return a, b
+
+
 def _comparison(name, relation, symbol):
     def check(x, y, message=None, summarize=None, name=None):
-        a, b = (t.numpy() for t in tensors(title, x, y))
+        a, b = _pair(title, x, y, message)
         if not relation(a, b).all():
             raise errors.InvalidArgumentError(
                 _text(title, message, f"Condition x {symbol} y did not hold.", x=a, y=b)
@@ -120,7 +129,7 @@ _none_equal = _comparison("assert_none_equal", np.not_equal, "!=")
 
 def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=None) -> None:
     """Raise InvalidArgumentError unless |x - y| <= atol + rtol * |y|; both are 10 eps of the dtype unless given."""
-    a, b = (t.numpy() for t in tensors("assert_near", x, y))
+    a, b = _pair("assert_near", x, y, message)
     eps = 10 * np.finfo(np.result_type(a, np.float32) if a.dtype.kind != "f" else a.dtype).eps
     rtol, atol = (eps if t is None else float(t) for t in (rtol, atol))
     if not (np.abs(a - b) <= atol + rtol * np.abs(b)).all():
@@ -170,7 +179,8 @@ def assert_rank_at_least(x, rank, message=None, name=None) -> None:
 
 def assert_rank_in(x, ranks, message=None, name=None) -> None:
     """Raise ValueError unless x has one of these ranks."""
-    _check_rank("assert_rank_in", x, message, f"must have rank in {tuple(ranks)}", lambda n: n in tuple(ranks))
+    ranks = integers("assert_rank_in", "ranks", ranks)
+    _check_rank("assert_rank_in", x, message, f"must have rank in {ranks}", lambda n: n in ranks)
 
 
 def assert_scalar(tensor, message=None, name=None) -> Any:
@@ -237,4 +247,4 @@ def is_numeric_tensor(tensor) -> bool:
 
 def _text(name, message, what, **values):
     shown = "".join(f" {key} = {errors.shorten(value.tolist())}" for key, value in values.items())
-    return f"{name}: {message + ': ' if message else ''}{what}{shown}"
+    return f"{name}: {f'{message}: ' if message is not None and str(message) else ''}{what}{shown}"

@@ -99,6 +99,7 @@ double = float64
 _BY_NAME = {d.name: d for d in DTYPES} | {"float": float32, "double": float64, "int": int32}
 _BY_PYTHON_TYPE = {float: float32, int: int32, type(True): bool}
 _BY_KIND = {(d._numpy.kind, d.size): d for d in DTYPES}
+_WIDER = {"float16": float32, "int8": int32, "int16": int32, "uint8": int32, "uint16": int32, "uint32": int64, "uint64": int64}
 
 
 def as_dtype(value) -> DType:
@@ -130,6 +131,23 @@ def as_dtype(value) -> DType:
     if known is None:
         raise errors.DtypeError(f"as_dtype: no tensors of dtype {numpy.name}: autodiff has {_names('and')}")
     return known
+
+
+def of_array(array, name) -> DType:
+    """The DType of an array's numbers.  Raises DtypeError where there is none, with what would do."""
+    if not is_known(array.dtype):
+        raise errors.no_such_dtype(name, array.dtype.name, _names("and"), wider(array.dtype).name)
+    return _BY_KIND[array.dtype.kind, array.dtype.itemsize]
+
+
+def is_known(numpy):
+    """Is it, in whatever byte order, a dtype of tensors?"""
+    return (numpy.kind, numpy.itemsize) in _BY_KIND
+
+
+def wider(numpy) -> DType:
+    """What holds all numbers of one of NumPy's other dtypes, or the most of them."""
+    return _WIDER.get(numpy.name, float64)
 
 
 def _names(last):

@@ -161,6 +161,11 @@ def bad_dtype(name, given, takes):
     return DtypeError(f"{name}: got {given}, takes {join_words(takes)}{advice}")
 
 
+def no_such_dtype(name, given, known, nearest):
+    """An array of numbers that no tensor holds."""
+    return DtypeError(f"{name}: no tensors of dtype {given}: autodiff has {known}; convert it, as by x.astype({nearest!r})")
+
+
 def unlike_dtypes(name, *dtypes):
     """Dtypes that do not meet without losing information."""
     return DtypeError(f"{name}: the operands are {join_words(dtypes, 'and')}; cast one of them")

@@ -1,6 +1,7 @@
 """Elements picked, placed and put in order: fronts over gather, scatter_nd and their kin.  `t[...]` is in the core."""
 
 import collections
+import math
 
 import numpy as np
 
@@ -145,6 +146,11 @@ def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tenso
 
 def dynamic_stitch(indices, data, name=None) -> Tensor:
     """The slices of `data`, each at its index; of two at one place the later one stays."""
+    for what, given in (("indices", indices), ("data", data)):
+        if not isinstance(given, (list, tuple)) or not given:
+            raise TypeError(f"dynamic_stitch: {what} must be a list of at least one tensor, got {errors.shorten(given)}")
+    if len(indices) != len(data):
+        raise ValueError(f"dynamic_stitch: indices has {len(indices)} tensors, data {len(data)}")
     index = [_indices("dynamic_stitch", i) for i in indices]
     xs = tensors("dynamic_stitch", *data)
     tail = xs[0].shape[index[0].ndim :]
@@ -190,9 +196,15 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None) -> TopK:
 def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None) -> Tensor:
     """For each value the place in the (ascending) last dimension before which ("left") or behind which it would stand."""
     rows, wanted = to_tensor(sorted_sequence, "searchsorted").numpy(), to_tensor(values, "searchsorted").numpy()
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {errors.shorten(side)}")
+    for x in (rows, wanted):
+        if not x.ndim:
+            raise errors.low_rank("searchsorted", x.shape, 1)
     if rows.shape[:-1] != wanted.shape[:-1]:
         raise errors.ShapeError(f"searchsorted: leading sizes {rows.shape[:-1]} and {wanted.shape[:-1]} differ")
-    flat = zip(rows.reshape(-1, rows.shape[-1]), wanted.reshape(-1, wanted.shape[-1]))
+    count = math.prod(rows.shape[:-1])
+    flat = zip(rows.reshape(count, rows.shape[-1]), wanted.reshape(count, wanted.shape[-1]))
     found = [np.searchsorted(r, w, side=side) for r, w in flat]
     return to_tensor(np.array(found, dtypes.as_dtype(out_type).as_numpy_dtype).reshape(wanted.shape))
 

@@ -105,7 +105,7 @@ def norm(tensor, ord="euclidean", axis=None, keepdims=None, name=None) -> Tensor
         return ops.reduce_sum(ops.abs(x), axes=axes, keepdims=keep)
     if ord == np.inf:
         return ops.reduce_max(ops.abs(x), axes=axes, keepdims=keep)
-    if isinstance(ord, str) or not ord > 0:
+    if isinstance(ord, str) or not np.isscalar(ord) or not ord > 0:
         raise ValueError(f"norm: ord must be 'euclidean', 'fro', inf or a positive number, got {ord!r}")
     return _p_norm(x, float(ord), axes, keep)
 

@@ -127,9 +127,29 @@ zeta               = operator(ops.zeta, "zeta", "x q")
 
 
 def cast(x, dtype, name=None) -> Tensor:
-    """The same numbers in another dtype: floats to integers towards 0, anything to bool by x != 0."""
-    x, dtype = to_tensor(x, "cast"), dtypes.as_dtype(dtype)
+    """The same numbers in another dtype: floats to integers towards 0, anything to bool by x != 0.
+
+    x      a tensor, numbers, or an array of any of NumPy's real dtypes, uint8 and float16 among them
+    dtype  float32, float64, int32, int64 or bool
+
+    >>> cast(np.array([0, 255], np.uint8), "float32").numpy()
+    array([  0., 255.], dtype=float32)
+    """
+    dtype = dtypes.as_dtype(dtype)
+    if isinstance(x, (np.ndarray, np.generic)):
+        x = _of_known_dtype(x, dtype)
+    x = to_tensor(x, "cast")
     return x if x.dtype is dtype else ops.cast(x, dtype=dtype.code)
+
+
+def _of_known_dtype(x, to):
+    """An array of a dtype that is not ours in one that is, on its way to the dtype `to`."""
+    if x.dtype.kind not in "fiu" or dtypes.is_known(x.dtype):
+        return x
+    if x.dtype == np.uint64:
+        x = x if to.is_floating else np.minimum(x, np.uint64(np.iinfo(np.int64).max))
+    with np.errstate(over="ignore"):
+        return x.astype((to if to.is_floating else dtypes.wider(x.dtype)).as_numpy_dtype)
 
 
 def scalar_mul(scalar, x, name=None) -> Tensor:
@@ -399,7 +419,7 @@ def in_top_k(targets, predictions, k, name=None) -> Tensor:
 def invert_permutation(x, name=None) -> Tensor:
     """y with y[x[i]] = i."""
     perm = to_tensor(x, "invert_permutation").numpy()
-    if perm.ndim != 1 or sorted(perm.tolist()) != list(builtins.range(perm.size)):
+    if perm.ndim != 1 or perm.dtype.kind != "i" or sorted(perm.tolist()) != list(builtins.range(perm.size)):
         raise errors.InvalidArgumentError(
             f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}"
         )

@@ -64,7 +64,7 @@ def pack_sequence_as(structure, flat_sequence, expand_composites=False) -> Any:
 
     Raises TypeError where flat_sequence is no sequence, ValueError where it is of another length.
     """
-    if not is_nested(flat_sequence):
+    if not is_nested(flat_sequence) or isinstance(flat_sequence, dict):
         raise TypeError(f"pack_sequence_as: Attempted to pack value {errors.shorten(flat_sequence)} into a structure, "
                         f"but found incompatible type `{type(flat_sequence)}` instead: expected a list")  # fmt: skip
     n = len(flat_sequence)

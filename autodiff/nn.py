@@ -56,7 +56,7 @@ def crelu(features, axis=-1, name=None) -> Tensor:
 def dropout(x, rate, noise_shape=None, seed=None, name=None) -> Tensor:
     """Each element 0 with probability `rate`, else divided by 1 - rate; noise_shape says which are drawn together."""
     x = floating(x, "dropout")
-    rate = float(rate)
+    rate = float(to_tensor(rate, "dropout"))
     if not 0 <= rate < 1:
         raise ValueError(
             f"dropout: `rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}"

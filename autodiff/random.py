@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, is_tensor, untraceable
-from .arguments import dtype_or, integers, sizes
+from .arguments import dtype_or, integer, integers, sizes
 from .arguments import tensor as to_tensor
 
 # fmt: off
@@ -28,8 +28,9 @@ _generators = {}
 def set_seed(seed) -> None:
     """Start all sequences of random numbers again, from this integer."""
     global _seed
+    seed = integer("random.set_seed", "seed", seed)
     with _lock:
-        _seed = int(seed)
+        _seed = seed
         _generators.clear()
 
 
@@ -81,6 +82,7 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
 def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
     """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in beta alone."""
     a = to_tensor(alpha, "random.gamma")
+    _require(not (a.numpy() < 0).any(), "random.gamma", "alpha must not be negative", alpha)
     shape = sizes("random.gamma", "shape", shape) + tuple(a.shape)
     z = _draw(seed, lambda r, n: r.standard_gamma(a.numpy(), n), shape, _float("random.gamma", dtype))
     return z if beta is None else z / to_tensor(beta, "random.gamma", like=z)
@@ -89,6 +91,7 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
 def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:
     """Poisson distributed numbers of shape `shape` + lam.shape."""
     rate = to_tensor(lam, "random.poisson").numpy()
+    _require((rate >= 0).all(), "random.poisson", "lam must be a number that is not negative", lam)
     return _draw(
         seed, lambda r, n: r.poisson(rate, n), sizes("random.poisson", "shape", shape) + rate.shape, dtype_or(dtype)
     )
@@ -99,7 +102,10 @@ def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -
     rows = to_tensor(logits, "random.categorical").numpy()
     if rows.ndim != 2:
         raise errors.ShapeError(f"random.categorical: logits should be a matrix, got shape {rows.shape}")
-    count = integers("random.categorical", "num_samples", num_samples)[0]
+    count = integer("random.categorical", "num_samples", num_samples)
+    sizes("random.categorical", "num_samples", count)
+    if count and rows.shape == (len(rows), 0):
+        raise errors.ShapeError("random.categorical: logits has no columns: there is nothing to draw from")
     # The largest of logits + Gumbel noise is distributed like that (Gumbel 1954).
     drawn = _draw(
         seed, lambda r, n: (rows[:, None, :] + r.gumbel(size=n)).argmax(-1), (len(rows), count, rows.shape[1]), None
@@ -139,10 +145,15 @@ def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None,
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
+def _require(holds, name, expected, given):
+    if not holds:
+        raise errors.InvalidArgumentError(f"{name}: {expected}, got {errors.shorten(given)}")
+
+
 def _draw(seed, make, shape, dtype):
     untraceable("draws random numbers")
     with _lock:
-        key = seed if seed is None else int(seed)
+        key = seed if seed is None else integer("random", "seed", seed)
         if key not in _generators:
             entropy = [n & 0xFFFFFFFFFFFFFFFF for n in (_seed, key) if n is not None]
             _generators[key] = np.random.default_rng([len(entropy), _seed is None, *entropy] if entropy else None)

@@ -324,13 +324,12 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tens
     mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
     """
     x = to_tensor(tensor, "pad")
-    edges = np.array(
-        sizes("pad", "paddings", paddings if hasattr(paddings, "__array__") else np.array(paddings))
-    ).reshape(-1, 2)
-    if len(edges) != x.ndim:
+    paddings = to_tensor(paddings, "pad").numpy()
+    if paddings.shape != (x.ndim, 2):
         raise errors.ShapeError(
-            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got {len(edges)}"
+            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
         )
+    edges = np.array(sizes("pad", "paddings", paddings), int).reshape(x.ndim, 2)
     kind = str(mode).upper()
     if kind == "CONSTANT":
         if x.dtype.is_bool:  # masks do not add up, as unview does

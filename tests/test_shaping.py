@@ -215,7 +215,7 @@ def test_more_than_32_dimensions_are_refused_in_one_way(call, name, n):
         (lambda: shaping.tile(X, [2]), "tile: Expected multiples argument to be a vector of length 3 but got length 1"),
         (lambda: shaping.tile(V, [-1]), "tile: multiples (-1,) has a negative size"),
         (lambda: shaping.repeat(V, [1, 2]), "repeat: 2 repeats for the 3 elements of axis 0"),
-        (lambda: shaping.pad(X, [[1, 1]]), "pad: paddings must have one pair for each of the 3 dimensions of (2, 3, 4), got 1"),
+        (lambda: shaping.pad(X, [[1, 1]]), "pad: paddings must have one pair for each of the 3 dimensions of (2, 3, 4), got shape (1, 2)"),
         (lambda: shaping.pad(V, [[3, 0]], "REFLECT"), "pad: paddings [3, 0] of dimension 0 must be at most 2 in mode REFLECT"),
         (lambda: shaping.ensure_shape(V, [2]), "ensure_shape: Shape of tensor (3,) is not compatible with expected shape (2,)"),
         (lambda: shaping.broadcast_static_shape((2,), (3,)), "broadcast_static_shape: Incompatible shapes: [2] vs. [3]. Counted from the "

@@ -83,7 +83,8 @@ def test_read_only_memory_is_taken_and_the_data_are_copied():
     (np.array([object()]), TypeError, None),
     (1j, TypeError, "constant: Attempt to convert a value (1j) with an unsupported type (<class 'complex'>) to a Tensor: expected numbers"),
     ({1: 2}, TypeError, "constant: Attempt to convert a value ({1: 2}) with an unsupported type (<class 'dict'>) to a Tensor: expected numbers"),
-    (np.ones(2, np.float16), TypeError, "as_dtype: no tensors of dtype float16: autodiff has float32, float64, int32, int64 and bool"),
+    (np.ones(2, np.float16), TypeError, "constant: no tensors of dtype float16: autodiff has float32, float64, int32, int64 and bool; "
+                                        "convert it, as by x.astype('float32')"),
 ])  # fmt: skip
 def test_what_is_no_number_is_refused(value, kind, text):
     with pytest.raises(kind) as info:

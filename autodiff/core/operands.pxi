@@ -238,7 +238,7 @@ cdef Tensor from_array(object value, int code, str name):
     if array.dtype.kind not in "fiub":
         raise errors.not_a_tensor(name, value)
     if code < 0:
-        code = dtypes.as_dtype(array.dtype).code
+        code = dtypes.of_array(array, name).code
     if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size:
         info = np.iinfo(NUMPY_DTYPES[code])
         if array.max() > info.max or array.min() < info.min:
