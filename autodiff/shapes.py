@@ -194,6 +194,12 @@ def as_shape(value):
     return value if isinstance(value, TensorShape) else TensorShape(value)
 
 
+def _described(value):
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        raise TypeError(f"TensorSpec: expected a tensor, an array or a TensorSpec, got {errors.shorten(value)}")
+    return value
+
+
 class TensorSpec:
     """What a tensor is to look like: shape (None where a size is not known), dtype, name."""
 
@@ -204,13 +210,14 @@ class TensorSpec:
 
     @classmethod
     def from_tensor(cls, tensor, name=None) -> "TensorSpec":
-        return cls(tensor.shape, tensor.dtype, name)
+        """What a tensor or an array is."""
+        return cls(_described(tensor).shape, tensor.dtype, name)
 
     from_spec = from_tensor
 
     def is_compatible_with(self, other) -> bool:
         """Does a tensor, or a spec, look like this?"""
-        return self.dtype == other.dtype and self.shape.is_compatible_with(other.shape)
+        return self.dtype == _described(other).dtype and self.shape.is_compatible_with(other.shape)
 
     def __eq__(self, other):
         if not isinstance(other, TensorSpec):

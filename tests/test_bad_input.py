@@ -84,6 +84,8 @@ def test_the_error_names_the_function_and_what_would_do():
         (lambda: ad.pad([1.0, 2.0], 1), "pad: paddings must have one pair for each of the 1 dimensions of (2,), got shape ()"),
         (lambda: ad.debugging.assert_equal([1.0, 2.0], [1.0, 2.0, 3.0], "sizes"),
          "assert_equal: sizes: Incompatible shapes: [2] vs. [3]. Counted from the last, sizes must be equal or 1; reshape one of them"),
+        (lambda: ad.TensorSpec([None]).is_compatible_with([1.0]), "TensorSpec: expected a tensor, an array or a TensorSpec, got [1.0]"),
+        (lambda: ad.objective(ad.reduce_sum, like=np.zeros(3)).restore([1.0]), "restore: expected a vector of 3 numbers, got shape (1,)"),
         (lambda: ad.norm([1.0], ord={}), "norm: ord must be 'euclidean', 'fro', inf or a positive number, got {}"),
     ]:  # fmt: skip
         with pytest.raises((TypeError, ValueError)) as told:

@@ -259,7 +259,8 @@ def test_equality_of_what_cannot_be_compared():
     assert (t == None) is False and (t != None) is True  # noqa: E711
     assert not (t == "text") and t != "text"
     assert ad.constant(0.1 + 0.2, "float64") == pytest.approx(0.3)
-    assert t in [t] and 2.0 in t and 3.0 not in t
+    assert t in [t] and 2.0 in t and 3.0 not in t and ad.Variable(2.0) in t
+    assert 2.0 in ad.constant(2.0) and None not in ad.constant(2.0)
 
 
 # --------------------------------------------------------------------------------------------------------------- indexing

@@ -195,7 +195,7 @@ cdef class Tensor:
         return rows_of(self)
 
     def __contains__(self, x):
-        return bool((to_numpy(self) == (to_numpy(x) if type(x) is Tensor else x)).any())
+        return bool(np.any(to_numpy(self) == (x.numpy() if is_tensor(x) else x)))
 
     def __format__(self, spec):
         return format(str(self) if not spec else to_numpy(self), spec) if self.is_array else format(

@@ -45,7 +45,7 @@ class Parameters:
 
     def restore(self, x):
         """A vector in this structure: arrays of an array, tensors of a tensor."""
-        n = len(self.x0)
+        n, x = len(self.x0), x if isinstance(x, Tensor) else np.asarray(x)
         if tuple(x.shape) != (n,):
             raise ShapeError(f"restore: expected a vector of {n} numbers, got shape {tuple(x.shape)}")
         if self.shapes == [(n,)]:
