@@ -192,7 +192,7 @@ bessel_i1e_slope = row(d=lambda x, y: sign(x) * i1e_bend(abs(x)), on=REAL, ulp=4
 # ---------------------------------------------------------------------------------------------------------- activations
 relu       = row(d=lambda x, y: where(x > 0, 1, 0),                             takes=NUMBERS,        selects=True, doc="max(x, 0); derivative 0 at 0")
 relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 takes=NUMBERS,        selects=True, doc="min(max(x, 0), 6); derivative 0 at 0 and 6")
-leaky_relu = row(d=(lambda x, a, y: where(x > 0, 1, a), lambda x, a, y: where(x > 0, 0, x)),          selects=True, doc="x where positive, else a * x")
+leaky_relu = row(d=(lambda a, b, y: where(a > 0, 1, b), lambda a, b, y: where(a > 0, 0, a)),          selects=True, doc="a where positive, else b * a")
 elu        = row(d=lambda x, y: where(x > 0, 1, exp(minimum(x, 0))),                            ulp=1, ulp32=0.6, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
 silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), bounded(x)), sigmoid(-x) * (SILU_ROOT(bounded(x)) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", doc="x * sigmoid(x)")

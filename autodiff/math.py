@@ -225,10 +225,14 @@ def _reduction(row) -> Callable[..., Tensor]:
         return row(x, axes=axes_of(row.name, axis, x.ndim), keepdims=1 if keepdims else 0)
 
     reduce.__name__ = reduce.__qualname__ = row.name
-    reduce.__doc__ = f"""{row.doc[0].upper()}{row.doc[1:]}.
+    reduce.__doc__ = f"""{row.doc}
 
-    axis      an integer or several; None: all
-    keepdims  keep the reduced dimensions, with size 1
+    input_tensor  a tensor, an array or numbers of {errors.join_words(row.takes)}
+    axis          an integer or several; None: all
+    keepdims      keep the reduced dimensions, with size 1
+    returns       a tensor of that dtype, without the reduced dimensions
+
+    Raises BadAxisError for an axis that there is not, DtypeError for other dtypes.
     """
     return reduce
 

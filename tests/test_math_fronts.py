@@ -183,6 +183,9 @@ def test_every_name_is_there_and_documented():
     for name in math.__all__:
         front = getattr(math, name)
         assert callable(front) and front.__doc__, name
+        if hasattr(front, "row"):
+            operands = list(inspect.signature(front).parameters)[:-1]
+            assert f"\n{', '.join(operands)}  " in front.__doc__ and "Raises" in front.__doc__, name
 
 
 def test_cast():

@@ -33,7 +33,7 @@ cdef class Operator:
         self.__name__ = self.__qualname__ = name
         self.__module__ = "autodiff." + namespace if namespace else "autodiff"
         self.parameters, self.defaults = parameters, defaults
-        self.__doc__ = row.doc
+        self.__doc__ = described(row, parameters)
 
     @property
     def __signature__(self):
@@ -86,6 +86,30 @@ cdef class Operator:
 
     def __reduce__(self):
         return named, (self.__module__, self.__name__)
+
+
+def described(row, parameters):
+    """What a row says of itself, for the operands under the names that they have as parameters."""
+    letters = ("x",) if row.arity == 1 else ("a", "b", "c")[:row.arity]
+    names = ", ".join(parameters)
+    meant = "" if parameters == letters else f"{', '.join(letters)} above: "
+    several = ", whose shapes broadcast" if row.arity > 1 else ""
+    domains = {str(on): None for on in row.on}
+    where = " x ".join([str(on) for on in row.on]) if len(domains) > 1 else next(iter(domains))
+    bound = "" if row.ulp32 == row.ulp else f" ({row.ulp32} in float32)"
+    lines = [row.doc, "", f"{names}  {meant}tensors, arrays or numbers of {errors.join_words(row.takes)}{several}"]
+    if row.gives:
+        lines.append(f"returns  a tensor of {row.gives}")
+    else:
+        floats = f"; within {row.ulp} unit{'s' * (row.ulp != 1)} in the last place{bound}" if "float32" in row.takes else ""
+        lines.append(f"returns  a tensor of their dtype{floats}")
+    if where != "R":
+        lines.append(f"The bound and the derivative hold on {where}.")
+    if not row.differentiable:
+        lines.append("It has no derivative: its gradient is None.")
+    refused = "" if row.takes == ops.ANY else "DtypeError for other dtypes"
+    unlike = "ShapeError for shapes that do not broadcast" if several else ""
+    return "\n".join([*lines, f"Raises {' and '.join(filter(None, (refused, unlike)))}."])
 
 
 cdef object call_operator(PyObject *callable, PyObject *const *args, size_t nargs, PyObject *names):
