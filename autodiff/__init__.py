@@ -22,11 +22,12 @@ from .function import *  # noqa: F403
 from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .ipopt import *  # noqa: F403
-from .linalg import clip_by_global_norm as clip_by_global_norm, clip_by_norm as clip_by_norm, einsum as einsum, eye as eye
-from .linalg import matmul as matmul, norm as norm, tensordot as tensordot
+from .linalg import einsum as einsum, eye as eye, matmul as matmul, tensordot as tensordot
 from .math import *  # noqa: F403
 from .module import *  # noqa: F403
+from .norms import clip_by_global_norm as clip_by_global_norm, clip_by_norm as clip_by_norm, norm as norm
 from .optimize import *  # noqa: F403
+from .repeating import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .shaping import *  # noqa: F403
 from .sparse import *  # noqa: F403

@@ -8,7 +8,7 @@ following.
 
 import numpy as np
 
-from . import constants, dtypes, errors, indexing, linalg, math, ops, shaping
+from . import constants, dtypes, errors, indexing, linalg, math, ops, repeating, shaping
 from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
@@ -363,8 +363,8 @@ FUNCTIONS = {
     np.broadcast_to:   lambda array, shape, subok=False: shaping.broadcast_to(array, shape),
     np.flip:           _flip,
     np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None and np.ndim(shift) == np.ndim(axis) else _refuse(),
-    np.repeat:         lambda a, repeats, axis=None: shaping.repeat(a, repeats, axis),
-    np.tile:           lambda A, reps: shaping.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else _refuse(),
+    np.repeat:         lambda a, repeats, axis=None: repeating.repeat(a, repeats, axis),
+    np.tile:           lambda A, reps: repeating.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else _refuse(),
     np.split:          _split,
     np.array_split:    lambda ary, n, axis=0: _refuse(),
     np.take:           _take,

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from . import errors, nest
+from . import errors
 from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array, slot
 from .places import source_at, user_place
 

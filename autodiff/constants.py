@@ -11,17 +11,29 @@ __all__ = ["eye", "fill", "linspace", "one_hot", "ones", "ones_like", "range", "
 
 
 def zeros(shape, dtype=None, name=None, layout=None) -> Tensor:
-    """A tensor of zeros; dtype is floatx() unless given."""
+    """A tensor of zeros; dtype is floatx() unless given.
+
+    >>> zeros((2, 1)).numpy().tolist()
+    [[0.0], [0.0]]
+    """
     return to_tensor(np.zeros(sizes("zeros", "shape", shape), dtype_or(dtype).as_numpy_dtype))
 
 
 def ones(shape, dtype=None, name=None, layout=None) -> Tensor:
-    """A tensor of ones; dtype is floatx() unless given."""
+    """A tensor of ones; dtype is floatx() unless given.
+
+    >>> ones(2, "int32").numpy().tolist()
+    [1, 1]
+    """
     return to_tensor(np.ones(sizes("ones", "shape", shape), dtype_or(dtype).as_numpy_dtype))
 
 
 def fill(dims, value, name=None, layout=None) -> Tensor:
-    """A tensor of shape `dims` that is `value`, a scalar, everywhere."""
+    """A tensor of shape `dims` that is `value`, a scalar, everywhere.
+
+    >>> fill((2,), 7.0).numpy().tolist()
+    [7.0, 7.0]
+    """
     x, dims = to_tensor(value, "fill"), sizes("fill", "dims", dims)
     if x.ndim:
         raise errors.ShapeError(f"fill: value must be a scalar, got shape {x.shape}")
@@ -29,13 +41,21 @@ def fill(dims, value, name=None, layout=None) -> Tensor:
 
 
 def zeros_like(input, dtype=None, name=None, layout=None) -> Tensor:
-    """Zeros of the shape and dtype of `input`."""
+    """Zeros of the shape and dtype of `input`.
+
+    >>> zeros_like([1, 2]).numpy().tolist()
+    [0, 0]
+    """
     x = to_tensor(input, "zeros_like")
     return to_tensor(np.zeros(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
 
 
 def ones_like(input, dtype=None, name=None, layout=None) -> Tensor:
-    """Ones of the shape and dtype of `input`."""
+    """Ones of the shape and dtype of `input`.
+
+    >>> ones_like([1.0, 2.0]).numpy().tolist()
+    [1.0, 1.0]
+    """
     x = to_tensor(input, "ones_like")
     return to_tensor(np.ones(x.shape, dtype_or(dtype, x.dtype).as_numpy_dtype))
 
@@ -60,6 +80,9 @@ def range(start, limit=None, delta=1, dtype=None, name="range") -> Tensor:
     """start, start + delta, ... as long as it is before `limit`; `range(limit)` starts at 0.
 
     The dtype is `dtype`, or the widest of the arguments': int32, int64, float32, float64.
+
+    >>> range(1, 7, 2).numpy().tolist()
+    [1, 3, 5]
     """
     if limit is None:
         start, limit = 0, start
@@ -80,7 +103,11 @@ def range(start, limit=None, delta=1, dtype=None, name="range") -> Tensor:
 
 
 def linspace(start, stop, num, name=None, axis=0) -> Tensor:
-    """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`; of integers float64."""
+    """`num` numbers at equal distances from start to stop, both included, along a new dimension `axis`; of integers float64.
+
+    >>> linspace(0.0, 1.0, 3).numpy().tolist()
+    [0.0, 0.5, 1.0]
+    """
     count = integer("linspace", "num", num)
     if count < 0:
         raise errors.InvalidArgumentError(f"linspace: num must not be negative, got {count}")
@@ -130,7 +157,11 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
 
 
 def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
-    """For each length n a row of `maxlen` elements, the first n of them True; maxlen is the largest length unless given."""
+    """For each length n a row of `maxlen` elements, the first n of them True; maxlen is the largest length unless given.
+
+    >>> sequence_mask([1, 2]).numpy().tolist()
+    [[True, False], [True, True]]
+    """
     n = to_tensor(lengths, "sequence_mask").numpy()
     longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)
     sizes("sequence_mask", "shape", (*n.shape, max(int(longest), 0)))

@@ -10,7 +10,11 @@ __all__ = ["case", "cond", "foldl", "foldr", "group", "map_fn", "no_op", "scan",
 
 
 def cond(pred, true_fn=None, false_fn=None, name=None) -> Any:
-    """true_fn() where `pred`, a scalar, holds, else false_fn()."""
+    """true_fn() where `pred`, a scalar, holds, else false_fn().
+
+    >>> cond(True, lambda: 1.0, lambda: 2.0)
+    1.0
+    """
     for what, f in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(f):
             raise TypeError(f"cond: '{what}' must be a callable, got {errors.shorten(f)}")
@@ -18,7 +22,11 @@ def cond(pred, true_fn=None, false_fn=None, name=None) -> Any:
 
 
 def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case") -> Any:
-    """f() of the first pair (pred, f) whose pred holds, else default()."""
+    """f() of the first pair (pred, f) whose pred holds, else default().
+
+    >>> case([(False, lambda: 1.0), (True, lambda: 2.0)])
+    2.0
+    """
     if not isinstance(pred_fn_pairs, (dict, list, tuple)):
         raise TypeError(f"case: expected a list of pairs (pred, function), or a dict, got {errors.shorten(pred_fn_pairs)}")
     pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else pred_fn_pairs
@@ -34,7 +42,11 @@ def case(pred_fn_pairs, default=None, exclusive=False, strict=False, name="case"
 
 
 def switch_case(branch_index, branch_fns, default=None, name="switch_case") -> Any:
-    """branch_fns[branch_index](), or default() (the last) where there is no such branch."""
+    """branch_fns[branch_index](), or default() (the last) where there is no such branch.
+
+    >>> switch_case(1, [lambda: 1.0, lambda: 2.0])
+    2.0
+    """
     index = integer("switch_case", "branch_index", branch_index)
     if not isinstance(branch_fns, (dict, list, tuple)) or not branch_fns:
         raise TypeError(f"switch_case: expected a list of functions, of pairs (integer, function), or a dict, got {errors.shorten(branch_fns)}")
@@ -45,7 +57,11 @@ def switch_case(branch_index, branch_fns, default=None, name="switch_case") -> A
 
 def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations=10, back_prop=True, swap_memory=False,
                maximum_iterations=None, name=None) -> Any:  # fmt: skip
-    """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds, at most maximum_iterations times."""
+    """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds, at most maximum_iterations times.
+
+    >>> [float(x) for x in while_loop(lambda k, s: k < 3, lambda k, s: (k + 1, s * 2.0), (0, 1.0))]
+    [3.0, 8.0]
+    """
     limit = None if maximum_iterations is None else integer("while_loop", "maximum_iterations", maximum_iterations)
     if not isinstance(loop_vars, (list, tuple)):
         raise TypeError(f"while_loop: loop_vars must be a list or a tuple, got {errors.shorten(loop_vars)}")
@@ -61,7 +77,12 @@ def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations
 
 def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap_memory=False, infer_shape=True, name=None,
            fn_output_signature=None) -> Any:  # fmt: skip
-    """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures."""
+    """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures.
+
+    >>> import numpy as np
+    >>> map_fn(lambda x: x * x, np.array([1.0, 2.0, 3.0])).numpy().tolist()
+    [1.0, 4.0, 9.0]
+    """
     fn, parts = function_given("map_fn", fn), _parts("map_fn", elems)
     if not parts:
         raise errors.ShapeError("map_fn: elems has no parts along its first dimension: there is nothing to stack")
@@ -69,18 +90,33 @@ def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap
 
 
 def foldl(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None) -> Any:
-    """fn(fn(fn(initializer, first part), second), ...); without initializer it starts with the first part."""
+    """fn(fn(fn(initializer, first part), second), ...); without initializer it starts with the first part.
+
+    >>> import numpy as np
+    >>> float(foldl(lambda a, x: a - x, np.array([1.0, 2.0, 3.0])))
+    -4.0
+    """
     return _fold("foldl", fn, _parts("foldl", elems), initializer)[-1]
 
 
 def foldr(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, name=None) -> Any:
-    """`foldl` from the last part to the first."""
+    """`foldl` from the last part to the first.
+
+    >>> import numpy as np
+    >>> float(foldr(lambda a, x: a - x, np.array([1.0, 2.0, 3.0])))
+    0.0
+    """
     return _fold("foldr", fn, _parts("foldr", elems)[::-1], initializer)[-1]
 
 
 def scan(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, swap_memory=False, infer_shape=True, reverse=False,
          name=None) -> Any:  # fmt: skip
-    """All the values that foldl comes by (foldr, if `reverse`), stacked; the initializer is not among them."""
+    """All the values that foldl comes by (foldr, if `reverse`), stacked; the initializer is not among them.
+
+    >>> import numpy as np
+    >>> scan(lambda a, x: a + x, np.array([1.0, 2.0, 3.0])).numpy().tolist()
+    [1.0, 3.0, 6.0]
+    """
     parts = _parts("scan", elems)
     values = _fold("scan", fn, parts[::-1] if reverse else parts, initializer)
     values = values if initializer is None else values[1:]

@@ -28,6 +28,9 @@ def where(condition, x=None, y=None, name=None) -> Tensor:
     """`x` where the condition holds, else `y`; all three broadcast.  Without x and y: the indices where it holds, one a row.
 
     The branch that is not taken gets the gradient 0, whatever its slope is there.
+
+    >>> where([True, False], [1.0, 2.0], 0.0).numpy().tolist()
+    [1.0, 0.0]
     """
     if x is None and y is None:
         c = to_tensor(condition, "where")
@@ -45,6 +48,9 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
     """The slices of `params` along `axis` that the indices name; the first batch_dims dimensions of both go together.
 
     The result's shape is params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:].  The gradient is dense.
+
+    >>> gather([[1.0, 2.0], [3.0, 4.0]], [1, 1], axis=1).numpy().tolist()
+    [[2.0, 2.0], [4.0, 4.0]]
     """
     x, index = to_tensor(params, "gather"), _indices("gather", indices)
     batch = integer("gather", "batch_dims", batch_dims)
@@ -65,7 +71,11 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
 
 
 def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy="") -> Tensor:
-    """The elements or slices of `params` at indices[..., :], each a place in its leading dimensions."""
+    """The elements or slices of `params` at indices[..., :], each a place in its leading dimensions.
+
+    >>> gather_nd([[1.0, 2.0], [3.0, 4.0]], [[0, 1], [1, 0]]).numpy().tolist()
+    [2.0, 3.0]
+    """
     x, index = to_tensor(params, "gather_nd"), _indices("gather_nd", indices)
     batch = integer("gather_nd", "batch_dims", batch_dims)
     if index.ndim == 0:
@@ -85,7 +95,11 @@ def gather_nd(params, indices, batch_dims=0, name=None, bad_indices_policy="") -
 
 
 def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
-    """The slices along the dimensions from `axis` on at which the mask holds, in order."""
+    """The slices along the dimensions from `axis` on at which the mask holds, in order.
+
+    >>> boolean_mask([1.0, 2.0, 3.0], [True, False, True]).numpy().tolist()
+    [1.0, 3.0]
+    """
     x, m = to_tensor(tensor, "boolean_mask"), to_tensor(mask, "boolean_mask")
     if not m.dtype.is_bool:
         raise errors.bad_dtype("boolean_mask", m.dtype.name, ("bool",))
@@ -101,7 +115,11 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
 
 # ----------------------------------------------------------------------------------------------------------------- placing
 def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Tensor:
-    """Zeros of `shape` with the updates added at their places; a place named twice gets the sum."""
+    """Zeros of `shape` with the updates added at their places; a place named twice gets the sum.
+
+    >>> scatter_nd([[1], [3], [1]], [1.0, 2.0, 5.0], (4,)).numpy().tolist()
+    [0.0, 6.0, 0.0, 2.0]
+    """
     index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
     x = to_tensor(updates, "scatter_nd")
     _check_updates("scatter_nd", shape, index, x)
@@ -109,13 +127,21 @@ def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Ten
 
 
 def tensor_scatter_nd_update(tensor, indices, updates, name=None) -> Tensor:
-    """`tensor` with the updates at the places that the indices name; of two at one place the later one stays."""
+    """`tensor` with the updates at the places that the indices name; of two at one place the later one stays.
+
+    >>> tensor_scatter_nd_update([1.0, 2.0, 3.0], [[1]], [9.0]).numpy().tolist()
+    [1.0, 9.0, 3.0]
+    """
     x, index, new = _scatter("tensor_scatter_nd_update", tensor, indices, updates)
     return ops.tensor_scatter_nd_update(x, index, new)
 
 
 def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
-    """`tensor` with the updates added at their places."""
+    """`tensor` with the updates added at their places.
+
+    >>> tensor_scatter_nd_add([1.0, 2.0, 3.0], [[1], [1]], [9.0, 1.0]).numpy().tolist()
+    [1.0, 12.0, 3.0]
+    """
     x, index, new = _scatter("tensor_scatter_nd_add", tensor, indices, updates)
     return ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
 
@@ -137,7 +163,11 @@ def tensor_scatter_nd_min(tensor, indices, updates, bad_indices_policy="", name=
 
 
 def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tensor]:
-    """`num_partitions` tensors: the k-th has the slices of `data` whose partition is k."""
+    """`num_partitions` tensors: the k-th has the slices of `data` whose partition is k.
+
+    >>> [t.numpy().tolist() for t in dynamic_partition([1.0, 2.0, 3.0], [0, 1, 0], 2)]
+    [[1.0, 3.0], [2.0]]
+    """
     x, part = to_tensor(data, "dynamic_partition"), _indices("dynamic_partition", partitions)
     count = integer("dynamic_partition", "num_partitions", num_partitions)
     _check_range("dynamic_partition", part, count, 0)
@@ -145,7 +175,11 @@ def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tenso
 
 
 def dynamic_stitch(indices, data, name=None) -> Tensor:
-    """The slices of `data`, each at its index; of two at one place the later one stays."""
+    """The slices of `data`, each at its index; of two at one place the later one stays.
+
+    >>> dynamic_stitch([[0, 2], [1]], [[1.0, 3.0], [2.0]]).numpy().tolist()
+    [1.0, 2.0, 3.0]
+    """
     for what, given in (("indices", indices), ("data", data)):
         if not isinstance(given, (list, tuple)) or not given:
             raise TypeError(f"dynamic_stitch: {what} must be a list of at least one tensor, got {errors.shorten(given)}")
@@ -164,20 +198,32 @@ def dynamic_stitch(indices, data, name=None) -> Tensor:
 
 # ----------------------------------------------------------------------------------------------------------------- ordering
 def argsort(values, axis=-1, direction="ASCENDING", stable=False, name=None) -> Tensor:
-    """The indices that put `values` in order along `axis`; equal ones keep theirs."""
+    """The indices that put `values` in order along `axis`; equal ones keep theirs.
+
+    >>> argsort([3.0, 1.0, 2.0]).numpy().tolist()
+    [1, 2, 0]
+    """
     x = to_tensor(values, "argsort")
     return to_tensor(_order("argsort", x, axis_of("argsort", axis, x.ndim), direction).astype(np.int32))
 
 
 def sort(values, axis=-1, direction="ASCENDING", name=None) -> Tensor:
-    """`values` in order along `axis`; direction "ASCENDING" or "DESCENDING".  NaN counts as largest."""
+    """`values` in order along `axis`; direction "ASCENDING" or "DESCENDING".  NaN counts as largest.
+
+    >>> sort([3.0, 1.0, 2.0], direction="DESCENDING").numpy().tolist()
+    [3.0, 2.0, 1.0]
+    """
     x = to_tensor(values, "sort")
     axis = axis_of("sort", axis, x.ndim)
     return _take_along(x, _order("sort", x, axis, direction), axis)
 
 
 def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None) -> TopK:
-    """The k largest elements along the last dimension, and where they are: (values, indices); of equal ones the first."""
+    """The k largest elements along the last dimension, and where they are: (values, indices); of equal ones the first.
+
+    >>> [t.numpy().tolist() for t in top_k([3.0, 1.0, 2.0], 2)]
+    [[3.0, 2.0], [0, 2]]
+    """
     x, k = to_tensor(input, "top_k"), integer("top_k", "k", k)
     if x.ndim == 0:
         raise errors.low_rank("top_k", x.shape, 1)
@@ -194,7 +240,11 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None) -> TopK:
 
 
 def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None) -> Tensor:
-    """For each value the place in the (ascending) last dimension before which ("left") or behind which it would stand."""
+    """For each value the place in the (ascending) last dimension before which ("left") or behind which it would stand.
+
+    >>> searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 4.0]).numpy().tolist()
+    [0, 1, 2]
+    """
     rows, wanted = to_tensor(sorted_sequence, "searchsorted").numpy(), to_tensor(values, "searchsorted").numpy()
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right', got {errors.shorten(side)}")
@@ -210,7 +260,11 @@ def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, na
 
 
 def unique(x, out_idx=dtypes.int32, name=None) -> Unique:
-    """The different elements of a vector in order of appearance, and for each element which one it is: (y, idx)."""
+    """The different elements of a vector in order of appearance, and for each element which one it is: (y, idx).
+
+    >>> [t.numpy().tolist() for t in unique([3.0, 1.0, 3.0])]
+    [[3.0, 1.0], [0, 1, 0]]
+    """
     t = to_tensor(x, "unique")
     if t.ndim != 1:
         raise errors.ShapeError(f"unique: expects a vector, got shape {t.shape}")

@@ -10,7 +10,7 @@ import math
 from . import errors, nest, ops, shaping, tangents  # noqa: F401  (the core asks it for what it does not know)
 from ._core import GradientTape, is_swept_in_c, is_tensor, push_tangents, set_jacobian_hooks
 from .constants import ones_like, zeros, zeros_like
-from .linalg import eye
+from .constants import eye
 from .math import cast
 from .vectorized import vectorized_map
 

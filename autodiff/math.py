@@ -1,14 +1,14 @@
 """ad.math: the elementwise rows under TensorFlow's names, and what sums, counts and scans."""
 
-import builtins
 from collections.abc import Callable
 
 import numpy as np
 
-from . import dtypes, errors, ops, segments, special, stable_logs
+from . import counting, dtypes, errors, ops, segments, special, stable_logs
 from ._core import Tensor, is_tensor, operator, reduce_mean, reduce_sum  # noqa: F401
-from .arguments import axes_of, axis_of, floating, integer, product, tensors
+from .arguments import axes_of, axis_of, floating, product, tensors
 from .arguments import tensor as to_tensor
+from .counting import *  # noqa: F403
 from .indexing import top_k  # noqa: F401
 from .segments import *  # noqa: F403
 from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
@@ -16,10 +16,10 @@ from .special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e  # noqa: F401
 # fmt: off
 __all__ = [
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh",
-    "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betainc", "betaln", "bincount", "cast", "cbrt", "ceil", "clip_by_value", "confusion_matrix",
+    "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "betainc", "betaln", "cast", "cbrt", "ceil", "clip_by_value",
     "conj", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_logsumexp", "digamma", "divide", "divide_no_nan", "entr",
     "equal", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "floor", "floordiv", "floormod", "greater", "greater_equal", "hypot", "igamma", "igammac",
-    "imag", "in_top_k", "invert_permutation", "is_finite", "is_inf", "is_nan", "is_non_decreasing", "is_strictly_increasing",
+    "imag", "is_finite", "is_inf", "is_nan",
     "l2_normalize", "lbeta", "less", "less_equal", "lgamma", "log", "log10", "log1mexp", "log_ndtr", "log1p", "log2", "log_sigmoid",
     "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsubexp", "maximum", "minimum",
     "mod", "multiply", "multiply_no_nan", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "polygamma", "polyval", "pow", "real",
@@ -29,7 +29,7 @@ __all__ = [
     "trigamma", "truediv", "xdivy", "xlog1py", "xlogy", "zero_fraction", "zeta"
 ]
 # fmt: on
-__all__ += segments.__all__
+__all__ += counting.__all__ + segments.__all__
 
 # ------------------------------------------------------------------------------------------------------------ elementwise
 # fmt: off
@@ -153,7 +153,11 @@ def _of_known_dtype(x, to):
 
 
 def scalar_mul(scalar, x, name=None) -> Tensor:
-    """scalar * x, where `scalar` is a number or a scalar tensor."""
+    """scalar * x, where `scalar` is a number or a scalar tensor.
+
+    >>> scalar_mul(2.0, [1.0, 2.0]).numpy().tolist()
+    [2.0, 4.0]
+    """
     a, x = tensors("scalar_mul", scalar, x)
     if a.ndim:
         raise errors.ShapeError(f"scalar_mul: Only scalar multiply works, got shape {a.shape}")
@@ -161,7 +165,11 @@ def scalar_mul(scalar, x, name=None) -> Tensor:
 
 
 def add_n(inputs, name=None) -> Tensor:
-    """The sum of a list of tensors of one shape."""
+    """The sum of a list of tensors of one shape.
+
+    >>> add_n([[1.0, 2.0], [3.0, 4.0]]).numpy().tolist()
+    [4.0, 6.0]
+    """
     xs = tensors("add_n", *(inputs if isinstance(inputs, (list, tuple)) else [inputs]))
     if not xs:
         raise ValueError("add_n: inputs must be a list of at least one tensor")
@@ -180,7 +188,11 @@ def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None) -> Tensor:
 
 
 def polyval(coeffs, x, name=None) -> Tensor:
-    """coeffs[0] * x**(n-1) + ... + coeffs[n-1], by Horner's rule."""
+    """coeffs[0] * x**(n-1) + ... + coeffs[n-1], by Horner's rule.
+
+    >>> float(polyval([1.0, 2.0, 3.0], 2.0))
+    11.0
+    """
     if not isinstance(coeffs, list):
         raise ValueError(f"polyval: coeffs must be a list, got {type(coeffs).__name__}")
     x, *coeffs = tensors("polyval", x, *coeffs)
@@ -253,6 +265,9 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None) ->
 
     axis      an integer or several; None: all
     keepdims  keep the reduced dimensions, with size 1
+
+    >>> float(reduce_euclidean_norm([3.0, 4.0]))
+    5.0
     """
     x = to_tensor(input_tensor, "reduce_euclidean_norm")
     if x.dtype.is_integer:
@@ -261,13 +276,21 @@ def reduce_euclidean_norm(input_tensor, axis=None, keepdims=False, name=None) ->
 
 
 def count_nonzero(input, axis=None, keepdims=None, dtype=dtypes.int64, name=None) -> Tensor:
-    """How many elements are not 0, as integers."""
+    """How many elements are not 0, as integers.
+
+    >>> count_nonzero([0.0, 1.0, 2.0]).numpy()
+    np.int64(2)
+    """
     x = to_tensor(input, "count_nonzero")
     return reduce_sum(cast(cast(x, dtypes.bool), dtype), axis, bool(keepdims))
 
 
 def zero_fraction(value, name=None) -> Tensor:
-    """The share of elements that are 0, as float32."""
+    """The share of elements that are 0, as float32.
+
+    >>> float(zero_fraction([0.0, 1.0]))
+    0.5
+    """
     x = to_tensor(value, "zero_fraction")
     size = product(x.shape)
     zeros = size - int(np.count_nonzero(x.numpy()))
@@ -275,12 +298,20 @@ def zero_fraction(value, name=None) -> Tensor:
 
 
 def argmax(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:
-    """The index of the largest element along `axis` (0), the first of equal ones."""
+    """The index of the largest element along `axis` (0), the first of equal ones.
+
+    >>> argmax([1.0, 3.0, 2.0]).numpy()
+    np.int64(1)
+    """
     return _arg("argmax", ops.argmax, input, axis, output_type)
 
 
 def argmin(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:
-    """The index of the smallest element along `axis` (0), the first of equal ones."""
+    """The index of the smallest element along `axis` (0), the first of equal ones.
+
+    >>> argmin([1.0, 3.0, 2.0]).numpy()
+    np.int64(0)
+    """
     return _arg("argmin", ops.argmin, input, axis, output_type)
 
 
@@ -294,12 +325,20 @@ def _arg(name, row, x, axis, output_type):
 
 # ------------------------------------------------------------------------------------------------------------------ scans
 def cumsum(x, axis=0, exclusive=False, reverse=False, name=None) -> Tensor:
-    """Sums of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
+    """Sums of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`.
+
+    >>> cumsum([1.0, 2.0, 3.0], exclusive=True).numpy().tolist()
+    [0.0, 1.0, 3.0]
+    """
     return _scan("cumsum", ops.cumsum, x, axis, exclusive, reverse)
 
 
 def cumprod(x, axis=0, exclusive=False, reverse=False, name=None) -> Tensor:
-    """Products of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`."""
+    """Products of the elements up to each one along `axis`, itself included unless `exclusive`; from the end if `reverse`.
+
+    >>> cumprod([1.0, 2.0, 3.0]).numpy().tolist()
+    [1.0, 2.0, 6.0]
+    """
     return _scan("cumprod", ops.cumprod, x, axis, exclusive, reverse)
 
 
@@ -315,7 +354,11 @@ def _scan(name, row, x, axis, exclusive, reverse):
 
 # -------------------------------------------------------------------------------------------------------------- normalised
 def softmax(logits, axis=None, name=None) -> Tensor:
-    """exp(logits) / sum(exp(logits)) along `axis` (the last)."""
+    """exp(logits) / sum(exp(logits)) along `axis` (the last).
+
+    >>> softmax([0.0, 0.0]).numpy().tolist()
+    [0.5, 0.5]
+    """
     x = floating(logits, "softmax")
     return ops.softmax(x, axis=axis_of("softmax", -1 if axis is None else axis, x.ndim))
 
@@ -327,9 +370,23 @@ def log_softmax(logits, axis=None, name=None) -> Tensor:
 
 
 def l2_normalize(x, axis=None, epsilon=1e-12, name=None) -> Tensor:
-    """x / sqrt(max(sum(x**2), epsilon)), the sum over `axis`."""
+    """x / sqrt(max(sum(x**2), epsilon)), the sum over `axis`.
+
+    >>> l2_normalize([3.0, 4.0]).numpy().tolist()
+    [0.6000000238418579, 0.800000011920929]
+    """
     x = floating(x, "l2_normalize")
     return x * ops.rsqrt(ops.maximum(reduce_sum(ops.square(x), axis, True), epsilon))
+
+
+def sinc(x, name=None) -> Tensor:
+    """sin(pi x)/(pi x), 1 at 0, as numpy.sinc.
+
+    >>> import autodiff as ad
+    >>> float(ad.math.sinc(0.0))
+    1.0
+    """
+    return ops.sinc(floating(x, "sinc"))
 
 
 def erfcinv(x, name=None) -> Tensor:
@@ -362,96 +419,3 @@ def betaln(x, y, name=None) -> Tensor:
     np.float32(-27.631021)
     """
     return stable_logs.lbeta_of_two(*[floating(t, "betaln") for t in tensors("betaln", x, y)])
-
-
-# -------------------------------------------------------------------------------------------------- integers, masks, counts
-def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None) -> Tensor:
-    """How often each of 0, 1, 2, ... occurs, or the sum of the weights of its occurrences."""
-    index = to_tensor(arr, "bincount").numpy().reshape(-1)
-    if index.dtype.kind != "i" or (index.size and index.min() < 0):
-        raise errors.InvalidArgumentError("bincount: arr must be integers, none of them negative")
-    size = int(index.max()) + 1 if index.size else 0
-    size = builtins.max(size, 0 if minlength is None else integer("bincount", "minlength", minlength))
-    if maxlength is not None:
-        size = builtins.min(size, integer("bincount", "maxlength", maxlength))
-    keep = np.flatnonzero(index < size)
-    if weights is None:
-        return to_tensor(np.bincount(index[keep], minlength=size).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
-    w = to_tensor(weights, "bincount")
-    w = ops.gather(ops.reshape(w, shape=(product(w.shape),)), to_tensor(keep), axis=0, batch_dims=0)
-    return ops.scatter_nd(to_tensor(index[keep][:, None]), w, shape=(size,), batch_dims=0)
-
-
-def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None) -> Tensor:
-    """How often label i (row) was predicted as j (column)."""
-    rows, columns = (
-        to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions)
-    )
-    if rows.shape != columns.shape:
-        raise errors.ShapeError(f"confusion_matrix: {rows.size} labels for {columns.size} predictions")
-    if num_classes is None:
-        size = int(builtins.max(rows.max(initial=-1), columns.max(initial=-1))) + 1
-    else:
-        size = integer("confusion_matrix", "num_classes", num_classes)
-    if rows.size and not (
-        0 <= builtins.min(rows.min(), columns.min()) and builtins.max(rows.max(), columns.max()) < size
-    ):
-        raise errors.InvalidArgumentError(f"confusion_matrix: labels and predictions must be in [0, {size})")
-    dtype = dtypes.as_dtype(dtype).as_numpy_dtype
-    counts = np.zeros((size, size), dtype)
-    np.add.at(
-        counts,
-        (rows, columns),
-        1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype),
-    )
-    return to_tensor(counts)
-
-
-def in_top_k(targets, predictions, k, name=None) -> Tensor:
-    """Is predictions[i, targets[i]] among the k largest of its row?  Ties count as in."""
-    t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
-    if p.ndim != 2 or t.shape != p.shape[:1]:
-        raise errors.ShapeError(
-            f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}"
-        )
-    inside = (t >= 0) & (t < p.shape[1])
-    own = p[np.arange(len(t)), np.where(inside, t, 0)]
-    ahead = (p > own[:, None]).sum(axis=1)
-    return to_tensor(inside & np.isfinite(own) & (ahead < integer("in_top_k", "k", k)))
-
-
-def invert_permutation(x, name=None) -> Tensor:
-    """y with y[x[i]] = i."""
-    perm = to_tensor(x, "invert_permutation").numpy()
-    if perm.ndim != 1 or perm.dtype.kind != "i" or sorted(perm.tolist()) != list(builtins.range(perm.size)):
-        raise errors.InvalidArgumentError(
-            f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}"
-        )
-    y = np.empty_like(perm)
-    y[perm] = np.arange(perm.size)
-    return to_tensor(y)
-
-
-def is_non_decreasing(x, name=None) -> Tensor:
-    """Is every element of the flat tensor at least the one before it?"""
-    return _ordered(x, np.greater_equal)
-
-
-def is_strictly_increasing(x, name=None) -> Tensor:
-    """Is every element of the flat tensor larger than the one before it?"""
-    return _ordered(x, np.greater)
-
-
-def _ordered(x, relation):
-    flat = to_tensor(x, "is_non_decreasing").numpy().reshape(-1)
-    return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))
-
-
-def sinc(x, name=None) -> Tensor:
-    """sin(pi x)/(pi x), 1 at 0, as numpy.sinc.
-
-    >>> import autodiff as ad
-    >>> float(ad.math.sinc(0.0))
-    1.0
-    """
-    return ops.sinc(floating(x, "sinc"))

@@ -14,7 +14,11 @@ _ATOMS = (str, bytes, bytearray, memoryview, range, TensorShape)
 
 
 def is_nested(seq) -> bool:
-    """Is it a list, tuple, named tuple or dict (and not a leaf)?"""
+    """Is it a list, tuple, named tuple or dict (and not a leaf)?
+
+    >>> is_nested({"a": 1}), is_nested(1)
+    (True, False)
+    """
     kind = type(seq)
     if kind is list or kind is tuple or kind is dict:
         return True
@@ -63,6 +67,9 @@ def pack_sequence_as(structure, flat_sequence, expand_composites=False) -> Any:
     """The inverse of flatten: `structure` with the leaves of `flat_sequence` in place of its own.
 
     Raises TypeError where flat_sequence is no sequence, ValueError where it is of another length.
+
+    >>> pack_sequence_as({"a": 0, "b": (0, 0)}, [1, 2, 3])
+    {'a': 1, 'b': (2, 3)}
     """
     if not is_nested(flat_sequence) or isinstance(flat_sequence, dict):
         raise TypeError(f"pack_sequence_as: Attempted to pack value {errors.shorten(flat_sequence)} into a structure, "

@@ -32,12 +32,20 @@ selu = operator(ops.selu, "selu", "features", namespace="nn")
 
 
 def gelu(features, approximate=False, name=None) -> Tensor:
-    """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
+    """x * Phi(x), Phi the normal distribution's; `approximate`: by 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3))).
+
+    >>> round(float(gelu(1.0)), 4)
+    0.8413
+    """
     return (ops.gelu_tanh if approximate else ops.gelu)(floating(features, "gelu"))
 
 
 def silu(features, beta=1.0, name=None) -> Tensor:
-    """x * sigmoid(beta * x)."""
+    """x * sigmoid(beta * x).
+
+    >>> float(silu(0.0))
+    0.0
+    """
     x = floating(features, "silu")
     if isinstance(beta, (int, float)) and beta == 1:
         return ops.silu(x)
@@ -48,7 +56,11 @@ swish = silu
 
 
 def crelu(features, axis=-1, name=None) -> Tensor:
-    """relu(x) and relu(-x), one after the other along `axis`."""
+    """relu(x) and relu(-x), one after the other along `axis`.
+
+    >>> crelu([1.0, -2.0]).numpy().tolist()
+    [1.0, 0.0, 0.0, 2.0]
+    """
     x = floating(features, "crelu")
     return concat([ops.relu(x), ops.relu(-x)], axis)
 
@@ -67,7 +79,11 @@ def dropout(x, rate, noise_shape=None, seed=None, name=None) -> Tensor:
 
 
 def bias_add(value, bias, data_format=None, name=None) -> Tensor:
-    """A vector added along the last dimension, or, with data_format "NC...", along dimension 1."""
+    """A vector added along the last dimension, or, with data_format "NC...", along dimension 1.
+
+    >>> bias_add([[1.0, 2.0]], [10.0, 20.0]).numpy().tolist()
+    [[11.0, 22.0]]
+    """
     x, b = tensors("bias_add", value, bias)
     if b.ndim != 1:
         raise errors.ShapeError(f"bias_add: bias must be a vector, got shape {b.shape}")
@@ -80,12 +96,20 @@ def bias_add(value, bias, data_format=None, name=None) -> Tensor:
 
 # ------------------------------------------------------------------------------------------------------------------- losses
 def l2_loss(t, name=None) -> Tensor:
-    """sum(t**2) / 2."""
+    """sum(t**2) / 2.
+
+    >>> float(l2_loss([3.0, 4.0]))
+    12.5
+    """
     return ops.l2_loss(floating(t, "l2_loss"))
 
 
 def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None) -> Tensor:
-    """The cross entropy of `labels`, probabilities, and sigmoid(logits), element by element; exact in both tails."""
+    """The cross entropy of `labels`, probabilities, and sigmoid(logits), element by element; exact in both tails.
+
+    >>> round(float(sigmoid_cross_entropy_with_logits(1.0, 0.0)), 4)
+    0.6931
+    """
     z, x = _pair("sigmoid_cross_entropy_with_logits", labels, logits)
     return ops.sigmoid_cross_entropy(z, x)
 
@@ -98,7 +122,11 @@ def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None
 
 
 def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None) -> Tensor:
-    """The cross entropy of `labels`, probabilities along `axis`, and softmax(logits)."""
+    """The cross entropy of `labels`, probabilities along `axis`, and softmax(logits).
+
+    >>> round(float(softmax_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0])), 4)
+    0.6931
+    """
     z, x = _pair("softmax_cross_entropy_with_logits", labels, logits)
     if not x.ndim:
         raise errors.low_rank("softmax_cross_entropy_with_logits", x.shape, 1)
@@ -106,7 +134,11 @@ def softmax_cross_entropy_with_logits(labels, logits, axis=-1, name=None) -> Ten
 
 
 def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None) -> Tensor:
-    """-log_softmax(logits)[..., label]: one integer label for each row of logits."""
+    """-log_softmax(logits)[..., label]: one integer label for each row of logits.
+
+    >>> round(float(sparse_softmax_cross_entropy_with_logits(0, [0.0, 0.0])), 4)
+    0.6931
+    """
     name = "sparse_softmax_cross_entropy_with_logits"
     index, x = to_tensor(labels, name), floating(logits, name)
     if not index.dtype.is_integer:
@@ -125,7 +157,11 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
 
 
 def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> Tensor:
-    """exp(log_input) - log_input * targets, plus Stirling's approximation of log(targets!) for targets over 1 if asked."""
+    """exp(log_input) - log_input * targets, plus Stirling's approximation of log(targets!) for targets over 1 if asked.
+
+    >>> float(log_poisson_loss(2.0, 0.0))
+    1.0
+    """
     z, x = tensors("log_poisson_loss", targets, log_input)
     if z.shape != x.shape:
         raise errors.unlike_shapes("log_poisson_loss", x.shape, z.shape)
@@ -139,13 +175,21 @@ def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> 
 
 # ------------------------------------------------------------------------------------------------------------------ moments
 def moments(x, axes, shift=None, keepdims=False, name=None) -> tuple[Tensor, Tensor]:
-    """(mean, variance) over `axes`."""
+    """(mean, variance) over `axes`.
+
+    >>> [float(t) for t in moments([1.0, 3.0], 0)]
+    [2.0, 1.0]
+    """
     x = floating(x, "moments")
     return reduce_mean(x, axes, keepdims), reduce_variance(x, axes, keepdims)
 
 
 def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None) -> tuple[Tensor, Tensor]:
-    """(mean, variance) over `axes`, each element counted by its weight."""
+    """(mean, variance) over `axes`, each element counted by its weight.
+
+    >>> [float(t) for t in weighted_moments([1.0, 3.0], 0, [1.0, 1.0])]
+    [2.0, 1.0]
+    """
     x, w = tensors("weighted_moments", x, frequency_weights)
     w = w + ops.mul(x, 0)
     total = reduce_sum(w, axes, True)
@@ -166,7 +210,11 @@ def normalize_moments(counts, mean_ss, variance_ss, shift, name=None) -> tuple[T
 
 
 def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None) -> Tensor:
-    """(x - mean) / sqrt(variance + variance_epsilon) * scale + offset; offset and scale may be None."""
+    """(x - mean) / sqrt(variance + variance_epsilon) * scale + offset; offset and scale may be None.
+
+    >>> batch_normalization([1.0, 3.0], 2.0, 1.0, None, None, 0.0).numpy().tolist()
+    [-1.0, 1.0]
+    """
     x, mean, variance = tensors("batch_normalization", x, mean, variance)
     factor = ops.rsqrt(variance + variance_epsilon)
     if scale is not None:
@@ -176,7 +224,11 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
 
 
 def embedding_lookup(params, ids, max_norm=None, name=None) -> Tensor:
-    """Rows of `params` by their index; with max_norm, made shorter to that Euclidean norm."""
+    """Rows of `params` by their index; with max_norm, made shorter to that Euclidean norm.
+
+    >>> embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1, 0]).numpy().tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
+    """
     rows = gather(params, ids)
     if max_norm is None:
         return rows

@@ -35,7 +35,11 @@ def set_seed(seed) -> None:
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Tensor:
-    """Normally distributed numbers; differentiable in mean and stddev."""
+    """Normally distributed numbers; differentiable in mean and stddev.
+
+    >>> normal((2, 3)).shape
+    TensorShape([2, 3])
+    """
     z = _draw(
         seed,
         lambda r, n: r.standard_normal(n),
@@ -46,14 +50,22 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Ten
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Tensor:
-    """Normally distributed numbers, none further than two standard deviations from the mean."""
+    """Normally distributed numbers, none further than two standard deviations from the mean.
+
+    >>> bool(abs(truncated_normal(1000).numpy()).max() <= 2)
+    True
+    """
     dtype = _float("random.truncated_normal", dtype)
     z = _draw(seed, _truncated, sizes("random.truncated_normal", "shape", shape), dtype)
     return _moved(z, mean, stddev)
 
 
 def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None) -> Tensor:
-    """Numbers evenly distributed over [minval, maxval), by default [0, 1); integers need a maxval."""
+    """Numbers evenly distributed over [minval, maxval), by default [0, 1); integers need a maxval.
+
+    >>> uniform(4, maxval=10, dtype="int32").dtype
+    ad.int32
+    """
     shape, dtype = sizes("random.uniform", "shape", shape), dtype_or(dtype)
     if dtype.is_integer:
         if maxval is None:
@@ -69,7 +81,11 @@ def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None) -> T
 
 
 def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
-    """Exponentially distributed numbers; differentiable in rate."""
+    """Exponentially distributed numbers; differentiable in rate.
+
+    >>> exponential(4).shape
+    TensorShape([4])
+    """
     z = _draw(
         seed,
         lambda r, n: r.standard_exponential(n),
@@ -80,7 +96,11 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
 
 
 def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
-    """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in beta alone."""
+    """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in beta alone.
+
+    >>> gamma(2, [1.0, 2.0, 3.0]).shape
+    TensorShape([2, 3])
+    """
     a = to_tensor(alpha, "random.gamma")
     _require(not (a.numpy() < 0).any(), "random.gamma", "alpha must not be negative", alpha)
     shape = sizes("random.gamma", "shape", shape) + tuple(a.shape)
@@ -89,7 +109,11 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
 
 
 def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:
-    """Poisson distributed numbers of shape `shape` + lam.shape."""
+    """Poisson distributed numbers of shape `shape` + lam.shape.
+
+    >>> poisson(2, [1.0, 2.0, 3.0]).shape
+    TensorShape([2, 3])
+    """
     rate = to_tensor(lam, "random.poisson").numpy()
     _require((rate >= 0).all(), "random.poisson", "lam must be a number that is not negative", lam)
     return _draw(
@@ -98,7 +122,11 @@ def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:
 
 
 def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -> Tensor:
-    """num_samples indices for each row of logits, index k with probability softmax(logits)[k]."""
+    """num_samples indices for each row of logits, index k with probability softmax(logits)[k].
+
+    >>> categorical([[0.0, -1000.0]], 3).numpy().tolist()
+    [[0, 0, 0]]
+    """
     rows = to_tensor(logits, "random.categorical").numpy()
     if rows.ndim != 2:
         raise errors.ShapeError(f"random.categorical: logits should be a matrix, got shape {rows.shape}")
@@ -114,7 +142,11 @@ def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -
 
 
 def shuffle(value, seed=None, name=None) -> Tensor:
-    """The parts along the first dimension in random order."""
+    """The parts along the first dimension in random order.
+
+    >>> sorted(shuffle([3.0, 1.0, 2.0]).numpy().tolist())
+    [1.0, 2.0, 3.0]
+    """
     x = to_tensor(value, "random.shuffle")
     if not x.ndim:
         return x
@@ -123,7 +155,11 @@ def shuffle(value, seed=None, name=None) -> Tensor:
 
 
 def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, alg="auto_select") -> Tensor:
-    """`normal` that depends on `seed`, two integers, alone."""
+    """`normal` that depends on `seed`, two integers, alone.
+
+    >>> bool((stateless_normal(3, (1, 2)) == stateless_normal(3, (1, 2))).numpy().all())
+    True
+    """
     dtype = _float("random.stateless_normal", dtype)
     return _moved(
         _stateless(seed, lambda r, n: r.standard_normal(n), sizes("random.stateless_normal", "shape", shape), dtype),
@@ -133,7 +169,11 @@ def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, a
 
 
 def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None, alg="auto_select") -> Tensor:
-    """`uniform` that depends on `seed`, two integers, alone."""
+    """`uniform` that depends on `seed`, two integers, alone.
+
+    >>> bool((stateless_uniform(3, (1, 2)) == stateless_uniform(3, (1, 2))).numpy().all())
+    True
+    """
     shape, dtype = sizes("random.stateless_uniform", "shape", shape), dtype_or(dtype)
     maxval = 1 if maxval is None and dtype.is_floating else maxval
     if maxval is None:

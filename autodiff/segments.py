@@ -17,37 +17,65 @@ __all__ = [
 
 
 def segment_sum(data, segment_ids, name=None) -> Tensor:
-    """Row k is the sum of the rows of `data` whose id is k; ids ascend."""
+    """Row k is the sum of the rows of `data` whose id is k; ids ascend.
+
+    >>> segment_sum([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
+    [3.0, 4.0]
+    """
     return _sorted("segment_sum", _sum, data, segment_ids)
 
 
 def segment_mean(data, segment_ids, name=None) -> Tensor:
-    """Row k is the mean of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
+    """Row k is the mean of the rows of `data` whose id is k, 0 where there is none; ids ascend.
+
+    >>> segment_mean([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
+    [1.5, 4.0]
+    """
     return _sorted("segment_mean", _mean, data, segment_ids)
 
 
 def segment_prod(data, segment_ids, name=None) -> Tensor:
-    """Row k is the product of the rows of `data` whose id is k, 1 where there is none; ids ascend."""
+    """Row k is the product of the rows of `data` whose id is k, 1 where there is none; ids ascend.
+
+    >>> segment_prod([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
+    [2.0, 4.0]
+    """
     return _sorted("segment_prod", _prod, data, segment_ids)
 
 
 def segment_max(data, segment_ids, name=None) -> Tensor:
-    """Row k is the largest of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
+    """Row k is the largest of the rows of `data` whose id is k, 0 where there is none; ids ascend.
+
+    >>> segment_max([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
+    [2.0, 4.0]
+    """
     return _sorted("segment_max", _max, data, segment_ids, 0)
 
 
 def segment_min(data, segment_ids, name=None) -> Tensor:
-    """Row k is the smallest of the rows of `data` whose id is k, 0 where there is none; ids ascend."""
+    """Row k is the smallest of the rows of `data` whose id is k, 0 where there is none; ids ascend.
+
+    >>> segment_min([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
+    [1.0, 4.0]
+    """
     return _sorted("segment_min", _min, data, segment_ids, 0)
 
 
 def unsorted_segment_sum(data, segment_ids, num_segments, name=None) -> Tensor:
-    """Row k of num_segments is the sum of the rows of `data` whose id is k; rows of a negative id count nowhere."""
+    """Row k of num_segments is the sum of the rows of `data` whose id is k; rows of a negative id count nowhere.
+
+    >>> unsorted_segment_sum([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
+    [2.0, 5.0]
+    """
     return _unsorted("unsorted_segment_sum", _sum, data, segment_ids, num_segments)
 
 
 def unsorted_segment_mean(data, segment_ids, num_segments, name=None) -> Tensor:
-    """`unsorted_segment_sum` divided by the number of rows."""
+    """`unsorted_segment_sum` divided by the number of rows.
+
+    >>> unsorted_segment_mean([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
+    [2.0, 2.5]
+    """
     return _unsorted("unsorted_segment_mean", _mean, data, segment_ids, num_segments)
 
 
@@ -57,17 +85,29 @@ def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None) -> Tenso
 
 
 def unsorted_segment_prod(data, segment_ids, num_segments, name=None) -> Tensor:
-    """Row k of num_segments is the product of the rows of `data` whose id is k, 1 where there is none."""
+    """Row k of num_segments is the product of the rows of `data` whose id is k, 1 where there is none.
+
+    >>> unsorted_segment_prod([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
+    [2.0, 4.0]
+    """
     return _unsorted("unsorted_segment_prod", _prod, data, segment_ids, num_segments)
 
 
 def unsorted_segment_max(data, segment_ids, num_segments, name=None) -> Tensor:
-    """Row k of num_segments is the largest of the rows of `data` whose id is k, the lowest number where there is none."""
+    """Row k of num_segments is the largest of the rows of `data` whose id is k, the lowest number where there is none.
+
+    >>> unsorted_segment_max([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
+    [2.0, 4.0]
+    """
     return _unsorted("unsorted_segment_max", _max, data, segment_ids, num_segments)
 
 
 def unsorted_segment_min(data, segment_ids, num_segments, name=None) -> Tensor:
-    """Row k of num_segments is the smallest of the rows of `data` whose id is k, the highest number where there is none."""
+    """Row k of num_segments is the smallest of the rows of `data` whose id is k, the highest number where there is none.
+
+    >>> unsorted_segment_min([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
+    [2.0, 1.0]
+    """
     return _unsorted("unsorted_segment_min", _min, data, segment_ids, num_segments)
 
 

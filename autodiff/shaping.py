@@ -10,22 +10,26 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, sizes_of
-from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, sizes, tensors
+from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, tensors
 from .arguments import tensor as to_tensor
 from .shapes import TensorShape, as_shape
 
 # fmt: off
 __all__ = [
     "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "concat", "ensure_shape", "expand_dims", "identity", "identity_n",
-    "meshgrid", "pad", "rank", "repeat", "reshape", "reverse", "roll", "shape", "shape_n", "size", "slice", "split", "squeeze", "stack",
-    "strided_slice", "tile", "transpose", "unstack"
+    "meshgrid", "rank", "reshape", "reverse", "roll", "shape", "shape_n", "size", "slice", "split", "squeeze", "stack",
+    "strided_slice", "transpose", "unstack"
 ]
 # fmt: on
 
 
 # ----------------------------------------------------------------------------------------------------------- what is it like
 def shape(input, out_type=None, name=None) -> Tensor:
-    """The sizes, as a tensor of integers (int32)."""
+    """The sizes, as a tensor of integers (int32).
+
+    >>> shape([[1.0, 2.0, 3.0]]).numpy()
+    array([1, 3], dtype=int32)
+    """
     return to_tensor(np.array(_shape_of(input), dtype_or(out_type, dtypes.int32).as_numpy_dtype))
 
 
@@ -35,12 +39,20 @@ def shape_n(input, out_type=dtypes.int32, name=None) -> list[Tensor]:
 
 
 def size(input, out_type=None, name=None) -> Tensor:
-    """The number of elements, as a scalar tensor of an integer (int32)."""
+    """The number of elements, as a scalar tensor of an integer (int32).
+
+    >>> size([[1.0, 2.0, 3.0]]).numpy()
+    np.int32(3)
+    """
     return to_tensor(dtype_or(out_type, dtypes.int32).as_numpy_dtype(product(_shape_of(input))))
 
 
 def rank(input, name=None) -> Tensor:
-    """The number of dimensions, as a scalar tensor."""
+    """The number of dimensions, as a scalar tensor.
+
+    >>> rank([[1.0, 2.0, 3.0]]).numpy()
+    np.int32(2)
+    """
     return to_tensor(np.int32(len(_shape_of(input))))
 
 
@@ -55,7 +67,11 @@ def identity_n(input, name=None) -> list[Tensor]:
 
 
 def ensure_shape(x, shape, name=None) -> Tensor:
-    """`x`, if its shape is like `shape`, whose sizes may be None.  Raises ShapeError otherwise."""
+    """`x`, if its shape is like `shape`, whose sizes may be None.  Raises ShapeError otherwise.
+
+    >>> ensure_shape([[1.0, 2.0]], (None, 2)).shape
+    TensorShape([1, 2])
+    """
     x = to_tensor(x, "ensure_shape")
     if not TensorShape(shape).is_compatible_with(x.shape):
         raise errors.ShapeError(
@@ -65,7 +81,11 @@ def ensure_shape(x, shape, name=None) -> Tensor:
 
 
 def broadcast_static_shape(shape_x, shape_y) -> TensorShape:
-    """The shape that two shapes broadcast to, as a TensorShape."""
+    """The shape that two shapes broadcast to, as a TensorShape.
+
+    >>> broadcast_static_shape((3, 1), (2,))
+    TensorShape([3, 2])
+    """
     return TensorShape(_broadcast("broadcast_static_shape", as_shape(shape_x), as_shape(shape_y)))
 
 
@@ -87,7 +107,11 @@ def reshape(tensor, shape, name=None) -> Tensor:
 
 
 def expand_dims(input, axis, name=None) -> Tensor:
-    """Insert a dimension of size 1 so that it is the result's dimension `axis`."""
+    """Insert a dimension of size 1 so that it is the result's dimension `axis`.
+
+    >>> expand_dims([1.0, 2.0], 0).shape
+    TensorShape([1, 2])
+    """
     x = to_tensor(input, "expand_dims")
     shape = sizes_of(x)
     axis = axis_of("expand_dims", axis, len(shape) + 1)
@@ -95,7 +119,11 @@ def expand_dims(input, axis, name=None) -> Tensor:
 
 
 def squeeze(input, axis=None, name=None) -> Tensor:
-    """Drop dimensions of size 1: all of them, or those of `axis`."""
+    """Drop dimensions of size 1: all of them, or those of `axis`.
+
+    >>> squeeze([[[1.0], [2.0]]]).shape
+    TensorShape([2])
+    """
     x = to_tensor(input, "squeeze")
     if axis is None or (isinstance(axis, (list, tuple)) and not axis):
         return ops.reshape(x, shape=tuple([n for n in x.shape if n != 1]))
@@ -107,7 +135,11 @@ def squeeze(input, axis=None, name=None) -> Tensor:
 
 
 def transpose(a, perm=None, conjugate=False, name="transpose") -> Tensor:
-    """Dimension k of the result is dimension perm[k] of `a`; without `perm`, the dimensions in reverse order."""
+    """Dimension k of the result is dimension perm[k] of `a`; without `perm`, the dimensions in reverse order.
+
+    >>> transpose([[1.0, 2.0], [3.0, 4.0]]).numpy().tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
     x = to_tensor(a, "transpose")
     shape = sizes_of(x)
     if perm is None:
@@ -126,7 +158,11 @@ def transpose(a, perm=None, conjugate=False, name="transpose") -> Tensor:
 
 
 def broadcast_to(input, shape, name=None) -> Tensor:
-    """Repeat along new dimensions, and along those of size 1, up to `shape`; -1 keeps a size."""
+    """Repeat along new dimensions, and along those of size 1, up to `shape`; -1 keeps a size.
+
+    >>> broadcast_to([1.0, 2.0], (2, 2)).numpy().tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
     x = to_tensor(input, "broadcast_to")
     given = integers("broadcast_to", "shape", shape)
     ahead = len(given) - x.ndim
@@ -139,7 +175,11 @@ def broadcast_to(input, shape, name=None) -> Tensor:
 
 
 def reverse(tensor, axis, name=None) -> Tensor:
-    """The order of the elements reversed along each dimension of `axis`."""
+    """The order of the elements reversed along each dimension of `axis`.
+
+    >>> reverse([1.0, 2.0, 3.0], [0]).numpy().tolist()
+    [3.0, 2.0, 1.0]
+    """
     x = to_tensor(tensor, "reverse")
     axes = axes_of("reverse", () if axis is None else axis, x.ndim)
     strides, offset = list(strides_of(x.shape)), 0
@@ -150,20 +190,28 @@ def reverse(tensor, axis, name=None) -> Tensor:
 
 
 def roll(input, shift, axis, name=None) -> Tensor:
-    """Elements moved `shift` places along `axis`, the last ones to the front; several axes each with their shift."""
+    """Elements moved `shift` places along `axis`, the last ones to the front; several axes each with their shift.
+
+    >>> roll([1.0, 2.0, 3.0], 1, 0).numpy().tolist()
+    [3.0, 1.0, 2.0]
+    """
     x = to_tensor(input, "roll")
     shifts, axes = integers("roll", "shift", shift), integers("roll", "axis", axis)
     if len(shifts) != len(axes):
         raise errors.ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     for n, a in zip(shifts, axes):
         a = axis_of("roll", a, x.ndim)
-        x = ops.gather(x, _constant((np.arange(x.shape[a]) - n) % max(x.shape[a], 1)), axis=a, batch_dims=0)
+        x = ops.gather(x, to_tensor((np.arange(x.shape[a]) - n) % max(x.shape[a], 1)), axis=a, batch_dims=0)
     return x
 
 
 # ------------------------------------------------------------------------------------------------------------- cutting
 def slice(input_, begin, size, name=None) -> Tensor:
-    """The block of `size` elements from `begin`, one of each a dimension; a size of -1 reaches to the end."""
+    """The block of `size` elements from `begin`, one of each a dimension; a size of -1 reaches to the end.
+
+    >>> slice([[1.0, 2.0], [3.0, 4.0]], [0, 1], [2, 1]).numpy().tolist()
+    [[2.0], [4.0]]
+    """
     x = to_tensor(input_, "slice")
     begin, size = integers("slice", "begin", begin), integers("slice", "size", size)
     if len(begin) != x.ndim or len(size) != x.ndim:
@@ -181,7 +229,11 @@ def slice(input_, begin, size, name=None) -> Tensor:
 
 def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, var=None, name=None) -> Tensor:  # fmt: skip
     """`input_[begin[0]:end[0]:strides[0], ...]`; bit k of a mask says that entry k means something else: begin_mask and
-    end_mask nothing given there, ellipsis_mask `...`, new_axis_mask None, shrink_axis_mask the index begin[k]."""
+    end_mask nothing given there, ellipsis_mask `...`, new_axis_mask None, shrink_axis_mask the index begin[k].
+
+    >>> strided_slice([1.0, 2.0, 3.0, 4.0], [0], [4], [2]).numpy().tolist()
+    [1.0, 3.0]
+    """
     x = to_tensor(input_, "strided_slice")
     begin, end = integers("strided_slice", "begin", begin), integers("strided_slice", "end", end)
     strides = (1,) * len(begin) if strides is None else integers("strided_slice", "strides", strides)
@@ -192,7 +244,11 @@ def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, el
 
 
 def split(value, num_or_size_splits, axis=0, num=None, name="split") -> list[Tensor]:
-    """Cut along `axis` into equal parts (an integer: how many) or into parts of given sizes, one of which may be -1."""
+    """Cut along `axis` into equal parts (an integer: how many) or into parts of given sizes, one of which may be -1.
+
+    >>> [t.numpy().tolist() for t in split([1.0, 2.0, 3.0, 4.0], [1, 3])]
+    [[1.0], [2.0, 3.0, 4.0]]
+    """
     x = to_tensor(value, "split")
     axis = axis_of("split", axis, x.ndim)
     n = x.shape[axis]
@@ -220,7 +276,11 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split") -> list[Ten
 
 
 def unstack(value, num=None, axis=0, name="unstack") -> list[Tensor]:
-    """The parts along `axis`, which they lose: the inverse of stack."""
+    """The parts along `axis`, which they lose: the inverse of stack.
+
+    >>> [t.numpy().tolist() for t in unstack([[1.0, 2.0], [3.0, 4.0]])]
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     x = to_tensor(value, "unstack")
     whole = sizes_of(x)
     axis = axis_of("unstack", axis, len(whole))
@@ -234,7 +294,11 @@ def unstack(value, num=None, axis=0, name="unstack") -> list[Tensor]:
 
 # ------------------------------------------------------------------------------------------------------------- joining
 def concat(values, axis, name="concat") -> Tensor:
-    """Tensors one after the other along `axis`; their other sizes are equal."""
+    """Tensors one after the other along `axis`; their other sizes are equal.
+
+    >>> concat([[1.0, 2.0], [3.0]], 0).numpy().tolist()
+    [1.0, 2.0, 3.0]
+    """
     xs = tensors("concat", *(values if isinstance(values, (list, tuple)) else [values]))
     if not xs:
         raise errors.InvalidArgumentError("concat: there is nothing to join: `values` is empty")
@@ -250,7 +314,11 @@ def concat(values, axis, name="concat") -> Tensor:
 
 
 def stack(values, axis=0, name="stack") -> Tensor:
-    """Tensors of one shape as the parts of a new dimension `axis`."""
+    """Tensors of one shape as the parts of a new dimension `axis`.
+
+    >>> stack([[1.0, 2.0], [3.0, 4.0]], axis=1).numpy().tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
     xs = tensors("stack", *values)
     if not xs:
         raise errors.InvalidArgumentError("stack: there is nothing to join: `values` is empty")
@@ -265,7 +333,11 @@ def stack(values, axis=0, name="stack") -> Tensor:
 
 
 def meshgrid(*args, indexing="xy", name="meshgrid") -> list[Tensor]:
-    """For n vectors, n tensors of rank n: each vector along its own dimension (`indexing="xy"`: the first two swapped)."""
+    """For n vectors, n tensors of rank n: each vector along its own dimension (`indexing="xy"`: the first two swapped).
+
+    >>> [t.numpy().tolist() for t in meshgrid([1.0, 2.0], [3.0, 4.0, 5.0])]
+    [[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], [[3.0, 3.0], [4.0, 4.0], [5.0, 5.0]]]
+    """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', got {indexing!r}")
     xs = [reshape(x, (-1,)) for x in tensors("meshgrid", *args)]
@@ -281,88 +353,6 @@ def meshgrid(*args, indexing="xy", name="meshgrid") -> list[Tensor]:
     ]
 
 
-# ------------------------------------------------------------------------------------------------------------- repeating
-def tile(input, multiples, name=None) -> Tensor:
-    """The whole tensor multiples[k] times along dimension k."""
-    x = to_tensor(input, "tile")
-    times = sizes("tile", "multiples", multiples)
-    if len(times) != x.ndim:
-        raise errors.ShapeError(
-            f"tile: Expected multiples argument to be a vector of length {x.ndim} but got length {len(times)}"
-        )
-    shape, strides = [], []
-    for m, n, s in zip(times, x.shape, strides_of(x.shape)):
-        shape += [m, n] if m != 1 else [n]
-        strides += [0, s] if m != 1 else [s]
-    y = ops.view(x, shape=tuple(shape), strides=tuple(strides), offset=0)
-    return ops.reshape(y, shape=tuple([m * n for m, n in zip(times, x.shape)]))
-
-
-def repeat(input, repeats, axis=None, name=None) -> Tensor:
-    """Each element of dimension `axis` several times, next to each other; without `axis`, of the flat tensor.
-
-    repeats  an integer, or one for each element
-    """
-    x = to_tensor(input, "repeat")
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
-    axis = axis_of("repeat", axis, x.ndim)
-    n, times = x.shape[axis], sizes("repeat", "repeats", repeats)
-    if len(times) == n != 1:
-        return ops.gather(x, _constant(np.repeat(np.arange(n), times)), axis=axis, batch_dims=0)
-    if len(times) != 1:
-        raise errors.ShapeError(f"repeat: {len(times)} repeats for the {n} elements of axis {axis}")
-    strides = strides_of(x.shape)
-    y = ops.view(x, shape=(*x.shape[: axis + 1], times[0], *x.shape[axis + 1 :]),
-                 strides=(*strides[: axis + 1], 0, *strides[axis + 1 :]), offset=0)  # fmt: skip
-    return ops.reshape(y, shape=(*x.shape[:axis], n * times[0], *x.shape[axis + 1 :]))
-
-
-def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tensor:
-    """paddings[k][0] elements before and paddings[k][1] after along dimension k.
-
-    mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
-    """
-    x = to_tensor(tensor, "pad")
-    paddings = to_tensor(paddings, "pad").numpy()
-    if paddings.shape != (x.ndim, 2):
-        raise errors.ShapeError(
-            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
-        )
-    edges = np.array(sizes("pad", "paddings", paddings), int).reshape(x.ndim, 2)
-    kind = str(mode).upper()
-    if kind == "CONSTANT":
-        if x.dtype.is_bool:  # masks do not add up, as unview does
-            padded = _pad_constant(ops.cast(x, dtype=dtypes.int32.code), edges, int(constant_values))
-            return ops.cast(padded, dtype=dtypes.bool.code)
-        return _pad_constant(x, edges, constant_values)
-    if kind not in ("REFLECT", "SYMMETRIC"):
-        raise ValueError(f"pad: Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")
-    for a, edge in enumerate(edges):
-        widest = x.shape[a] - (kind == "REFLECT")
-        if edge.max() > widest:
-            raise errors.ShapeError(
-                f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}"
-            )
-        if edge.any():
-            index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
-            x = ops.gather(x, _constant(index), axis=a, batch_dims=0)
-    return x
-
-
-def _pad_constant(x, edges, value):
-    shape = tuple([n + int(e.sum()) for n, e in zip(x.shape, edges)])
-    strides = strides_of(shape)
-    y = ops.unview(
-        x, shape=shape, strides=strides, offset=builtins.sum(int(e[0]) * s for e, s in zip(edges, strides))
-    )
-    if type(value) in (int, float) and value == 0:
-        return y
-    inside = np.zeros(shape, bool)
-    inside[tuple([builtins.slice(int(e[0]), int(e[0]) + n) for e, n in zip(edges, x.shape)])] = True
-    return ops.where(_constant(inside), y, to_tensor(value, "pad", like=x))
-
-
 # ------------------------------------------------------------------------------------------------------------- helpers
 def strides_of(shape) -> tuple[int, ...]:
     """Elements from one place to the next along each dimension of a C-contiguous array."""
@@ -376,10 +366,6 @@ def strides_of(shape) -> tuple[int, ...]:
 def _block(x, begin, size):
     strides = strides_of(x.shape)
     return ops.view(x, shape=tuple(size), strides=strides, offset=builtins.sum(b * s for b, s in zip(begin, strides)))
-
-
-def _constant(array):
-    return to_tensor(array)
 
 
 def _shape_of(x):

@@ -5,7 +5,7 @@ import math
 from . import ops, shaping
 from ._core import set_tangent_hooks, tape_to_transpose
 from .constants import ones_like, zeros, zeros_like
-from .linalg import eye
+from .constants import eye
 from .math import add_n, reduce_sum
 
 __all__ = []

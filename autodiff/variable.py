@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import dtypes, errors, ops
+from . import errors, ops
 from ._core import Tensor, VariableCore, convert, inherit_operators, tensor_from_numpy
 from .shapes import TensorShape
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import errors, shaping
+from autodiff import errors, repeating, shaping
 from differences import check_gradients, gradient
 
 X = np.arange(24.0).reshape(2, 3, 4)
@@ -42,14 +42,14 @@ CASES = {
     "stack last": (lambda x: shaping.stack([x, x[::-1]], axis=-1), lambda x: np.stack([x, x[::-1]], -1)),
     "concat": (lambda x: shaping.concat([x, x[:, :1]], 1), lambda x: np.concatenate([x, x[:, :1]], 1)),
     "concat one": (lambda x: shaping.concat([x], -1), lambda x: x),
-    "tile": (lambda x: shaping.tile(x, [2, 1, 3]), lambda x: np.tile(x, (2, 1, 3))),
-    "repeat": (lambda x: shaping.repeat(x, 2, axis=1), lambda x: np.repeat(x, 2, 1)),
-    "repeat each": (lambda x: shaping.repeat(x, [2, 0, 1], axis=1), lambda x: np.repeat(x, [2, 0, 1], 1)),
-    "repeat flat": (lambda x: shaping.repeat(x, 3), lambda x: np.repeat(x, 3)),
-    "pad": (lambda x: shaping.pad(x, [[1, 0], [0, 2], [1, 1]]), lambda x: np.pad(x, [(1, 0), (0, 2), (1, 1)])),
-    "pad value": (lambda x: shaping.pad(x, [[1, 0], [0, 2], [1, 1]], constant_values=5), lambda x: np.pad(x, [(1, 0), (0, 2), (1, 1)], constant_values=5)),
-    "pad reflect": (lambda x: shaping.pad(x, [[1, 1], [0, 2], [3, 0]], "REFLECT"), lambda x: np.pad(x, [(1, 1), (0, 2), (3, 0)], "reflect")),
-    "pad symmetric": (lambda x: shaping.pad(x, [[2, 1], [0, 2], [3, 0]], "symmetric"), lambda x: np.pad(x, [(2, 1), (0, 2), (3, 0)], "symmetric")),
+    "tile": (lambda x: repeating.tile(x, [2, 1, 3]), lambda x: np.tile(x, (2, 1, 3))),
+    "repeat": (lambda x: repeating.repeat(x, 2, axis=1), lambda x: np.repeat(x, 2, 1)),
+    "repeat each": (lambda x: repeating.repeat(x, [2, 0, 1], axis=1), lambda x: np.repeat(x, [2, 0, 1], 1)),
+    "repeat flat": (lambda x: repeating.repeat(x, 3), lambda x: np.repeat(x, 3)),
+    "pad": (lambda x: repeating.pad(x, [[1, 0], [0, 2], [1, 1]]), lambda x: np.pad(x, [(1, 0), (0, 2), (1, 1)])),
+    "pad value": (lambda x: repeating.pad(x, [[1, 0], [0, 2], [1, 1]], constant_values=5), lambda x: np.pad(x, [(1, 0), (0, 2), (1, 1)], constant_values=5)),
+    "pad reflect": (lambda x: repeating.pad(x, [[1, 1], [0, 2], [3, 0]], "REFLECT"), lambda x: np.pad(x, [(1, 1), (0, 2), (3, 0)], "reflect")),
+    "pad symmetric": (lambda x: repeating.pad(x, [[2, 1], [0, 2], [3, 0]], "symmetric"), lambda x: np.pad(x, [(2, 1), (0, 2), (3, 0)], "symmetric")),
     "identity": (lambda x: shaping.identity(x), lambda x: x),
     "meshgrid": (lambda x: shaping.meshgrid(x[0, 0], x[0, :, 0])[1], lambda x: np.meshgrid(x[0, 0], x[0, :, 0])[1]),
 }  # fmt: skip
@@ -84,14 +84,14 @@ def test_a_size_of_minus_one_is_what_is_left():
 def test_scalars_and_empty_tensors_have_shapes_too():
     same(shaping.transpose(3.0), np.float32(3))
     same(shaping.reverse(3.0, []), np.float32(3))
-    same(shaping.tile(3.0, []), np.float32(3))
-    same(shaping.repeat(3.0, 2), np.float32([3, 3]))
-    same(shaping.pad(3.0, np.zeros((0, 2), int)), np.float32(3))
+    same(repeating.tile(3.0, []), np.float32(3))
+    same(repeating.repeat(3.0, 2), np.float32([3, 3]))
+    same(repeating.pad(3.0, np.zeros((0, 2), int)), np.float32(3))
     same(shaping.stack([1.0, 2.0]), np.float32([1, 2]))
     empty = np.zeros((2, 0, 3))
     same(shaping.transpose(empty), empty.transpose())
     same(shaping.reverse(empty, [1]), empty)
-    same(shaping.tile(empty, [1, 2, 2]), np.tile(empty, (1, 2, 2)))
+    same(repeating.tile(empty, [1, 2, 2]), np.tile(empty, (1, 2, 2)))
     same(shaping.roll(empty, 1, 1), empty)
     same(shaping.concat([empty, empty], 0), np.zeros((4, 0, 3)))
     assert shaping.unstack(np.zeros((0, 2))) == []
@@ -121,7 +121,7 @@ def test_numbers_among_tensors_take_their_dtype():
     same(shaping.stack([x[0], 2.0]), np.array([1.0, 2.0]))
     same(shaping.stack([1, 2.5]), np.float32([1, 2.5]))
     same(shaping.concat([[0.5], x], 0), np.array([0.5, 1, 2, 3]))
-    same(shaping.pad(x, [[0, 1]], constant_values=2.5), np.array([1, 2, 3, 2.5]))
+    same(repeating.pad(x, [[0, 1]], constant_values=2.5), np.array([1, 2, 3, 2.5]))
 
 
 def test_meshgrid_in_both_orders():
@@ -145,7 +145,7 @@ def test_identity_is_another_tensor():
 
 
 def test_pads_value_gets_a_gradient_as_well():
-    assert [g.tolist() for g in gradient(lambda x, c: shaping.pad(x, [[1, 2]], constant_values=c), V, 5.0)] == [[1, 1, 1], 3.0]
+    assert [g.tolist() for g in gradient(lambda x, c: repeating.pad(x, [[1, 2]], constant_values=c), V, 5.0)] == [[1, 1, 1], 3.0]
 
 
 def test_ensure_shape_passes_what_fits():
@@ -212,11 +212,11 @@ def test_more_than_32_dimensions_are_refused_in_one_way(call, name, n):
         (lambda: shaping.concat([X, V], 0), "concat: Dimensions must be equal but for axis 0: shape[0] = [2,3,4] vs. shape[1] = [3]"),
         (lambda: shaping.concat([1.0, 2.0], 0), "concat: axis 0 is out of range: a scalar has no axes"),
         (lambda: shaping.stack([V, [1.0]]), "stack: Shapes of all inputs must match: values[0].shape = [3] != values[1].shape = [1]"),
-        (lambda: shaping.tile(X, [2]), "tile: Expected multiples argument to be a vector of length 3 but got length 1"),
-        (lambda: shaping.tile(V, [-1]), "tile: multiples (-1,) has a negative size"),
-        (lambda: shaping.repeat(V, [1, 2]), "repeat: 2 repeats for the 3 elements of axis 0"),
-        (lambda: shaping.pad(X, [[1, 1]]), "pad: paddings must have one pair for each of the 3 dimensions of (2, 3, 4), got shape (1, 2)"),
-        (lambda: shaping.pad(V, [[3, 0]], "REFLECT"), "pad: paddings [3, 0] of dimension 0 must be at most 2 in mode REFLECT"),
+        (lambda: repeating.tile(X, [2]), "tile: Expected multiples argument to be a vector of length 3 but got length 1"),
+        (lambda: repeating.tile(V, [-1]), "tile: multiples (-1,) has a negative size"),
+        (lambda: repeating.repeat(V, [1, 2]), "repeat: 2 repeats for the 3 elements of axis 0"),
+        (lambda: repeating.pad(X, [[1, 1]]), "pad: paddings must have one pair for each of the 3 dimensions of (2, 3, 4), got shape (1, 2)"),
+        (lambda: repeating.pad(V, [[3, 0]], "REFLECT"), "pad: paddings [3, 0] of dimension 0 must be at most 2 in mode REFLECT"),
         (lambda: shaping.ensure_shape(V, [2]), "ensure_shape: Shape of tensor (3,) is not compatible with expected shape (2,)"),
         (lambda: shaping.broadcast_static_shape((2,), (3,)), "broadcast_static_shape: Incompatible shapes: [2] vs. [3]. Counted from the "
                                                              "last, sizes must be equal or 1; reshape one of them"),
@@ -239,7 +239,7 @@ def test_shapes_that_do_not_fit_are_said(call, text):
         (lambda: shaping.reshape(V, [1.5, 2]), TypeError, "reshape: shape must be an integer, got 1.5"),
         (lambda: shaping.reshape(V, np.array([1.5])), TypeError, "reshape: shape must be integers, got array([1.5])"),
         (lambda: shaping.expand_dims(V, "x"), TypeError, "expand_dims: axis must be an integer, got 'x'"),
-        (lambda: shaping.pad(V, [[1, 1]], "WRAP"), ValueError, "pad: Unknown padding mode: WRAP; expected CONSTANT, REFLECT or SYMMETRIC"),
+        (lambda: repeating.pad(V, [[1, 1]], "WRAP"), ValueError, "pad: Unknown padding mode: WRAP; expected CONSTANT, REFLECT or SYMMETRIC"),
         (lambda: shaping.meshgrid(V, V, indexing="ab"), ValueError, "meshgrid: indexing is 'xy' or 'ij', got 'ab'"),
     ],
 )

@@ -1,0 +1,116 @@
+"""ad.math: labels and indices counted, compared and put in order.  Of integers, so nothing here has a gradient but weights."""
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from ._core import Tensor
+from .arguments import integer, product
+from .arguments import tensor as to_tensor
+
+__all__ = ["bincount", "confusion_matrix", "in_top_k", "invert_permutation", "is_non_decreasing", "is_strictly_increasing"]
+
+
+def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None) -> Tensor:
+    """How often each of 0, 1, 2, ... occurs, or the sum of the weights of its occurrences.
+
+    >>> bincount([1, 1, 3]).numpy().tolist()
+    [0, 2, 0, 1]
+    """
+    index = to_tensor(arr, "bincount").numpy().reshape(-1)
+    if index.dtype.kind != "i" or (index.size and index.min() < 0):
+        raise errors.InvalidArgumentError("bincount: arr must be integers, none of them negative")
+    size = int(index.max()) + 1 if index.size else 0
+    size = max(size, 0 if minlength is None else integer("bincount", "minlength", minlength))
+    if maxlength is not None:
+        size = min(size, integer("bincount", "maxlength", maxlength))
+    keep = np.flatnonzero(index < size)
+    if weights is None:
+        return to_tensor(np.bincount(index[keep], minlength=size).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+    w = to_tensor(weights, "bincount")
+    w = ops.gather(ops.reshape(w, shape=(product(w.shape),)), to_tensor(keep), axis=0, batch_dims=0)
+    return ops.scatter_nd(to_tensor(index[keep][:, None]), w, shape=(size,), batch_dims=0)
+
+
+def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None) -> Tensor:
+    """How often label i (row) was predicted as j (column).
+
+    >>> confusion_matrix([0, 1, 1], [0, 1, 0]).numpy().tolist()
+    [[1, 0], [1, 1]]
+    """
+    rows, columns = (
+        to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions)
+    )
+    if rows.shape != columns.shape:
+        raise errors.ShapeError(f"confusion_matrix: {rows.size} labels for {columns.size} predictions")
+    if num_classes is None:
+        size = int(max(rows.max(initial=-1), columns.max(initial=-1))) + 1
+    else:
+        size = integer("confusion_matrix", "num_classes", num_classes)
+    if rows.size and not (
+        0 <= min(rows.min(), columns.min()) and max(rows.max(), columns.max()) < size
+    ):
+        raise errors.InvalidArgumentError(f"confusion_matrix: labels and predictions must be in [0, {size})")
+    dtype = dtypes.as_dtype(dtype).as_numpy_dtype
+    counts = np.zeros((size, size), dtype)
+    np.add.at(
+        counts,
+        (rows, columns),
+        1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype),
+    )
+    return to_tensor(counts)
+
+
+def in_top_k(targets, predictions, k, name=None) -> Tensor:
+    """Is predictions[i, targets[i]] among the k largest of its row?  Ties count as in.
+
+    >>> in_top_k([1], [[0.1, 0.9]], 1).numpy().tolist()
+    [True]
+    """
+    t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
+    if p.ndim != 2 or t.shape != p.shape[:1]:
+        raise errors.ShapeError(
+            f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}"
+        )
+    inside = (t >= 0) & (t < p.shape[1])
+    own = p[np.arange(len(t)), np.where(inside, t, 0)]
+    ahead = (p > own[:, None]).sum(axis=1)
+    return to_tensor(inside & np.isfinite(own) & (ahead < integer("in_top_k", "k", k)))
+
+
+def invert_permutation(x, name=None) -> Tensor:
+    """y with y[x[i]] = i.
+
+    >>> invert_permutation([2, 0, 1]).numpy().tolist()
+    [1, 2, 0]
+    """
+    perm = to_tensor(x, "invert_permutation").numpy()
+    if perm.ndim != 1 or perm.dtype.kind != "i" or sorted(perm.tolist()) != list(range(perm.size)):
+        raise errors.InvalidArgumentError(
+            f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}"
+        )
+    y = np.empty_like(perm)
+    y[perm] = np.arange(perm.size)
+    return to_tensor(y)
+
+
+def is_non_decreasing(x, name=None) -> Tensor:
+    """Is every element of the flat tensor at least the one before it?
+
+    >>> bool(is_non_decreasing([1.0, 1.0, 2.0]))
+    True
+    """
+    return _ordered(x, np.greater_equal)
+
+
+def is_strictly_increasing(x, name=None) -> Tensor:
+    """Is every element of the flat tensor larger than the one before it?
+
+    >>> bool(is_strictly_increasing([1.0, 1.0, 2.0]))
+    False
+    """
+    return _ordered(x, np.greater)
+
+
+def _ordered(x, relation):
+    flat = to_tensor(x, "is_non_decreasing").numpy().reshape(-1)
+    return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))

@@ -1,0 +1,102 @@
+"""Tensors with their elements several times, or with others around them."""
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from ._core import Tensor
+from .arguments import axis_of, sizes
+from .arguments import tensor as to_tensor
+from .shaping import reshape, strides_of
+
+__all__ = ["pad", "repeat", "tile"]
+
+
+def tile(input, multiples, name=None) -> Tensor:
+    """The whole tensor multiples[k] times along dimension k.
+
+    >>> tile([1.0, 2.0], [2]).numpy().tolist()
+    [1.0, 2.0, 1.0, 2.0]
+    """
+    x = to_tensor(input, "tile")
+    times = sizes("tile", "multiples", multiples)
+    if len(times) != x.ndim:
+        raise errors.ShapeError(
+            f"tile: Expected multiples argument to be a vector of length {x.ndim} but got length {len(times)}"
+        )
+    shape, strides = [], []
+    for m, n, s in zip(times, x.shape, strides_of(x.shape)):
+        shape += [m, n] if m != 1 else [n]
+        strides += [0, s] if m != 1 else [s]
+    y = ops.view(x, shape=tuple(shape), strides=tuple(strides), offset=0)
+    return ops.reshape(y, shape=tuple([m * n for m, n in zip(times, x.shape)]))
+
+
+def repeat(input, repeats, axis=None, name=None) -> Tensor:
+    """Each element of dimension `axis` several times, next to each other; without `axis`, of the flat tensor.
+
+    repeats  an integer, or one for each element
+
+    >>> repeat([1.0, 2.0], [2, 1]).numpy().tolist()
+    [1.0, 1.0, 2.0]
+    """
+    x = to_tensor(input, "repeat")
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = axis_of("repeat", axis, x.ndim)
+    n, times = x.shape[axis], sizes("repeat", "repeats", repeats)
+    if len(times) == n != 1:
+        return ops.gather(x, to_tensor(np.repeat(np.arange(n), times)), axis=axis, batch_dims=0)
+    if len(times) != 1:
+        raise errors.ShapeError(f"repeat: {len(times)} repeats for the {n} elements of axis {axis}")
+    strides = strides_of(x.shape)
+    y = ops.view(x, shape=(*x.shape[: axis + 1], times[0], *x.shape[axis + 1 :]),
+                 strides=(*strides[: axis + 1], 0, *strides[axis + 1 :]), offset=0)  # fmt: skip
+    return ops.reshape(y, shape=(*x.shape[:axis], n * times[0], *x.shape[axis + 1 :]))
+
+
+def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tensor:
+    """paddings[k][0] elements before and paddings[k][1] after along dimension k.
+
+    mode  "CONSTANT": constant_values; "REFLECT": the tensor mirrored at its edge, without the edge; "SYMMETRIC": with it
+
+    >>> pad([1.0, 2.0], [[1, 2]]).numpy().tolist()
+    [0.0, 1.0, 2.0, 0.0, 0.0]
+    """
+    x = to_tensor(tensor, "pad")
+    paddings = to_tensor(paddings, "pad").numpy()
+    if paddings.shape != (x.ndim, 2):
+        raise errors.ShapeError(
+            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
+        )
+    edges = np.array(sizes("pad", "paddings", paddings), int).reshape(x.ndim, 2)
+    kind = str(mode).upper()
+    if kind == "CONSTANT":
+        if x.dtype.is_bool:  # masks do not add up, as unview does
+            padded = _pad_constant(ops.cast(x, dtype=dtypes.int32.code), edges, int(constant_values))
+            return ops.cast(padded, dtype=dtypes.bool.code)
+        return _pad_constant(x, edges, constant_values)
+    if kind not in ("REFLECT", "SYMMETRIC"):
+        raise ValueError(f"pad: Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")
+    for a, edge in enumerate(edges):
+        widest = x.shape[a] - (kind == "REFLECT")
+        if edge.max() > widest:
+            raise errors.ShapeError(
+                f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}"
+            )
+        if edge.any():
+            index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
+            x = ops.gather(x, to_tensor(index), axis=a, batch_dims=0)
+    return x
+
+
+def _pad_constant(x, edges, value):
+    shape = tuple([n + int(e.sum()) for n, e in zip(x.shape, edges)])
+    strides = strides_of(shape)
+    y = ops.unview(
+        x, shape=shape, strides=strides, offset=sum(int(e[0]) * s for e, s in zip(edges, strides))
+    )
+    if type(value) in (int, float) and value == 0:
+        return y
+    inside = np.zeros(shape, bool)
+    inside[tuple([slice(int(e[0]), int(e[0]) + n) for e, n in zip(edges, x.shape)])] = True
+    return ops.where(to_tensor(inside), y, to_tensor(value, "pad", like=x))
