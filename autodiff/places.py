@@ -3,6 +3,7 @@
 import linecache
 import os
 import sys
+import warnings
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -30,6 +31,14 @@ def user_call():
     while frame is not None and frame.f_code.co_filename.startswith((_HERE, "autodiff/")):
         frame = frame.f_back
     return user_place(), None if frame is None else frame.f_lasti
+
+
+def warn(text, kind):
+    """A warning of the line of the user's program that this comes from."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_HERE, "autodiff/")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, kind, stacklevel=level)
 
 
 def source_at(place):

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from . import nest
-from ._core import GradientTape, Tensor, convert
+from ._core import GradientTape, Tensor, convert, get_lost_gradient
 from .constants import zeros, zeros_like
-from .errors import ShapeError, shorten
+from .errors import LostGradientError, LostGradientWarning, ShapeError, shorten
 from .jacobians import jacobians_of, tangents_of
+from .places import warn
 from .variable import Variable
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -47,7 +48,7 @@ def grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[..., Any]:
     >>> float(slope(2.0)), float(ad.grad(slope)(2.0))
     (12.0, 12.0)
     """
-    return _transformed("grad", f, argnums, has_aux, lambda value, gradient: (gradient, value[1]) if has_aux else gradient)
+    return _transformed("grad", f, argnums, has_aux, (lambda value, gradient: (gradient, value[1])) if has_aux else _gradient_alone)
 
 
 def vjp(f: Callable[..., Any], *primals) -> tuple[Any, Callable[..., Any]]:
@@ -125,28 +126,7 @@ def jacobian(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     >>> slopes(ad.constant([1.0, 2.0])).numpy().tolist()
     [[3.0, 0.0], [4.0, 4.0]]
     """
-    if not callable(f):
-        raise TypeError(f"jacobian: expected a function, got {shorten(f)}")
-    numbers = _numbers("jacobian", argnums)
-
-    @functools.wraps(f)
-    def transformed(*args, **kwargs):
-        args, chosen = _chosen("jacobian", numbers, args)
-        with GradientTape(persistent=True) as tape:
-            tape.watch(chosen)
-            value = f(*args, **kwargs)
-        leaves = nest.flatten(chosen)
-
-        def of(y):
-            y = _tensor("jacobian", y)
-            found = jacobians_of(tape, y, leaves) if y.dtype.is_floating else [None] * len(leaves)
-            found = [zeros((*y.shape, *x.shape), dtype=x.dtype) if j is None else j for j, x in zip(found, leaves)]
-            given = nest.pack_sequence_as(chosen, found)
-            return given[0] if numbers is not argnums else tuple(given)
-
-        return nest.map_structure(of, value)
-
-    return transformed
+    return _jacobian("jacobian", f, argnums)
 
 
 def hessian(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
@@ -158,9 +138,8 @@ def hessian(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     >>> ad.hessian(lambda x: x[0] ** 3 * x[1])(ad.constant([1.0, 2.0])).numpy().tolist()
     [[12.0, 3.0], [3.0, 0.0]]
     """
-    if isinstance(argnums, (tuple, list)):
-        return jacobian(grad(f, tuple(argnums)), tuple(argnums))
-    return jacobian(grad(f, argnums), argnums)
+    argnums = tuple(argnums) if isinstance(argnums, list) else argnums
+    return _jacobian("hessian", _transformed("hessian", f, argnums, False, _gradient_alone), argnums)
 
 
 def hvp(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
@@ -175,7 +154,7 @@ def hvp(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     >>> ad.hvp(lambda x: x[0] ** 3 * x[1])(ad.constant([1.0, 2.0]), ad.constant([1.0, 0.0])).numpy().tolist()
     [12.0, 3.0]
     """
-    slope = grad(f, argnums)
+    slope = _transformed("hvp", f, argnums, False, _gradient_alone)
     if isinstance(argnums, (tuple, list)):
         raise TypeError(f"hvp: expected argnums to be one integer, got {shorten(argnums)}; a structure of tensors is one argument")
 
@@ -195,9 +174,15 @@ def hvp(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     return transformed
 
 
-def _tensor(name, y):
+def _tensor(name, y, expected="tensors"):
+    """A result as a tensor: numbers are constants, those of NumPy hardly on purpose."""
     if not isinstance(y, (Tensor, Variable, np.ndarray, np.generic, float)):
-        raise TypeError(f"{name}: expected the function to return tensors, got {shorten(y)}")
+        raise TypeError(f"{name}: expected the function to return {expected}, got {shorten(y)}")
+    if isinstance(y, (np.ndarray, np.generic)) and get_lost_gradient() != "ignore":
+        text = f"{name}: the function returned {shorten(y)}, which no gradient reaches: return the tensor, not its .numpy()"
+        if get_lost_gradient() == "raise":
+            raise LostGradientError(text)
+        warn(text, LostGradientWarning)
     return y if isinstance(y, (Tensor, Variable)) else convert(y)
 
 
@@ -215,6 +200,10 @@ def _directions(name, x, t):
     return leaves
 
 
+def _gradient_alone(value, gradient):
+    return gradient
+
+
 def _transformed(name, f, argnums, has_aux, give):
     if not callable(f):
         raise TypeError(f"{name}: expected a function, got {shorten(f)}")
@@ -229,6 +218,31 @@ def _transformed(name, f, argnums, has_aux, give):
         target = _target(name, value, has_aux)
         gradients = tape.gradient(target, chosen, unconnected_gradients="zero")
         return give(value, gradients[0] if numbers is not argnums else tuple(gradients))
+
+    return transformed
+
+
+def _jacobian(name, f, argnums):
+    if not callable(f):
+        raise TypeError(f"{name}: expected a function, got {shorten(f)}")
+    numbers = _numbers(name, argnums)
+
+    @functools.wraps(f)
+    def transformed(*args, **kwargs):
+        args, chosen = _chosen(name, numbers, args)
+        with GradientTape(persistent=True) as tape:
+            tape.watch(chosen)
+            value = f(*args, **kwargs)
+        leaves = nest.flatten(chosen)
+
+        def of(y):
+            y = _tensor(name, y)
+            found = jacobians_of(tape, y, leaves) if y.dtype.is_floating else [None] * len(leaves)
+            found = [zeros((*y.shape, *x.shape), dtype=x.dtype) if j is None else j for j, x in zip(found, leaves)]
+            given = nest.pack_sequence_as(chosen, found)
+            return given[0] if numbers is not argnums else tuple(given)
+
+        return nest.map_structure(of, value)
 
     return transformed
 
@@ -268,9 +282,8 @@ def _target(name, value, has_aux):
         if not isinstance(value, tuple) or len(value) != 2:
             raise TypeError(f"{name}: with has_aux, expected the function to return (a scalar, something more), got {shorten(value)}")
         value = value[0]
-    if not isinstance(value, (Tensor, Variable, np.ndarray, np.generic, float)):
-        raise TypeError(f"{name}: expected the function to return a tensor, got {shorten(value)}")
-    if np.ndim(value) != 0 if not isinstance(value, (Tensor, Variable)) else value.shape != ():
-        raise TypeError(f"{name}: expected the function to return a scalar, got shape {tuple(value.shape)}; "
+    target = _tensor(name, value, "a tensor")
+    if target.shape != ():
+        raise TypeError(f"{name}: expected the function to return a scalar, got shape {tuple(target.shape)}; "
                         "ad.reduce_sum makes one")  # fmt: skip
-    return value if isinstance(value, (Tensor, Variable)) else convert(value)
+    return target

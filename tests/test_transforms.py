@@ -1,5 +1,6 @@
 """ad.grad and ad.value_and_grad: the gradients of a tape, in the structure of the arguments."""
 
+import re
 import numpy as np
 import pytest
 from corpus import CASES
@@ -78,9 +79,30 @@ def test_scipy_takes_it():
     (lambda: ad.grad(ad.sin)(1), TypeError, "grad: expected an argument of floats, got 1 of dtype int32; write 1.0 for 1, or leave the argument out of argnums"),
     (lambda: ad.grad(ad.sin)([1.0, 2.0]), TypeError, "grad: expected the function to return a scalar, got shape (2,); ad.reduce_sum makes one"),
     (lambda: ad.grad(lambda x: None)(1.0), TypeError, "grad: expected the function to return a tensor, got None"),
+    (lambda: ad.hessian(lambda x: None)(1.0), TypeError, "hessian: expected the function to return a tensor, got None"),
+    (lambda: ad.hessian(ad.sin)([1.0, 2.0]), TypeError, "hessian: expected the function to return a scalar, got shape (2,); ad.reduce_sum makes one"),
+    (lambda: ad.hvp(ad.sin)([1.0, 2.0], [1.0, 1.0]), TypeError, "hvp: expected the function to return a scalar, got shape (2,); ad.reduce_sum makes one"),
     (lambda: ad.grad(lambda x: x, has_aux=True)(1.0), TypeError, "grad: with has_aux, expected the function to return (a scalar, something more), got <ad.Tensor: shape=(), dtype=float32, numpy=1.0>"),
 ])  # fmt: skip
 def test_bad_input(call, kind, text):
     with pytest.raises(kind) as info:
         call()
     assert str(info.value) == text
+
+
+@pytest.mark.parametrize("name", ["grad", "value_and_grad", "jacobian", "hessian"])
+def test_a_result_that_has_left_the_tape_is_no_silent_zero(name):
+    def f(x):
+        return ad.reduce_sum(x * x).numpy()
+
+    x = np.array([1.0, 2.0])
+    text = "the function returned np.float64(5.0), which no gradient reaches: return the tensor, not its .numpy()"
+    with pytest.warns(ad.errors.LostGradientWarning, match=f"^{re.escape(f'{name}: {text}')}$") as told:
+        getattr(ad, name)(f)(x)
+    assert told[0].filename == __file__
+    ad.config.lost_gradient = "raise"
+    try:
+        with pytest.raises(ad.errors.LostGradientError, match=f"^{name}: "):
+            getattr(ad, name)(f)(x)
+    finally:
+        ad.config.lost_gradient = "warn"
