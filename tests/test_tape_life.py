@@ -1,0 +1,175 @@
+"""A tape as a context: entered, left, entered again, reset, subclassed and freed."""
+
+import contextlib
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+
+
+def test_a_tape_can_be_entered_again_and_goes_on():
+    x = ad.Variable(3.0)
+    with ad.GradientTape() as tape:
+        y = x * x
+    with tape:
+        z = y * x
+    assert float(tape.gradient(z, x)) == 27.0
+    with tape:
+        z = x * x * x
+    assert float(tape.gradient(z, x)) == 27.0
+
+
+def test_a_tape_entered_again_inside_another_records_on_both():
+    x = ad.constant(3.0)
+    with ad.GradientTape(persistent=True) as a:
+        a.watch(x)
+        y = x * x
+    with ad.GradientTape(persistent=True) as b:
+        b.watch(x)
+        p = x * y
+        with a:
+            q = y * x
+    assert float(a.gradient(q, x)) == 27.0
+    assert float(b.gradient(q, x)) == 9.0 and float(b.gradient(p, x)) == 9.0
+    assert a.gradient(p, x) is None
+
+
+def test_reset_forgets_everything():
+    x = ad.Variable(3.0)
+    with ad.GradientTape() as tape:
+        y = x * x
+        tape.reset()
+        assert tape.watched_variables() == ()
+        z = x * x * x
+    assert tape.gradient([y, z], x) is not None
+    with ad.GradientTape(persistent=True) as tape:
+        y = x * x
+        tape.reset()
+    assert tape.gradient(y, x) is None
+
+
+def test_an_exception_inside_passes_through_and_leaves_a_usable_tape():
+    x = ad.Variable(3.0)
+    with pytest.raises(ZeroDivisionError):
+        with ad.GradientTape() as tape:
+            y = x * x
+            1 / 0
+    assert float(tape.gradient(y, x)) == 6.0
+    with ad.GradientTape() as tape:
+        y = x * x
+    assert float(tape.gradient(y, x)) == 6.0
+
+
+def test_more_tapes_than_bits_one_after_another_inside_one():
+    x = ad.Variable(3.0)
+    with ad.GradientTape() as outer:
+        total = x * 0.0
+        for _ in range(200):
+            with ad.GradientTape() as inner:
+                y = x * x
+            total = total + inner.gradient(y, x)
+    assert float(outer.gradient(total, x)) == 400.0
+
+
+def test_too_many_living_tapes_are_an_error_that_leaves_them_alive():
+    x = ad.Variable(3.0)
+    tapes = [ad.GradientTape() for _ in range(65)]
+    for tape in tapes[:64]:
+        tape.__enter__()
+    with pytest.raises(RuntimeError, match="GradientTape: 64 tapes are alive inside one another"):
+        tapes[64].__enter__()
+    y = x * x
+    for tape in reversed(tapes[:64]):
+        tape.__exit__(None, None, None)
+    assert float(tapes[0].gradient(y, x)) == 6.0 and float(tapes[63].gradient(y, x)) == 6.0
+
+
+def test_a_tape_that_was_never_left_does_no_harm_when_it_goes():
+    x = ad.Variable(3.0)
+    ad.GradientTape().__enter__()
+    gc.collect()
+    with ad.GradientTape() as tape:
+        y = x * x
+    assert float(tape.gradient(y, x)) == 6.0
+
+
+def test_tensors_and_tapes_are_freed_when_nobody_holds_them():
+    x = ad.Variable(np.ones(1000))
+    with ad.GradientTape(persistent=True) as tape:
+        y = x * x
+    dead = weakref.ref(y), weakref.ref(tape)
+    del y, tape
+    gc.collect()
+    assert [d() for d in dead] == [None, None]
+
+
+# ------------------------------------------------------------------------------------------- the methods that a `with` calls
+def test_entering_and_leaving_by_hand_through_a_stack_and_from_the_class():
+    x = ad.Variable(3.0)
+    tape = ad.GradientTape()
+    enter, leave = tape.__enter__, tape.__exit__
+    assert enter() is tape
+    y = x * x
+    assert leave(None, None, None) is None
+    assert float(tape.gradient(y, x)) == 6.0
+    with contextlib.ExitStack() as stack:
+        tape = stack.enter_context(ad.GradientTape())
+        y = x * x * x
+    assert float(tape.gradient(y, x)) == 27.0
+    tape = ad.GradientTape()
+    ad.GradientTape.__enter__(tape)
+    y = 2.0 * x
+    ad.GradientTape.__exit__(tape, None, value=None, traceback=None)
+    assert float(tape.gradient(y, x)) == 2.0
+
+
+def test_a_subclass_extends_them():
+    class Counting(ad.GradientTape):
+        entered = left = 0
+
+        def __enter__(self):
+            self.entered += 1
+            return super().__enter__()
+
+        def __exit__(self, *error):
+            self.left += 1
+            return super().__exit__(*error)
+
+    x = ad.Variable(3.0)
+    with Counting(persistent=True) as tape:
+        y = x * x
+    with tape:
+        z = y * x
+    assert (tape.entered, tape.left) == (2, 2)
+    assert float(tape.gradient(z, x)) == 27.0
+
+
+def test_they_look_and_refuse_as_methods_do():
+    tape = ad.GradientTape()
+    assert tape.__enter__.__name__ == "__enter__" and tape.__exit__.__self__ is tape and callable(tape.__exit__)
+    with pytest.raises(AttributeError, match="nothing"):
+        tape.__enter__.nothing
+    for wrong in (lambda: tape.__enter__(1), lambda: tape.__enter__(x=1), lambda: tape.__exit__(), lambda: tape.__exit__(None, None, None, None),
+                  lambda: ad.GradientTape.__enter__(5), lambda: vars(ad.GradientTape)["__exit__"].__get__(5)(None, None, None)):  # fmt: skip
+        with pytest.raises(TypeError):
+            wrong()
+    with tape:
+        pass
+
+
+def test_many_at_once_and_a_cycle_through_one_are_freed():
+    class Holding(ad.GradientTape):
+        pass
+
+    bound = [ad.GradientTape().__enter__ for _ in range(50)]
+    assert len({id(b()) for b in bound}) == 50
+    del bound
+    tape = Holding()
+    tape.itself = tape.__enter__
+    alive = weakref.ref(tape)
+    del tape
+    gc.collect()
+    assert alive() is None
