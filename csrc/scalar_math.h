@@ -156,6 +156,7 @@ static inline uint8_t ad_logical_xorb(uint8_t a, uint8_t b) { return a ^ b; }
 static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 
 /* ------------------------------------------------------------------------------------------------- the rest, by family */
+#include "pair_math.h"
 #include "exp_math.h"
 #include "activation_math.h"
 #include "hyperbolic_math.h"
@@ -163,6 +164,7 @@ static inline uint8_t ad_logical_notb(uint8_t x) { return !x; }
 #include "special_math.h"
 #include "gamma_math.h"
 #include "float_math.h"
+#include "plane_float_math.h"
 #include "gamma_float_math.h"
 #include "power_math.h"
 #include "bessel_math.h"
