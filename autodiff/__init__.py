@@ -19,6 +19,7 @@ from .control_flow import *  # noqa: F403
 from .conversion import *  # noqa: F403
 from .custom_gradient import *  # noqa: F403
 from .function import *  # noqa: F403
+from .debugging import assert_equal as assert_equal, assert_greater as assert_greater, assert_less as assert_less, assert_rank as assert_rank
 from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .ipopt import *  # noqa: F403

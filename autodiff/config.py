@@ -8,9 +8,11 @@ cpu             the instruction set in use; the environment variable AUTODIFF_CP
                 forces one
 set_num_threads(n) lets replays, products and rows of large arrays run on n threads, get_num_threads() says on how many; at import it is
 what the environment variable AUTODIFF_NUM_THREADS says, else the processors this process may use.
+list_physical_devices("GPU") is empty: there is one CPU.
 run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """
 
+import collections
 import os
 import sys
 import types
@@ -48,6 +50,17 @@ class _Config(types.ModuleType):
 
 
 sys.modules[__name__].__class__ = _Config
+
+PhysicalDevice = collections.namedtuple("PhysicalDevice", "name device_type")
+
+
+def list_physical_devices(device_type=None) -> list[PhysicalDevice]:
+    """What operations may run on, of that type ("CPU", "GPU") if one is given: the CPU alone.
+
+    >>> list_physical_devices("GPU")
+    []
+    """
+    return [PhysicalDevice("/physical_device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
 
 
 

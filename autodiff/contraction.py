@@ -21,7 +21,7 @@ def einsum(equation, *inputs, **kwargs) -> Tensor:
 
     equation  'ij,jk->ik'; '...' stands for any further dimensions, which broadcast; a label twice in an operand is its
               diagonal; without '->' the output has the labels that occur once, in alphabetical order
-    inputs    as many tensors as the equation names
+    inputs    as many tensors as the equation names; several may come as one list
 
     >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).numpy().tolist()
     [3.0, 7.0]
@@ -31,7 +31,7 @@ def einsum(equation, *inputs, **kwargs) -> Tensor:
     for key in kwargs:
         if key not in ("optimize", "name"):
             raise TypeError(f"einsum: takes optimize and name by keyword, not {key}")
-    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
+    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and "," in equation:
         inputs = inputs[0]
     xs = tensors("einsum", *inputs)
     steps = _plan(equation, tuple([tuple(x.shape) for x in xs]), kwargs.get("optimize", "greedy"))

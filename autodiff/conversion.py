@@ -10,7 +10,7 @@ from ._core import Tensor, is_tensor
 from .arguments import product, sizes
 from .arguments import tensor as to_tensor
 
-__all__ = ["constant", "convert_to_tensor", "device", "executing_eagerly", "get_static_value", "name_scope", "print"]
+__all__ = ["constant", "control_dependencies", "convert_to_tensor", "device", "executing_eagerly", "get_static_value", "name_scope", "print"]
 
 
 def constant(value, dtype=None, shape=None, name="Const") -> Tensor:
@@ -66,6 +66,12 @@ def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored) -> None:
     """Print tensors by their values and all else as it is; to stderr as TensorFlow does, or to `output_stream`, a file."""
     words = [str(x.numpy()) if is_tensor(x) else str(x) for x in inputs]
     builtins.print(*words, sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)
+
+
+@contextlib.contextmanager
+def control_dependencies(control_inputs):
+    """A context without effect: what stands above it has run."""
+    yield
 
 
 @contextlib.contextmanager

@@ -2,25 +2,14 @@
 tapes and broadcasting."""
 
 import ctypes
-import importlib.util
-import pathlib
 
 import numpy as np
+from conftest import generator
 
 from autodiff import _core
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
-
-
-def load_generator():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "csrc" / "generate.py")
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    return generate
-
-
-TABLE = load_generator().load_table()
+TABLE = generator().load_table()
 ROWS = [r for r in TABLE.ROWS.values() if r.kind == "elementwise"]
 
 

@@ -89,6 +89,7 @@ def test_blanks_and_lists_are_taken():
     a, b = of(2, 3), of(3, 2)
     np.testing.assert_array_equal(einsum(" ij , jk -> ik ", a, b).numpy(), a @ b)
     np.testing.assert_array_equal(einsum("ij,jk->ik", [a, b]).numpy(), a @ b)
+    assert einsum("ij->i", [[1.0, 2.0], [3.0, 4.0]]).numpy().tolist() == [3, 7]         # one operand, which is a list
     np.testing.assert_array_equal(einsum("ij,jk->ik", a, b, optimize="optimal", name="x").numpy(), a @ b)
 
 

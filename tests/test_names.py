@@ -8,7 +8,7 @@ ROOT = """
     Variable GradientTape function custom_gradient stop_gradient grad_pass_through recompute_grad UnconnectedGradients Module Tensor TensorShape TensorSpec DType
     constant convert_to_tensor cast zeros ones fill zeros_like ones_like range linspace eye identity identity_n
     reshape transpose concat stack unstack split expand_dims squeeze where gather gather_nd shape size rank is_tensor
-    float32 float64 int32 int64 bool as_dtype executing_eagerly print device name_scope group no_op
+    float32 float64 int32 int64 bool as_dtype executing_eagerly print device name_scope control_dependencies group no_op assert_equal assert_greater assert_less assert_rank
     add subtract multiply divide truediv negative abs pow square sqrt exp sin cos tan asin acos atan atan2
     sinh cosh tanh asinh acosh atanh sigmoid sign maximum minimum floor round equal not_equal less less_equal greater greater_equal
     logical_and logical_not logical_or reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_any reduce_all reduce_logsumexp
@@ -46,7 +46,7 @@ OTHER = {
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
     "test": "compute_gradient",
     "autodiff": "GradientTape",
-    "config": "run_functions_eagerly functions_run_eagerly set_num_threads get_num_threads",
+    "config": "run_functions_eagerly functions_run_eagerly list_physical_devices set_num_threads get_num_threads",
     "errors": "InvalidArgumentError OpError",
 }
 
@@ -65,3 +65,9 @@ def test_the_name_is_there(name):
 @pytest.mark.parametrize("name", "log softplus erf floordiv cumprod digamma lgamma expm1 log1p".split())
 def test_what_tensorflow_has_in_math_alone_is_in_the_root_too(name):
     assert getattr(ad, name) is getattr(ad.math, name)
+
+
+def test_there_is_one_cpu_and_no_gpu():
+    assert ad.config.list_physical_devices("GPU") == [] and [d.device_type for d in ad.config.list_physical_devices()] == ["CPU"]
+    with ad.device("/cpu:0"), ad.name_scope("step"), ad.control_dependencies([]):
+        assert float(ad.constant(1.0)) == 1
