@@ -12,12 +12,11 @@ import sys
 import numpy as np
 
 from . import nest, ops
-from ._core import GradientTape, Pulled, Tensor, Trace, added, copied, held_by, put_back, value_of_now
+from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, copied, held_by, put_back, value_of_now
 from .errors import ReplayError
 
 __all__ = ["Followed"]
 
-CREATES = "creates a Variable"  # as core/variable.pxi says it
 MOST_WAYS = 64  # that one recording after another has taken at `if`, `while` and their like
 
 

@@ -1,5 +1,6 @@
 """ad.function: what is replayed has the bits of what is run as written; what cannot be replayed runs as written."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -228,6 +229,32 @@ def test_variables_made_at_the_first_call_and_at_every_call():
     assert float(careless(ad.constant(2.0))) == 2.0
     with pytest.raises(ValueError, match="only supports singleton ad.Variables created on the first call"):
         careless(ad.constant(2.0))
+
+
+@pytest.mark.parametrize("taped", [False, True])
+def test_weights_drawn_at_the_first_call_are_no_reason_to_run_as_written(taped):
+    """A layer that knows its sizes when it is called for the first time."""
+    class Layer:
+        w = None
+
+        @ad.function
+        def __call__(self, x):
+            if self.w is None:
+                scale = float(ad.reduce_sum(ad.ones(x.shape[-1]))) ** -0.5
+                self.w = ad.Variable(ad.random.normal((x.shape[-1], 2)) * scale)
+                self.b = ad.Variable(ad.random.uniform((2,)))
+            return x @ self.w + self.b
+
+    layer, x = Layer(), ad.constant([[1.0, 2.0, 3.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            with ad.GradientTape() if taped else contextlib.nullcontext() as tape:
+                y = layer(x)
+            np.testing.assert_array_equal(y.numpy(), (x @ layer.w + layer.b).numpy())
+            if taped:
+                assert tape.gradient(y, layer.b).numpy().tolist() == [1, 1]
+        assert "matmul" in str(layer.__call__.program(x))
 
 
 # ------------------------------------------------------------------------------------------------ arguments and results

@@ -29,6 +29,16 @@ cdef int abandon_in(ad_program *p, str reason) except -1:
     return 0
 
 
+CREATES = "creates a Variable"
+
+
+cdef int abandon_for_now() except -1:
+    """A variable is created: whatever else this run does (it may draw the variable's first value), the next one may be recorded."""
+    cdef Trace trace = (<Program>ad_current.host).trace
+    trace.reason = CREATES
+    return 0
+
+
 def untraceable(str reason):
     """What comes next cannot be replayed, for this reason: the function that is traced now, if one is, will not be."""
     if tracing_here():

@@ -31,7 +31,7 @@ cdef class VariableCore:
     cpdef _start(self, Tensor value, bint trainable):
         """Give it its first value."""
         if tracing_here():
-            abandon("creates a Variable")
+            abandon_for_now()
         self.tensor = fresh(value)
         self.trainable = trainable
 
