@@ -158,3 +158,17 @@ def test_bytes_with_another_content_are_refused_or_do_no_harm(example, data):
             f(*a)
         except (TypeError, ValueError, MemoryError):
             pass
+
+
+def test_a_number_is_no_array_without_dimensions():
+    f = ad.function(ad.grad(lambda x: ad.reduce_sum(x * x) + x[0]))
+    f(ad.ones(5))
+    told = json.loads(zlib.decompress(f.to_bytes().split(b"\n", 2)[2]))
+    numbers = [instruction for instruction in told["kinds"][0][1][0]["code"] if instruction[2] is None]
+    assert {instruction[0] for instruction in numbers} >= {"reduce_sum", "view", "add"}
+    for instruction in numbers:
+        instruction[2] = []
+        with pytest.raises(ValueError, match=r"^load_function: what was stored is damaged: the shape \[\]$"):
+            ad.load_function(encoded(told))
+        instruction[2] = None
+    assert ad.load_function(encoded(told))(ad.ones(5)).numpy().tolist() == [3, 2, 2, 2, 2]

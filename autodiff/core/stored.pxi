@@ -129,8 +129,8 @@ cdef int add_told(Trace trace, int64_t i, list told, constant) except -1:
         demand((<Tensor>made).code == code and ((<Tensor>made).is_array == (shape is not None)) and shape_tuple(made) == tuple(shape or ()),
                f"the constant {i}")
         value = (<Tensor>made).value
-    elif shape is not None:
-        demand(len(shape) <= 32 and all([type(n) is int and 0 <= n < 1 << 48 for n in shape]), f"the shape {shape!r}")
+    elif shape is not None:                     # (a number is no array)
+        demand(0 < len(shape) <= 32 and all([type(n) is int and 0 <= n < 1 << 48 for n in shape]), f"the shape {shape!r}")
         for k in range(len(shape)):
             sizes[k] = shape[k]
         shaped = ad_array_uniform(code, len(shape), sizes)
