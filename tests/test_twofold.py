@@ -5,6 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from reference import REFERENCE
 from scipy import special
 
 from autodiff import _core
@@ -197,6 +198,49 @@ def test_beside_a_number_the_square_of_a_tiny_one_counts(name):
     given = _core.twofold_exact(x)
     with mpmath.workprec(3000):
         check(name, UNARY[name], _core.twofold_map(name, x.shape, given), [given])
+
+
+def in_domain(kind, n, rng):
+    """Operands of a row of distributions: in the middle of its domain, and anywhere in it."""
+    size = lambda low, high: np.concatenate([rng.uniform(0.05, 10, n // 2), np.exp(rng.uniform(np.log(low), np.log(high), n - n // 2))])
+    if kind == "zeta":
+        return 1 + size(1e-3, 60), size(1e-3, 300)
+    share = rng.uniform(0.01, 0.99, n)
+    share[-n // 4 :] = size(1e-5, 0.5)[-n // 4 :]
+    return (size(1e-3, 300), size(1e-3, 300), *((share,) if kind == "beta" else ()))
+
+
+OF_DISTRIBUTIONS = {**dict.fromkeys(("igamma", "igammac", "gamma_pdf", "igamma_by_a", "igamma_by_a_twice"), "gamma"),
+                    **dict.fromkeys(("betainc", "beta_pdf"), "beta"), **dict.fromkeys(("zeta", "zeta_slope"), "zeta")}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_DISTRIBUTIONS)
+def test_distribution_functions_contain_the_true_value(name):
+    """Against balls of 300 bits: of exact operands, and of points somewhere within operands that have a low part and a radius."""
+    rng, n = np.random.default_rng(len(name)), 40
+    operands = [_core.twofold_exact(x) for x in in_domain(OF_DISTRIBUTIONS[name], n, rng)]
+    wide = [(hi, hi * 2.0**-54 * rng.uniform(-1, 1, n), np.abs(hi) * 2.0**-100, e) for hi, _, _, e in operands]
+    with mpmath.workprec(300):
+        for given in (operands, wide):
+            y = _core.twofold_map(name, (n,), *given)
+            assert (y[2] < INF).all()
+            tight = []
+            for k in range(n):
+                point = [c + r * int(rng.integers(-1, 2)) for c, r in (number(x, k) for x in given)]
+                (c, r), true = number(y, k), REFERENCE[name](*point)
+                assert abs(c - true) <= r * (1 + mpmath.mpf(2) ** -20) + abs(true) * mpmath.mpf(2) ** -180, (name, point, float(abs(c - true)), float(r))
+                tight.append(r / abs(true))
+            assert sorted(tight)[n // 2] < 2.0**-90
+
+
+@pytest.mark.parametrize("name", OF_DISTRIBUTIONS)
+def test_what_may_be_outside_the_domain_is_left_to_balls(name):
+    arity = _core.twofold_has(name)
+    for k in range(arity):
+        for x in (single(-1.0), single(1e-30, 0.0, 1e-29), single(INF), single(np.nan), single(0.5, 0.0, INF)):
+            operands = [single(0.5)] * arity
+            operands[k] = x
+            assert _core.twofold_map(name, (1,), *operands)[2][0] == INF, (name, k, x)
 
 
 def test_lgamma_and_digamma_know_whole_numbers():

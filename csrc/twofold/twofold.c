@@ -22,11 +22,11 @@ extern const ad_twofold_others ad_twofold_others_baseline;
 
 ad_twofold_row ad_twofold_find(const char *name)
 {
-    ad_twofold_row row = {0, {NULL, NULL, NULL}, {NULL, NULL, NULL}};
+    ad_twofold_row row = {0, {NULL, NULL, NULL, NULL}, {NULL, NULL, NULL}};
     for (const ad_twofold_function *one = FUNCTIONS; one->name && !row.arity; one++)
         if (strcmp(one->name, name) == 0) {
             row.one = *one;
-            row.arity = one->unary ? 1 : 2;
+            row.arity = one->unary ? 1 : one->binary ? 2 : 3;
         }
     for (const ad_twofold_pass *pass = PASSES; pass->name && row.arity && !row.pass.name; pass++)
         if (strcmp(pass->name, name) == 0)
@@ -88,8 +88,18 @@ static void run_rest(const ad_twofold_row *row, int m, ad_twofolds a, ad_twofold
             store(&y, i, row->arity == 1 ? row->one.unary(load(&a, i)) : row->one.binary(load(&a, i), load(&b, i)));
 }
 
+static void run_ternary(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        store(out, i, row->one.ternary(load(in, i), load(in + 1, i), load(in + 2, i)));
+}
+
 void ad_twofold_run(const ad_twofold_row *row, int64_t n, const ad_twofolds *in, const ad_twofolds *out)
 {
+    if (row->arity == 3) {
+        run_ternary(row, n, in, out);
+        return;
+    }
     room own[2], last;
     int m;
     for (int64_t at = 0; at < n; at += m) {

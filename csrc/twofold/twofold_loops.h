@@ -28,7 +28,12 @@ typedef struct {
     int64_t (*compare)(unsigned groups, AD_PARTS(a), AD_PARTS(b), int8_t *restrict order);
     int64_t (*mark)(unsigned groups, int64_t select, AD_PARTS(g), AD_PARTS(s), double *restrict yr);
 } ad_twofold_others;
-typedef struct { const char *name; ad_twofold (*unary)(ad_twofold); ad_twofold (*binary)(ad_twofold, ad_twofold); } ad_twofold_function;
+typedef struct {
+    const char *name;
+    ad_twofold (*unary)(ad_twofold);
+    ad_twofold (*binary)(ad_twofold, ad_twofold);
+    ad_twofold (*ternary)(ad_twofold, ad_twofold, ad_twofold);
+} ad_twofold_function;
 
 /* Without a pass every number is done by the function. */
 typedef struct { int arity; ad_twofold_function one; ad_twofold_pass pass; } ad_twofold_row;
@@ -68,6 +73,8 @@ void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *neare
 #define AD_FAST_BINARY_ROWS(F)                                                                                            \
     F(add) F(sub) F(mul) F(div) F(scale) F(select) F(squared_difference) F(hypot) F(over_hypot) F(sigmoid_of_difference)   \
     F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2) F(polygamma)
-#define AD_BINARY_ROWS(F)
+#define AD_BINARY_ROWS(F)                                                                                                 \
+    F(igamma) F(igammac) F(gamma_pdf) F(igamma_by_a) F(igamma_by_a_twice) F(zeta) F(zeta_slope)
+#define AD_TERNARY_ROWS(F) F(betainc) F(beta_pdf)
 
 #endif
