@@ -207,6 +207,21 @@ def product_over(a, b, c):
     return ops.where(gone, a * (ops.where(gone, b, 1) / c), ops.where(gone, 1, y) / c)
 
 
+def one_less_sigmoids(a, b):
+    """1 - sigmoid(a) sigmoid(b); up to 1/2 as it is written, where slopes by parts would cancel."""
+    y = ops.sigmoid(a) * ops.sigmoid(b)
+    near = y > 0.5
+    c, d = ops.where(near, a, 1), ops.where(near, b, 1)
+    return ops.where(near, ops.sigmoid(-c) + ops.sigmoid(c) * ops.sigmoid(-d), 1 - ops.where(near, 0, y))
+
+
+def over_numbers(a, b, c, d):
+    """a / (c b) / d of numbers c and d, also where c b is no number."""
+    y = c * b
+    gone = is_lost(y, a, b)
+    return ops.where(gone, (a / ops.where(gone, b, 1)) / (c * d), (a / ops.where(gone, 1, y)) / d)
+
+
 def one_over_expm1(x):
     """1/(exp(x) - 1), derivatives without overflow."""
     up = ops.greater(x, 0)
@@ -309,9 +324,30 @@ def sigmoid_difference(a, b):
 
 def _near_one(x, axes):
     """x times a power of 2, a constant to every derivative, that brings its largest element along axes near 1."""
+    return x * ops.exp2(-_size(x, axes))
+
+
+def _size(x, axes):
+    """The whole logarithm to base 2 of the largest element along axes."""
     least = -120.0 if x.dtype.name == "float32" else -1000.0
     e = ops.floor(ops.log2(ops.reduce_max(ops.abs(x), axes=axes, keepdims=1)))
-    return x * ops.exp2(-ops.where(ops.is_finite(e), ops.maximum(e, least), 0))
+    return ops.where(ops.is_finite(e), ops.maximum(e, least), 0)
+
+
+def powers_leave(x, n, axes, keepdims):
+    """Is there a sum of x**n, n even or x positive, of finite numbers not all 0, that leaves the format?"""
+    y = ops.reduce_sum(ops.pow(ops.abs(x), float(n)), axes=axes, keepdims=1)
+    largest = ops.reduce_max(ops.abs(x), axes=axes, keepdims=1)
+    usable = (largest > 0) & ops.is_finite(largest)
+    whole = n > 1 and (n % 2 == 0 or bool(ops.reduce_all(x >= 0, axes=tuple(range(x.ndim)), keepdims=0)))
+    return whole and bool(ops.reduce_any(has_left(y) & usable, axes=tuple(range(y.ndim)), keepdims=0)) and bool(ops.reduce_all(usable, axes=tuple(range(y.ndim)), keepdims=0))
+
+
+def power_of_powers(x, n, a, axes, keepdims):
+    """sum(x**n)**a of elements near 1, and what that has left out."""
+    e, n = _size(x, axes), float(n)
+    y = ops.pow(ops.reduce_sum(ops.pow(_near_one(x, axes), n), axes=axes, keepdims=keepdims), float(a))
+    return y * ops.exp2(ops.reshape(e, shape=y.shape) * (n * a))
 
 
 def cosine(a, b, axes, keepdims):

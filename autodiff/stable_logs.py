@@ -218,3 +218,11 @@ def log_bessel_i0(x):
     for k in range(13, 0, -1):
         more = z * (1 / k**2) * (1 + more)
     return ops.where(near, ops.log1p(more), ops.log(ops.bessel_i0e(ops.clip_by_value(ops.abs(x), 2, 1e30))) + ops.abs(x))
+
+
+def log_one_less_sigmoids(a, b):
+    """log(1 - sigmoid(a) sigmoid(b)), which is sigmoid(-a) + sigmoid(a) sigmoid(-b)."""
+    y = ops.sigmoid(a) * ops.sigmoid(b)
+    near = y > 0.5
+    c, d = ops.where(near, a, 1), ops.where(near, b, 1)
+    return ops.where(near, ops.logaddexp(ops.log_sigmoid(-c), ops.log_sigmoid(c) + ops.log_sigmoid(-d)), ops.log1p(-ops.where(near, 0, y)))

@@ -86,7 +86,7 @@ AD_INLINE double ad_pow_slope(double a, double b)
     const ad_power p = ad_power_parts(ad_log_long(fabs(a)), d.high, fabs(b) < 0x1p70 ? d.low : 0, 1600);
     const double m = b * (tiny ? 0x1p800 : 1), shift = p.shift - (tiny ? 800 : 0), low = shift < AD_MAGIC - 1500 ? AD_MAGIC - 1500 : shift;
     const double y = ad_scaled_by(AD_FMA(p.high, m, p.low * m), low > AD_MAGIC + 1500 ? AD_MAGIC + 1500 : low);
-    return ad_signed_slope(a, b, p.x > 1600 ? b * AD_INF : p.x < -1600 ? b * 0 : y);
+    return ad_signed_slope(a, b, p.x > 1600 ? b * AD_INF : p.x < -1600 ? (b < 0 ? -0.0 : 0.0) : y);
 }
 
 /* a^b log(a), 1 ULP. */
@@ -95,7 +95,7 @@ AD_INLINE double ad_pow_log(double a, double b)
     const ad_pair l = ad_log_long(fabs(a));
     const ad_power p = ad_power_parts(l, b, 0, 1000);
     const double y = ad_scaled_by(AD_FMA(p.high, l.high, AD_FMA(p.high, l.low, p.low * l.high)), p.shift);
-    const double end = l.high * (b > 0 ? (a > 1 ? AD_INF : 0) : b < 0 ? (a > 1 ? 0 : AD_INF) : 1 + 0 * b);
+    const double end = b > 0 ? (a > 1 ? AD_INF : -0.0) : b < 0 ? (a > 1 ? 0.0 : -AD_INF) : l.high + b;
     return a < 0 ? AD_NAN : fabs(l.high) == AD_INF ? end : y;
 }
 #else
@@ -112,18 +112,21 @@ static inline double ad_power_times(double a, double b, double low, double m)
     return c * p * p / s;
 }
 
+/* p m; the limit 0 where p is 0, be m infinite. */
+static inline double ad_zero_times(double p, double m) { return p == 0 && m == m ? (m < 0 ? -0.0 : 0.0) : p * m; }
+
 /* b a^(b - 1), 3 ULP.  What b - 1 has lost by rounding is up to 2^-54 of b, and that of b log(a), which may be 745. */
 static inline double ad_pow_slope(double a, double b)
 {
     const ad_pair d = ad_two_sum(b, -1);
     const double u = fabs(a);
-    return ad_signed_slope(a, b, (u > 0) & (u < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(u, d.high, d.low, b) : b * pow(u, b - 1));
+    return ad_signed_slope(a, b, (u > 0) & (u < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(u, d.high, d.low, b) : ad_zero_times(pow(u, b - 1), b));
 }
 
 /* a^b log(a), 3 ULP for a > 0. */
 static inline double ad_pow_log(double a, double b)
 {
-    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, b, 0, ad_log(a)) : pow(a, b) * ad_log(a);
+    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, b, 0, ad_log(a)) : ad_zero_times(pow(a, b), ad_log(a));
 }
 #endif
 
@@ -159,12 +162,14 @@ AD_THROUGH_DOUBLE_2(pow)                                                /* 10 ns
 AD_INLINE float ad_pow_slopef(float x, float y)
 {
     const double a = x, b = y;
-    return (float)ad_signed_slope(a, b, b * ad_exp_far_short(ad_far_enough(b - 1) * ad_log_middle(fabs(a))));
+    const double p = ad_exp_far_short(ad_far_enough(b - 1) * ad_log_middle(fabs(a))), none = b < 0 ? -0.0 : 0.0;
+    return (float)ad_signed_slope(a, b, p == 0 ? none : b * p);
 }
 AD_INLINE float ad_pow_logf(float x, float y)
 {
     const double a = x, b = y, l = ad_log_middle(fabs(a)), p = b == 0 ? 0 : ad_far_enough(b) * l;
-    return (float)(a < 0 ? AD_NAN : ad_exp_far_short(p) * l);
+    const double e = ad_exp_far_short(p), none = l < 0 ? -0.0 : 0.0, product = e == 0 ? none : e * l;
+    return (float)(a < 0 ? AD_NAN : product);
 }
 
 #endif

@@ -257,3 +257,16 @@ def test_a_row_is_a_name_in_the_table_once():
     assert len({r.code for r in ops.ROWS.values() if r.code is not None}) == sum(r.code is not None for r in ops.ROWS.values())
     with pytest.raises(TypeError, match="second name"):
         _op.number_rows({"exp": ops.exp, "twin": ops.exp})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_slopes_of_pow_at_infinite_operands_are_their_limits(dtype):
+    """b a**(b - 1) and a**b log(a): the power goes to 0 faster than the other factor to infinity."""
+    inf = np.inf
+    points = [(inf, -1.0, 0, 0), (0.5, inf, 0, 0), (2.0, -inf, 0, 0), (0.0, inf, 0, 0), (inf, 2.0, inf, inf), (2.0, inf, inf, inf), (0.5, -inf, -inf, -inf),
+              (inf, 0.0, 0, inf), (np.nan, -1.0, np.nan, np.nan), (inf, np.nan, np.nan, np.nan)]  # fmt: skip
+    a, b = (ad.Variable(np.resize([p[k] for p in points], 37), dtype=dtype) for k in (0, 1))
+    with ad.GradientTape() as tape:
+        y = a**b
+    for k, slope in enumerate(tape.gradient(y, [a, b])):
+        np.testing.assert_array_equal(slope.numpy(), np.resize([p[2 + k] for p in points], 37))

@@ -83,6 +83,8 @@ DOMAINS = {  # where the real function is defined and its value is a number of t
     "sqrt(x + a) - sqrt(x) = a / (sqrt(x + a) + sqrt(x))": [0.25, 1.0, 2.5, 20.0, 1e-9, 1e10],
     "(1 + x)**a = exp(a log1p(x)) beside 1": [0.005, -0.005, 1e-9, -1e-9, 1e-4],
     "1 / (1/a + 1/b) where a square leaves the format, a, b > 0": [0.5, 2.5, 1e-160, 3e160, 1e200],
+    **dict.fromkeys(("sqrt(sum(x**n)) where the sum leaves the format", "sum(x**n)**c where the sum leaves the format"), [0.5, 2.5, 3e-39, 2e30, 1e38]),
+    "a / (c b) / d where c b leaves the format": [0.5, 2.5, -3.0, 5e-308, -4e-308, 1e-300],
     "sqrt(p(x)) of a polynomial p, by its highest power where that leaves the format": [0.25, 2.5, -3.0, 1e-9, 1e30, 1e50, -1e60, 1e80],
     "p(x)**a of a polynomial p, by its highest power where that leaves the format": [0.25, 2.5, -3.0, 1e-9, 1e60, 1e80, -1e90],
     "p(x) / q(x) and p(x) / sqrt(q(x)) of polynomials p, q, by their highest powers where one leaves the format": [0.25, 2.5, -3.0, 1e-9, 20.0, 1e9, 1e50, -1e70, 1e90],
