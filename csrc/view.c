@@ -1,4 +1,5 @@
 /* view and unview: reading and adding in strides. */
+#include "rows.h"
 #include "strided.h"
 
 #include "generated/opcodes.h"
@@ -31,12 +32,30 @@ static int neighbours(const ad_walk *w)
     return -1;
 }
 
+/* (Two by two: half as many words are read and written.) */
 #define TRANSPOSE(assign)                                                                               \
+    typedef T pair __attribute__((vector_size(2 * sizeof(T)), aligned(sizeof(T)), may_alias));          \
     for (int64_t r = 0; r < rows; r += SQUARE)                                                          \
-        for (int64_t c = 0; c < n; c += SQUARE)                                                         \
-            for (int64_t i = r; i < (rows < r + SQUARE ? rows : r + SQUARE); i++)                       \
-                for (int64_t j = c; j < (n < c + SQUARE ? n : c + SQUARE); j++)                         \
-                    to[i * apart + j] assign from[i + j * step]
+        for (int64_t c = 0; c < n; c += SQUARE) {                                                       \
+            const int64_t below = rows < r + SQUARE ? rows : r + SQUARE, end = n < c + SQUARE ? n : c + SQUARE; \
+            int64_t i = r, j;                                                                           \
+            for (; i + 2 <= below; i += 2) {                                                            \
+                T *first = to + i * apart, *second = first + apart;                                     \
+                const T *at = from + i;                                                                 \
+                for (j = c; j + 2 <= end; j += 2) {                                                     \
+                    const pair a = *(const pair *)(at + j * step), b = *(const pair *)(at + (j + 1) * step);    \
+                    *(pair *)(first + j) assign (pair){a[0], b[0]};                                     \
+                    *(pair *)(second + j) assign (pair){a[1], b[1]};                                    \
+                }                                                                                       \
+                for (; j < end; j++) {                                                                  \
+                    first[j] assign at[j * step];                                                       \
+                    second[j] assign at[j * step + 1];                                                  \
+                }                                                                                       \
+            }                                                                                           \
+            for (; i < below; i++)                                                                      \
+                for (j = c; j < end; j++)                                                               \
+                    to[i * apart + j] assign from[i + j * step];                                        \
+        }
 
 /* Dimension `near` of the walk is the one of neighbours; the others are gone through here. */
 static void gather_transposed(ad_array *acc, int fresh, const ad_array *x, ad_walk *w, int near)
@@ -48,9 +67,9 @@ static void gather_transposed(ad_array *acc, int fresh, const ad_array *x, ad_wa
     const int64_t apart = out[near];
     for (int more = 1; more;) {
         if (fresh)
-            AD_BY_SIZE(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(=);)
+            AD_BY_SIZE(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(=))
         else
-            AD_BY_NUMBER(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(+=);)
+            AD_BY_NUMBER(acc->dtype, T *to = (T *)acc->data + at; const T *from = (const T *)x->data + w->at; TRANSPOSE(+=))
         more = 0;
         for (int i = w->ndim - 1; i >= 0 && !more; i--) {
             if (i == near)
@@ -218,17 +237,52 @@ void ad_view_into(const ad_array *x, const int64_t *attr, ad_array *y)
     ad_gather_strided(y, 1, x, shape.n, shape.item, strides.item, attr[0]);
 }
 
-/* Zeros with g added to a run of them, in one go: 0 + g, which is not g where that is -0. */
-static void place_piece(ad_array *acc, const ad_array *g, int64_t offset)
+/* Do the runs of the walk lie one behind the other, none within another? */
+static int in_order(const ad_walk *w)
 {
-    const size_t item = ad_itemsize(acc->dtype);
-    memset(acc->data, 0, (size_t)offset * item);
-    AD_BY_NUMBER(acc->dtype,
-        T *restrict to = (T *)acc->data + offset;
-        const T *restrict from = g->data;
-        for (int64_t i = 0; i < g->size; i++)
-            to[i] = 0 + from[i];)
-    memset((char *)acc->data + (size_t)(offset + g->size) * item, 0, (size_t)(acc->size - offset - g->size) * item);
+    int64_t reach = w->length;
+    if (w->step != 1)
+        return 0;
+    for (int i = w->ndim - 1; i >= 0; reach += w->stride[i] * (w->shape[i] - 1), i--)
+        if (w->stride[i] < reach)
+            return 0;
+    return 1;
+}
+
+/* y = zeros with x added to runs of them that lie in order, in one go: 0 + x, which is not x where that is -0. */
+static void place_runs(ad_array *y, const ad_array *x, ad_walk *w)
+{
+    enum { SHORT = 8 };
+    const size_t item = ad_itemsize(y->dtype);
+    const int64_t n = w->length;
+    const char *from = x->data;
+    int64_t done = 0;
+    do {
+        char *to = (char *)y->data + (size_t)w->at * item;
+        memset((char *)y->data + (size_t)done * item, 0, (size_t)(w->at - done) * item);
+        if (ad_is_float(y) && n > SHORT)
+            ad_rows(y->dtype)->add_up(n, NULL, 1, (const void *const[]){from}, to);
+        else
+            AD_BY_NUMBER(y->dtype, for (int64_t i = 0; i < n; i++) ((T *)(void *)to)[i] = 0 + ((const T *)(const void *)from)[i];)
+        from += (size_t)n * item;
+        done = w->at + n;
+    } while (ad_next_run(w));
+    memset((char *)y->data + (size_t)done * item, 0, (size_t)(y->size - done) * item);
+}
+
+/* The same of any elements, to an array of which nothing is written yet. */
+static int scatter_fresh(ad_array *y, const ad_array *x, ad_tuple shape, const int64_t *stride, int64_t offset)
+{
+    if (x->size && !x->uniform) {
+        ad_walk w;
+        ad_walk_over(&w, shape.n, shape.item, stride, offset);
+        if (in_order(&w)) {
+            place_runs(y, x, &w);
+            return AD_OK;
+        }
+    }
+    ad_zero(y);
+    return ad_scatter_strided(y, x, shape, stride, offset);
 }
 
 /* A view that only puts dimensions in another order has an inverse of its kind, which need not add into zeros: its shape and strides,
@@ -267,13 +321,7 @@ int ad_view_vjp(int k, const ad_array *g, const ad_array *const *in, int n, cons
         ad_gather_strided(acc, fresh, g, ndim, in_shape, in_stride, 0);
         return AD_OK;
     }
-    if (fresh && is_piece(acc, shape, strides.item) && !g->uniform) {
-        place_piece(acc, g, attr[0]);
-        return AD_OK;
-    }
-    if (fresh)
-        ad_zero(acc);
-    return ad_scatter_strided(acc, g, shape, strides.item, attr[0]);
+    return (fresh ? scatter_fresh : ad_scatter_strided)(acc, g, shape, strides.item, attr[0]);
 }
 
 int ad_unview_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
@@ -285,12 +333,12 @@ int ad_unview_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
         return AD_BAD_SHAPE;
     if (x->dtype == AD_BOOL)
         return AD_BAD_DTYPE;
-    ad_array *y = ad_zeros(x->dtype, shape.n, shape.item);
+    ad_array *y = ad_array_new(x->dtype, shape.n, shape.item);
     if (y == NULL)
         return AD_NO_MEMORY;
     int status = AD_BAD_INDEX;
     if (within(y->size, x->ndim, x->shape, strides.item, attr[0]))
-        status = ad_scatter_strided(y, x, (ad_tuple){x->ndim, x->shape}, strides.item, attr[0]);
+        status = scatter_fresh(y, x, (ad_tuple){x->ndim, x->shape}, strides.item, attr[0]);
     if (status == AD_OK)
         *out = y;
     else

@@ -180,6 +180,14 @@ def test_a_share_is_added_to_what_is_there_and_float32_agrees(kernels, row, shap
         np.testing.assert_allclose(shares["f", k], shares["d", k], rtol=2e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape, strides, offset", [((3, 9), (10, 1), 1), ((3, 4), (10, 2), 0), ((4,), (1,), 3), ((3, 9), (-10, 1), 20)])
+def test_what_is_added_to_zeros_is_never_minus_zero(kernels, shape, strides, offset):
+    minus, x = np.full(shape, -0.0), np.ones((3, 10))
+    placed = kernels.forward("unview", [minus], ((3, 10), strides, offset))
+    share = kernels.vjp("view", 0, minus, [x], minus, (shape, strides, offset))
+    assert not np.signbit(placed).any() and not np.signbit(share).any()
+
+
 @pytest.mark.parametrize("row, shapes, attrs", [c for c in DIFFERENTIABLE if c.values[0] in {"reduce_sum", "view", "unview", "reshape", "sum_to"}])
 def test_one_number_may_stand_for_a_whole_cotangent(kernels, row, shapes, attrs):
     for dtype in DTYPES[:2]:
