@@ -9,6 +9,7 @@
 #define AD_PLAN_H
 
 #include "broadcast.h"
+#include "matmul.h"
 
 enum { AD_NONE = AD_NO_SLOT };
 
@@ -170,7 +171,12 @@ typedef struct {
     uint32_t a, x, out, row, beside;                        /* registers, */
     const void *a_at, *x_at;                                /* and where their numbers always are, or NULL */
     void *out_at;
-    int64_t m, n;                                           /* rows and columns; of AD_PARTS bytes */
+    union {                                                 /* of ad_products; AD_PARTS has none */
+        int (*multiply)(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);
+        void (*apply)(int64_t m, int64_t n, const void *a, const void *x, void *y);
+        void (*shares)(int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
+    } kernel;
+    uint32_t m, n;                                          /* rows and columns; of AD_PARTS bytes */
 } ad_direct;
 int ad_list_directs(struct ad_plan *t);                     /* once there are turns; */
 void ad_seat_directs(struct ad_plan *t);                    /* once there are values */

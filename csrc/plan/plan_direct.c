@@ -1,7 +1,6 @@
 /* Single steps that need no look at shapes: small products of a matrix and a vector, or a row, their shares, and arrays one after another.
  * What their kernels are called with is known when the plan is laid out, but for addresses.  The same kernels as in csrc/matmul.c, called
  * as they are there. */
-#include "matmul.h"
 #include "plan.h"
 
 #include <string.h>
@@ -25,7 +24,8 @@ static int as_product(const ad_plan *t, uint32_t a, uint32_t x, int rows_are_sum
     const int64_t m = la->shape[0], n = la->shape[1], wide = rows_are_summed ? m : n;
     if (lx->size != wide || lx->shape[lx->ndim - 1] != wide || ly->size != (rows_are_summed ? n : m))
         return 0;
-    *d = (ad_direct){.kind = rows_are_summed ? AD_SUM_OF_ROWS : AD_DOTS, .dtype = la->dtype, .a = a, .x = x, .out = out, .m = m, .n = n};
+    *d = (ad_direct){.kind = rows_are_summed ? AD_SUM_OF_ROWS : AD_DOTS, .dtype = la->dtype, .a = a, .x = x, .out = out, .m = (uint32_t)m,
+                     .n = (uint32_t)n};
     return 1;
 }
 
@@ -38,7 +38,7 @@ static int as_concat(const ad_plan *t, const ad_step *s, ad_direct *d)
     if (la == NULL || lx == NULL || la->size + lx->size > MOST)
         return 0;
     *d = (ad_direct){.kind = AD_PARTS, .dtype = s->dtype, .a = a, .x = x, .out = s->out,
-                     .m = (int64_t)((size_t)la->size * ad_itemsize(la->dtype)), .n = (int64_t)((size_t)lx->size * ad_itemsize(lx->dtype))};
+                     .m = (uint32_t)((size_t)la->size * ad_itemsize(la->dtype)), .n = (uint32_t)((size_t)lx->size * ad_itemsize(lx->dtype))};
     return 1;
 }
 
@@ -48,7 +48,7 @@ static int as_direct(const ad_plan *t, const ad_step *s, ad_direct *d)
         const uint32_t w = t->words.at[s->in + 1];
         const ad_array *l = t->registers.at[w].like;
         *d = (ad_direct){.kind = AD_BOTH, .dtype = s->dtype, .a = w, .x = s->g, .row = t->words.at[s->in], .out = s->out, .beside = s[1].out,
-                         .m = l->shape[0], .n = l->shape[1]};
+                         .m = (uint32_t)l->shape[0], .n = (uint32_t)l->shape[1]};
         return l->size <= MOST;
     }
     if (s->batch || (s->kind != AD_FORWARD && s->kind != AD_VJP) || s->acc != AD_NONE)
@@ -70,8 +70,19 @@ static int as_direct(const ad_plan *t, const ad_step *s, ad_direct *d)
         return as_product(t, second, s->kind == AD_FORWARD ? first : s->g, s->kind == AD_FORWARD, s->out, d);
     if (own_array(t, s->g) == NULL || out == NULL || out->size > MOST || w->ndim != 2)
         return 0;
-    *d = (ad_direct){.kind = AD_OUTER, .dtype = s->dtype, .a = first, .x = s->g, .out = s->out, .m = out->shape[0], .n = out->shape[1]};
+    *d = (ad_direct){.kind = AD_OUTER, .dtype = s->dtype, .a = first, .x = s->g, .out = s->out, .m = (uint32_t)out->shape[0], .n = (uint32_t)out->shape[1]};
     return 1;
+}
+
+static void find_kernel(ad_direct *d)
+{
+    const ad_products *kernels = ad_products_here();
+    if (d->kind == AD_BOTH)
+        d->kernel.shares = kernels->shares_of_row[d->dtype];
+    else if (d->kind == AD_OUTER)
+        d->kernel.multiply = kernels->multiply[d->dtype];
+    else if (d->kind != AD_PARTS)
+        d->kernel.apply = (d->kind == AD_DOTS ? kernels->apply : kernels->apply_transposed)[d->dtype];
 }
 
 int ad_list_directs(ad_plan *t)
@@ -81,6 +92,7 @@ int ad_list_directs(ad_plan *t)
         ad_direct d;
         if (t->items.at[i].kind != AD_SINGLE || t->items.at[i].band || !as_direct(t, &t->steps.at[t->items.at[i].from], &d))
             continue;
+        find_kernel(&d);
         t->turns[i].kind = AD_DIRECT;
         t->turns[i].to = t->directs.n;
         status = AD_PUSH(t->directs, d);
@@ -116,24 +128,23 @@ static void *room_for(ad_plan *t, uint32_t r)
 
 int ad_run_direct(ad_plan *t, const ad_direct *d)
 {
-    const ad_products *kernels = ad_products_here();
     const void *a = data_of(t, d->a, d->a_at), *x = data_of(t, d->x, d->x_at);
     char *y = d->out_at ? d->out_at : room_for(t, d->out);
     void *beside = d->kind == AD_BOTH ? room_for(t, d->beside) : y;
     if (y == NULL || beside == NULL)
         return AD_NO_MEMORY;
     if (d->kind == AD_BOTH) {
-        kernels->shares_of_row[d->dtype](d->m, d->n, a, x, t->value[d->row].array->data, y, beside);
+        d->kernel.shares(d->m, d->n, a, x, t->value[d->row].array->data, y, beside);
         return AD_OK;
     }
     if (d->kind == AD_OUTER)
-        return kernels->multiply[d->dtype](d->m, d->n, 1, (ad_matrix){a, 1, d->m}, (ad_matrix){x, d->n, 1}, y, 1);
+        return d->kernel.multiply(d->m, d->n, 1, (ad_matrix){a, 1, d->m}, (ad_matrix){x, d->n, 1}, y, 1);
     if (d->kind == AD_PARTS) {
-        memcpy(y, a, (size_t)d->m);
-        memcpy(y + d->m, x, (size_t)d->n);
+        memcpy(y, a, d->m);
+        memcpy(y + d->m, x, d->n);
         return AD_OK;
     }
     memset(y, 0, (size_t)(d->kind == AD_DOTS ? d->m : d->n) * ad_itemsize(d->dtype));
-    (d->kind == AD_DOTS ? kernels->apply : kernels->apply_transposed)[d->dtype](d->m, d->n, a, x, y);
+    d->kernel.apply(d->m, d->n, a, x, y);
     return AD_OK;
 }
