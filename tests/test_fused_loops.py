@@ -273,6 +273,42 @@ def test_weights_and_biases(f, n, m, dtype):
         on_threads(traced, g, *args)
 
 
+def many(count, outer):
+    def f(x, *vs):
+        y = x
+        for k in range(count):
+            v = vs[k % len(vs)] + 0.125 * k
+            y = y * v if k % 3 else v - y
+        return outer(y)
+
+    return f
+
+
+@pytest.mark.parametrize("outer", [lambda y: y, ad.reduce_sum, lambda y: (ad.reduce_sum(y, -1), y)], ids=["elements", "total", "rows"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape, others",
+    [
+        ((50, 49), [(49,)]),
+        ((40_001, 7), [(7,), (1, 7)]),
+        ((3, 511), [(511,)]),
+        ((3, 512), [(512,)]),
+        ((3, 513), [(513,), (3, 1)]),
+        ((90, 5, 11), [(11,), (5, 11), (5, 1), (1,)]),
+        ((7, 30, 20), [(20,), (30, 20), (7, 1, 1)]),
+    ],
+)
+def test_operands_that_come_again_in_every_block(shape, others, dtype, outer):
+    """... have the same bits there, few or many, whether or not blocks hold them a whole number of times."""
+    r = np.random.default_rng(5)
+    xs = [ad.constant(r.uniform(0.5, 1.5, size=s), dtype) for s in [shape, *others]]
+    for count in (2, 9):
+        f = many(count, outer)
+        traced = ad.function(f)
+        traced(*xs)
+        on_threads(traced, f, *xs)
+
+
 def test_gradients_of_broadcast_operands_against_sums():
     rng = np.random.default_rng(3)
     for shape, small in (((4, 5, 3), (4, 1, 3)), ((4, 5, 3), (1, 5, 1)), ((5000, 2, 2), (2,)), ((9, 7), (1, 1)), ((2, 9, 2, 3), (9, 1, 3)), ((6, 30), (6, 1))):

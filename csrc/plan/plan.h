@@ -85,6 +85,7 @@ enum ad_stream_kind { AD_WHOLE, AD_NUMBER, AD_BLOCK, AD_ONES };    /* an array; 
 enum ad_loop_kind {
     AD_KERNEL,          /* out = acc + forward, vjp or g */
     AD_READ,            /* out = in a larger shape */
+    AD_READ_ONCE,       /* the same, and every block's is the first one's */
     AD_SPREAD_ROWS,     /* out = in[0], a number for each row */
     AD_SUM_ROWS,
     AD_SUM_ALL,

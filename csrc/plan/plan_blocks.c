@@ -186,7 +186,46 @@ static void sort_kernels(ad_loop *l)
     }
 }
 
-/* Scratch blocks: numbers keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
+/* A small array that is read in a larger shape comes again and again: after so many elements; 0: it does not. */
+static int64_t period_of(const ad_loop *l, const ad_loop_step *s)
+{
+    const ad_layout *read = &l->reads.at[s->which].l;
+    int outer = 0;
+    while (outer < read->ndim && read->stride[outer] == 0)
+        outer++;
+    return outer > 0 && outer < read->ndim ? ad_product(read->shape + outer, read->ndim - outer) : 0;
+}
+
+static int is_plain_read(const ad_loop *l, const ad_loop_step *s)
+{
+    return s->kind == AD_READ && s->acc == AD_NO_STREAM && l->streams.at[s->out].kind == AD_BLOCK && !l->streams.at[s->out].kept;
+}
+
+/* Where blocks hold it a whole number of times, it is written out in the first block alone.  Nothing but the arrays' elements may depend
+ * on how long blocks are. */
+static void read_once(ad_loop *l)
+{
+    enum { FEW = 5 };                                       /* whole blocks of so many stay in the first-level cache */
+    int64_t longest = 0;
+    int n = 0;
+    for (uint32_t i = 0; i < l->steps.n; i++) {
+        const int64_t period = is_plain_read(l, &l->steps.at[i]) ? period_of(l, &l->steps.at[i]) : 0;
+        longest = period > longest && period <= AD_LOOP_BLOCK ? period : longest;
+        n += period > 0;
+    }
+    if (longest == 0 || ad_is_short(l))
+        return;
+    if (l->width == 1 && l->strip == 0 && l->totals.n + l->backs.n + l->places.n == 0)
+        l->block_rows = (n > FEW && longest <= AD_LOOP_BLOCK / 2 ? AD_LOOP_BLOCK / 2 : AD_LOOP_BLOCK) / longest * longest;
+    for (uint32_t i = 0; i < l->steps.n; i++) {
+        ad_loop_step *s = &l->steps.at[i];
+        const int64_t period = is_plain_read(l, s) ? period_of(l, s) : 0;
+        if (period && l->block_rows * (s->wide ? l->width : 1) % period == 0)
+            s->kind = AD_READ_ONCE;
+    }
+}
+
+/* Scratch blocks: numbers and what is read once keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
 {
@@ -194,6 +233,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     if (filled != AD_OK)
         return filled;
     finish_places(t, l, at);
+    read_once(l);
     uint32_t *spare = malloc((l->streams.n + 1) * sizeof *spare), n_spare = 0;
     if (spare == NULL)
         return AD_NO_MEMORY;
@@ -208,6 +248,11 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         for (int i = 0; i < TOUCHED; i++)
             if (touched_by(&l->steps.at[step], i) != AD_NO_STREAM)
                 l->notes.at[touched_by(&l->steps.at[step], i)].last = step;
+    for (uint32_t step = 0; step < l->steps.n; step++)
+        if (l->steps.at[step].kind == AD_READ_ONCE) {
+            l->streams.at[l->steps.at[step].out].block = l->n_blocks++;
+            l->notes.at[l->steps.at[step].out].last = AD_NONE;
+        }
     for (uint32_t step = 0; step < l->steps.n; step++) {
         const uint16_t made[] = {l->steps.at[step].out, l->steps.at[step].share};
         for (int i = 0; i < 2; i++)

@@ -14,7 +14,7 @@ typedef struct {
     const uint32_t *bound;                                  /* the loop's registers */
     char *scratch;
     ad_where *place;                                        /* by stream */
-    int64_t row, first;                                     /* of the block at hand, and of the thread's part */
+    int64_t row, first, begin;                              /* of the block at hand, of the thread's part, of the first block */
     int ahead;                                              /* before the part: to know the end of the block before */
     char *strips;                                           /* of registers that have one; that of row `first`, if not NULL */
 } runner;
@@ -157,6 +157,10 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
             }
             run_kernel(r, s, n + s->which, is_short);
             break;
+        case AD_READ_ONCE:
+            if (r->row != r->begin)
+                break;                                      /* (it has as much as any block, and more than a shorter one needs) */
+            /* fall through */
         case AD_READ: run_read(r, s, n); break;
         case AD_SPREAD_ROWS: run_spread(r, s, n); break;
         case AD_SUM_ROWS: run_sum_rows(r, s, n); break;
@@ -301,6 +305,7 @@ static void open_streams(const runner *r)
 static void run_rows(runner *r, int64_t from, int64_t to)
 {
     open_streams(r);
+    r->begin = from;
     for (r->row = from; r->row < to; r->row += r->l->block_rows) {
         const int64_t rows = to - r->row < r->l->block_rows ? to - r->row : r->l->block_rows;
         run_steps(r, rows, 0);
@@ -401,7 +406,7 @@ int ad_loop_run(const ad_plan *t, ad_loop *l, const uint32_t *bound)
 /* ------------------------------------------------------------------------------------------------- strip by strip */
 static runner on_strip(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, char *strips, int64_t first)
 {
-    runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(memory), .strips = strips, .first = first};
+    runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(memory), .strips = strips, .first = first, .begin = first};
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
     return r;
 }
