@@ -6,6 +6,7 @@ What has several parts is packed: each in the rows of one matrix after another.
 from . import errors
 
 COMPUTED = {
+    "solve": lambda np, a, b: np.linalg.solve(a, b.reshape((1,) * (a.ndim - b.ndim) + b.shape)),      # NumPy 1 takes a matrix beside a stack of them for vectors
     "eigh": lambda np, x: _packed(np, *np.linalg.eigh(x)),
     "svd": lambda np, x: _svd(np, x),
     "qr": lambda np, x: _qr(np, x),

@@ -96,7 +96,7 @@ def test_a_result_that_has_left_the_tape_is_no_silent_zero(name):
         return ad.reduce_sum(x * x).numpy()
 
     x = np.array([1.0, 2.0])
-    text = "the function returned np.float64(5.0), which no gradient reaches: return the tensor, not its .numpy()"
+    text = f"the function returned {np.float64(5.0)!r}, which no gradient reaches: return the tensor, not its .numpy()"
     with pytest.warns(ad.errors.LostGradientWarning, match=f"^{re.escape(f'{name}: {text}')}$") as told:
         getattr(ad, name)(f)(x)
     assert told[0].filename == __file__
