@@ -7,6 +7,7 @@ import numpy as np
 
 from . import errors
 from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array, slot
+from .arguments import function_given
 from .places import source_at, user_place
 
 __all__ = ["audit"]
@@ -32,8 +33,7 @@ def audit(f, *inputs) -> "Report":
     >>> report.value.numpy(), report.exact_value.numpy(), report.losses[0].name
     (np.float32(inf), np.float32(100.0), 'exp')
     """
-    if not callable(f):
-        raise TypeError(f"audit: expected a function, got {errors.shorten(f)}")
+    function_given("audit", f)
     tensors = [convert(x, name="audit") if not is_tensor(x) else x for x in inputs]
     alias = alias_in(getattr(f, "__globals__", {}))
     fired = []

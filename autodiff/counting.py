@@ -99,7 +99,7 @@ def is_non_decreasing(x, name=None) -> Tensor:
     >>> bool(is_non_decreasing([1.0, 1.0, 2.0]))
     True
     """
-    return _ordered(x, np.greater_equal)
+    return _ordered("is_non_decreasing", x, np.greater_equal)
 
 
 def is_strictly_increasing(x, name=None) -> Tensor:
@@ -108,9 +108,9 @@ def is_strictly_increasing(x, name=None) -> Tensor:
     >>> bool(is_strictly_increasing([1.0, 1.0, 2.0]))
     False
     """
-    return _ordered(x, np.greater)
+    return _ordered("is_strictly_increasing", x, np.greater)
 
 
-def _ordered(x, relation):
-    flat = to_tensor(x, "is_non_decreasing").numpy().reshape(-1)
+def _ordered(name, x, relation):
+    flat = to_tensor(x, name).numpy().reshape(-1)
     return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import colouring, ops, shaping
 from ._core import GradientTape, Tensor, Trace, convert, may_change
+from .arguments import function_given
 from .constants import zeros
 from .dtypes import DType, as_dtype
 from .entries import Entries, Way, places_of_shares, places_of_stars
@@ -97,8 +98,7 @@ class _Sparse:
     _who = None
 
     def __init__(self, f, like, args) -> None:
-        if not callable(f):
-            raise TypeError(f"{self._who}: expected a function, got {shorten(f)}")
+        function_given(self._who, f)
         x = np.asarray(like.numpy() if isinstance(like, (Tensor, Variable)) else like)
         if x.dtype.kind not in "fiu":
             raise TypeError(f"{self._who}: expected `like` to be an array of floats, got {shorten(like)}")

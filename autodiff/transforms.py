@@ -8,6 +8,7 @@ import numpy as np
 
 from . import nest
 from ._core import GradientTape, Tensor, convert, get_lost_gradient
+from .arguments import function_given
 from .constants import zeros, zeros_like
 from .errors import LostGradientError, LostGradientWarning, ShapeError, shorten
 from .jacobians import jacobians_of, tangents_of
@@ -64,8 +65,7 @@ def vjp(f: Callable[..., Any], *primals) -> tuple[Any, Callable[..., Any]]:
     >>> [g.numpy().tolist() for g in pullback([1.0, 10.0])]
     [[6.0, 120.0], 41.0]
     """
-    if not callable(f):
-        raise TypeError(f"vjp: expected a function, got {shorten(f)}")
+    function_given("vjp", f)
     args, chosen = _chosen("vjp", range(len(primals)), primals)
     with GradientTape(persistent=True) as tape:
         tape.watch(chosen)
@@ -94,8 +94,7 @@ def jvp(f: Callable[..., Any], primals, tangents) -> tuple[Any, Any]:
     >>> y.numpy().tolist(), dy.numpy().tolist()
     ([3.0, 6.0], [4.0, 2.0])
     """
-    if not callable(f):
-        raise TypeError(f"jvp: expected a function, got {shorten(f)}")
+    function_given("jvp", f)
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
         raise ValueError("jvp: expected tuples of primals and tangents with as many entries, one for each argument: jvp(f, (x,), (t,))")
     args, chosen = _chosen("jvp", range(len(primals)), primals)
@@ -205,8 +204,7 @@ def _gradient_alone(value, gradient):
 
 
 def _transformed(name, f, argnums, has_aux, give):
-    if not callable(f):
-        raise TypeError(f"{name}: expected a function, got {shorten(f)}")
+    function_given(name, f)
     numbers = _numbers(name, argnums)
 
     @functools.wraps(f)
@@ -223,8 +221,7 @@ def _transformed(name, f, argnums, has_aux, give):
 
 
 def _jacobian(name, f, argnums):
-    if not callable(f):
-        raise TypeError(f"{name}: expected a function, got {shorten(f)}")
+    function_given(name, f)
     numbers = _numbers(name, argnums)
 
     @functools.wraps(f)
