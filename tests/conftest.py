@@ -3,11 +3,13 @@
 import importlib.util
 import os
 import signal
+import sys
 
 import hypothesis
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(ROOT, "csrc"))  # where generate.py finds rule_text.py
 
 # No deadline: under the sanitizers everything takes ten times as long.  The same examples every time: what fails for one
 # fails for all.

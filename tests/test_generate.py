@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from conftest import ROOT, generator
+from rule_text import Text, number
 
 GENERATE = os.path.join(ROOT, "csrc", "generate.py")
 
@@ -28,17 +29,15 @@ def test_a_backward_kernel_reads_what_its_rule_mentions_and_no_more():
 
 
 def test_a_rule_that_branches_on_a_value_is_refused_when_the_core_is_built():
-    generate = generator()
-    x = generate.Text("a", "float64", {"a"})
+    x = Text("a", "float64", {"a"})
     with pytest.raises(TypeError) as info:
         1.0 if x else 0.0
     assert str(info.value) == "a rule cannot branch on a value: use where(condition, a, b)"
 
 
 def test_bare_numbers_in_a_rule_take_its_dtype():
-    generate = generator()
-    assert generate.number(2, "float32").code == "2.0f" and generate.number(-0.5, "float64").code == "(-0.5)"
-    assert generate.number(float("inf"), "float32").code == "INFINITY" and generate.number(3, "int64").code == "3"
+    assert number(2, "float32").code == "2.0f" and number(-0.5, "float64").code == "(-0.5)"
+    assert number(float("inf"), "float32").code == "INFINITY" and number(3, "int64").code == "3"
 
 
 def test_nothing_is_written_when_nothing_changed(tmp_path):

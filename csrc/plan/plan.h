@@ -3,7 +3,7 @@
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
  *                  --plan_reads.c, plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps) of what is needed
  *                  --plan_band.c--> items in bands, in which rows go through several of them at once
- *                  --plan_loop.c, plan_blocks.c--> loops over streams --plan_share.c--> those that do the same are one
+ *                  --plan_loop.c, plan_blocks.c, plan_chain.c--> loops over streams --plan_share.c--> those that do the same are one
  *                  --plan_run.c, plan_loop_run.c, plan_band_run.c--> results */
 #ifndef AD_PLAN_H
 #define AD_PLAN_H
@@ -93,7 +93,8 @@ enum ad_loop_kind {
     AD_COPY,
     AD_IDLE,            /* a twin has done it */
     AD_ONE, AD_TWO,     /* AD_KERNEL of a loop that is built: forward of so many operands, */
-    AD_SHARE            /* or vjp of two at most, and not of y; neither adds to anything, nor fills vectors up */
+    AD_SHARE,           /* or vjp of two at most, and not of y; neither adds to anything, nor fills vectors up */
+    AD_CHAIN            /* the first of several kernels that are run at once */
 };
 enum { AD_NO_STREAM = 0xFFFF };
 typedef struct {
@@ -102,8 +103,13 @@ typedef struct {
     ad_twin_kernel twin;                                    /* instead of `forward`: out, and a share of a later step */
     uint16_t in[AD_MAX_OPERANDS], acc, g, y, out, share;    /* streams */
     uint8_t kind, wide, is_f32, item;
-    uint32_t which;                                         /* of the loop's reads, totals, backs; of a kernel, how many numbers more it computes */
+    uint32_t which;                                         /* of the loop's reads, totals, backs, chains; of a kernel, how many numbers more it computes */
 } ad_loop_step;
+/* A step of a chain (csrc/chain.h): its streams, or the one after the last: what it reads from the link before, or gives to the next alone. */
+typedef struct { uint16_t code, at[4]; } ad_loop_link;
+typedef struct { uint16_t link, k, stream; } ad_loop_move;                     /* what stands elsewhere in the next block */
+typedef struct { uint32_t from, n, steps, move, moves; } ad_loop_chain;        /* links; how many of the loop's steps they are; moves */
+enum { AD_CHAIN_MOST = 32 };                                                   /* links */
 
 typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read;
 typedef struct { uint32_t out, acc, block, is_f32; int64_t size; size_t room; } ad_loop_total;    /* block: where it is gathered */
@@ -123,6 +129,9 @@ typedef struct {
     int64_t size, rows, width, block_rows;                  /* width: size / rows */
     int64_t grain;                                          /* rows: threads' parts begin at multiples; 0: one thread does all */
     AD_LIST(ad_loop_step) steps;
+    AD_LIST(ad_loop_chain) chains;
+    AD_LIST(ad_loop_link) links;
+    AD_LIST(ad_loop_move) moves;
     AD_LIST(ad_stream) streams;
     AD_LIST(ad_stream_note) notes;                          /* one each; gone when the loop is built */
     AD_LIST(ad_loop_read) reads;
@@ -150,6 +159,7 @@ typedef struct {
 } ad_loop;
 typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's numbers are: of the first row, bytes a row */
 int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
+int ad_find_chains(ad_loop *l);                             /* when streams have blocks, and kernels their kinds */
 void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
 static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_rows; }                         /* one block is all of it */

@@ -1,6 +1,6 @@
 /* Scratch memory of fused loops: which stream has which block of it. */
+#include "chain.h"
 #include "plan.h"
-#include "strided.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static int list_arrays(const ad_plan *t, ad_loop *l, uint32_t at)
 }
 
 /* A long plan is read from memory as it runs: what is in use stands in one piece. */
-#define EACH_LIST(DO) DO(steps) DO(streams) DO(moving) DO(makes) DO(drops) DO(ends) DO(reads) DO(totals) DO(backs) DO(places) DO(sources)
+#define EACH_LIST(DO) DO(steps) DO(chains) DO(links) DO(moves) DO(streams) DO(moving) DO(makes) DO(drops) DO(ends) DO(reads) DO(totals) DO(backs) DO(places) DO(sources)
 static size_t even(size_t bytes) { return (bytes + 15) / 16 * 16; }
 
 static int pack(ad_loop *l)
@@ -267,11 +267,17 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     l->block_bytes = (size_t)(l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) * 8;
     if (ad_is_short(l) || l->width == 1)                    /* shorter ones side by side: a page apart they would meet in the first-level cache */
         l->block_bytes = ((size_t)(ad_is_short(l) ? l->size : l->block_rows) * 8 + 63) / 64 * 64;
-    const int status = list_arrays(t, l, at);
+    int status = ad_find_chains(l);
+    if (status == AD_OK)
+        status = list_arrays(t, l, at);
     return status == AD_OK ? pack(l) : status;
 }
 
-size_t ad_loop_scratch(const ad_loop *l) { return (size_t)l->n_blocks * l->block_bytes + (l->streams.n + 1) * sizeof(ad_where) + 64; }
+/* (A chain has a step at its end.) */
+size_t ad_loop_scratch(const ad_loop *l)
+{
+    return (size_t)l->n_blocks * l->block_bytes + (l->streams.n + 1) * sizeof(ad_where) + (l->links.n + l->chains.n) * sizeof(ad_chain_step) + 64;
+}
 
 void ad_loop_free(ad_loop *l)
 {

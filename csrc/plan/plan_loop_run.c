@@ -1,4 +1,5 @@
 /* Fused loops, run: by one thread, or in parts by several.  What is late (sums, places) is finished at the end, in order. */
+#include "chain.h"
 #include "plan.h"
 #include "rows.h"
 
@@ -48,18 +49,50 @@ static void clear_rest(const runner *r, const ad_loop_step *s, uint16_t stream, 
         memset((char *)seek(r, stream) + (size_t)n * (s->is_f32 ? 4 : 8), 0, s->which * (s->is_f32 ? 4 : 8));
 }
 
-static inline void run_kernel(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
+/* So many bytes further on: of no stream, NULL. */
+static inline void *seek_past(const runner *r, uint16_t stream, int is_short, size_t bytes)
 {
-    void *out = seek_in(r, s->out, is_short), *g = seek_in(r, s->g, is_short);
-    const void *acc = seek_in(r, s->acc, is_short), *a = seek_in(r, s->in[0], is_short);
+    char *at = seek_in(r, stream, is_short);
+    return at ? at + bytes : at;
+}
+
+/* Of n elements, behind the first `past` bytes. */
+static inline void run_kernel(const runner *r, const ad_loop_step *s, int64_t n, int is_short, size_t past)
+{
+    void *out = seek_past(r, s->out, is_short, past), *g = seek_past(r, s->g, is_short, past);
+    const void *acc = seek_past(r, s->acc, is_short, past), *a = seek_past(r, s->in[0], is_short, past);
+    const void *b = seek_past(r, s->in[1], is_short, past), *c = seek_past(r, s->in[2], is_short, past);
     if (s->forward)
-        s->forward(a, seek_in(r, s->in[1], is_short), seek_in(r, s->in[2], is_short), out, (size_t)n);
+        s->forward(a, b, c, out, (size_t)n);
     else if (s->vjp)
-        s->vjp(g, a, seek_in(r, s->in[1], is_short), seek_in(r, s->in[2], is_short), seek_in(r, s->y, is_short), out, (size_t)n);
+        s->vjp(g, a, b, c, seek_past(r, s->y, is_short, past), out, (size_t)n);
     else if (s->twin)
-        s->twin(g, a, out, seek_in(r, s->share, is_short), (size_t)n);
+        s->twin(g, a, out, seek_past(r, s->share, is_short, past), (size_t)n);
     if (acc)
         ad_add(out, acc, s->vjp || s->forward ? out : g, n, s->is_f32);
+}
+
+/* Where chain number `which` stands in the scratch memory, with its links: behind the streams. */
+static ad_chain_step *chain_steps(const runner *r, const ad_loop_chain *c)
+{
+    return (ad_chain_step *)(void *)(r->place + r->l->streams.n + 1) + c->from + (c - r->l->chains.at);
+}
+
+/* Whole tiles through all of it, the rest kernel by kernel. */
+static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
+{
+    const ad_loop_chain *c = &r->l->chains.at[s->which];
+    const ad_loop_move *move = r->l->moves.at + c->move;
+    const ad_chain *chain = ad_chain_of(s->is_f32 ? AD_F32 : AD_F64);
+    const size_t item = s->is_f32 ? 4 : 8, bytes = (size_t)n * item & -chain->tile;
+    ad_chain_step *steps = chain_steps(r, c);
+    for (const ad_loop_move *end = move + c->moves; move < end; move++)
+        steps[move->link].at[move->k] = seek_in(r, move->stream, is_short);
+    if (bytes)
+        chain->run(steps, bytes);
+    const int64_t rest = n - (int64_t)(bytes / item);
+    for (uint32_t k = 0; k < c->steps && rest; k++)
+        run_kernel(r, s + k, rest, is_short, bytes);
 }
 
 /* A block in scratch memory alone may stand where it is read from. */
@@ -155,7 +188,11 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
                 clear_rest(r, s, s->in[0], n);
                 clear_rest(r, s, s->g, n);
             }
-            run_kernel(r, s, n + s->which, is_short);
+            run_kernel(r, s, n + s->which, is_short, 0);
+            break;
+        case AD_CHAIN:
+            run_chain(r, s, n, is_short);
+            s += l->chains.at[s->which].steps - 1;
             break;
         case AD_READ_ONCE:
             if (r->row != r->begin)
@@ -300,6 +337,15 @@ static void open_streams(const runner *r)
     r->place[l->streams.n] = (ad_where){NULL, 0};
     for (uint32_t i = 0; i < l->streams.n; i++)
         open_stream(r, i);
+    for (const ad_loop_chain *c = l->chains.at; c < l->chains.at + l->chains.n; c++) {
+        ad_chain_step *steps = chain_steps(r, c);
+        for (uint32_t i = 0; i < c->n; i++) {
+            steps[i].code = l->links.at[c->from + i].code;
+            for (int k = 0; k < 4; k++)
+                steps[i].at[k] = r->place[l->links.at[c->from + i].at[k]].at;
+        }
+        steps[c->n].code = AD_CHAIN_END;
+    }
 }
 
 static void run_rows(runner *r, int64_t from, int64_t to)

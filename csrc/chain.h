@@ -1,0 +1,48 @@
+/* Chains: steps of plain arithmetic on arrays that follow each other, a few vectors through all of them at a time (csrc/chain.inc).  What a
+ * step gives is in registers of the processor where the next one reads it; only what others read too goes to memory.  Kernels one after
+ * another spend most of their time on that: two loads and a store for an addition. */
+#ifndef AD_CHAIN_H
+#define AD_CHAIN_H
+
+#include "strided.h"
+
+typedef struct {
+    uint32_t code;                                          /* of a link, plus what ad_chain_form says of each operand */
+    uint32_t fill;
+    char *at[4];                                            /* operands, in the order g, a, b, c, y of those that are read; at[3]: the result, */
+} ad_chain_step;                                            /* NULL: only the next step reads it */
+enum { AD_CHAIN_END = 0, AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };          /* the code behind the last step; vectors at a time; see above */
+
+/* An operand stands in memory, or is what the step before gave, or, of two operands, is one number for all elements. */
+enum ad_chain_operand { AD_CHAIN_MEMORY, AD_CHAIN_LAST, AD_CHAIN_NUMBER };
+static inline uint32_t ad_chain_form(int operands, int k, enum ad_chain_operand what)
+{
+    static const uint8_t weights[4][3] = {{0}, {1}, {1, 3}, {1, 2, 4}};
+    return weights[operands][k] * (uint32_t)what;
+}
+
+/* For one instruction set and dtype. */
+typedef struct {
+    void (*run)(const ad_chain_step *steps, size_t bytes);  /* bytes of each operand: a multiple of tile */
+    size_t tile;
+} ad_chain;
+
+/* What can be a step of one: the value (k < 0) or share of a row. */
+typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, fill; } ad_chain_link;    /* reads: AD_READS_*, so many */
+
+extern const ad_chain ad_chain_baseline[2];                 /* float32, float64: as in enum ad_dtype */
+#ifdef __x86_64__
+extern const ad_chain ad_chain_avx2[2], ad_chain_avx512[2];
+#endif
+
+static inline const ad_chain *ad_chain_of(int dtype)
+{
+#ifdef __x86_64__
+    static const ad_chain *const of[3] = {ad_chain_baseline, ad_chain_avx2, ad_chain_avx512};
+    return of[ad_isa_number()] + dtype;
+#else
+    return ad_chain_baseline + dtype;
+#endif
+}
+
+#endif
