@@ -28,7 +28,7 @@ typedef struct {
 } ad_chain;
 
 /* What can be a step of one: the value (k < 0) or share of a row. */
-typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, fill; } ad_chain_link;    /* reads: AD_READS_*, so many */
+typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, divides; } ad_chain_link; /* reads: AD_READS_*, so many */
 
 extern const ad_chain ad_chain_baseline[2];                 /* float32, float64: as in enum ad_dtype */
 #ifdef __x86_64__

@@ -232,7 +232,7 @@ def scalar_run(rows):
     return "".join(" \\\n".join(lines) + "\n" for lines in (plain, others))
 
 
-CHAINED = frozenset("add sub mul neg square squared_difference scale".split())      # what csrc/chain_type.inc has for vectors
+CHAINED = frozenset("add sub mul div neg square squared_difference reciprocal sqrt scale select".split())      # what csrc/chain_type.inc has for vectors
 
 
 def chain_links(rows, dtype):
@@ -272,6 +272,10 @@ def chain_codes(rows, dtype):
     return codes
 
 
+def divides(text):
+    return int(bool(re.search(r"v_(div|reciprocal|sqrt)_", text)))
+
+
 def chain_header(rows, dtype):
     """The links' functions and their list (csrc/chain_type.inc)."""
     codes = chain_codes(rows, dtype)
@@ -286,7 +290,7 @@ def chain_table(rows):
     for dtype in FLOATS:
         codes = chain_codes(rows, dtype)
         lines += [f"static const ad_chain_link links_{FIELD[dtype]}[] = {{"]
-        lines += [f"    {{AD_OP_{row.name}, {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, 0}}," for row, k, text, names in chain_links(rows, dtype)]
+        lines += [f"    {{AD_OP_{row.name}, {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}}}," for row, k, text, names in chain_links(rows, dtype)]
         lines += ["};"]
     return "\n".join([*lines, ""])
 

@@ -11,7 +11,7 @@ import autodiff as ad
 # A tile is 8 vectors of 16, 32 or 64 bytes: 16 to 128 numbers.
 SIZES = [15, 16, 63, 64, 65, 127, 128, 129, 500, 511, 513, 700, 1030]
 UNARY = [ad.square, lambda a: -a, lambda a: a * 3.0, lambda a: 2.0 - a, lambda a: a - 0.5, lambda a: a * a, lambda a: a + a, lambda a: a / 7.0, ad.tan,
-         ad.exp, ad.math.reciprocal, ad.abs, ad.tanh, lambda a: 0.0 * a, ad.stop_gradient]  # fmt: skip
+         ad.exp, ad.math.reciprocal, ad.abs, ad.tanh, ad.sqrt, ad.math.rsqrt, lambda a: 1.0 / a, lambda a: 0.0 * a, ad.stop_gradient]  # fmt: skip
 BINARY = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: b - a, lambda a, b: a * b, ad.math.squared_difference, ad.math.multiply_no_nan,
           lambda a, b: a / b, ad.maximum]  # fmt: skip
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -5e-324, 1e300, 1e-300, 1e-40]
