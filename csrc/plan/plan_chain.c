@@ -54,17 +54,23 @@ static int operands_of(const ad_loop_step *s, uint8_t reads, uint16_t *in)
     return n;
 }
 
-/* How often steps read each stream; what places keep is read after all steps. */
-static uint32_t *count_reads(const ad_loop *l)
+/* Of a stream: how often steps read it (what places keep is read after all steps), and does it stand elsewhere in each block?  Arrays do, and
+ * what a read may have left elsewhere. */
+typedef struct { uint32_t reads, moves; } usage;
+
+static usage *count_uses(const ad_loop *l)
 {
-    uint32_t *reads = calloc(l->streams.n + 1, sizeof *reads);
-    for (uint32_t i = 0; i < l->steps.n && reads; i++) {
+    usage *of = calloc(l->streams.n + 1, sizeof *of);
+    for (uint32_t i = 0; i < l->steps.n && of; i++) {
         const ad_loop_step *s = &l->steps.at[i];
         const uint16_t read[] = {s->in[0], s->in[1], s->in[2], s->acc, s->g, s->y};
         for (size_t k = 0; k < sizeof read / sizeof *read; k++)
-            reads[read[k]]++;
+            of[read[k]].reads++;
+        of[s->out].moves |= s->kind == AD_READ || s->kind == AD_READ_ONCE;
     }
-    return reads;
+    for (uint32_t i = 0; i < l->streams.n && of; i++)
+        of[i].moves |= l->streams.at[i].kind == AD_WHOLE;
+    return of;
 }
 
 /* A link while it is made, and how many operands it has. */
@@ -94,11 +100,11 @@ static void read_number(const ad_loop *l, growing *g)
     }
 }
 
-static int add_link(ad_loop *l, ad_loop_chain *c, growing g, const uint32_t *reads)
+static int add_link(ad_loop *l, ad_loop_chain *c, growing g, const usage *of)
 {
     const uint16_t none = (uint16_t)l->streams.n;
     uint16_t *before = c->n ? &l->links.at[c->from + c->n - 1].at[AD_CHAIN_RESULT] : NULL;
-    if (before && *before != none && read_last(&g, *before, reads[*before], none) && l->streams.at[*before].kind == AD_BLOCK && !l->streams.at[*before].kept)
+    if (before && *before != none && read_last(&g, *before, of[*before].reads, none) && l->streams.at[*before].kind == AD_BLOCK && !l->streams.at[*before].kept)
         *before = none;
     read_number(l, &g);
     c->n++;
@@ -106,40 +112,31 @@ static int add_link(ad_loop *l, ad_loop_chain *c, growing g, const uint32_t *rea
 }
 
 /* A step and what it adds to. */
-static int add_links(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, const ad_chain_link *known, const uint32_t *reads)
+static int add_links(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, const ad_chain_link *known, const usage *of)
 {
     const uint16_t none = (uint16_t)l->streams.n;
     growing sum = {{.code = (uint16_t)sum_code(s->is_f32), .at = {s->acc, s->g, none, s->out}}, 2};
     if (known) {
         growing own = {{.code = known->code, .at = {none, none, none, s->acc == none ? s->out : none}}, known->operands};
         operands_of(s, known->reads, own.link.at);
-        if (add_link(l, c, own, reads) != AD_OK)
+        if (add_link(l, c, own, of) != AD_OK)
             return AD_NO_MEMORY;
         if (s->acc == none)
             return AD_OK;
         sum.link.at[1] = none;
         sum.link.code = (uint16_t)(sum.link.code + ad_chain_form(2, 1, AD_CHAIN_LAST));
     }
-    return add_link(l, c, sum, reads);
+    return add_link(l, c, sum, of);
 }
 
-/* Streams of arrays, and those that a read may have left elsewhere. */
-static int moves(const ad_loop *l, uint16_t stream)
-{
-    int some = l->streams.at[stream].kind == AD_WHOLE;
-    for (uint32_t i = 0; i < l->steps.n && !some; i++)
-        some = l->steps.at[i].out == stream && (l->steps.at[i].kind == AD_READ || l->steps.at[i].kind == AD_READ_ONCE);
-    return some;
-}
-
-static int list_moves(ad_loop *l, ad_loop_chain *c)
+static int list_moves(ad_loop *l, ad_loop_chain *c, const usage *of)
 {
     int status = AD_OK;
     c->move = l->moves.n;
     for (uint16_t i = 0; i < c->n && status == AD_OK; i++)
         for (uint16_t k = 0; k < 4 && status == AD_OK; k++) {
             const uint16_t stream = l->links.at[c->from + i].at[k];
-            if (stream != l->streams.n && moves(l, stream))
+            if (stream != l->streams.n && of[stream].moves)
                 status = AD_PUSH(l->moves, (ad_loop_move){i, k, stream});
         }
     c->moves = l->moves.n - c->move;
@@ -157,8 +154,8 @@ static int is_link(const ad_loop *l, const ad_loop_step *s, const ad_chain_link 
 int ad_find_chains(ad_loop *l)
 {
     const int64_t longest = ad_is_short(l) ? l->rows : l->block_rows;
-    uint32_t *reads = count_reads(l);
-    int status = reads ? AD_OK : AD_NO_MEMORY;
+    usage *of = count_uses(l);
+    int status = of ? AD_OK : AD_NO_MEMORY;
     for (uint32_t i = 0, n; i < l->steps.n && status == AD_OK; i += n) {
         ad_loop_step *first = &l->steps.at[i];
         const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
@@ -169,13 +166,13 @@ int ad_find_chains(ad_loop *l)
             const ad_loop_step *s = &l->steps.at[i + n];
             if ((size_t)elements * (first->is_f32 ? 4 : 8) < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !is_link(l, s, &known))
                 break;
-            status = add_links(l, &c, s, known, reads);
+            status = add_links(l, &c, s, known, of);
         }
         c.steps = n;
         if (n > 1 && status == AD_OK) {
             first->kind = AD_CHAIN;
             first->which = l->chains.n;
-            status = list_moves(l, &c);
+            status = list_moves(l, &c, of);
             if (status == AD_OK)
                 status = AD_PUSH(l->chains, c);
         } else {
@@ -183,6 +180,6 @@ int ad_find_chains(ad_loop *l)
             n = 1;
         }
     }
-    free(reads);
+    free(of);
     return status;
 }
