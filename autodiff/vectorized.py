@@ -14,6 +14,7 @@ import numpy as np
 from . import nest, ops, shaping
 from ._core import Trace, convert
 from ._op import ELEMENTWISE
+from .constants import zeros
 from .control_flow import map_fn
 from .errors import ShapeError
 
@@ -66,10 +67,10 @@ def _at_once(fn, elems, leaves):
     trace = Trace(keeps=True, spelled_out=True)
     with trace:
         own = [trace.input(x) for x in first]
+        starts = [trace.slot_of(x) for x in own]  # before fn: a tape that watches one gives it another slot
         result = fn(nest.pack_sequence_as(elems, own))
         given = nest.flatten(result)
         told = [None if y is None or not hasattr(y, "__ad_apply__") else trace.slot_of(y) for y in given]
-        starts = [trace.slot_of(x) for x in own]
     if trace.reason is not None:
         raise _Rowwise(trace.reason)
     if not trace.is_straight():
@@ -85,6 +86,7 @@ class _Rows:
     def __init__(self, trace, n, starts):
         self.code, self.n, self.many, self.one = trace.listing(), n, dict(starts), dict(trace.captured)
         self.one.update(trace.read_at())
+        self.seen = {}  # views that were taken already, x[0] again
 
     def run(self, wanted):
         needed = set(wanted)
@@ -104,15 +106,94 @@ class _Rows:
             (self.many if of in self.many else self.one)[k] = self.many.get(of, self.one.get(of))
         elif not any(j in self.many for j in done.operands):
             self.one[k] = done.row(*[_tensor(self.one[j]) for j in done.operands], **done.attrs)
+        elif done.row is ops.unview:
+            self.many[k] = _Entries(self.n, done.attrs["shape"]).add(self.whole(done.operands[0]), done.attrs)
+        elif done.row is ops.add and (total := self.sum_of_entries(k)) is not None:
+            self.many[k] = total
+        elif done.row is ops.view:
+            of = self.whole(done.operands[0])
+            key = (id(of), *done.attrs.values())
+            if key not in self.seen:
+                self.seen[key] = of, self.apply(done)
+            self.many[k] = self.seen[key][1]
         else:
-            self.many[k] = _apply(done, [self.many.get(j) for j in done.operands], [_tensor(self.one.get(j)) for j in done.operands],
-                                  [self.code[j].value.shape for j in done.operands], self.n)  # fmt: skip
+            self.many[k] = self.apply(done)
+
+    def apply(self, done):
+        many, one = [self.whole(j) for j in done.operands], [_tensor(self.one.get(j)) for j in done.operands]
+        return _apply(done, many, one, [self.code[j].value.shape for j in done.operands], self.n)
+
+    def whole(self, k):
+        """The array of all rows, put together if it is not yet; None where rows do not differ."""
+        x = self.many.get(k)
+        if isinstance(x, _Entries):
+            x = self.many[k] = x.whole()
+        return x
+
+    def sum_of_entries(self, k):
+        """The sum in slot k, if one of its operands is entries; or None."""
+        x, y = (self.many.get(j, _tensor(self.one.get(j))) for j in self.code[k].operands)
+        if not isinstance(x, _Entries):
+            x, y = y, x
+        shape = self.code[k].value.shape
+        return x.plus(y) if isinstance(x, _Entries) and all(self.code[j].value.shape == shape for j in self.code[k].operands) else None
 
     def result(self, y, k):
         if k in self.many:
-            return self.many[k]
+            return self.whole(k)
         y = _tensor(self.one[k]) if k is not None else convert(y)
         return shaping.broadcast_to(y, (self.n, *y.shape))
+
+
+class _Entries:
+    """What the gradients of x[0], x[1], x[0], ... come to before they are whole: a sum for each place in the row, and 0 elsewhere.  Put together
+    once, they take as long as x has columns; each by itself, an array of x's size for every time that a column is read."""
+
+    def __init__(self, n, shape, parts=(), rest=None):
+        self.n, self.shape, self.parts, self.rest = n, shape, dict(parts), rest  # rest: what is added to them, an array
+
+    def add(self, part, attrs):
+        key = tuple(part.shape[1:]), attrs["strides"], attrs["offset"]
+        self.parts[key] = self.parts[key] + part if key in self.parts else part
+        return self
+
+    def plus(self, other):
+        total = _Entries(self.n, self.shape, self.parts, self.rest)
+        rest = other.rest if isinstance(other, _Entries) else other
+        for (_, strides, offset), part in other.parts.items() if isinstance(other, _Entries) else ():
+            total.add(part, {"strides": strides, "offset": offset})
+        if rest is not None:
+            total.rest = rest if self.rest is None else self.rest + rest
+        return total
+
+    def whole(self):
+        runs = self.in_runs()
+        total = self.summed() if runs is None else runs
+        return total if self.rest is None else self.rest + total
+
+    def in_runs(self):
+        """One after another, and zeros between; None where places overlap, or are no runs."""
+        at, pieces = 0, []
+        for (shape, strides, offset), part in sorted(self.parts.items(), key=lambda item: item[0][2]):
+            if strides != ops.steps(shape) or offset < at:
+                return None
+            if offset > at:
+                pieces.append(self.zeros(offset - at, part))
+            pieces.append(ops.reshape(part, shape=(self.n, math.prod(shape))))
+            at = offset + math.prod(shape)
+        if at < math.prod(self.shape):
+            pieces.append(self.zeros(math.prod(self.shape) - at, part))
+        return ops.reshape(ops.concat(*pieces, axis=1), shape=(self.n, *self.shape))
+
+    def zeros(self, length, like):
+        return zeros((self.n, length), like.dtype)
+
+    def summed(self):
+        total = None
+        for (_, strides, offset), part in self.parts.items():
+            one = ops.unview(part, shape=(self.n, *self.shape), strides=(math.prod(self.shape), *strides), offset=offset)
+            total = one if total is None else total + one
+        return total
 
 
 def _tensor(x):
@@ -139,9 +220,6 @@ def _apply(done, many, one, shapes, n):
         return row(*many, **{**attrs, "axis": attrs["axis"] + 1})
     if row is ops.view:
         strides = (math.prod(shapes[0]), *attrs["strides"])
-        return row(many[0], shape=(n, *attrs["shape"]), strides=strides, offset=attrs["offset"])
-    if row is ops.unview:
-        strides = (math.prod(attrs["shape"]), *attrs["strides"])
         return row(many[0], shape=(n, *attrs["shape"]), strides=strides, offset=attrs["offset"])
     if row is ops.reshape:
         return row(many[0], shape=(n, *attrs["shape"]))

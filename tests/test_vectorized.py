@@ -160,3 +160,47 @@ def test_indices_that_all_rows_share():
               ad.grad(lambda r: ad.reduce_sum(ad.cumprod(r, axis=1) ** 2)), lambda r: ad.gather(r, picks[:, :1], axis=1, batch_dims=0)):  # fmt: skip
         got = ad.vectorized_map(f, x, fallback_to_while_loop=False)
         np.testing.assert_array_equal(got.numpy(), np.stack([f(ad.constant(row)).numpy() for row in x]))
+
+
+ENTRIES = {
+    "again": lambda x: x[0] * x[1] + x[0] * 2.0 - x[1] * x[0],
+    "some": lambda x: ad.sin(x[1]) * x[3] + x[1],
+    "slices": lambda x: ad.reduce_sum(x[:2] * x[2:4]) + ad.reduce_sum(ad.square(x[:2])) + x[4],
+    "overlapping": lambda x: ad.reduce_sum(x[:3] * x[1:4]) + x[2] * x[2],
+    "steps": lambda x: ad.reduce_sum(x[::2]) * x[1] + ad.reduce_prod(x[::-1]) + x[::2][1],
+    "whole too": lambda x: ad.reduce_sum(x * x) * x[0] + ad.reduce_sum(ad.exp(x)) + x[0],
+    "one entry": lambda x: ad.exp(x[4]),
+    "of a part": lambda x: (x * 2.0)[1:4][1] * x[0] + (x * 2.0)[1:4][1],
+}
+
+
+@pytest.mark.parametrize("f", ENTRIES.values(), ids=ENTRIES)
+def test_gradients_of_functions_that_read_entries_again_and_again(f):
+    """Their shares are summed for each place, and put together once."""
+    rows = np.random.default_rng(3).normal(size=(7, 5))
+
+    def value_and_gradient(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        return y, tape.gradient(y, x), ad.grad(lambda x: ad.reduce_sum(ad.grad(f)(x) * np.arange(5.0)))(x)
+
+    got = ad.vectorized_map(value_and_gradient, rows, fallback_to_while_loop=False)
+    want = [value_and_gradient(ad.constant(row)) for row in rows]
+    for k, part in enumerate(got):
+        np.testing.assert_allclose(part.numpy(), [np.asarray(w[k]) for w in want], rtol=1e-13, atol=1e-13)
+    traced = ad.function(lambda rows: ad.vectorized_map(value_and_gradient, rows))
+    for _ in range(2):
+        for part, same in zip(traced(rows), got):
+            assert part.numpy().tobytes() == same.numpy().tobytes()
+
+
+def test_gradients_of_entries_are_put_together_once():
+    def f(x):
+        s = x[0]
+        for _ in range(20):
+            s = s * x[1] + x[0]
+        return s
+
+    cost = ad.function(lambda rows: ad.vectorized_map(ad.grad(f), rows)).cost(np.ones((1000, 2)))
+    assert cost.loops <= 2 and cost.steps < 150  # 51 loops and 501 steps if each share were an array of all entries
