@@ -45,6 +45,13 @@ AD_INLINE double ad_exp_finite(double x)
     return ad_times_power(1 + (a.r + ad_exp_tail(a.r)), a.shift, x < -700);
 }
 
+/* The same between -700 and 700, where nothing is subnormal. */
+AD_INLINE double ad_exp_near(double x)
+{
+    const ad_reduced a = ad_reduce(x);
+    return ad_times_power(1 + (a.r + ad_exp_tail(a.r)), a.shift, 0);
+}
+
 /* exp on all of R. */
 AD_INLINE double ad_exp(double x)
 {
