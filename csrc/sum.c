@@ -28,7 +28,7 @@ typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK];
         T part[LANES] = {0};                                                                           \
         A sum = 0, rest = 0;                                                                           \
         int i = 0;                                                                                     \
-        for (; i + LANES <= n; i += LANES)                                                             \
+        for (int left = n / LANES; left > 0; left--, i += LANES)                                       \
             for (int j = 0; j < LANES; j++)                                                            \
                 part[j] += x[i + j];                                                                   \
         for (; i < n; i++)                                                                             \
