@@ -201,22 +201,32 @@ static int is_plain_read(const ad_loop *l, const ad_loop_step *s)
     return s->kind == AD_READ && s->acc == AD_NO_STREAM && l->streams.at[s->out].kind == AD_BLOCK && !l->streams.at[s->out].kept;
 }
 
+/* The same in rows of the loop. */
+static int64_t rows_of_period(const ad_loop *l, const ad_loop_step *s)
+{
+    const int64_t period = is_plain_read(l, s) ? period_of(l, s) : 0, width = s->wide ? l->width : 1;
+    return period ? (period + width - 1) / width : 0;
+}
+
 /* Where blocks hold it a whole number of times, it is written out in the first block alone.  Nothing but the arrays' elements may depend
- * on how long blocks are. */
+ * on how long blocks are; so those of a loop of single elements, which have sums of their own (AD_SUM_BLOCK), stay where there are any. */
 static void read_once(ad_loop *l)
 {
     enum { FEW = 5 };                                       /* whole blocks of so many stay in the first-level cache */
+    const int64_t most = l->width > 1 ? AD_WIDE_BLOCK / l->width : AD_LOOP_BLOCK;
     int64_t longest = 0;
     int n = 0;
     for (uint32_t i = 0; i < l->steps.n; i++) {
-        const int64_t period = is_plain_read(l, &l->steps.at[i]) ? period_of(l, &l->steps.at[i]) : 0;
-        longest = period > longest && period <= AD_LOOP_BLOCK ? period : longest;
+        const int64_t period = rows_of_period(l, &l->steps.at[i]);
+        longest = period > longest && period <= most ? period : longest;
         n += period > 0;
     }
     if (longest == 0 || ad_is_short(l))
         return;
     if (l->width == 1 && l->strip == 0 && l->totals.n + l->backs.n + l->places.n == 0)
         l->block_rows = (n > FEW && longest <= AD_LOOP_BLOCK / 2 ? AD_LOOP_BLOCK / 2 : AD_LOOP_BLOCK) / longest * longest;
+    else if (l->width > 1 && l->strip == 0 && l->places.n == 0 && l->block_rows % longest && most / longest * longest < l->rows)
+        l->block_rows = most / longest * longest;
     for (uint32_t i = 0; i < l->steps.n; i++) {
         ad_loop_step *s = &l->steps.at[i];
         const int64_t period = is_plain_read(l, s) ? period_of(l, s) : 0;
