@@ -163,6 +163,7 @@ cdef extern from "ad.h" nogil:
 
     const ad_isa *ad_cpu
     const ad_isa *ad_isa_named(const char *name)
+    int ad_divides_slowly
     int ad_elementwise_forward(int op, const ad_array *const *operands, int n, ad_array **out)
 
 

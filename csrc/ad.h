@@ -370,6 +370,7 @@ typedef struct {
 } ad_isa;
 
 extern const ad_isa *ad_cpu;                                /* chosen once, at import */
+extern int ad_divides_slowly;                               /* is a division of eight float64 slower than lanes.h?  A test may say so */
 const ad_isa *ad_isa_named(const char *name);               /* NULL where this machine has no such; of NULL the best it has */
 
 /* Elementwise rows on arrays of any shapes that broadcast; scalars come as arrays of rank 0. */

@@ -48,7 +48,8 @@ def loop(name, parameters, text, result, dtype):
         lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in text.reads else f"    (void){p}_;")
     lines.append(f"    {C_TYPE[dtype]} *restrict {result} = {result}_;")
     if in_lanes(text, parameters):
-        lines += ["    size_t i = 0;", "#ifdef AD_LANES", "    for (; i + AD_LANES <= n; i += AD_LANES)",
+        pays = "" if "ad_sqrt(" in text.code else "ad_divides_slowly && "
+        lines += ["    size_t i = 0;", "#ifdef AD_LANES", f"    for (; {pays}i + AD_LANES <= n; i += AD_LANES)",
                   f"        ad_put({result} + i, {lanes_text(text)});", "#endif",
                   "    for (; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]  # fmt: skip
     elif not text.near:

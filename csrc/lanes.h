@@ -1,4 +1,5 @@
-/* Division and square roots of eight float64 at once, by multiplications: AVX-512 divides eight in the time of 32 multiplications.
+/* Division and square roots of eight float64 at once, by multiplications: Intel's AVX-512 divides eight in the time of 32 multiplications,
+ * AMD's in that of 9, and leaves only roots to them.
  * Results have the bits of the processor's own, to whose loops the rest of an array is left.  Eight of which one over- or underflows, or is
  * 0, infinite or NaN, are left to the processor.  Included by elementwise_avx512.c. */
 #ifndef AD_LANES_H

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import _core
 
 N = 1 << 16
 
@@ -33,8 +34,15 @@ def numbers(r, kind):
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1.0, -3.0])
 
 
+@pytest.fixture(params=[True, False], ids=["multiplied", "divided"])
+def way(request):
+    before = _core.divides_slowly(request.param)
+    yield
+    _core.divides_slowly(before)
+
+
 @pytest.mark.parametrize("kind", ["ordinary", "exponents", "ones", "few", "special"])
-def test_quotients_roots_and_reciprocals_have_the_bits_of_the_processors(kind):
+def test_quotients_roots_and_reciprocals_have_the_bits_of_the_processors(kind, way):
     r = np.random.default_rng(7)
     if kind == "special":           # each beside each, and among ordinary numbers
         a, b = (x.ravel() for x in np.meshgrid(SPECIAL, SPECIAL))

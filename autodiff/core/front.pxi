@@ -416,6 +416,15 @@ def kernels_at(str name):
     return None if found is NULL else <size_t>found.kernels
 
 
+def divides_slowly(on=None):
+    """Are multiplications faster here than a division of eight float64 (csrc/lanes.h)?  A test asks for both, in turn."""
+    global ad_divides_slowly
+    before = bool(ad_divides_slowly)
+    if on is not None:
+        ad_divides_slowly = on
+    return before
+
+
 def cpu():
     """The instruction set in use."""
     return ad_cpu.name.decode()
