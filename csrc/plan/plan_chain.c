@@ -9,18 +9,6 @@
 #include "generated/opcodes.h"
 #include "generated/chain.h"
 
-/* Eight divisions at once take 16 to 24 cycles on processors of Intel, whose kernels have a faster way (csrc/lanes.h), and 9 on AMD's, which go
- * on with other steps meanwhile. */
-static int divides_slowly(int dtype)
-{
-#ifdef __x86_64__
-    return dtype == AD_F64 && ad_isa_number() == 2 && !__builtin_cpu_is("amd");
-#else
-    (void)dtype;
-    return 0;
-#endif
-}
-
 /* The link that a step is, but for what it adds to; NULL: it is none. */
 static const ad_chain_link *link_of(const ad_loop_step *s)
 {
@@ -31,7 +19,7 @@ static const ad_chain_link *link_of(const ad_loop_step *s)
     for (const ad_chain_link *end = x + n; x < end; x++) {
         const ad_elementwise *row = &ad_cpu->kernels[x->op];
         if (x->k < 0 ? forward && forward == row->forward[dtype] : s->vjp && s->vjp == row->vjp[x->k][dtype])
-            return x->divides && divides_slowly(dtype) ? NULL : x;
+            return x->divides && dtype == AD_F64 && ad_isa_number() == 2 && ad_divides_slowly ? NULL : x;      /* (their kernels have csrc/lanes.h) */
     }
     return NULL;
 }
