@@ -16,7 +16,7 @@ extern const ad_isa ad_isa_avx2, ad_isa_avx512;
 #endif
 
 const ad_isa *ad_cpu = &ad_isa_baseline;
-int ad_divides_slowly = 1;
+int ad_divides_slowly = -1;                                 /* (unknown) */
 
 const ad_isa *ad_isa_named(const char *name)
 {
@@ -24,7 +24,8 @@ const ad_isa *ad_isa_named(const char *name)
     int n = 0;
 #ifdef __x86_64__
     __builtin_cpu_init();
-    ad_divides_slowly = !__builtin_cpu_is("amd");
+    if (ad_divides_slowly < 0)
+        ad_divides_slowly = !__builtin_cpu_is("amd");
     const int fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
