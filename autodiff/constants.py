@@ -163,6 +163,8 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
     [[True, False], [True, True]]
     """
     n = to_tensor(lengths, "sequence_mask").numpy()
+    if n.size and n.dtype.kind not in "iu":
+        raise errors.bad_dtype("sequence_mask", n.dtype.name, ("int32", "int64"))
     longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)
     sizes("sequence_mask", "shape", (*n.shape, max(int(longest), 0)))
     return to_tensor((np.arange(longest) < n[..., None]).astype(dtypes.as_dtype(dtype).as_numpy_dtype))

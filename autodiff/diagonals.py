@@ -4,7 +4,7 @@ import numpy as np
 
 from . import errors, ops
 from ._core import Tensor
-from .arguments import integer, integers, product
+from .arguments import integer, integers, product, sizes
 from .arguments import tensor as to_tensor
 from .products import as_matrices
 from .shaping import reshape, strides_of
@@ -31,7 +31,7 @@ def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, 
         raise errors.ShapeError(
             f"diag: {n} elements are not diagonal {k} of a matrix of {rows} rows and {columns} columns"
         )
-    y = ops.unview(x, **_diagonal((*x.shape[:-1], rows, columns), k))
+    y = ops.unview(x, **_diagonal(sizes("diag", "shape", (*x.shape[:-1], rows, columns)), k))
     if isinstance(padding_value, (int, float)) and padding_value == 0:
         return y
     return ops.where(to_tensor(np.eye(rows, columns, k, dtype=bool)), y, to_tensor(padding_value, "diag", like=x))

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import errors, ops
 from ._core import Tensor
-from .arguments import integer, product
+from .arguments import integer, product, sizes
 from .arguments import tensor as to_tensor
 
 _KINDS = "sum mean prod max min".split()
@@ -126,7 +126,7 @@ def _sorted(name, reduce, data, segment_ids, empty=None):
 
 def _unsorted(name, reduce, data, segment_ids, num_segments):
     x, ids = _arguments(name, data, segment_ids)
-    count = integer(name, "num_segments", num_segments)
+    (count,) = sizes(name, "num_segments", integer(name, "num_segments", num_segments))
     if ids.size and ids.max() >= count:
         raise errors.BadIndexError(f"{name}: segment id {ids.max()} is out of range [0, {count})")
     x = ops.reshape(x, shape=(ids.size, *x.shape[ids.ndim :]))

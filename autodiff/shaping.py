@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, sizes_of
-from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, tensors
+from .arguments import axes_of, axis_of, dtype_or, integer, integers, product, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shapes import TensorShape, as_shape
 
@@ -92,7 +92,8 @@ def broadcast_static_shape(shape_x, shape_y) -> TensorShape:
 def broadcast_dynamic_shape(shape_x, shape_y) -> Tensor:
     """The shape that two shapes broadcast to, as a tensor of integers."""
     pair = [integers("broadcast_dynamic_shape", "shape", s) for s in (shape_x, shape_y)]
-    return to_tensor(np.array(_broadcast("broadcast_dynamic_shape", *pair), np.int32))
+    shape = sizes("broadcast_dynamic_shape", "shape", _broadcast("broadcast_dynamic_shape", *pair))
+    return to_tensor(np.array(shape, np.int32 if max(shape, default=0) < 2**31 else np.int64))
 
 
 # ------------------------------------------------------------------------------------------------- the same numbers, other shape
@@ -171,7 +172,7 @@ def broadcast_to(input, shape, name=None) -> Tensor:
         raise errors.ShapeError(f"broadcast_to: Incompatible shapes: {errors.brackets(x.shape)} vs. {errors.brackets(given)}: "
                                 f"{x.shape} does not broadcast to {given}")  # fmt: skip
     strides = [s if n == m else 0 for s, n, m in zip(strides_of(x.shape), x.shape, shape[ahead:])]
-    return ops.view(x, shape=shape, strides=(0,) * ahead + tuple(strides), offset=0)
+    return ops.view(x, shape=sizes("broadcast_to", "shape", shape), strides=(0,) * ahead + tuple(strides), offset=0)
 
 
 def reverse(tensor, axis, name=None) -> Tensor:
@@ -201,7 +202,8 @@ def roll(input, shift, axis, name=None) -> Tensor:
         raise errors.ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     for n, a in zip(shifts, axes):
         a = axis_of("roll", a, x.ndim)
-        x = ops.gather(x, to_tensor((np.arange(x.shape[a]) - n) % max(x.shape[a], 1)), axis=a, batch_dims=0)
+        size = max(x.shape[a], 1)
+        x = ops.gather(x, to_tensor((np.arange(x.shape[a]) - n % size) % size), axis=a, batch_dims=0)
     return x
 
 

@@ -296,14 +296,15 @@ cdef object axis_list(object axis, str name):
 
 
 cdef int normal_axis(object axis, int rank, str name) except -1:
-    cdef int64_t a
+    cdef int a
     try:
-        a = axis.__index__()
+        place = axis.__index__()                # (of any size)
     except AttributeError:
         raise TypeError(f"{name}: axis must be an integer, got {errors.shorten(axis)}") from None
-    if a < -rank or a >= rank:
-        raise errors.bad_axis(name, a, rank)
-    return <int>(a + rank if a < 0 else a)
+    if place < -rank or place >= rank:
+        raise errors.bad_axis(name, place, rank)
+    a = place
+    return a + rank if a < 0 else a
 
 
 # -------------------------------------------------------------------------------------------------------- custom_gradient
