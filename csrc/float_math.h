@@ -163,10 +163,11 @@ AD_INLINE float ad_sigmoidf(float x)
     const double e = ad_exp_minus_abs_short(x);
     return (float)((x < 0 ? e : 1) / (1 + e));
 }
-AD_INLINE float ad_softplus_slopef(float x)                             /* 2.4 ULP: a float's division is twice as fast */
+/* 2 ULP: a float's division is twice as fast.  What 1 + e lost is put back, or it would be 2.402 at -4.1572938. */
+AD_INLINE float ad_softplus_slopef(float x)
 {
-    const float e = (float)ad_exp_minus_abs_short(x);
-    return (x < 0 ? e : 1) / (1 + e);
+    const float e = (float)ad_exp_minus_abs_short(x), sum = 1 + e, lost = e - (sum - 1), y = (x < 0 ? e : 1) / sum;
+    return AD_FMAF(-y, lost, y);
 }
 AD_INLINE float ad_softplus_slope_slopef(float x)
 {

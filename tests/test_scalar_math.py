@@ -316,6 +316,13 @@ def test_float32_values_over_the_whole_format(row):
         assert worst[0] <= row.ulp32, f"{row.name} on {isa}: {worst}"
 
 
+@pytest.mark.parametrize("name, x", [("softplus_slope", -4.157293796539307), ("softplus_slope", -6.237699031829834)])
+def test_float32_numbers_that_were_beyond_their_bound(name, x, isa):
+    row = next(r for r in ROWS if r.name == name)
+    got, exact = isa.value(row, [np.array([x], "f4")]), FINEST.value(row, [np.array([x])])
+    assert float32_errors(got.astype(np.float64), exact)[0] <= row.ulp32
+
+
 @pytest.mark.parametrize("row", [r for r in ALONE if r.d and r.d[0] and r.name not in KINKS], ids=ids)
 def test_float32_derivatives_over_the_whole_format(row):
     for isa, worst in worst_of_every(row, 0).items():
