@@ -213,13 +213,11 @@ PLAIN = frozenset("add sub mul div neg square squared_difference sqrt reciprocal
 def scalar_run(rows):
     """A plan's scalar steps (csrc/elementwise.inc): values, then shares of gradients.  Plain arithmetic, which calls no function, has
     labels; the others are cases of a switch."""
-    plain, others = ["#define AD_SCALAR_PLAIN(LABEL)"], ["#define AD_SCALAR_OTHER_CASES"]
+    plain, others = ["#define AD_SCALAR_PLAIN(LABEL)"], ["#define AD_SCALAR_OTHER(CASE)"]
 
     def add(row, code, what, text):
-        if row.name in PLAIN:
-            plain.append(f"    LABEL({code}, {row.name}_{what}, {{ {text} }})")
-        else:
-            others.append(f"    case {code}: {{ {text} break; }}")
+        lines, macro = (plain, "LABEL") if row.name in PLAIN else (others, "CASE")
+        lines.append(f"    {macro}({code}, {row.name}_{what}, {{ {text} }})")
 
     for row in rows:
         if row.kind != "elementwise":
