@@ -328,27 +328,43 @@ AD_INLINE double ad_sigmoid_cross_entropy(double a, double b)
     return m == AD_INF ? m : y;
 }
 
-/* tanh(x) = -t / (t + 2) with t = expm1(-2|x|), 1 ULP: the quotient q of the rounded halves h, h + 1, and a step towards that of the
- * whole ones.  1 / (h + 1) is 1 + q.  What is reduced, and 2^k by way of 2^(k + 512), is that of sech2: their twin has it once. */
-AD_INLINE double ad_tanh(double x)
+/* With e = exp(-2|x|): t = 1 - e, d = 1 + e and what makes e, (1 + 2 p) 2^k, each with what it has lost by rounding; `scale` is 2^(k + 514).
+ * tanh(x) = t / d and sech2(x) = 4 e / d^2, which their twin so has of one exponential and one quotient.  The numbers that are reduced are
+ * halves, whose polynomial is that of ad_exp_tail: |x| need not be doubled first.  Of 1 - e, 1 - 2^k is taken first, which is 0 where the rest
+ * is small.  `d.high` need not be the rounded d: by way of `near` it is there before p. */
+typedef struct { ad_pair p, t, d; double scale; } ad_opposed;
+AD_INLINE ad_opposed ad_exp_opposed(double x)
 {
-    const double u = -2 * fabs(x), z = u < -820 ? -820 : u;
-    const ad_reduced a = ad_reduce(z);
-    const ad_half t = ad_half_expm1(z, a, ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52) * 0x1p-513);
-    const double h = t.high + t.low, l = (t.high - h) + t.low, d = h + 1, lost = (h - (d - 1)) + l, q = -h / d;
-    const ad_pair p = ad_two_product(q, d);
-    const double y = q + (((-h - p.high) - p.low) - l - q * lost) * (1 + q);
-    return u > -0x1p-27 ? x : x != x ? x : copysign(y, x);
+    const double least = -410, u = ad_minus_abs(x), z = least > u ? least : u, shifter = AD_MAGIC + (1023 + 514);
+    const double shift = AD_FMA(z, 0x1.71547652b82fep+1, shifter), k = shift - shifter;
+    const double near = AD_FMA(-k, 0.5 * AD_LN2_HI, z), c = k * (-0.5 * AD_LN2_LO), r = near + c, r2 = r * r, r4 = r2 * r2;
+    const double q0 = AD_FMA(0x1.555555555555ap-2, r, 0x1.555555555555bp-1), q1 = AD_FMA(0x1.6c16c16c14148p-5, r, 0x1.111111110ebfbp-3);
+    const double q2 = AD_FMA(0x1.a01a01b2012fdp-9, r, 0x1.a01a01b3a498dp-7), q3 = AD_FMA(0x1.27e4c2ba37dbcp-13, r, 0x1.71ddefc32947ap-11);
+    const double q4 = AD_FMA(0x1.1f99c983a3fccp-18, r, 0x1.af6c8565807d3p-16);
+    const double q = AD_FMA(AD_FMA(q4, r4, AD_FMA(q3, r2, q2)), r4, AD_FMA(q1, r2, q0));
+    const double tail = AD_FMA(q, r * r2, c + r2), p = near + tail, p_low = (near - p) + tail;
+    const double scale = ad_from_bits(ad_bits(shift) << 52), s = scale * 0x1p-514, twice = scale * 0x1p-513;
+    const double v = 1 - s, t = AD_FMA(-twice, p, v), t_low = AD_FMA(-twice, p_low, AD_FMA(-twice, p, v - t) + ((1 - v) - s));
+    const double w = 1 + s, d = AD_FMA(twice, tail, AD_FMA(twice, near, w)), d_low = AD_FMA(twice, p_low, AD_FMA(twice, p, w - d) + ((1 - w) + s));
+    return (ad_opposed){{p, p_low}, {t, t_low}, {d, d_low}, scale};
 }
 
-/* 1 / cosh(x)**2 = 4 e / (1 + e)**2 with e = exp(-2|x|), 1 ULP. */
+/* tanh on all of R, 1 ULP; -0 stays -0. */
+AD_INLINE double ad_tanh(double x)
+{
+    const ad_opposed e = ad_exp_opposed(x);
+    const double y = ad_pair_quotient(e.t, e.d);
+    return ad_from_bits(ad_bits(y) | (ad_bits(x) & UINT64_C(1) << 63));
+}
+
+/* 1 / cosh(x)**2, 1 ULP: w + 2 p w with w = 1/d^2, of which 2 p w is less than half: what that loses counts half.  1/d is r (1 + lost). */
 AD_INLINE double ad_sech2(double x)
 {
-    const ad_scaled e = ad_exp_scaled(-2 * fabs(x));
-    const double s = e.scale * 0x1p-512;
-    const ad_pair d = ad_one_plus((ad_pair){e.high * s, e.low * s}), square = ad_two_product(d.high, d.high);
-    const double y = ad_pair_quotient((ad_pair){e.high, e.low}, (ad_pair){square.high, AD_FMA(2 * d.high, d.low, square.low)});
-    return y * (4 * e.scale) * 0x1p-512;
+    const ad_opposed e = ad_exp_opposed(x);
+    const double r = 1 / e.d.high, lost = AD_FMA(-r, e.d.low, ad_rest(1, r, e.d.high));
+    const ad_pair w = ad_two_product(r, r);
+    const double twice = w.high + w.high, low = AD_FMA(AD_FMA(twice, lost, w.low), AD_FMA(2, e.p.high, 1), e.p.low * twice);
+    return (w.high + ad_times_plus(e.p.high, twice, low)) * e.scale * 0x1p-512;
 }
 
 AD_INLINE double ad_xlogy(double a, double b) { return a == 0 && b == b ? 0 : a * ad_log(b); }

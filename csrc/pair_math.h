@@ -103,6 +103,17 @@ AD_INLINE double ad_times_short(double a, double c, double more)
 #endif
 }
 
+/* a b + c for a small c, rounded once or nearly so. */
+AD_INLINE double ad_times_plus(double a, double b, double c)
+{
+#ifdef AD_TARGET_FMA
+    return AD_FMA(a, b, c);
+#else
+    const ad_pair p = ad_two_product(a, b);
+    return p.high + (p.low + c);
+#endif
+}
+
 /* (n.high + n.low) / (d.high + d.low) as a quotient of the high parts, and a step towards that of all: q + rest * r. */
 typedef struct { double q, rest, r; } ad_quotient;
 AD_INLINE ad_quotient ad_pair_divided(ad_pair n, ad_pair d)
