@@ -6,12 +6,12 @@
 
 #include "strided.h"
 
+typedef void (*ad_chain_function)(void);                    /* (its arguments are vectors of one instruction set) */
 typedef struct {
-    uint32_t code;                                          /* of a link, plus what ad_chain_form says of each operand */
-    uint32_t fill;
+    ad_chain_function run;                                  /* that of a link's code, plus what ad_chain_form says of each operand */
     char *at[4];                                            /* operands, in the order g, a, b, c, y of those that are read; at[3]: the result, */
 } ad_chain_step;                                            /* NULL: only the next step reads it */
-enum { AD_CHAIN_END = 0, AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };          /* the code behind the last step; vectors at a time; see above */
+enum { AD_CHAIN_END, AD_CHAIN_TOTAL, AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };  /* the code behind the last step; below; vectors at a time; see above */
 
 /* An operand stands in memory, or is what the step before gave, or, of two operands, is one number for all elements. */
 enum ad_chain_operand { AD_CHAIN_MEMORY, AD_CHAIN_LAST, AD_CHAIN_NUMBER };
@@ -21,9 +21,12 @@ static inline uint32_t ad_chain_form(int operands, int k, enum ad_chain_operand 
     return weights[operands][k] * (uint32_t)what;
 }
 
+/* AD_CHAIN_TOTAL adds its operand up as ad_sum_block does: its result are the AD_SUM_LANES sums so far. */
+
 /* For one instruction set and dtype. */
 typedef struct {
     void (*run)(const ad_chain_step *steps, size_t bytes);  /* bytes of each operand: a multiple of tile */
+    const ad_chain_function *place;                         /* by code */
     size_t tile;
 } ad_chain;
 

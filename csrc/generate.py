@@ -263,7 +263,7 @@ def vector_text(code, names, dtype):
 
 def chain_codes(rows, dtype):
     """By function: (its first link's name, its number of operands, its code), behind which come those of its other forms (csrc/chain.inc)."""
-    codes, code = {}, 1
+    codes, code = {}, 3  # behind those of AD_CHAIN_TOTAL
     for row, k, text, names in chain_links(rows, dtype):
         if text not in codes:
             codes[text] = (f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}", len(names), code)

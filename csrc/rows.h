@@ -22,7 +22,7 @@ typedef struct {
     void (*add_up)(int64_t n, const void *acc, int k, const void *const *x, void *y);   /* y = acc (or 0) + x[0] + ... + x[k - 1] */
     ad_forward_kernel divide;                               /* y = a / b[0]; NULL: there is no faster way than to divide */
 } ad_row_functions;
-enum { AD_SHORT_SUM = 48 };
+enum { AD_SHORT_SUM = 48, AD_SUM_LANES = 16 };               /* csrc/sum.c */
 
 enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
 

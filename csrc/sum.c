@@ -7,12 +7,27 @@
 /* Blocks of BLOCK elements are summed in LANES partial sums, which the compiler keeps in vectors; blocks are summed in pairs of
  * halves, so that rounding errors grow with log2(n) (Higham, "The accuracy of floating point summation", 1993).  The order is fixed:
  * it depends on n alone.  Beyond a block float32 goes on in double. */
-enum { SHORT = AD_SHORT_SUM, LANES = 16, BLOCK = AD_SUM_BLOCK, COLUMNS = 256 };
+enum { SHORT = AD_SHORT_SUM, LANES = AD_SUM_LANES, BLOCK = AD_SUM_BLOCK, COLUMNS = 256 };
 
 /* Neighbouring dimensions that are all kept or all reduced, merged; the last is fastest. */
 typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK]; } groups;
 
 #define DEFINE_SUMS(T, A)                                                                              \
+    static inline A rest_##T(const T *begun, const T *x, int n)                                        \
+    {                                                                                                  \
+        T part[LANES];                                                                                 \
+        A sum = 0, rest = 0;                                                                           \
+        int i = 0;                                                                                     \
+        memcpy(part, begun, sizeof part);                                                              \
+        for (int left = n / LANES; left > 0; left--, i += LANES)                                       \
+            for (int j = 0; j < LANES; j++)                                                            \
+                part[j] += x[i + j];                                                                   \
+        for (; i < n; i++)                                                                             \
+            rest += x[i];                                                                              \
+        for (int j = 0; j < LANES; j++)                                                                \
+            sum += part[j];                                                                            \
+        return sum + rest;                                                                             \
+    }                                                                                                  \
     static A block_##T(const T *x, int n)                                                              \
     {                                                                                                  \
         if (n < SHORT) {                                                                               \
@@ -25,17 +40,8 @@ typedef struct { int n; int64_t size[AD_MAX_RANK]; uint8_t reduced[AD_MAX_RANK];
                 few[i & 3] += x[i];                                                                    \
             return ((A)few[0] + few[2]) + ((A)few[1] + few[3]);                                        \
         }                                                                                              \
-        T part[LANES] = {0};                                                                           \
-        A sum = 0, rest = 0;                                                                           \
-        int i = 0;                                                                                     \
-        for (int left = n / LANES; left > 0; left--, i += LANES)                                       \
-            for (int j = 0; j < LANES; j++)                                                            \
-                part[j] += x[i + j];                                                                   \
-        for (; i < n; i++)                                                                             \
-            rest += x[i];                                                                              \
-        for (int j = 0; j < LANES; j++)                                                                \
-            sum += part[j];                                                                            \
-        return sum + rest;                                                                             \
+        const T none[LANES] = {0};                                                                     \
+        return rest_##T(none, x, n);                                                                   \
     }                                                                                                  \
     static A run_##T(const T *x, int64_t n)                                                            \
     {                                                                                                  \
@@ -95,6 +101,8 @@ DEFINE_SUMS(u32, u64)
 DEFINE_SUMS(u64, u64)
 
 double ad_sum_block(const void *x, int n, int is_f32) { return is_f32 ? block_float(x, n) : block_double(x, n); }
+
+double ad_sum_rest(const void *parts, const void *x, int n, int is_f32) { return is_f32 ? rest_float(parts, x, n) : rest_double(parts, x, n); }
 
 double ad_sum_blocks(const double *sums, int64_t n)         /* as run_T goes on */
 {

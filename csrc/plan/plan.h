@@ -4,7 +4,7 @@
  *                  --plan_reads.c, plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps) of what is needed
  *                  --plan_band.c--> items in bands, in which rows go through several of them at once
  *                  --plan_loop.c, plan_blocks.c, plan_chain.c--> loops over streams --plan_share.c--> those that do the same are one
- *                  --plan_run.c, plan_loop_run.c, plan_band_run.c--> results */
+ *                  --plan_run.c, plan_loop_run.c, plan_place_run.c, plan_band_run.c--> results */
 #ifndef AD_PLAN_H
 #define AD_PLAN_H
 
@@ -108,7 +108,7 @@ typedef struct {
 /* A step of a chain (csrc/chain.h): its streams, or the one after the last: what it reads from the link before, or gives to the next alone. */
 typedef struct { uint16_t code, at[4]; } ad_loop_link;
 typedef struct { uint16_t link, k, stream; } ad_loop_move;                     /* what stands elsewhere in the next block */
-typedef struct { uint32_t from, n, steps, move, moves; } ad_loop_chain;        /* links; how many of the loop's steps they are; moves */
+typedef struct { uint32_t from, n, steps, move, moves, is_f32, totals; } ad_loop_chain;   /* links; how many of the loop's steps they are; moves; AD_SUM_ALL */
 enum { AD_CHAIN_MOST = 32 };                                                   /* links */
 
 typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read;
@@ -159,6 +159,7 @@ typedef struct {
 } ad_loop;
 typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's numbers are: of the first row, bytes a row */
 int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
+int ad_is_link(const ad_loop_step *s, uint16_t none);       /* may it be in a chain?  `none` is no stream */
 int ad_find_chains(ad_loop *l);                             /* when streams have blocks, and kernels their kinds */
 void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
@@ -350,6 +351,7 @@ int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int
 /* sum.c: what reduce_sum adds up at once, and how it goes on with the sums of all blocks of n elements. */
 enum { AD_SUM_BLOCK = 512 };
 double ad_sum_block(const void *x, int n, int is_f32);
+double ad_sum_rest(const void *parts, const void *x, int n, int is_f32);       /* of a block: AD_SUM_LANES sums so far, and the n elements after these */
 double ad_sum_blocks(const double *sums, int64_t n);
 
 #endif

@@ -235,10 +235,27 @@ static void read_once(ad_loop *l)
     }
 }
 
+/* Kernels that follow others but for sums between them, which nothing reads before the end, come before these: to be one chain. */
+static void sink_sums(ad_loop *l)
+{
+    for (uint32_t i = 1; i < l->steps.n; i++) {
+        const ad_loop_step kernel = l->steps.at[i];
+        uint32_t to = i;
+        while (to > 0 && l->steps.at[to - 1].kind == AD_SUM_BACK)
+            to--;
+        const ad_loop_step *before = to > 0 && to < i && ad_is_link(&kernel, AD_NO_STREAM) ? &l->steps.at[to - 1] : NULL;
+        if (before == NULL || before->wide != kernel.wide || before->is_f32 != kernel.is_f32 || !ad_is_link(before, AD_NO_STREAM))
+            continue;
+        memmove(&l->steps.at[to + 1], &l->steps.at[to], (i - to) * sizeof kernel);
+        l->steps.at[to] = kernel;
+    }
+}
+
 /* Scratch blocks: numbers and what is read once keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
 {
+    sink_sums(l);
     const int filled = fill_vectors(l);
     if (filled != AD_OK)
         return filled;
@@ -258,11 +275,14 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         for (int i = 0; i < TOUCHED; i++)
             if (touched_by(&l->steps.at[step], i) != AD_NO_STREAM)
                 l->notes.at[touched_by(&l->steps.at[step], i)].last = step;
-    for (uint32_t step = 0; step < l->steps.n; step++)
-        if (l->steps.at[step].kind == AD_READ_ONCE) {
-            l->streams.at[l->steps.at[step].out].block = l->n_blocks++;
-            l->notes.at[l->steps.at[step].out].last = AD_NONE;
+    for (uint32_t step = 0; step < l->steps.n; step++) {
+        const ad_loop_step *s = &l->steps.at[step];
+        const uint16_t lasting = s->kind == AD_READ_ONCE ? s->out : s->kind == AD_SUM_ALL ? s->share : AD_NO_STREAM;
+        if (lasting != AD_NO_STREAM) {
+            l->streams.at[lasting].block = l->n_blocks++;
+            l->notes.at[lasting].last = AD_NONE;
         }
+    }
     for (uint32_t step = 0; step < l->steps.n; step++) {
         const uint16_t made[] = {l->steps.at[step].out, l->steps.at[step].share};
         for (int i = 0; i < 2; i++)
@@ -276,7 +296,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         name_none(l, &l->steps.at[step]);
     l->block_bytes = (size_t)(l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) * 8;
     if (ad_is_short(l) || l->width == 1)                    /* shorter ones side by side: a page apart they would meet in the first-level cache */
-        l->block_bytes = ((size_t)(ad_is_short(l) ? l->size : l->block_rows) * 8 + 63) / 64 * 64;
+        l->block_bytes = ((size_t)(ad_is_short(l) ? l->size : l->block_rows) * 8 + 63) / 64 * 64 + (ad_is_short(l) ? 0 : 320);
     int status = ad_find_chains(l);
     if (status == AD_OK)
         status = list_arrays(t, l, at);

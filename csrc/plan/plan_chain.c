@@ -54,6 +54,8 @@ static usage *count_uses(const ad_loop *l)
         const uint16_t read[] = {s->in[0], s->in[1], s->in[2], s->acc, s->g, s->y};
         for (size_t k = 0; k < sizeof read / sizeof *read; k++)
             of[read[k]].reads++;
+        if (s->kind == AD_SUM_ALL)
+            of[s->share].reads++;                           /* the sums so far are kept, if no link reads them */
         of[s->out].moves |= s->kind == AD_READ || s->kind == AD_READ_ONCE;
     }
     for (uint32_t i = 0; i < l->streams.n && of; i++)
@@ -131,12 +133,32 @@ static int list_moves(ad_loop *l, ad_loop_chain *c, const usage *of)
     return status;
 }
 
-/* Has the step a kernel of plain arithmetic, or is it a sum? */
-static int is_link(const ad_loop *l, const ad_loop_step *s, const ad_chain_link **known)
+/* Has the step a kernel of plain arithmetic, or does it add two streams? */
+static int is_link(const ad_loop_step *s, uint16_t none, const ad_chain_link **known)
 {
     const int is_kernel = s->kind == AD_ONE || s->kind == AD_TWO || s->kind == AD_SHARE || (s->kind == AD_KERNEL && s->which == 0);
     *known = is_kernel && !s->twin ? link_of(s) : NULL;
-    return *known || (is_kernel && !s->twin && !s->forward && !s->vjp && s->acc != l->streams.n);
+    return *known || (is_kernel && !s->twin && !s->forward && !s->vjp && s->acc != none);
+}
+
+int ad_is_link(const ad_loop_step *s, uint16_t none)
+{
+    const ad_chain_link *known;
+    return is_link(s, none, &known);
+}
+
+/* A sum of all elements, whose blocks begin where the loop's do, or some of these: it is not the first link. */
+static int is_total(const ad_loop *l, const ad_loop_step *s, int64_t elements)
+{
+    const int fits = ad_is_short(l) ? elements <= AD_SUM_BLOCK : AD_SUM_BLOCK % elements == 0 && l->strip % AD_SUM_BLOCK == 0;
+    return s->kind == AD_SUM_ALL && elements >= AD_SHORT_SUM && fits;
+}
+
+static int add_total(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, const usage *of)
+{
+    const uint16_t none = (uint16_t)l->streams.n;
+    c->totals++;
+    return add_link(l, c, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], none, none, s->share}}, 1}, of);
 }
 
 int ad_find_chains(ad_loop *l)
@@ -148,13 +170,14 @@ int ad_find_chains(ad_loop *l)
         ad_loop_step *first = &l->steps.at[i];
         const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
         const int64_t elements = first->wide ? longest * l->width : longest;
-        ad_loop_chain c = {.from = l->links.n};
+        ad_loop_chain c = {.from = l->links.n, .is_f32 = first->is_f32};
         const ad_chain_link *known;
         for (n = 0; i + n < l->steps.n && c.n + 2 <= AD_CHAIN_MOST && status == AD_OK; n++) {
             const ad_loop_step *s = &l->steps.at[i + n];
-            if ((size_t)elements * (first->is_f32 ? 4 : 8) < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !is_link(l, s, &known))
+            const int total = n > 0 && is_total(l, s, elements);
+            if ((size_t)elements * (first->is_f32 ? 4 : 8) < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, (uint16_t)l->streams.n, &known)))
                 break;
-            status = add_links(l, &c, s, known, of);
+            status = total ? add_total(l, &c, s, of) : add_links(l, &c, s, known, of);
         }
         c.steps = n;
         if (n > 1 && status == AD_OK) {

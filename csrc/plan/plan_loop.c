@@ -198,8 +198,10 @@ static void add_total(builder *b, const ad_step *s, uint16_t in, int wide)
     ad_loop *l = b->l;
     const int64_t size = wide ? l->size : l->rows;
     const size_t blocks = (size_t)((size + AD_SUM_BLOCK - 1) / AD_SUM_BLOCK);
+    const uint16_t parts = add_block(b, 8, 0);
     ad_loop_step *to = add_step(b, AD_SUM_ALL, wide, s->dtype);
     to->in[0] = in;
+    to->share = parts;
     to->which = l->totals.n;
     note(b, AD_PUSH(l->totals, (ad_loop_total){.out = s->out, .acc = s->acc, .size = size, .is_f32 = s->dtype == AD_F32,
                                                .room = take_room(l, blocks * sizeof(double)),

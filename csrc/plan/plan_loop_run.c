@@ -1,6 +1,6 @@
 /* Fused loops, run: by one thread, or in parts by several.  What is late (sums, places) is finished at the end, in order. */
 #include "chain.h"
-#include "plan.h"
+#include "plan_runner.h"
 #include "rows.h"
 
 #include <stdlib.h>
@@ -8,32 +8,8 @@
 
 #include "generated/opcodes.h"
 
-/* A loop at work: by one thread on some of its rows. */
-typedef struct {
-    const ad_plan *t;
-    const ad_loop *l;
-    const uint32_t *bound;                                  /* the loop's registers */
-    char *scratch;
-    ad_where *place;                                        /* by stream */
-    int64_t row, first, begin;                              /* of the block at hand, of the thread's part, of the first block */
-    int ahead;                                              /* before the part: to know the end of the block before */
-    char *strips;                                           /* of registers that have one; that of row `first`, if not NULL */
-} runner;
-
-static char *block_at(const runner *r, uint32_t block) { return r->scratch + (size_t)block * r->l->block_bytes; }
-
 /* The first line of the cache in memory that has 63 bytes to spare: a vector that lies in two takes 6 % longer. */
 static char *on_line(char *memory) { return memory + (-(uintptr_t)memory & 63); }
-
-static const ad_known *known_of(const runner *r, uint32_t reg) { return ad_known_of(r->t, r->bound[reg]); }
-
-static ad_value *value_of(const runner *r, uint32_t reg) { return &r->t->value[r->bound[reg]]; }
-
-/* (Of no stream: NULL.) */
-static inline void *seek(const runner *r, uint16_t stream)
-{
-    return r->place[stream].at + r->place[stream].pace * (size_t)r->row;
-}
 
 /* The same where the loop may be known to be short: then its rows begin at 0. */
 static inline void *seek_in(const runner *r, uint16_t stream, int is_short)
@@ -78,21 +54,49 @@ static ad_chain_step *chain_steps(const runner *r, const ad_loop_chain *c)
     return (ad_chain_step *)(void *)(r->place + r->l->streams.n + 1) + c->from + (c - r->l->chains.at);
 }
 
+/* Of the elements of a sum's blocks that have been added up, how many are of the one at hand? */
+static int64_t have_of(const runner *r, const ad_loop_step *s) { return (s->wide ? r->row * r->l->width : r->row) % AD_SUM_BLOCK; }
+
+static void begin_totals(const runner *r, const ad_loop_step *s, uint32_t steps)
+{
+    for (const ad_loop_step *end = s + steps; s < end; s++)
+        if (s->kind == AD_SUM_ALL)
+            memset(seek(r, s->share), 0, AD_SUM_LANES * sizeof(double));
+}
+
+/* The last of n elements are yet to be added. */
+static void end_total(const runner *r, const ad_loop_step *s, int64_t n, int64_t rest)
+{
+    const ad_loop_total *total = &r->l->totals.at[s->which];
+    const int64_t at = s->wide ? r->row * r->l->width : r->row, have = at % AD_SUM_BLOCK;
+    const char *from = (const char *)seek(r, s->in[0]) + (size_t)(n - rest) * (s->is_f32 ? 4 : 8);
+    double *sum = (double *)(void *)(r->t->room + r->l->room_at + total->room) + at / AD_SUM_BLOCK;
+    if (have + n < AD_SUM_BLOCK && at + n < total->size)
+        return;
+    *sum = have + n < AD_SHORT_SUM ? ad_sum_block(from, (int)n, s->is_f32) : ad_sum_rest(seek(r, s->share), from, (int)rest, s->is_f32);
+}
+
 /* Whole tiles through all of it, the rest kernel by kernel. */
 static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
 {
     const ad_loop_chain *c = &r->l->chains.at[s->which];
     const ad_loop_move *move = r->l->moves.at + c->move;
     const ad_chain *chain = ad_chain_of(s->is_f32 ? AD_F32 : AD_F64);
-    const size_t item = s->is_f32 ? 4 : 8, bytes = (size_t)n * item & -chain->tile;
+    const int few = c->totals && have_of(r, s) + n < AD_SHORT_SUM;       /* which are added up otherwise */
+    const size_t item = s->is_f32 ? 4 : 8, bytes = few ? 0 : (size_t)n * item & -chain->tile;
     ad_chain_step *steps = chain_steps(r, c);
     for (const ad_loop_move *end = move + c->moves; move < end; move++)
         steps[move->link].at[move->k] = seek_in(r, move->stream, is_short);
+    if (c->totals && have_of(r, s) == 0)
+        begin_totals(r, s, c->steps);
     if (bytes)
         chain->run(steps, bytes);
     const int64_t rest = n - (int64_t)(bytes / item);
-    for (uint32_t k = 0; k < c->steps && rest; k++)
-        run_kernel(r, s + k, rest, is_short, bytes);
+    for (uint32_t k = 0; k < c->steps && (rest || c->totals); k++)
+        if (s[k].kind != AD_SUM_ALL && rest)
+            run_kernel(r, s + k, rest, is_short, bytes);
+        else if (s[k].kind == AD_SUM_ALL && !r->ahead)
+            end_total(r, s + k, n, rest);
 }
 
 /* A block in scratch memory alone may stand where it is read from. */
@@ -215,91 +219,6 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- places */
-enum { AT_ONCE = 8 };                                       /* sources */
-
-static const char *source_at(const runner *r, const ad_loop_source *s, int64_t element, size_t item, int64_t start)
-{
-    return block_at(r, r->l->streams.at[s->stream].block) + (element - s->offset - start) * (int64_t)item;
-}
-
-/* Elements [from, to) of a place, the block at hand begins at `start`: acc or 0, and what the sources that reach them have, in order. */
-static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
-{
-    const size_t item = p->is_f32 ? 4 : 8;
-    const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
-    char *out = (char *)value_of(r, p->out)->array->data;
-    if (from >= to)
-        return;
-    if (acc && acc->number == AD_NONE)
-        memcpy(out + (size_t)from * item, (const char *)value_of(r, p->acc)->array->data + (size_t)from * item, (size_t)(to - from) * item);
-    else if (acc)
-        ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
-    else
-        memset(out + (size_t)from * item, 0, (size_t)(to - from) * item);
-    for (uint32_t i = p->from; i < p->to; i++) {
-        const ad_loop_source *s = &r->l->sources.at[i];
-        const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size;
-        char *at = out + first * (int64_t)item;
-        if (first < end)
-            ad_add(at, at, source_at(r, s, first, item, start), end - first, p->is_f32);
-    }
-}
-
-/* The same where all sources reach, in one go. */
-static void place_inside(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
-{
-    const size_t item = p->is_f32 ? 4 : 8;
-    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)value_of(r, p->acc)->array->data + (size_t)from * item;
-    for (uint32_t i = p->from; i < p->to; i++)
-        x[i - p->from] = source_at(r, &r->l->sources.at[i], from, item, start);
-    ad_rows(p->is_f32 ? AD_F32 : AD_F64)
-        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)value_of(r, p->out)->array->data + (size_t)from * item);
-}
-
-static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
-{
-    const ad_loop *l = r->l;
-    const int64_t width = l->streams.at[l->sources.at[p->from].stream].wide ? l->width : 1, start = r->row * width;
-    int64_t low = INT64_MAX, first = 0, end = INT64_MAX;
-    for (uint32_t i = p->from; i < p->to; i++) {
-        const ad_loop_source *s = &l->sources.at[i];
-        low = s->offset < low ? s->offset : low;
-        first = s->offset > first ? s->offset : first;
-        end = s->offset + s->size < end ? s->offset + s->size : end;
-    }
-    const int64_t from = r->row == 0 ? 0 : start + low;
-    const int64_t to = r->row + rows == l->rows ? known_of(r, p->out)->like->size : start + rows * width + low;
-    first = first > from ? first : from;
-    end = end < to ? end : to;
-    if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && known_of(r, p->acc)->number != AD_NONE)) {
-        place_edge(r, p, start, from, to);
-        return;
-    }
-    place_edge(r, p, start, from, first);
-    place_inside(r, p, start, first, end);
-    place_edge(r, p, start, end, to);
-}
-
-static void run_places(const runner *r, int64_t rows)
-{
-    const ad_loop *l = r->l;
-    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
-        const ad_loop_place *p = &l->places.at[i];
-        if (!p->inner && ad_is_short(l))
-            place_edge(r, p, 0, 0, known_of(r, p->out)->like->size);
-        else if (!p->inner)
-            run_place(r, p, rows);
-    }
-    for (uint32_t i = 0; i < l->streams.n && l->history && r->row + rows < l->rows; i++) {
-        const ad_stream *s = &l->streams.at[i];
-        if (!s->kept)
-            continue;
-        char *before = block_at(r, s->block) - l->history * s->item;
-        memmove(before, before + (size_t)(rows * (s->wide ? l->width : 1)) * s->item, (size_t)l->history * s->item);
-    }
-}
-
 /* ------------------------------------------------------------------------------------------------- rows */
 static inline char *whole_at(const runner *r, const ad_stream *s)
 {
@@ -338,13 +257,14 @@ static void open_streams(const runner *r)
     for (uint32_t i = 0; i < l->streams.n; i++)
         open_stream(r, i);
     for (const ad_loop_chain *c = l->chains.at; c < l->chains.at + l->chains.n; c++) {
+        const ad_chain_function *place = ad_chain_of(c->is_f32 ? AD_F32 : AD_F64)->place;
         ad_chain_step *steps = chain_steps(r, c);
         for (uint32_t i = 0; i < c->n; i++) {
-            steps[i].code = l->links.at[c->from + i].code;
+            steps[i].run = place[l->links.at[c->from + i].code];
             for (int k = 0; k < 4; k++)
                 steps[i].at[k] = r->place[l->links.at[c->from + i].at[k]].at;
         }
-        steps[c->n].code = AD_CHAIN_END;
+        steps[c->n].run = place[AD_CHAIN_END];
     }
 }
 
@@ -356,7 +276,7 @@ static void run_rows(runner *r, int64_t from, int64_t to)
         const int64_t rows = to - r->row < r->l->block_rows ? to - r->row : r->l->block_rows;
         run_steps(r, rows, 0);
         if (r->l->places.n)
-            run_places(r, rows);
+            ad_run_places(r, rows);
     }
 }
 
@@ -386,7 +306,7 @@ static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
     l->ready = 1;
     run_steps(&r, l->rows, 1);
     if (l->places.n)
-        run_places(&r, l->rows);
+        ad_run_places(&r, l->rows);
 }
 
 static void run_part(const ad_plan *t, const ad_loop *l, const uint32_t *bound, char *memory, int64_t from, int64_t to)

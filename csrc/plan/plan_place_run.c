@@ -1,0 +1,89 @@
+/* Places in fused loops, run: arrays to which shares of runs of their elements are added, a little behind the blocks that have these. */
+#include "plan_runner.h"
+#include "rows.h"
+
+#include <string.h>
+
+enum { AT_ONCE = 8 };                                       /* sources */
+
+static const char *source_at(const runner *r, const ad_loop_source *s, int64_t element, size_t item, int64_t start)
+{
+    return block_at(r, r->l->streams.at[s->stream].block) + (element - s->offset - start) * (int64_t)item;
+}
+
+/* Elements [from, to) of a place, the block at hand begins at `start`: acc or 0, and what the sources that reach them have, in order. */
+static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
+{
+    const size_t item = p->is_f32 ? 4 : 8;
+    const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
+    char *out = (char *)value_of(r, p->out)->array->data;
+    if (from >= to)
+        return;
+    if (acc && acc->number == AD_NONE)
+        memcpy(out + (size_t)from * item, (const char *)value_of(r, p->acc)->array->data + (size_t)from * item, (size_t)(to - from) * item);
+    else if (acc)
+        ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
+    else
+        memset(out + (size_t)from * item, 0, (size_t)(to - from) * item);
+    for (uint32_t i = p->from; i < p->to; i++) {
+        const ad_loop_source *s = &r->l->sources.at[i];
+        const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size;
+        char *at = out + first * (int64_t)item;
+        if (first < end)
+            ad_add(at, at, source_at(r, s, first, item, start), end - first, p->is_f32);
+    }
+}
+
+/* The same where all sources reach, in one go. */
+static void place_inside(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
+{
+    const size_t item = p->is_f32 ? 4 : 8;
+    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)value_of(r, p->acc)->array->data + (size_t)from * item;
+    for (uint32_t i = p->from; i < p->to; i++)
+        x[i - p->from] = source_at(r, &r->l->sources.at[i], from, item, start);
+    ad_rows(p->is_f32 ? AD_F32 : AD_F64)
+        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)value_of(r, p->out)->array->data + (size_t)from * item);
+}
+
+static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
+{
+    const ad_loop *l = r->l;
+    const int64_t width = l->streams.at[l->sources.at[p->from].stream].wide ? l->width : 1, start = r->row * width;
+    int64_t low = INT64_MAX, first = 0, end = INT64_MAX;
+    for (uint32_t i = p->from; i < p->to; i++) {
+        const ad_loop_source *s = &l->sources.at[i];
+        low = s->offset < low ? s->offset : low;
+        first = s->offset > first ? s->offset : first;
+        end = s->offset + s->size < end ? s->offset + s->size : end;
+    }
+    const int64_t from = r->row == 0 ? 0 : start + low;
+    const int64_t to = r->row + rows == l->rows ? known_of(r, p->out)->like->size : start + rows * width + low;
+    first = first > from ? first : from;
+    end = end < to ? end : to;
+    if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && known_of(r, p->acc)->number != AD_NONE)) {
+        place_edge(r, p, start, from, to);
+        return;
+    }
+    place_edge(r, p, start, from, first);
+    place_inside(r, p, start, first, end);
+    place_edge(r, p, start, end, to);
+}
+
+void ad_run_places(const runner *r, int64_t rows)
+{
+    const ad_loop *l = r->l;
+    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
+        const ad_loop_place *p = &l->places.at[i];
+        if (!p->inner && ad_is_short(l))
+            place_edge(r, p, 0, 0, known_of(r, p->out)->like->size);
+        else if (!p->inner)
+            run_place(r, p, rows);
+    }
+    for (uint32_t i = 0; i < l->streams.n && l->history && r->row + rows < l->rows; i++) {
+        const ad_stream *s = &l->streams.at[i];
+        if (!s->kept)
+            continue;
+        char *before = block_at(r, s->block) - l->history * s->item;
+        memmove(before, before + (size_t)(rows * (s->wide ? l->width : 1)) * s->item, (size_t)l->history * s->item);
+    }
+}
