@@ -147,18 +147,25 @@ int ad_is_link(const ad_loop_step *s, uint16_t none)
     return is_link(s, none, &known);
 }
 
-/* A sum of all elements, whose blocks begin where the loop's do, or some of these: it is not the first link. */
+/* A sum of all elements, whose blocks begin where the loop's do, or some of these.  (Behind one other link it would gain nothing.) */
 static int is_total(const ad_loop *l, const ad_loop_step *s, int64_t elements)
 {
     const int fits = ad_is_short(l) ? elements <= AD_SUM_BLOCK : AD_SUM_BLOCK % elements == 0 && l->strip % AD_SUM_BLOCK == 0;
     return s->kind == AD_SUM_ALL && elements >= AD_SHORT_SUM && fits;
 }
 
-static int add_total(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, const usage *of)
+static int add_total(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, uint32_t step, const usage *of)
 {
     const uint16_t none = (uint16_t)l->streams.n;
-    c->totals++;
+    c->total = c->totals++ ? c->total : step;
     return add_link(l, c, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], none, none, s->share}}, 1}, of);
+}
+
+/* What is left over of whole tiles takes a call of each kernel, as if there were no chain: that must leave something to gain. */
+static int is_worth(uint32_t steps, size_t bytes, size_t tile)
+{
+    enum { TILES = 4, FEW_TILES = 2, STEPS = 4 };
+    return bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS);
 }
 
 int ad_find_chains(ad_loop *l)
@@ -170,17 +177,18 @@ int ad_find_chains(ad_loop *l)
         ad_loop_step *first = &l->steps.at[i];
         const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
         const int64_t elements = first->wide ? longest * l->width : longest;
+        const size_t bytes = (size_t)elements * (first->is_f32 ? 4 : 8);
         ad_loop_chain c = {.from = l->links.n, .is_f32 = first->is_f32};
         const ad_chain_link *known;
         for (n = 0; i + n < l->steps.n && c.n + 2 <= AD_CHAIN_MOST && status == AD_OK; n++) {
             const ad_loop_step *s = &l->steps.at[i + n];
-            const int total = n > 0 && is_total(l, s, elements);
-            if ((size_t)elements * (first->is_f32 ? 4 : 8) < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, (uint16_t)l->streams.n, &known)))
+            const int total = n > 1 && is_total(l, s, elements);
+            if (bytes < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, (uint16_t)l->streams.n, &known)))
                 break;
-            status = total ? add_total(l, &c, s, of) : add_links(l, &c, s, known, of);
+            status = total ? add_total(l, &c, s, n, of) : add_links(l, &c, s, known, of);
         }
         c.steps = n;
-        if (n > 1 && status == AD_OK) {
+        if (n > 1 && status == AD_OK && is_worth(n, bytes, tile)) {
             first->kind = AD_CHAIN;
             first->which = l->chains.n;
             status = list_moves(l, &c, of);

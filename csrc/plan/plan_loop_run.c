@@ -57,15 +57,22 @@ static ad_chain_step *chain_steps(const runner *r, const ad_loop_chain *c)
 /* Of the elements of a sum's blocks that have been added up, how many are of the one at hand? */
 static int64_t have_of(const runner *r, const ad_loop_step *s) { return (s->wide ? r->row * r->l->width : r->row) % AD_SUM_BLOCK; }
 
-static void begin_totals(const runner *r, const ad_loop_step *s, uint32_t steps)
+typedef double two __attribute__((vector_size(2 * sizeof(double)), aligned(8), may_alias));
+
+/* (For so many bytes GCC puts `rep stos`, which takes long to begin, where it sees one memset.) */
+static inline void begin_totals(const runner *r, const ad_loop_chain *c, const ad_loop_step *s)
 {
-    for (const ad_loop_step *end = s + steps; s < end; s++)
-        if (s->kind == AD_SUM_ALL)
-            memset(seek(r, s->share), 0, AD_SUM_LANES * sizeof(double));
+    s += c->total;
+    for (uint32_t left = c->totals; left > 0; s++)
+        if (s->kind == AD_SUM_ALL) {
+            two *x = seek(r, s->share);
+            x[0] = x[1] = x[2] = x[3] = x[4] = x[5] = x[6] = x[7] = (two){0};
+            left--;
+        }
 }
 
 /* The last of n elements are yet to be added. */
-static void end_total(const runner *r, const ad_loop_step *s, int64_t n, int64_t rest)
+static inline void end_total(const runner *r, const ad_loop_step *s, int64_t n, int64_t rest)
 {
     const ad_loop_total *total = &r->l->totals.at[s->which];
     const int64_t at = s->wide ? r->row * r->l->width : r->row, have = at % AD_SUM_BLOCK;
@@ -88,15 +95,20 @@ static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_
     for (const ad_loop_move *end = move + c->moves; move < end; move++)
         steps[move->link].at[move->k] = seek_in(r, move->stream, is_short);
     if (c->totals && have_of(r, s) == 0)
-        begin_totals(r, s, c->steps);
+        begin_totals(r, c, s);
     if (bytes)
         chain->run(steps, bytes);
     const int64_t rest = n - (int64_t)(bytes / item);
-    for (uint32_t k = 0; k < c->steps && (rest || c->totals); k++)
-        if (s[k].kind != AD_SUM_ALL && rest)
+    for (uint32_t k = 0; k < c->steps && rest; k++)
+        if (s[k].kind != AD_SUM_ALL)
             run_kernel(r, s + k, rest, is_short, bytes);
-        else if (s[k].kind == AD_SUM_ALL && !r->ahead)
+        else if (!r->ahead)                                 /* (before a later kernel writes where its operand stands) */
             end_total(r, s + k, n, rest);
+    for (uint32_t k = c->total, left = rest || r->ahead ? 0 : c->totals; left > 0; k++)
+        if (s[k].kind == AD_SUM_ALL) {
+            end_total(r, s + k, n, 0);
+            left--;
+        }
 }
 
 /* A block in scratch memory alone may stand where it is read from. */
