@@ -77,6 +77,7 @@ class Row:
               was computed; of one operand
     matrices  are the last two dimensions of the operands those of matrices, and what is before them a batch, each of which is for itself?
     near      the ends, as names of C, of the interval for which there is a function ad_<name>_near without branches
+    near32    the same of float32 alone
     """
 
     matrices = False
@@ -112,7 +113,7 @@ def _each(rule, n):
 
 
 def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, d32=None,
-        numpy=(), linear=(), selects=False, near="", twin=False, given=None, doc):  # fmt: skip
+        numpy=(), linear=(), selects=False, near="", near32="", twin=False, given=None, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
     arity = arity or (len(d) if d else 1)
@@ -121,7 +122,7 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, numpy=_names(numpy), linear=tuple(linear),
-               selects=selects, near=tuple(near.split()), twin=twin, given=given, doc=doc)  # fmt: skip
+               selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):

@@ -122,9 +122,9 @@ sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), 
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
 sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT_INTERVAL, REAL), ulp=2, d32="double",   # not sigmoid(b) - a
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
-log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(sigmoid(x)) = -softplus(-x)")
-softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, twin=True,              doc="log(1 + exp(x)), no overflow")
-softplus_slope = row(d=lambda x, y: sigmoid_slope(x),         on=REAL,            ulp=3, ulp32=2, d32="own",        doc="sigmoid to 3 ULP: what the derivative of softplus needs")
+log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(sigmoid(x)) = -softplus(-x)")
+softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(1 + exp(x)), no overflow")
+softplus_slope = row(d=lambda x, y: sigmoid_slope(x),         on=REAL,            ulp=3, ulp32=2, near32="-40 40", d32="own", doc="sigmoid to 3 ULP: what the derivative of softplus needs")
 sigmoid_slope = row(value=lambda x: softplus_slope(-abs(x)) * (1 - softplus_slope(-abs(x))), d=lambda x, y: -y * tanh(0.5 * x), on=REAL, ulp=4, doc="derivative of sigmoid: sigmoid(x) * sigmoid(-x)")
 softsign    = row(d=lambda x, y: square(1 / (1 + abs(x))),  on=REAL,            ulp=2,                doc="x / (1 + |x|)")
 tanh        = row(d=lambda x, y: sech2(x),                  on=REAL,            ulp=1, ulp32=0.6, numpy="tanh", twin=True,  doc="hyperbolic tangent")             # not 1 - y*y: no digit left at 20

@@ -5,6 +5,8 @@
 
 AD_INLINE uint64_t ad_bits(double x) { uint64_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
 AD_INLINE double ad_from_bits(uint64_t u) { double x; __builtin_memcpy(&x, &u, sizeof x); return x; }
+AD_INLINE uint32_t ad_float_bits(float x) { uint32_t u; __builtin_memcpy(&u, &x, sizeof u); return u; }
+AD_INLINE float ad_float_from_bits(uint32_t u) { float x; __builtin_memcpy(&x, &u, sizeof x); return x; }
 
 /* c or 0.  By a mask, where vectors make one at once: what follows `on ? c : 0` GCC would compute for both. */
 #ifdef AD_TARGET_FMA

@@ -53,9 +53,23 @@ def call(row, operands, dtype):
     arguments, suffix = ", ".join(x.code for x in operands), SUFFIX[takes]
     code = f"ad_{row.name}{suffix}({arguments})"
     near = frozenset().union(*(x.near for x in operands))
-    if row.near and arguments in OPERANDS:
-        near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", arguments, row.near)}
+    ends, operand = near_ends(row, takes), signless(arguments, suffix)
+    if ends and (arguments in OPERANDS or operand in OPERANDS and ends[0] == f"-{ends[1]}"):
+        near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", operand, ends)}
     return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype, near=near)
+
+
+def near_ends(row, dtype):
+    """The ends of the interval for which there is a branch-free function; () if there is none."""
+    return row.near or (row.near32 if dtype == "float32" else ())
+
+
+def signless(code, suffix):
+    """What is inside of negations and absolute values."""
+    for sign in ("neg", "abs"):
+        if code.startswith(f"ad_{sign}{suffix}("):
+            return signless(code[len(f"ad_{sign}{suffix}(") : -1], suffix)
+    return code
 
 
 def widened(x):

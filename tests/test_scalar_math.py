@@ -76,8 +76,9 @@ def operands(row, dtype, n):
             twin = (columns[0] * (1 + rng.choice([-1, 1], size) * 2.0 ** rng.uniform(-50, 0, size))).astype(dtype)
         ok = near & np.isfinite(twin) & (twin > row.on[1].lo) & (twin < row.on[1].hi)
         columns[1] = np.where(ok, twin, columns[1])
-    if row.near:        # a block of 512 is taken without branches only if nothing in it is far
-        least, most = (NEAR[end] for end in row.near)
+    ends = row.near or (row.near32 if dtype == "float32" else ())
+    if ends:        # a block of 512 is taken without branches only if nothing in it is far
+        least, most = (NEAR[end] if end in NEAR else float(end) for end in ends)
         moderate = columns[0][(columns[0] >= least) & (columns[0] <= most)]
         columns = [np.concatenate([np.resize(moderate, 512), columns[0]])]
     return [np.ascontiguousarray(c) for c in columns]
@@ -314,6 +315,17 @@ def worst_of_every(row, k=None):
 def test_float32_values_over_the_whole_format(row):
     for isa, worst in worst_of_every(row).items():
         assert worst[0] <= row.ulp32, f"{row.name} on {isa}: {worst}"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("row", [r for r in VALUED if r.near or r.near32], ids=ids)
+def test_a_number_has_the_same_result_in_a_block_without_branches_and_in_another(row, dtype, isa):
+    x = np.linspace(0.01, 39, 512).astype(dtype)
+    for near in (x, -x):
+        far = near.copy()
+        far[-1] = 1e30
+        assert (isa.value(row, [near])[:-1] == isa.value(row, [far])[:-1]).all()
+        assert (isa.partial(row, 0, [near])[:-1] == isa.partial(row, 0, [far])[:-1]).all()
 
 
 @pytest.mark.parametrize("name, x", [("softplus_slope", -4.157293796539307), ("softplus_slope", -6.237699031829834)])
