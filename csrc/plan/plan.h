@@ -142,6 +142,7 @@ typedef struct {
     AD_LIST(ad_make) makes;
     AD_LIST(uint32_t) drops;                                /* registers: arrays that it alone has read */
     AD_LIST(uint32_t) ends;                                 /* steps that are finished after the last block, in order */
+    AD_LIST(uint16_t) kept;                                 /* streams of which the block before is read too */
     AD_LIST(uint16_t) moving;                               /* streams that stand elsewhere, or hold another number, at each run */
     char *packed;                                           /* all these lists, one behind the other */
     size_t packed_bytes;

@@ -68,7 +68,9 @@ static int list_arrays(const ad_plan *t, ad_loop *l, uint32_t at)
     int status = AD_OK;
     for (uint32_t i = 0; i < l->streams.n && status == AD_OK; i++) {
         const ad_stream *s = &l->streams.at[i];
-        if (s->kind == AD_WHOLE || (s->kind == AD_NUMBER && !t->registers.at[s->reg].fixed))
+        if (s->kept)
+            status = AD_PUSH(l->kept, (uint16_t)i);
+        if (status == AD_OK && (s->kind == AD_WHOLE || (s->kind == AD_NUMBER && !t->registers.at[s->reg].fixed)))
             status = AD_PUSH(l->moving, (uint16_t)i);
         if (status == AD_OK && s->kind == AD_WHOLE && s->written)
             status = list_array(t, l, s->reg, at);
@@ -87,7 +89,7 @@ static int list_arrays(const ad_plan *t, ad_loop *l, uint32_t at)
 }
 
 /* A long plan is read from memory as it runs: what is in use stands in one piece. */
-#define EACH_LIST(DO) DO(steps) DO(chains) DO(links) DO(moves) DO(streams) DO(moving) DO(makes) DO(drops) DO(ends) DO(reads) DO(totals) DO(backs) DO(places) DO(sources)
+#define EACH_LIST(DO) DO(steps) DO(chains) DO(links) DO(moves) DO(streams) DO(kept) DO(moving) DO(makes) DO(drops) DO(ends) DO(reads) DO(totals) DO(backs) DO(places) DO(sources)
 static size_t even(size_t bytes) { return (bytes + 15) / 16 * 16; }
 
 static int pack(ad_loop *l)

@@ -79,10 +79,8 @@ void ad_run_places(const runner *r, int64_t rows)
         else if (!p->inner)
             run_place(r, p, rows);
     }
-    for (uint32_t i = 0; i < l->streams.n && l->history && r->row + rows < l->rows; i++) {
-        const ad_stream *s = &l->streams.at[i];
-        if (!s->kept)
-            continue;
+    for (uint32_t i = 0; i < l->kept.n && l->history && r->row + rows < l->rows; i++) {
+        const ad_stream *s = &l->streams.at[l->kept.at[i]];
         char *before = block_at(r, s->block) - l->history * s->item;
         memmove(before, before + (size_t)(rows * (s->wide ? l->width : 1)) * s->item, (size_t)l->history * s->item);
     }

@@ -76,7 +76,7 @@ static int same(const ad_plan *t, const ad_loop *a, const ad_loop *b)
 #define SAME(field) if (a->field != b->field) return 0;
     SAME(hash) SAME(packed_bytes) SAME(size) SAME(rows) SAME(grain) SAME(n_blocks) SAME(n_looped) SAME(n_bound) SAME(n_offsets) SAME(history) SAME(room)
     SAME(strip) SAME(room_at)
-    SAME(steps.n) SAME(chains.n) SAME(links.n) SAME(moves.n) SAME(streams.n) SAME(moving.n) SAME(makes.n) SAME(drops.n) SAME(ends.n) SAME(reads.n) SAME(totals.n) SAME(backs.n)
+    SAME(steps.n) SAME(chains.n) SAME(links.n) SAME(moves.n) SAME(streams.n) SAME(kept.n) SAME(moving.n) SAME(makes.n) SAME(drops.n) SAME(ends.n) SAME(reads.n) SAME(totals.n) SAME(backs.n)
     SAME(places.n) SAME(sources.n)
     if (memcmp(a->packed, b->packed, a->packed_bytes) != 0)
         return 0;
