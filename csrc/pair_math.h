@@ -83,6 +83,19 @@ AD_INLINE ad_pair ad_cut_product(double a, double b)
 #endif
 }
 
+/* y t + c as a pair, for a c of which s - c is exact: |c| is the larger of both, or ends in so many zeros. */
+AD_INLINE ad_pair ad_product_sum(double y, double t, double c)
+{
+#ifdef AD_TARGET_FMA
+    const double s = AD_FMA(y, t, c);
+    return (ad_pair){s, AD_FMA(y, t, c - s)};
+#else
+    const ad_pair p = ad_cut_product(y, t);
+    const double s = c + p.high;
+    return (ad_pair){s, (p.high - (s - c)) + p.low};
+#endif
+}
+
 /* n - q d likewise, for q about n / d. */
 AD_INLINE double ad_cut_rest(double n, double q, double d)
 {

@@ -16,7 +16,7 @@ AD_INLINE double ad_erf_factor(double x)
     return p;
 }
 
-/* y t + c in pairs; in haste where |c| is the larger of both, or ends in so many zeros that s - c is exact. */
+/* y t + c in pairs; in haste as ad_product_sum. */
 AD_INLINE double ad_horner_low(ad_pair y, double t, double t_low, double p_low, double c_low)
 {
     return p_low + AD_FMA(y.high, t_low, AD_FMA(y.low, t, c_low));
@@ -28,9 +28,8 @@ AD_INLINE ad_pair ad_horner(ad_pair y, double t, double t_low, double c, double 
 }
 AD_INLINE ad_pair ad_horner_in_haste(ad_pair y, double t, double t_low, double c, double c_low)
 {
-    const ad_pair p = ad_cut_product(y.high, t);
-    const double s = c + p.high;
-    return (ad_pair){s, (p.high - (s - c)) + ad_horner_low(y, t, t_low, p.low, c_low)};
+    const ad_pair s = ad_product_sum(y.high, t, c);
+    return (ad_pair){s.high, ad_horner_low(y, t, t_low, s.low, c_low)};
 }
 
 /* 1/(x + c) and t = (x - c)/(x + c) = 1 - 2c/(x + c) as pairs, for x >= 0 and a c of few digits.  The high part of t is a multiple of
@@ -45,7 +44,7 @@ AD_INLINE ad_fraction ad_change(double x, double x_low, double c)
 
 /* exp(x*x) erfc(x) for 0 <= x <= 28, times x + 3: a polynomial in t, off by 2^-56.9.  The change of variable is that of
  * Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x" (1981).  A pair of a pair, since an exponential is
- * still to multiply it: t and the last four steps are taken in pairs, the first of them without the rest of its product. */
+ * still to multiply it: t and the last four steps are taken in pairs.  (An x_low of -0.0 is no addition, 0 would be one.) */
 AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
 {
     const ad_fraction v = ad_change(x, x_low, 3);
@@ -59,41 +58,49 @@ AD_INLINE ad_pair ad_erfcx_mid_pair(double x, double x_low)
     q = AD_FMA(q, t4, AD_FMA(0x1.c324f6c5fa29fp-14, t, -0x1.2238fb4d859dfp-12));
     odd = AD_FMA(odd, t4, AD_FMA(-0x1.1f78e021286d5p-11, t, 0x1.8dae3a1d7d91bp-9));
     q = AD_FMA(q, t4, AD_FMA(-0x1.3dd3e71cbe4cap-10, t, -0x1.b78993d69d8edp-6));
-    q = AD_FMA(AD_FMA(odd, t2, q), t, 0x1.e995f11b19363p-4) * t;
-    const double s = -0x1.3deb21415dd61p-2 + q;
-    ad_pair y = {s, (q - (s + 0x1.3deb21415dd61p-2)) + AD_FMA(0.125, t_low, -0x1.493da073ba2e7p-56)};
+    ad_pair y = ad_product_sum(AD_FMA(AD_FMA(odd, t2, q), t, 0x1.e995f11b19363p-4), t, -0x1.3deb21415dd61p-2);
+    y.low += AD_FMA(0.125, t_low, -0x1.493da073ba2e7p-56);
     y = ad_horner_in_haste(y, t, t_low, 0x1.2e326945de2a4p-1, -0x1.a104803fe12cbp-55);
     y = ad_horner_in_haste(y, t, t_low, -0x1.c44c471baa374p-1, -0x1.35c9483fa512dp-53);
     y = ad_horner_in_haste(y, t, t_low, 0x1.12f21ddd9f5e2p+0, -0x1.7936544b963f0p-54);
     const ad_pair p = ad_cut_product(y.high, d);
-    return (ad_pair){p.high, p.low + AD_FMA(y.low, d, y.high * v.d_low)};
+    return (ad_pair){p.high, AD_FMA(y.high, v.d_low, AD_FMA(y.low, d, p.low))};
 }
 AD_INLINE double ad_erfcx_mid(double x)
 {
-    const ad_pair p = ad_erfcx_mid_pair(x, 0);
+    const ad_pair p = ad_erfcx_mid_pair(x, -0.0);
     return p.high + p.low;
 }
 
-/* m exp(-s x*x) for s = 1 or 1/2 and |m| < 2^60, as a scaled pair: the square exactly, since an error of one ULP in 700 is one of 700
- * in the result.  Rounded once, and once more where the result is subnormal. */
+/* exp(-s x*x) for s = 1 or 1/2 as (1 + t + low) scale 2^-512: the square exactly, since an error of one ULP in 700 is one of 700 in the
+ * result.  From 28 (s = 1) or 40 on it is 0, as is what it multiplies there: erfc, or for s = 1/2 less than 2^60. */
+typedef struct { double t, low, scale; } ad_gauss_parts;
+AD_INLINE ad_gauss_parts ad_gauss_reduced(double x, double s)
+{
+    const double u = fabs(x), most = s == 1 ? 28 : 40, z = u > most ? most : u;
+    const ad_pair h = ad_cut_product(z, z);
+    const double q = -s * h.high, shift = AD_FMA(q, 0x1.71547652b82fep+0, AD_MAGIC), k = shift - AD_MAGIC;
+    const double near = AD_FMA(-k, AD_LN2_HI, q), c = AD_FMA(-k, AD_LN2_LO, -s * h.low), tail = ad_exp_tail(near + c) + c, t = near + tail;
+    return (ad_gauss_parts){t, (near - t) + tail, ad_from_bits((ad_bits(shift) + 1023 + 512) << 52)};
+}
+/* m times that for |m| < 2^60, as a scaled pair.  Rounded once, and once more where the result is subnormal. */
 AD_INLINE ad_scaled ad_gauss_scaled(double x, double s, ad_pair m)
 {
-    const double u = fabs(x), z = u > 64 ? 64 : u;
-    const ad_pair h = ad_cut_product(z, z);
-    const double q = -s * h.high < -820 ? -820 : -s * h.high, d = s * h.low;
-    const ad_reduced a = ad_reduce(q);
-    const double near = AD_FMA(-a.k, AD_LN2_HI, q), tail = AD_FMA(-a.k, AD_LN2_LO, ad_exp_tail(a.r - d)) - d, t = near + tail, low = (near - t) + tail;
-    const ad_pair p = ad_cut_product(m.high, t);
-    const double y = m.high + p.high;
-    return (ad_scaled){y, ((m.high - y) + p.high) + (p.low + AD_FMA(m.high, low, AD_FMA(m.low, t, m.low))), ad_from_bits((ad_bits(a.shift) + 1023 + 512) << 52)};
+    const ad_gauss_parts e = ad_gauss_reduced(x, s);
+    const ad_pair y = ad_product_sum(m.high, e.t, m.high);
+    return (ad_scaled){y.high, AD_FMA(m.high, e.low, AD_FMA(m.low, e.t, m.low + y.low)), e.scale};
 }
 AD_INLINE double ad_gauss_pair(double x, double s, ad_pair m)
 {
     const ad_scaled y = ad_gauss_scaled(x, s, m);
     return (y.high + y.low) * y.scale * 0x1p-512;
 }
-AD_INLINE double ad_gauss(double x, double s, double m) { return ad_gauss_pair(x, s, (ad_pair){m, 0}); }
-AD_INLINE double ad_exp_minus_square(double x) { return ad_gauss(x, 1, 1); }
+AD_INLINE double ad_exp_minus_square(double x)
+{
+    const ad_gauss_parts e = ad_gauss_reduced(x, 1);
+    const double y = 1 + e.t;
+    return (y + (((1 - y) + e.t) + e.low)) * e.scale * 0x1p-512;
+}
 AD_INLINE double ad_normal_pdf(double x) { return ad_gauss_pair(x, 0.5, (ad_pair){0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56}); }
 
 /* 1 - exp(x) for -40 <= x <= -1: 1 - 2^k is exact, and what is left small. */
@@ -129,7 +136,7 @@ AD_INLINE double ad_erf(double x)
 /* 1 ULP, also where the result is subnormal. */
 AD_INLINE double ad_erfc(double x)
 {
-    const double u = fabs(x), tail = ad_gauss_pair(x, 1, ad_erfcx_mid_pair(u > 28 ? 28 : u, 0)), other = 2 - tail;
+    const double u = fabs(x), tail = ad_gauss_pair(x, 1, ad_erfcx_mid_pair(u > 28 ? 28 : u, -0.0)), other = 2 - tail;
     return x < 0 ? other : tail;
 }
 
