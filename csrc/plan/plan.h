@@ -42,7 +42,7 @@ typedef struct {
 /* A fused loop goes over rows.  Its arrays are wide or narrow: they have `size` elements or one for each row.  Without sums over rows
  * all are wide, and a row is an element. */
 typedef struct { int64_t size, rows; } ad_form;
-enum { AD_LOOP_BLOCK = 512, AD_WIDE_BLOCK = 1024, AD_WIDEST_ROW = 64 };        /* elements; wide: of a block with rows of several */
+enum { AD_LOOP_BLOCK = 512, AD_WIDE_BLOCK = 2048, AD_WIDEST_ROW = 64 };        /* elements; wide: of a block with rows of several */
 
 /* What a step is to a loop. */
 enum ad_part {

@@ -296,9 +296,9 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     sort_kernels(l);
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);
-    l->block_bytes = (size_t)(l->width > 1 ? AD_WIDE_BLOCK : AD_LOOP_BLOCK) * 8;
-    if (ad_is_short(l) || l->width == 1)                    /* shorter ones side by side: a page apart they would meet in the first-level cache */
-        l->block_bytes = ((size_t)(ad_is_short(l) ? l->size : l->block_rows) * 8 + 63) / 64 * 64 + (ad_is_short(l) ? 0 : 320);
+    const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
+    enum { APART = 320 };                                   /* bytes: blocks a page apart would meet in the first-level cache */
+    l->block_bytes = ((size_t)longest * 8 + 63) / 64 * 64 + (ad_is_short(l) ? 0 : APART);
     int status = ad_find_chains(l);
     if (status == AD_OK)
         status = list_arrays(t, l, at);
