@@ -66,7 +66,7 @@ ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /*
 
 /* Numbers of a fused loop, block by block. */
 typedef struct {
-    int64_t offset;                                         /* element of the register; or which of the loop's offsets that is */
+    int64_t offset;                                         /* element of the register, or which of the loop's offsets that is; byte of the block */
     uint32_t reg;                                           /* whose numbers */
     uint32_t block;                                         /* of the scratch memory */
     uint8_t item, kind, written, wide, kept, moves, fill[2]; /* kept: the block before is read too.  fill: no byte is left undefined, here */

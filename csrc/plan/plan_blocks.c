@@ -1,6 +1,7 @@
 /* Scratch memory of fused loops: which stream has which block of it. */
 #include "chain.h"
 #include "plan.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -277,11 +278,17 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         for (int i = 0; i < TOUCHED; i++)
             if (touched_by(&l->steps.at[step], i) != AD_NO_STREAM)
                 l->notes.at[touched_by(&l->steps.at[step], i)].last = step;
+    enum { TOTALS = AD_SHORT_SUM / AD_SUM_LANES };          /* sums so far side by side, in a block of as few elements as they may be of */
+    uint32_t totals = 0, sums = 0;
     for (uint32_t step = 0; step < l->steps.n; step++) {
         const ad_loop_step *s = &l->steps.at[step];
         const uint16_t lasting = s->kind == AD_READ_ONCE ? s->out : s->kind == AD_SUM_ALL ? s->share : AD_NO_STREAM;
         if (lasting != AD_NO_STREAM) {
-            l->streams.at[lasting].block = l->n_blocks++;
+            const uint32_t beside = s->kind == AD_SUM_ALL ? totals++ % TOTALS : 0;
+            const uint32_t block = beside ? sums : l->n_blocks++;
+            sums = s->kind == AD_SUM_ALL ? block : sums;
+            l->streams.at[lasting].block = block;
+            l->streams.at[lasting].offset = beside * AD_SUM_LANES * (int64_t)sizeof(double);
             l->notes.at[lasting].last = AD_NONE;
         }
     }

@@ -254,7 +254,7 @@ static void open_stream(const runner *r, uint32_t i)
         return;
     }
     const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
-    r->place[i] = (ad_where){s->block == AD_NONE ? NULL : block_at(r, s->block), 0};
+    r->place[i] = (ad_where){s->block == AD_NONE ? NULL : block_at(r, s->block) + (s->reg == AD_NONE ? s->offset : 0), 0};
     if (s->block != AD_NONE && s->kind == AD_NUMBER)
         ad_fill(block_at(r, s->block), ad_number_at(r->t, r->bound[s->reg]), longest, s->item);
     else if (s->kind == AD_ONES)

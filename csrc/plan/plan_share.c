@@ -26,7 +26,7 @@ static int name(ad_plan *t, ad_loop *l, uint32_t *reg)
 /* The rows of one array that a Python loop goes over differ in where they begin. */
 static int list_offset(ad_plan *t, ad_loop *l, ad_stream *s)
 {
-    if (s->offset <= 0 || s->offset >= AD_NONE)
+    if (s->reg == AD_NONE || s->offset <= 0 || s->offset >= AD_NONE)
         return AD_OK;
     const int status = AD_PUSH(t->bound, (uint32_t)s->offset);
     s->moves = 1;
