@@ -183,7 +183,7 @@ def kernel_table(rows):
 # ------------------------------------------------------------------------------------------------- scalars
 def scalar_forward(rows):
     """One switch: the value of any elementwise row on scalars."""
-    lines = ["static int scalar_forward(int op, int dtype, ad_value va, ad_value vb, ad_value vc, ad_value *vy)", "{",
+    lines = ["ALL_ROWS static int scalar_forward(int op, int dtype, ad_value va, ad_value vb, ad_value vc, ad_value *vy)", "{",
              "    (void)vb, (void)vc;", "    vy->bits = 0;", "    switch (op * AD_NDTYPES + dtype) {"]  # fmt: skip
     for row in rows:
         if row.kind != "elementwise":
