@@ -11,6 +11,7 @@ import pytest
 from flint import arb
 from reference import (BEND_OF_DENSITY, DRAWN, NOT_SAID, OF_SHAPE, REFERENCE, SLOPE_OF_DENSITY, TERM_OF_VALUE, bessel_slope, bits, by_balls, error,
                        erfcx_bend, exact_value, sinc_bend, sinc_slope, ulps, usable)  # fmt: skip
+from rule_text import near_ends
 from scalar_kernels import FINEST, KERNELS, ROWS, TABLE
 
 from autodiff.precise import ball_functions as balls
@@ -76,7 +77,7 @@ def operands(row, dtype, n):
             twin = (columns[0] * (1 + rng.choice([-1, 1], size) * 2.0 ** rng.uniform(-50, 0, size))).astype(dtype)
         ok = near & np.isfinite(twin) & (twin > row.on[1].lo) & (twin < row.on[1].hi)
         columns[1] = np.where(ok, twin, columns[1])
-    ends = row.near or (row.near32 if dtype == "float32" else ())
+    ends = near_ends(row, dtype)
     if ends:        # a block of 512 is taken without branches only if nothing in it is far
         least, most = (NEAR[end] if end in NEAR else float(end) for end in ends)
         moderate = columns[0][(columns[0] >= least) & (columns[0] <= most)]
