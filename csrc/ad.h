@@ -369,6 +369,13 @@ typedef struct {
     void (*scalar_run)(const ad_scalar_step *from, const ad_scalar_step *to, ad_value *value);
 } ad_isa;
 
+#define AD_SCALARS_OF(isa)                                                                                      \
+    int ad_scalar_forward_##isa(int op, int dtype, ad_value va, ad_value vb, ad_value vc, ad_value *vy);          \
+    void ad_scalar_reverse_##isa(ad_sweep *s);                                                                  \
+    void ad_scalar_run_##isa(const ad_scalar_step *s, const ad_scalar_step *to, ad_value *value)
+AD_SCALARS_OF(baseline);
+AD_SCALARS_OF(fma);
+
 extern const ad_isa *ad_cpu;                                /* chosen once, at import */
 extern int ad_divides_slowly;                               /* is a division of eight float64 slower than lanes.h?  A test may say so */
 const ad_isa *ad_isa_named(const char *name);               /* NULL where this machine has no such; of NULL the best it has */

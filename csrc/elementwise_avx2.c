@@ -2,5 +2,6 @@
 #ifdef __x86_64__
 #define AD_TARGET_FMA
 #define AD_ISA avx2
+#define AD_SCALARS fma
 #include "elementwise.inc"
 #endif

@@ -2,6 +2,7 @@
 #ifdef __x86_64__
 #define AD_TARGET_FMA
 #define AD_ISA avx512
+#define AD_SCALARS fma
 #include "lanes.h"
 #include "elementwise.inc"
 #endif

@@ -4,7 +4,7 @@
     python csrc/generate.py softplus    show what one row becomes
 
 The table is loaded by path: autodiff/__init__.py is not run, because the core it imports is what we are about to build.
-What its rules are as C text: rule_text.py.
+What its rules are as C text: rule_text.py; on scalars: scalar_text.py.
 """
 
 import re
@@ -15,8 +15,9 @@ import sys
 import types
 
 import rule_text
+import scalar_text
 from rule_text import (
-    C_TYPE, DTYPE, FIELD, FLOATS, OPERANDS, ORDER, SUFFIX, Text, add_operators, derivatives, forward_text, gives, partial_text, symbols,
+    C_TYPE, DTYPE, FIELD, FLOATS, OPERANDS, ORDER, SUFFIX, add_operators, derivatives, forward_text, gives, partial_text, reads, symbols,
 )  # fmt: skip
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,7 +36,7 @@ def load_table():
 def table_hash():
     """Digest of everything the generated text depends on."""
     digest = hashlib.sha256()
-    for path in (*(os.path.join(PACKAGE, f"{name}.py") for name in TABLE), __file__, rule_text.__file__):
+    for path in (*(os.path.join(PACKAGE, f"{name}.py") for name in TABLE), __file__, rule_text.__file__, scalar_text.__file__):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()[:16]
@@ -180,57 +181,7 @@ def kernel_table(rows):
     return "\n".join([*lines, "};", ""])
 
 
-# ------------------------------------------------------------------------------------------------- scalars
-def scalar_forward(rows):
-    """One switch: the value of any elementwise row on scalars."""
-    lines = ["ALL_ROWS static int scalar_forward(int op, int dtype, ad_value va, ad_value vb, ad_value vc, ad_value *vy)", "{",
-             "    (void)vb, (void)vc;", "    vy->bits = 0;", "    switch (op * AD_NDTYPES + dtype) {"]  # fmt: skip
-    for row in rows:
-        if row.kind != "elementwise":
-            continue
-        for dtype in row.takes:
-            operands = [f"const {C_TYPE[s.dtype]} {s.code} = v{s.code}.{FIELD[s.dtype]};" for s in symbols(row, dtype)]
-            text = forward_text(row, dtype)
-            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {' '.join(operands)} "
-                         f"vy->{FIELD[gives(row, dtype)]} = {text.code}; return AD_OK; }}")  # fmt: skip
-    return "\n".join([*lines, "    }", "    return AD_BAD_DTYPE;", "}", ""])
-
-
-def scalar_reverse(rows):
-    """The switch in the middle of the reverse sweep over scalar instructions (csrc/elementwise.inc)."""
-    lines = ["#define AD_SCALAR_REVERSE_CASES"]
-    for row in rows:
-        if row.kind != "elementwise" or row.d is None:
-            continue
-        for dtype in FLOATS:
-            lines.append(f"    case AD_OP_{row.name} * AD_NDTYPES + {DTYPE[dtype]}: {{ {reverse_case(row, dtype)} break; }}")
-    return " \\\n".join(lines) + "\n"
-
-
-PLAIN = frozenset("add sub mul div neg square squared_difference sqrt reciprocal abs maximum minimum where".split())
-
-
-def scalar_run(rows):
-    """A plan's scalar steps (csrc/elementwise.inc): values, then shares of gradients.  Plain arithmetic, which calls no function, has
-    labels; the others are cases of a switch."""
-    plain, others = ["#define AD_SCALAR_PLAIN(LABEL)"], ["#define AD_SCALAR_OTHER(CASE)"]
-
-    def add(row, code, what, text):
-        lines, macro = (plain, "LABEL") if row.name in PLAIN else (others, "CASE")
-        lines.append(f"    {macro}({code}, {row.name}_{what}, {{ {text} }})")
-
-    for row in rows:
-        if row.kind != "elementwise":
-            continue
-        for dtype in row.takes:
-            operands = [f"const {C_TYPE[s.dtype]} {s.code} = READ_{FIELD[s.dtype]}({k});" for k, s in enumerate(symbols(row, dtype))]
-            add(row, f"AD_VALUE_CODE(AD_OP_{row.name}, {DTYPE[dtype]})", FIELD[dtype],
-                f"{' '.join(operands)} WRITE_{FIELD[gives(row, dtype)]}({forward_text(row, dtype).code});")  # fmt: skip
-        for k, dtype in ((k, t) for k, d in enumerate(derivatives(row)) if d for t in FLOATS):
-            add(row, f"AD_SHARE_CODE(AD_OP_{row.name}, {k}, {DTYPE[dtype]})", f"vjp{k}_{FIELD[dtype]}", share_case(row, k, dtype))
-    return "".join(" \\\n".join(lines) + "\n" for lines in (plain, others))
-
-
+# ------------------------------------------------------------------------------------------------- chains
 CHAINED = frozenset("add sub mul div neg square squared_difference reciprocal sqrt scale select".split())      # what csrc/chain_type.inc has for vectors
 
 
@@ -294,37 +245,10 @@ def chain_table(rows):
     return "\n".join([*lines, ""])
 
 
-def share_case(row, k, dtype):
-    types = {"g": dtype, "y": dtype, **{s.code: s.dtype for s in symbols(row, dtype)}}
-    text = partial_text(row, k, dtype)
-    names = [v for v in ORDER if reads(row, k, dtype) & ORDER[v]]
-    words = [f"const {C_TYPE[types[v]]} {v} = READ_{FIELD[types[v]]}({i});" for i, v in enumerate(names) if v in text.reads]
-    return " ".join([*words, f"SHARE_{FIELD[dtype]}({text.code});"])
-
-
-def reverse_case(row, dtype):
-    field, ctype = FIELD[dtype], C_TYPE[dtype]
-    partials = [partial_text(row, k, dtype) for k in range(row.arity)]
-    reads = frozenset().union(*(p.reads for p in partials if p is not None))
-    words = [f"const {ctype} g = adjoint->{field};"] if "g" in reads else []
-    if "y" in reads:
-        words.append(f"const {ctype} y = in->value.{field};")
-    for k, s in enumerate(symbols(row, dtype)):
-        if s.code in reads:
-            words.append(f"const {C_TYPE[s.dtype]} {s.code} = VALUE({k}, {row.arity}).{FIELD[s.dtype]};")
-    if row.given:
-        words.append(f"const {ctype} share = ad_was_given(s->program, in->a) ? {partial_text(row, 1, dtype).code} : {partials[0].code};")
-        partials = [Text("share", dtype)]
-    for k, p in enumerate(partials):
-        if p is not None:
-            words.append(f"if (SEEN({k}, {row.arity})) accumulate_{field}(ADJOINT({k}, {row.arity}), {p.code});")
-    return " ".join(words)
-
-
 # ------------------------------------------------------------------------------------------------- files
 def elementwise_header(rows):
     body = [text for row in rows if row.kind == "elementwise" for text in kernels(row).values()]
-    return "\n".join([*body, kernel_table(rows), scalar_forward(rows), scalar_reverse(rows), scalar_run(rows)])
+    return "\n".join([*body, kernel_table(rows)])
 
 
 def opcodes_header(rows):
@@ -353,14 +277,6 @@ def table_header(rows):
                      f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {kernel}}},")  # fmt: skip
     hashed = f'#define AD_TABLE_HASH "{table_hash()}"\n'
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n\n" + hashed
-
-
-def reads(row, k, dtype):
-    if row.kind != "elementwise" or k >= len(derivatives(row)) or derivatives(row)[k] is None:
-        return 0
-    names = partial_text(row, k, dtype).reads
-    assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"
-    return sum(ORDER[v] for v in names)
 
 
 def own_tangent(row):
@@ -396,6 +312,7 @@ def main(names):
     write("opcodes.h", opcodes_header(rows))
     write("table.h", table_header(rows))
     write("elementwise.h", elementwise_header(rows))
+    write("scalars.h", scalar_text.scalars_header(rows))
     write("chain.h", chain_table(rows))
     for dtype in FLOATS:
         write(f"chain_{FIELD[dtype]}.h", chain_header(rows, dtype))

@@ -149,3 +149,12 @@ def share_text(row, d, g, dtype):
         return Text(f"({g.code} * {d.code})", dtype, {"g"})
     product = "select" if row.selects else "scale"
     return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"}, near=d.near)
+
+
+def reads(row, k, dtype):
+    """What the share for operand k is computed from, as bits (ORDER)."""
+    if row.kind != "elementwise" or k >= len(derivatives(row)) or derivatives(row)[k] is None:
+        return 0
+    names = partial_text(row, k, dtype).reads
+    assert len(names) <= 4, f"{row.name}: a share is computed from at most four numbers, not {sorted(names)}"
+    return sum(ORDER[v] for v in names)

@@ -1,0 +1,3 @@
+/* Scalars for any processor. */
+#define AD_ISA baseline
+#include "scalars.inc"
