@@ -118,14 +118,15 @@ static int add_loop(ad_plan *t, ad_item *item, ad_loop *l)
 }
 
 /* ------------------------------------------------------------------------------------------------- all of them */
-/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache. */
+/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache, or if there is but one, whose
+ * memory is touched at each call anyway. */
 enum { MOST_OWN = 16 * 1024 };                              /* bytes */
 static int own_scratch(ad_plan *t)
 {
     size_t all = 0;
     for (uint32_t i = 0; i < t->loops.n; i++)
         all += ad_loop_scratch(&t->loops.at[i]);
-    for (uint32_t i = 0; i < t->loops.n && all <= MOST_OWN; i++) {
+    for (uint32_t i = 0; i < t->loops.n && (all <= MOST_OWN || t->loops.n == 1); i++) {
         ad_loop *l = &t->loops.at[i];
         l->own = ad_is_short(l) ? calloc(ad_loop_scratch(l), 1) : NULL;
         if (ad_is_short(l) && l->own == NULL)
