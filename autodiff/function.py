@@ -17,11 +17,9 @@ from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_d
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
-from .programs import Program, cost_of
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
 from .shapes import TensorSpec
 from .signatures import ConcreteFunction, described, fitted, refilled, spec_of, unbound
-from .stored import read, written
 from .variable import Variable
 
 __all__ = ["function", "load_function"]
@@ -257,6 +255,8 @@ class Function(Replayed):
             %6 float32[3] = %1 + d exp(%0) / d %0 for %0
           returns  %6
         """
+        from .programs import Program
+
         return Program(_name(self.python_function), self._told(args, kwargs))
 
     def cost(self, *args, **kwargs) -> Any:
@@ -265,6 +265,8 @@ class Function(Replayed):
         Where nothing is recorded for them yet, the function is recorded, and no variable is assigned.  Raises ValueError where such a call
         cannot be replayed.
         """
+        from .programs import cost_of
+
         return cost_of(self._told(args, kwargs))
 
     def summary(self, *args, **kwargs) -> Any:
@@ -386,6 +388,8 @@ class Function(Replayed):
         Recordings for arguments that are other objects than tensors, numbers, strings and containers of them are left out.
         Raises ValueError where nothing is left.
         """
+        from .stored import read, written
+
         variables = []
         data = written(_name(self.python_function), self._traces(), variables)
         if not read(data)[1]:
@@ -425,6 +429,8 @@ def load_function(data: bytes) -> "Function":
     >>> ad.load_function(double.to_bytes())(ad.constant([3.0, 4.0])).numpy()
     array([6., 8.], dtype=float32)
     """
+    from .stored import read
+
     name, kinds, variables = read(data)
 
     def unknown(*args, **kwargs):

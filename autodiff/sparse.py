@@ -11,16 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import colouring, ops, shaping
+from . import ops, shaping
 from ._core import GradientTape, Tensor, Trace, convert, may_change
 from .arguments import function_given
 from .constants import zeros
 from .dtypes import DType, as_dtype
-from .entries import Entries, Way, places_of_shares, places_of_stars
 from .errors import ShapeError, shorten
 from .function import function
 from .jacobians import MOST_ELEMENTS, tangents_of
-from .pattern import Dependence, TooManyEntries, transposed, union
 from .variable import Variable
 from .vectorized import vectorized_map
 
@@ -131,6 +129,9 @@ class _Sparse:
 
     def include(self, x, *args) -> Any:
         """Have the entries of the way that f goes at x in rows and cols, beside those that are there.  Returns this object."""
+        from .entries import Entries
+        from .pattern import transposed, union
+
         way = self._run(x, *args)[1]
         if self._entries.places_of(way) is None:
             both = union([(e.start, e.cols) for e in (self._entries, way)], self.shape[1])
@@ -140,7 +141,7 @@ class _Sparse:
     def _run(self, x, *args):
         """(values, way)."""
         found, k = self._sweep(self._x(x), *args)
-        way = k if isinstance(k, Way) else self._ways[k]
+        way = self._ways[k] if isinstance(k, int) else k
         return found.numpy()[way.at], way
 
     def _x(self, x):
@@ -172,6 +173,8 @@ class _Sparse:
 
     def _way_of(self, sweeps):
         """The way that f went, from a recording of one sweep."""
+        from .pattern import Dependence, TooManyEntries
+
         n = math.prod(sweeps.shape)
         trace = Trace(keeps=True, spelled_out=True)
         with trace:
@@ -286,8 +289,12 @@ class SparseJacobian(_Sparse):
         return _Sweeps(lambda u: tape.gradient(y, x, output_gradients=u), tuple(y.shape), y.dtype, columns)
 
     def _way(self, found, m, by_hand, largest):
+        from .colouring import by_rows, shared_out
+        from .entries import Way, places_of_shares
+        from .pattern import transposed
+
         n, rows = self._like.size, transposed(found, m)
-        shares = colouring.by_rows(rows, n) if by_hand else colouring.shared_out(rows, n)  # a gradient by hand has no derivative of its own
+        shares = by_rows(rows, n) if by_hand else shared_out(rows, n)  # a gradient by hand has no derivative of its own
         passes = [("rows", shares.rows, shares.n_rows), ("columns", shares.columns, shares.n_columns)]
         way = Way(rows, (m, n), passes, largest)
         way.at = places_of_shares(way, shares)
@@ -335,9 +342,13 @@ class SparseHessian(_Sparse):
         return super()._run(x, *args)
 
     def _way(self, found, n, by_hand, largest):
+        from .colouring import stars
+        from .entries import Way, places_of_stars
+        from .pattern import transposed, union
+
         both = transposed(found, n)  # what is not symmetric are entries that are 0
         both = transposed(transposed(union([both, transposed(both, n)], n), n), n)
-        colour, count = colouring.stars(both)
+        colour, count = stars(both)
         way = Way(both, (n, n), [("rows", colour, count)], largest)
         way.at = places_of_stars(way, colour)
         return way
