@@ -51,6 +51,7 @@ GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"]
 # Cython's reads a Python object, which Python has aligned: each would be another minute.
 CHECKED_FLAGS_OF = {"csrc/scalars_baseline.c": ["-O0"], "csrc/scalars_fma.c": ["-O0"], "autodiff/_core.c": ["-fno-sanitize=alignment"]}
 OTHER_FLAGS_OF = CHECKED_FLAGS_OF if SANITIZE else {"autodiff/_core.c": ["-O2"]}
+SLOW = re.compile(r"_core|elementwise_|scalars_|twofold_[abo]|matmul_")  # to compile; first, so that nothing waits for one of them at the end
 
 
 def newest(paths):
@@ -111,7 +112,8 @@ class Build(build_ext):
         os.makedirs(self.build_temp, exist_ok=True)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             commands = [[*command, *flags] for flags in self.flags_of_files(sources)]
-            changed = any([*pool.map(self.compile, commands, sources, objects)])
+            files = sorted(zip(commands, sources, objects), key=lambda file: SLOW.search(file[1]) is None)
+            changed = any([*pool.map(lambda file: self.compile(*file), files)])
         path = self.get_ext_fullpath(ext.name)
         if changed or self.force or not os.path.exists(path) or os.path.getmtime(path) < newest(objects):
             os.makedirs(os.path.dirname(path), exist_ok=True)
