@@ -31,7 +31,7 @@ FLAGS += ["-Wno-unknown-pragmas", "-Wno-bitwise-conditional-parentheses"]  # Cla
 FLAGS += ["-D_POSIX_C_SOURCE=200809L", "-Werror=implicit-function-declaration"]
 # -UNDEBUG: the sanitized build is the one that checks the core's asserts
 # (Without a check of each pointer for NULL, which the processor makes too, and of what GCC knows of an object's size, which is the address
-# sanitizer's: they are half of what this build takes.)
+# sanitizer's: files take a third to a half less.)
 CHECKED = "-O1 -g1 -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=null,object-size -fno-sanitize-recover=all".split()
 FLAGS += CHECKED if SANITIZE else ["-O3", "-g0"]
 CYTHON = [*sorted(glob.glob("autodiff/core/*.pxi")), "autodiff/_core.pxd", "autodiff/_core.pyx"]
@@ -48,7 +48,7 @@ FLAGS_OF = {source: ISAS.get(source[:-2].rpartition("_")[2], []) for source in C
 GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"]
                 for name in ("elementwise", "twofold/onefold", "twofold/twofold") for isa in ("avx2", "avx512")}  # fmt: skip
 # What Cython writes is no faster with -O3, and takes a third longer to compile.  Nobody waits for a sanitized scalar; and nearly every line of
-# Cython's reads a Python object, which Python has aligned: each would be another minute.
+# Cython's reads a Python object, which Python has aligned: each would be another half a minute.
 CHECKED_FLAGS_OF = {"csrc/scalars_baseline.c": ["-O0"], "csrc/scalars_fma.c": ["-O0"], "autodiff/_core.c": ["-fno-sanitize=alignment"]}
 OTHER_FLAGS_OF = CHECKED_FLAGS_OF if SANITIZE else {"autodiff/_core.c": ["-O2"]}
 SLOW = re.compile(r"_core|elementwise_|scalars_|twofold_[abo]|matmul_")  # to compile; first, so that nothing waits for one of them at the end

@@ -255,7 +255,7 @@ class Function(Replayed):
             %6 float32[3] = %1 + d exp(%0) / d %0 for %0
           returns  %6
         """
-        from .programs import Program
+        from .programs import Program  # (here and below: to `import autodiff` what few calls need would be a millisecond more)
 
         return Program(_name(self.python_function), self._told(args, kwargs))
 
