@@ -11,7 +11,8 @@ typedef struct {
     ad_chain_function run;                                  /* that of a link's code, plus what ad_chain_form says of each operand */
     char *at[4];                                            /* operands, in the order g, a, b, c, y of those that are read; at[3]: the result, */
 } ad_chain_step;                                            /* NULL: only the next step reads it */
-enum { AD_CHAIN_END, AD_CHAIN_TOTAL, AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };  /* the code behind the last step; below; vectors at a time; see above */
+enum { AD_CHAIN_END, AD_CHAIN_TOTAL, AD_CHAIN_FIRST = AD_CHAIN_TOTAL + 2 };        /* codes: behind the last step; see below, two forms; the links' */
+enum { AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };         /* vectors at a time; see above */
 
 /* An operand stands in memory, or is what the step before gave, or, of two operands, is one number for all elements. */
 enum ad_chain_operand { AD_CHAIN_MEMORY, AD_CHAIN_LAST, AD_CHAIN_NUMBER };

@@ -186,8 +186,8 @@ CHAINED = frozenset("add sub mul div neg square squared_difference reciprocal sq
 
 
 def chain_links(rows, dtype):
-    """What can be a step of a chain: (row, k, function, operands it reads in the order g, a, b, y), of the value with k = -1.  A function is
-    text of vectors p, q and r; several links may have the same."""
+    """What can be a step of a chain: (row, k, function, operands it reads in the order g, a, b, c, y), of the value with k = -1.  A function
+    is text of vectors p, q and r; several links may have the same."""
     for row in rows:
         if row.kind != "elementwise" or dtype not in row.takes:
             continue
@@ -213,8 +213,9 @@ def vector_text(code, names, dtype):
 
 
 def chain_codes(rows, dtype):
-    """By function: (its first link's name, its number of operands, its code), behind which come those of its other forms (csrc/chain.inc)."""
-    codes, code = {}, 3  # behind those of AD_CHAIN_TOTAL
+    """By function: (its first link's name, its number of operands, its code behind AD_CHAIN_FIRST), after which come those of its other
+    forms (csrc/chain.inc)."""
+    codes, code = {}, 0
     for row, k, text, names in chain_links(rows, dtype):
         if text not in codes:
             codes[text] = (f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}", len(names), code)
@@ -230,7 +231,7 @@ def chain_header(rows, dtype):
     """The links' functions and their list (csrc/chain_type.inc)."""
     codes = chain_codes(rows, dtype)
     lines = [f"INLINE VECTOR {name}({', '.join(f'VECTOR {v}' for v in 'pqr'[:n])}) {{ return {text}; }}" for text, (name, n, _) in codes.items()]
-    listed = ["#define AD_LINKS(DO)"] + [f"    FORMS_{n}(DO, {name}, {code})" for name, n, code in codes.values()]
+    listed = ["#define AD_LINKS(DO)"] + [f"    FORMS_{n}(DO, {name}, AD_CHAIN_FIRST + {code})" for name, n, code in codes.values()]
     return "\n".join([*lines, "", " \\\n".join(listed), ""])
 
 
@@ -240,7 +241,7 @@ def chain_table(rows):
     for dtype in FLOATS:
         codes = chain_codes(rows, dtype)
         lines += [f"static const ad_chain_link links_{FIELD[dtype]}[] = {{"]
-        lines += [f"    {{AD_OP_{row.name}, {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}}}," for row, k, text, names in chain_links(rows, dtype)]
+        lines += [f"    {{AD_OP_{row.name}, AD_CHAIN_FIRST + {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}}}," for row, k, text, names in chain_links(rows, dtype)]
         lines += ["};"]
     return "\n".join([*lines, ""])
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "join.h"
+
 /* Every number within r of x; what is not known has x = NaN, r = inf.  A step of 0: one number for all (operands only). */
 typedef struct { double *x, *r; int x_step, r_step; } ad_onefolds;
 
@@ -37,8 +39,5 @@ int ad_onefold_compare(int64_t n, ad_onefolds a, ad_onefolds b, int8_t *order);
 int ad_onefold_round(int64_t n, ad_onefolds x, float *nearest, uint8_t *sure);
 void ad_onefold_choose(int64_t n, const uint8_t *mask, const uint64_t *a, int a_step, const uint64_t *b, int b_step, uint64_t *y);
 void ad_onefold_sum(int64_t outer, int64_t n, int64_t inner, ad_onefolds x, ad_onefolds y);
-
-#define AD_JOIN_(a, b) a##b
-#define AD_JOIN(a, b) AD_JOIN_(a, b)
 
 #endif

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "join.h"
+
 /* Every number within r * 2^e of (hi + lo) * 2^e. */
 typedef struct { double hi, lo, r; int64_t e; } ad_twofold;
 
@@ -57,9 +59,6 @@ void ad_twofold_product(int brief, int64_t m, int64_t k, int64_t n, const ad_two
 int ad_twofold_are_comfortable(int64_t n, const double *x);
 void ad_twofold_exact(int64_t n, const double *x, const ad_twofolds *y);
 void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *nearest, uint8_t *sure);
-
-#define AD_JOIN_(a, b) a##b
-#define AD_JOIN(a, b) AD_JOIN_(a, b)
 
 /* The rows, those first that have passes. */
 #define AD_FAST_UNARY_ROWS(F)                                                                                             \
