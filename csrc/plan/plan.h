@@ -115,7 +115,7 @@ typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read
 typedef struct { uint32_t out, acc, block, is_f32; int64_t size; size_t room; } ad_loop_total;    /* block: where it is gathered */
 typedef struct { ad_back b; uint32_t out, acc, whole, is_f32; size_t room; } ad_loop_back;        /* whole: summed after the loop */
 typedef struct { uint32_t stream, fill; int64_t offset, size; } ad_loop_source;
-typedef struct { uint32_t out, acc, from, to, is_f32, inner; } ad_loop_place;                     /* of which sources; inner: another has it */
+typedef struct { uint32_t out, acc, from, to, is_f32, inner; int64_t size; } ad_loop_place;       /* of which sources; inner: another has it */
 
 /* A growing list. */
 #define AD_LIST(T) struct { T *at; uint32_t n, room; }
@@ -166,7 +166,7 @@ void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
 static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_rows; }                         /* one block is all of it */
 
-enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE, AD_DIRECT };               /* the last: of a turn, a single step of plan_direct.c */
+enum ad_item_kind { AD_SCALARS, AD_LOOP, AD_SINGLE, AD_DIRECT, AD_IS_RUN };    /* of turns: a step of plan_direct.c; one that another runs too */
 typedef struct {
     uint8_t kind;
     uint32_t from, to;                                      /* scalar steps; or the step `from`; or the loop, with its registers at `to` */
@@ -175,7 +175,7 @@ typedef struct {
     uint32_t band;                                          /* the one it is in, plus one */
     ad_form form;                                           /* of the loop */
 } ad_item;
-typedef struct { uint32_t from, to, dead, kind : 2, band : 30; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
+typedef struct { uint32_t from, to, dead, kind : 3, band : 29; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
 
 /* What a single step's kernel is called with. */
 enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS, AD_BOTH };  /* a x, x a, a x^T; one after the other; a x and row x^T */
@@ -260,7 +260,8 @@ struct ad_plan {
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
     char *scratch, *room;
     AD_LIST(ad_direct) directs;
-    AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves; NULL: not settled */
+    AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves, then by place; NULL: not settled.  Of outer
+                                                             * products that are run at once: their columns and rows (at `to` of the turn, plus one) */
     char *settled;                                          /* memory of arrays that keep their places, */
     uint32_t *place;                                        /* which, until they move in; */
     int64_t settled_lines, settled_bytes;                   /* lines of the cache; with their heads */
@@ -328,7 +329,8 @@ void ad_drop_views(struct ad_plan *t, const uint32_t *outputs, uint32_t n);   /*
 /* plan_outer.c: outer products that are added to one matrix follow each other, and are run by the first. */
 int ad_group_outers(struct ad_plan *t, const uint32_t *outputs, uint32_t n);
 void ad_check_outers(struct ad_plan *t);                     /* once items have their order */
-void ad_run_outers(const struct ad_plan *t, const ad_step *s, ad_array *sum);
+int ad_seat_outers(struct ad_plan *t);                       /* once there are values */
+void ad_run_outers(const struct ad_plan *t, const ad_step *s, const char *const *seats, ad_array *sum);    /* seats: or NULL */
 int ad_pair_steps(struct ad_plan *t);                        /* plan_pairs.c: what is computed at once stands together */
 void ad_run_shares_of_row(const ad_plan *t, const ad_step *s, ad_array *dx, ad_array *dw);
 int ad_settle(struct ad_plan *t);                            /* plan_settle.c: once lives are known; */

@@ -330,7 +330,8 @@ static void add_place(builder *b, const ad_step *s)
     if (b->status != AD_OK)
         return;
     l->streams.at[g].kept = 1;
-    ad_loop_place p = {.out = s->out, .acc = s->acc, .from = l->sources.n, .is_f32 = s->dtype == AD_F32};
+    ad_loop_place p = {.out = s->out, .acc = s->acc, .from = l->sources.n, .is_f32 = s->dtype == AD_F32,
+                       .size = b->t->registers.at[s->out].like->size};
     for (uint32_t i = 0; i < l->places.n && s->acc != AD_NONE; i++)
         if (l->places.at[i].out == s->acc) {
             const ad_loop_place before = l->places.at[i];

@@ -293,15 +293,20 @@ static void run_rows(runner *r, int64_t from, int64_t to)
 }
 
 /* (Of one block, which begins at row 0.) */
-static inline void open_moving(const runner *r, uint32_t i, const char *seat)
+static inline void open_moving(const runner *r, const char *const *seat)
 {
-    const ad_stream *s = &r->l->streams.at[i];
-    if (seat)
-        r->place[i].at = (char *)seat;
-    else if (s->kind != AD_WHOLE)
-        open_stream(r, i);
-    else
-        r->place[i].at = whole_at(r, s);
+    const uint32_t n = r->l->moving.n;
+    const uint16_t *const moving = r->l->moving.at;
+    ad_where *const place = r->place;
+    for (uint32_t i = 0; i < n; i++) {
+        const ad_stream *s = &r->l->streams.at[moving[i]];
+        if (seat && seat[i])
+            place[moving[i]].at = (char *)seat[i];
+        else if (s->kind != AD_WHOLE)
+            open_stream(r, moving[i]);
+        else
+            place[moving[i]].at = whole_at(r, s);
+    }
 }
 
 /* A short loop in memory of its own: most of it stands there from the last run. */
@@ -310,11 +315,11 @@ static void run_own(const ad_plan *t, ad_loop *l, const uint32_t *bound)
     runner r = {.t = t, .l = l, .bound = bound, .scratch = on_line(l->own)};
     const char *const *seat = l->seated ? t->seats.at + bound[l->n_bound + l->n_offsets] : NULL;
     r.place = (ad_where *)(void *)(r.scratch + (size_t)l->n_blocks * l->block_bytes);
+    r.seats = seat ? seat + l->moving.n : NULL;
     if (!l->ready)
         open_streams(&r);
     else
-        for (uint32_t i = 0; i < l->moving.n; i++)
-            open_moving(&r, l->moving.at[i], seat ? seat[i] : NULL);
+        open_moving(&r, seat);
     l->ready = 1;
     run_steps(&r, l->rows, 1);
     if (l->places.n)

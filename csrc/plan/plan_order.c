@@ -404,6 +404,8 @@ static int list_turns(ad_plan *t)
         ad_step *s = &t->steps.at[item->from];
         s->takes = (uint8_t)takes_acc(t, s, i);
         s->attr = t->program->code[s->slot].attr;
+        if (s->batch == AD_IN_BATCH)
+            t->turns[i].kind = AD_IS_RUN;
     }
     t->turns[t->items.n] = (ad_turn){.dead = t->dead.n};
     return ad_list_directs(t);

@@ -125,14 +125,50 @@ void ad_check_outers(ad_plan *t)
     }
 }
 
-void ad_run_outers(const ad_plan *t, const ad_step *s, ad_array *sum)
+typedef struct { uint32_t column, row; } outer;             /* registers */
+static outer outer_of(const ad_plan *t, const ad_step *s)
+{
+    const int flip = ad_attributes(t->program, &t->program->code[s->slot])[0] != 0;
+    const uint32_t x = t->words.at[s->in + 1];
+    return flip ? (outer){x, s->g} : (outer){s->g, x};
+}
+
+static int are_settled(const ad_plan *t, const ad_step *s)
+{
+    int settled = 1;
+    for (uint32_t k = 0; k < s->batch; k++) {
+        const outer o = outer_of(t, s + k);
+        settled &= t->registers.at[o.column].settled & t->registers.at[o.row].settled;
+    }
+    return settled;
+}
+
+/* The heads of arrays that were written long before are in no cache any more: where their numbers are stands in one list. */
+int ad_seat_outers(ad_plan *t)
+{
+    int status = AD_OK;
+    for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++) {
+        const ad_step *s = t->turns[i].kind == AD_SINGLE && !t->items.at[i].band ? &t->steps.at[t->items.at[i].from] : NULL;
+        if (s == NULL || s->batch == 0 || s->op != AD_OP_matvec || !are_settled(t, s))
+            continue;
+        t->turns[i].to = t->seats.n + 1;
+        for (uint32_t k = 0; k < s->batch && status == AD_OK; k++) {
+            const outer o = outer_of(t, s + k);
+            status = AD_PUSH(t->seats, t->value[o.column].array->data);
+            if (status == AD_OK)
+                status = AD_PUSH(t->seats, t->value[o.row].array->data);
+        }
+    }
+    return status;
+}
+
+void ad_run_outers(const ad_plan *t, const ad_step *s, const char *const *seats, ad_array *sum)
 {
     const void *u[AD_OUTERS], *v[AD_OUTERS];
     for (uint32_t k = 0; k < s->batch; k++) {
-        const int flip = ad_attributes(t->program, &t->program->code[s[k].slot])[0] != 0;
-        const void *g = t->value[s[k].g].array->data, *x = t->value[t->words.at[s[k].in + 1]].array->data;
-        u[k] = flip ? x : g;
-        v[k] = flip ? g : x;
+        const outer o = seats ? (outer){0, 0} : outer_of(t, s + k);
+        u[k] = seats ? seats[2 * k] : t->value[o.column].array->data;
+        v[k] = seats ? seats[2 * k + 1] : t->value[o.row].array->data;
     }
     ad_products_here()->add_outers[s->dtype](sum->shape[0], sum->shape[1], s->batch, u, v, sum->data);
 }

@@ -11,16 +11,29 @@ static const char *source_at(const runner *r, const ad_loop_source *s, int64_t e
     return block_at(r, r->l->streams.at[s->stream].block) + (element - s->offset - start) * (int64_t)item;
 }
 
+/* (By its seats without a look at the head of its array, which is in no cache if many steps share the loop.) */
+static char *out_of(const runner *r, const ad_loop_place *p)
+{
+    const char *seat = r->seats ? r->seats[2 * (p - r->l->places.at)] : NULL;
+    return seat ? (char *)seat : (char *)value_of(r, p->out)->array->data;
+}
+
+static const char *acc_of(const runner *r, const ad_loop_place *p)
+{
+    const char *seat = r->seats ? r->seats[2 * (p - r->l->places.at) + 1] : NULL;
+    return seat ? seat : (const char *)value_of(r, p->acc)->array->data;
+}
+
 /* Elements [from, to) of a place, the block at hand begins at `start`: acc or 0, and what the sources that reach them have, in order. */
 static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
 {
     const size_t item = p->is_f32 ? 4 : 8;
     const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
-    char *out = (char *)value_of(r, p->out)->array->data;
+    char *out = out_of(r, p);
     if (from >= to)
         return;
     if (acc && acc->number == AD_NONE)
-        memcpy(out + (size_t)from * item, (const char *)value_of(r, p->acc)->array->data + (size_t)from * item, (size_t)(to - from) * item);
+        memcpy(out + (size_t)from * item, acc_of(r, p) + (size_t)from * item, (size_t)(to - from) * item);
     else if (acc)
         ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
     else
@@ -38,11 +51,11 @@ static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, i
 static void place_inside(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
 {
     const size_t item = p->is_f32 ? 4 : 8;
-    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : (char *)value_of(r, p->acc)->array->data + (size_t)from * item;
+    const void *x[AT_ONCE], *acc = p->acc == AD_NONE ? NULL : acc_of(r, p) + (size_t)from * item;
     for (uint32_t i = p->from; i < p->to; i++)
         x[i - p->from] = source_at(r, &r->l->sources.at[i], from, item, start);
     ad_rows(p->is_f32 ? AD_F32 : AD_F64)
-        ->add_up(to - from, acc, (int)(p->to - p->from), x, (char *)value_of(r, p->out)->array->data + (size_t)from * item);
+        ->add_up(to - from, acc, (int)(p->to - p->from), x, out_of(r, p) + (size_t)from * item);
 }
 
 static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
@@ -57,7 +70,7 @@ static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
         end = s->offset + s->size < end ? s->offset + s->size : end;
     }
     const int64_t from = r->row == 0 ? 0 : start + low;
-    const int64_t to = r->row + rows == l->rows ? known_of(r, p->out)->like->size : start + rows * width + low;
+    const int64_t to = r->row + rows == l->rows ? p->size : start + rows * width + low;
     first = first > from ? first : from;
     end = end < to ? end : to;
     if (first >= end || p->to - p->from > AT_ONCE || (p->acc != AD_NONE && known_of(r, p->acc)->number != AD_NONE)) {
@@ -75,7 +88,7 @@ void ad_run_places(const runner *r, int64_t rows)
     for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
         const ad_loop_place *p = &l->places.at[i];
         if (!p->inner && ad_is_short(l))
-            place_edge(r, p, 0, 0, known_of(r, p->out)->like->size);
+            place_edge(r, p, 0, 0, p->size);
         else if (!p->inner)
             run_place(r, p, rows);
     }

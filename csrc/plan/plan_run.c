@@ -207,7 +207,7 @@ static int spread(ad_plan *t, const ad_step *s)
 }
 
 /* (What lies between is never there.) */
-static int outers(ad_plan *t, const ad_step *s)
+static int outers(ad_plan *t, const ad_step *s, const char *const *seats)
 {
     const ad_step *last = s + s->batch - 1;
     ad_array *sum = s->acc == AD_NONE ? ad_array_alike(s->dtype, ad_known_of(t, s->out)->like) : take_acc(t, s);
@@ -217,7 +217,7 @@ static int outers(ad_plan *t, const ad_step *s)
     if (s->acc == AD_NONE)
         memset(sum->data, 0, ad_array_bytes(sum));
     void *left = leave(sum->size * s->batch);
-    ad_run_outers(t, s, sum);
+    ad_run_outers(t, s, seats, sum);
     enter(left);
     return AD_OK;
 }
@@ -239,11 +239,11 @@ static int both(ad_plan *t, const ad_step *s)
     return status;
 }
 
-static int single(ad_plan *t, const ad_step *s)
+static int single(ad_plan *t, const ad_step *s, const char *const *seats)
 {
     operands o;
     if (s->batch)
-        return s->batch == AD_IN_BATCH ? AD_OK : s->op == AD_OP_matvec ? outers(t, s) : both(t, s);
+        return s->op == AD_OP_matvec ? outers(t, s, seats) : both(t, s);
     if (s->kind == AD_SPREAD)
         return spread(t, s);
     if (s->kind == AD_ADD) {                                /* (of no elements: all others are in loops) */
@@ -303,10 +303,12 @@ int ad_plan_item(ad_plan *t)
         return loop(t, &t->loops.at[item->from], t->bound.at + item->to);
     if (item->kind == AD_DIRECT)
         return ad_run_direct(t, &t->directs.at[item->to]);
+    if (item->kind == AD_IS_RUN)
+        return AD_OK;
     if (item->kind == AD_SINGLE) {
         const ad_step *s = &t->steps.at[item->from];
         if (s->kind < AD_PYTHON_FORWARD)
-            return single(t, s);
+            return single(t, s, item->to ? t->seats.at + item->to - 1 : NULL);
         return s->kind == AD_GUARD && is_as_recorded(t, s) ? AD_OK : AD_PLAN_PYTHON;
     }
     void *left = leave(item->to - item->from);

@@ -13,6 +13,7 @@ typedef struct {
     ad_where *place;                                        /* by stream */
     int64_t row, first, begin;                              /* of the block at hand, of the thread's part, of the first block */
     int ahead;                                              /* before the part: to know the end of the block before */
+    const char *const *seats;                               /* of places: where out and acc always are, or NULL; or NULL */
     char *strips;                                           /* of registers that have one; that of row `first`, if not NULL */
 } runner;
 

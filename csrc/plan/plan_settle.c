@@ -201,6 +201,17 @@ static void sit_down(const ad_plan *t, ad_loop *l, const uint32_t *bound)
     l->moving.n = n;
 }
 
+static const char *seat_of_register(const ad_plan *t, uint32_t r)
+{
+    return t->registers.at[r].settled ? (const char *)t->value[r].array->data : NULL;
+}
+
+static int give_place_seats(ad_plan *t, const ad_loop_place *p, const uint32_t *bound)
+{
+    const int status = AD_PUSH(t->seats, seat_of_register(t, bound[p->out]));
+    return status == AD_OK ? AD_PUSH(t->seats, p->acc == AD_NONE ? NULL : seat_of_register(t, bound[p->acc])) : status;
+}
+
 /* Loops with memory of their own: one item runs it, or each has a list. */
 static int give_seats(ad_plan *t)
 {
@@ -223,6 +234,8 @@ static int give_seats(ad_plan *t)
         bound[l->n_bound + l->n_offsets] = t->seats.n;
         for (uint32_t k = 0; k < l->moving.n && status == AD_OK; k++)
             status = AD_PUSH(t->seats, seat_of(t, l, bound, l->moving.at[k]));
+        for (uint32_t k = 0; k < l->places.n && status == AD_OK; k++)
+            status = give_place_seats(t, &l->places.at[k], bound);
     }
     free(users);
     return status;
@@ -246,5 +259,6 @@ int ad_move_in(ad_plan *t)
     free(t->place);
     t->place = NULL;
     ad_seat_directs(t);
-    return give_seats(t);
+    const int status = give_seats(t);
+    return status == AD_OK ? ad_seat_outers(t) : status;
 }
