@@ -119,25 +119,29 @@ static int add_loop(ad_plan *t, ad_item *item, ad_loop *l)
 
 /* ------------------------------------------------------------------------------------------------- all of them */
 /* Short loops have scratch memory of their own, if all of it together stays in the first-level cache, or if there is but one, whose
- * memory is touched at each call anyway. */
+ * memory is touched at each call anyway.  The others share the plan's. */
 enum { MOST_OWN = 16 * 1024 };                              /* bytes */
-static int own_scratch(ad_plan *t)
+static int give_scratch(ad_plan *t)
 {
-    size_t all = 0;
+    size_t all = 0, shared = 0;
     for (uint32_t i = 0; i < t->loops.n; i++)
         all += ad_loop_scratch(&t->loops.at[i]);
-    for (uint32_t i = 0; i < t->loops.n && (all <= MOST_OWN || t->loops.n == 1); i++) {
+    for (uint32_t i = 0; i < t->loops.n; i++) {
         ad_loop *l = &t->loops.at[i];
-        l->own = ad_is_short(l) ? calloc(ad_loop_scratch(l), 1) : NULL;
-        if (ad_is_short(l) && l->own == NULL)
+        const size_t bytes = ad_loop_scratch(l);
+        const int owns = ad_is_short(l) && (all <= MOST_OWN || t->loops.n == 1);
+        l->own = owns ? calloc(bytes, 1) : NULL;
+        if (owns && l->own == NULL)
             return AD_NO_MEMORY;
+        shared = owns || bytes < shared ? shared : bytes;
     }
-    return AD_OK;
+    t->scratch = calloc(shared + 64, 1);
+    return t->scratch ? AD_OK : AD_NO_MEMORY;
 }
 
 int ad_build_loops(ad_plan *t)
 {
-    size_t scratch = 0, room = 0, banded = 0;
+    size_t room = 0, banded = 0;
     for (uint32_t i = 0; i < t->items.n; i++) {
         ad_item *item = &t->items.at[i];
         banded = item->band && t->bands.at[item->band - 1].from == i ? 0 : banded;
@@ -145,10 +149,8 @@ int ad_build_loops(ad_plan *t)
             continue;
         ad_loop l = {.size = 0};
         int status = ad_plan_build_loop(t, item, &l);
-        const size_t bytes = ad_loop_scratch(&l);
         l.room_at = item->band ? banded : 0;
         banded = item->band ? banded + l.room : 0;
-        scratch = bytes > scratch ? bytes : scratch;
         room = banded > room ? banded : l.room > room ? l.room : room;
         if (status == AD_OK)
             status = add_loop(t, item, &l);
@@ -157,7 +159,6 @@ int ad_build_loops(ad_plan *t)
         if (status != AD_OK)
             return status;
     }
-    t->scratch = calloc(scratch + 64, 1);
     t->room = malloc(room + 64);
-    return t->scratch && t->room ? own_scratch(t) : AD_NO_MEMORY;
+    return t->room ? give_scratch(t) : AD_NO_MEMORY;
 }
