@@ -134,7 +134,8 @@ static int pull(ad_sweep *s, const ad_instruction *in, int k, const ad_array *co
         return status;
     }
     ad_array *x = source->value.array;
-    if (elementwise && op->passes[k] && in->flags & AD_IS_ARRAY && x->size == g->size && x->ndim == g->ndim)
+    const int alike = x->size == g->size && x->ndim == g->ndim && x->size > 0;  /* (where there are no elements shapes may differ) */
+    if (elementwise && op->passes[k] && in->flags & AD_IS_ARRAY && alike)
         return ad_accumulate(adjoint, ad_array_hold(g));
     if (in->op == AD_OP_reduce_sum && !(in->flags & AD_IS_ARRAY)) {
         ad_array *share = ad_array_uniform(x->dtype, x->ndim, x->shape);

@@ -89,7 +89,7 @@ static void push_number(ad_push *s, const ad_instruction *in, int k, const ad_ar
 /* The tangent of an operand in the shape of the result; takes over t. */
 static ad_array *in_shape_of(ad_array *t, const ad_array *y)
 {
-    if (t == NULL || (t->ndim == y->ndim && t->size == y->size))
+    if (t == NULL || (t->ndim == y->ndim && t->size == y->size && t->size))
         return t;
     const size_t item = ad_itemsize(t->dtype);
     ad_array *g = t->size == 1 ? ad_array_uniform(t->dtype, y->ndim, y->shape) : ad_array_new(t->dtype, y->ndim, y->shape);

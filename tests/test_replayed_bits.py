@@ -234,3 +234,19 @@ def test_what_reads_an_array_of_any_length_waits_until_its_length_is_known():
     for x in xs + xs:
         same(traced(x), with_all(f)(x))
     assert recorded == traced.experimental_get_tracing_count() == 3
+
+
+@pytest.mark.parametrize("op", [ad.add, ad.subtract, ad.multiply, ad.maximum], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("shapes", [[(1, 1, 0), (0, 1, 0)], [(0, 2), (1, 2)], [(1, 0), (1, 1)], [(0,), (0,)]], ids=str)
+def test_shares_of_what_has_no_elements_have_the_shapes_of_their_operands(op, shapes):
+    xs = [np.zeros(s) for s in shapes]
+    agree(op, [xs], ["gradients", "gradients of gradients", "jvp"])
+    traced = ad.function(op)
+    for f in (op, traced, traced):
+        own = [ad.constant(x) for x in xs]
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(own)
+            y = f(*own)
+        assert [tuple(g.shape) for g in tape.gradient(y, own)] == shapes
+        assert [tuple(g.shape) for g in ad.vjp(f, *own)[1](y)] == shapes
+        assert ad.jvp(f, own, own)[1].shape == y.shape

@@ -308,8 +308,7 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     const int elementwise = op->kind == AD_ELEMENTWISE;
     if (elementwise && ad_cpu->kernels[in->op].vjp[k][in->dtype] == NULL)
         return AD_OK;                                       /* piecewise constant in this operand */
-    const int alike = like ? in->flags & AD_IS_ARRAY && like->size == in->value.array->size && like->ndim == in->value.array->ndim
-                           : !(in->flags & AD_IS_ARRAY);
+    const int alike = like ? in->flags & AD_IS_ARRAY && ad_alike(like, in->value.array) : !(in->flags & AD_IS_ARRAY);
     if (elementwise && op->passes[k] && alike)
         return accumulate(t, adj, step.g);
     if (in->op == AD_OP_reduce_sum && like && (!(in->flags & AD_IS_ARRAY) || is_uniform(t, step.g))) {
