@@ -173,3 +173,33 @@ def test_many_at_once_and_a_cycle_through_one_are_freed():
     del tape
     gc.collect()
     assert alive() is None
+
+
+def test_a_recording_that_the_collector_takes_apart_gives_up_no_tape_but_its_own():
+    """It may empty the list of a recording's gradients before the recording goes: their tapes bear bits of tapes that are gone already, and
+    the program, given back once too often, was reset under the next tape."""
+    def slope_of_slope(x):
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            with ad.GradientTape() as inner:
+                inner.watch(x)
+                y = x * x * x
+            slope = inner.gradient(y, x)
+        return float(outer.gradient(slope, x))
+
+    def twice(x):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+        return tape.gradient(y, x), tape.gradient(y, x)
+
+    x = ad.constant(2.0)
+    for rings in (1, 2, 5):
+        for _ in range(rings):
+            recorded = ad.function(twice)
+            recorded(x)
+            ring = [trace for _, traces in recorded._traces() for trace in traces]
+            ring.append(ring)
+        del recorded, ring
+        gc.collect()
+        assert [slope_of_slope(x) for _ in range(rings)] == [12.0] * rings

@@ -1,7 +1,7 @@
 # What a trace holds, and its replay.
 
 @cython.final
-@cython.no_gc_clear                             # __dealloc__ goes through events; the ring that it may stand in breaks elsewhere
+@cython.no_gc_clear                             # its plan is laid over its program; the ring that it may stand in breaks elsewhere
 cdef class Trace:
     """One recording of a function: for inputs of these dtypes and shapes, with these variables."""
     cdef Program program
@@ -41,7 +41,6 @@ cdef class Trace:
     cdef int64_t end                            # a leaf that takes results of sweeps
 
     def __dealloc__(self):
-        self.disown()
         free(self.registers)
         free(self.input_slots)
         free(self.made)
@@ -100,7 +99,6 @@ cdef class Trace:
         leave(self.tape)
         ad_current = self.outer
         if kind is not None or self.reason is not None:
-            self.disown()
             self.program.p.tracing = 0
             forget(self.tape)
             self.program = None
@@ -112,13 +110,6 @@ cdef class Trace:
             forget(<GradientTape>tape)
         self.own_tapes = []
         return 0
-
-    cdef void disown(self):
-        """The bits that the sweeps' tapes bear are not their own to give up."""
-        if self.events is not None:
-            for event in self.events:
-                if type(event) is Sweep:
-                    (<Sweep>event).tape.program = None
 
     def input(self, Tensor x not None):
         """A tensor argument as the function is to see it."""

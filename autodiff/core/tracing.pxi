@@ -201,7 +201,7 @@ cdef Tensor trace_assignment(VariableCore v, Tensor value):
 
 # ------------------------------------------------------------------------------------------------------------- gradients
 @cython.final
-@cython.no_gc_clear                             # its tape is for the trace to take away (Trace.disown)
+@cython.no_gc_clear                             # __dealloc__ wants its tape
 cdef class Sweep:
     """One call of `gradient` in a trace: what to sweep again, and the leaves that take the results."""
     cdef GradientTape tape                      # one of its own, with the bit of the tape that was asked
@@ -213,6 +213,8 @@ cdef class Sweep:
     def __dealloc__(self):
         free(self.ends.targets)
         free(self.ends.keep)
+        if self.tape is not None:               # its bit is not its own to give up; who holds the sweep may go before the trace does
+            self.tape.program = None
 
 
 cdef list sweep_traced(GradientTape tape, const Ends *ends, list seeds):
