@@ -1,9 +1,11 @@
 """What a recorded function takes and gives: signatures that arguments are held to, concrete functions, and their text."""
 
+import copy
+
 import numpy as np
 
 from . import nest
-from ._core import Tensor, convert
+from ._core import Tensor, convert, has_only_items
 from .errors import shorten
 from .shapes import TensorSpec
 
@@ -107,11 +109,12 @@ def _text(kind, rest):
         return repr(float.fromhex(kind))
     if not isinstance(kind, tuple):
         return type(kind.value).__name__ if hasattr(kind, "value") else repr(kind)
-    if kind and kind[0] is dict:
-        return "{" + ", ".join(f"{key!r}: {_text(part, rest)}" for key, part in kind[1:]) + "}"
+    if kind and issubclass(kind[0], dict):
+        pairs = [pair for pair in kind[1:] if isinstance(pair, tuple)]
+        return "{" + ", ".join(f"{(key if isinstance(key, str) else key[1])!r}: {_text(part, rest)}" for key, part in pairs) + "}"
     if len(kind) == 2 and isinstance(kind[0], type) and not isinstance(kind[1], (tuple, type)) and not issubclass(kind[0], (tuple, list)):
         return repr(kind[1])
-    ends = "[]" if kind[0] is list else "()"
+    ends = "[]" if issubclass(kind[0], list) else "()"
     return ends[0] + ", ".join(_text(part, rest) for part in kind[1:]) + ends[1]
 
 
@@ -132,6 +135,12 @@ def refilled(x, own):
         return kind([refilled(item, own) for item in x])
     if kind is dict:
         return {key: refilled(x[key], own) for key in x}
+    if not has_only_items(x):
+        return x
     if isinstance(x, tuple):
-        return kind(*[refilled(item, own) for item in x])
-    return x
+        items = [refilled(item, own) for item in x]
+        return kind(*items) if hasattr(x, "_fields") else kind(items)
+    made = copy.copy(x)
+    for key in x if isinstance(x, dict) else range(len(x)):
+        made[key] = refilled(x[key], own)
+    return made

@@ -1,5 +1,7 @@
 """What an ad.function takes: signatures, concrete functions, shapes that differ, calls of itself."""
 
+from collections import OrderedDict, defaultdict
+
 import numpy as np
 import pytest
 from test_function import same
@@ -205,3 +207,47 @@ def test_while_an_error_is_large():
                 y = f(a)
             slopes.append(tape.gradient(y, a))
         same(*slopes)
+
+
+# ------------------------------------------------------------------------------------------------------- structures as arguments
+class Items(list):
+    """A list of another type."""
+
+
+class Pair(tuple):
+    """No named tuple: made of one argument."""
+
+
+class Named(dict):
+    """A dict that is more than its items."""
+
+
+@pytest.mark.parametrize("make", [lambda x: OrderedDict(x=x), lambda x: defaultdict(float, x=x), lambda x: {"x": Pair((x, x))}, lambda x: Items([x])],
+                         ids=["OrderedDict", "defaultdict", "tuple", "list"])  # fmt: skip
+def test_structures_of_other_types_are_what_is_in_them(make):
+    """Their tensors are arguments: another tensor at a key of the same dict is no constant of the recording."""
+    f = ad.function(lambda d: [2.0 * x for x in ad.nest.flatten(d)] if type(d) is type(made) else None)
+    for k in range(3):
+        made = make(ad.constant(1.0 * k))
+        assert {float(y) for y in f(made)} == {2.0 * k}
+        key = 0 if isinstance(made, list) else "x"
+        made[key] = make(ad.constant(5.0))[key]
+        assert {float(y) for y in f(made)} == {10.0}
+    assert f.experimental_get_tracing_count() == 1
+    assert "shape=()" in f.pretty_printed_concrete_signatures()
+
+
+def test_a_dict_with_attributes_is_an_object():
+    f = ad.function(lambda d: d["x"] * d.factor)
+    for factor in (2.0, 3.0, 2.0):
+        made = Named(x=ad.constant(4.0))
+        made.factor = factor
+        assert float(f(made)) == float(f(made)) == 4.0 * factor
+
+
+def test_keys_that_are_equal_are_told_apart():
+    f = ad.function(lambda d: [d[k] * (10.0 if k is True else 1.0) for k in d])
+    x = ad.constant(1.0)
+    assert [float(f({key: x})[0]) for key in (1, True, 1.0, True)] == [1.0, 10.0, 1.0, 10.0]
+    missing = ad.function(lambda d: d["x"] + d["y"])
+    assert [float(missing(defaultdict(g, x=x))) for g in (float, lambda: 7.0, float)] == [1.0, 8.0, 1.0]

@@ -401,10 +401,24 @@ def argument_kind(x, list tensors not None):
     if x is None or kind is int or kind is bool or kind is str or kind is bytes:
         return kind, x
     if kind is dict:
-        return (dict, *[(key, argument_kind(x[key], tensors)) for key in x])
+        return (dict, *[(key_kind(key), argument_kind(x[key], tensors)) for key in x])
     if isinstance(x, (np.ndarray, np.generic)):
         tensors.append(convert(x))
         return Tensor                           # which is what the function is given
-    if isinstance(x, tuple):
-        return (kind, *[argument_kind(item, tensors) for item in x])
-    return Same(x)
+    if not has_only_items(x):
+        return Same(x)
+    if isinstance(x, dict):
+        pairs = [(key_kind(key), argument_kind(x[key], tensors)) for key in x]
+        return (kind, *pairs, Same(x.default_factory)) if hasattr(x, "default_factory") else (kind, *pairs)
+    return (kind, *[argument_kind(item, tensors) for item in x])
+
+
+cdef inline object key_kind(object key):
+    """The key, and where others may equal it (1, True, 1.0) its type."""
+    return key if type(key) is str else (type(key), key)
+
+
+def has_only_items(x):
+    """Is it a tuple, a list or a dict, of any type, without attributes of its own?  Calls see what is in it then, not which object it is:
+    an OrderedDict may be given once more with another tensor at a key."""
+    return isinstance(x, (tuple, list, dict)) and not getattr(x, "__dict__", None)
