@@ -85,6 +85,29 @@ def test_python_threads_replay_side_by_side():
     assert results == dict.fromkeys(range(6), True)
 
 
+def in_a_thread(work):
+    other = threading.Thread(target=work)
+    other.start()
+    return other
+
+
+def ways(f, n):
+    for k in range(n):
+        f(ad.constant([float(k)]))
+
+
+def test_a_function_that_takes_too_many_ways_in_one_thread_while_another_records_it():
+    @ad.function
+    def times(x):
+        if int(ad.reduce_sum(x)) == 1000:
+            in_a_thread(lambda: ways(times, 70)).join()
+        return x * 2.0
+
+    with pytest.warns(UserWarning, match="has gone more than 64 ways"):
+        assert times(ad.constant([1000.0])).numpy().tolist() == [2000.0]
+    assert times(ad.constant([3.0])).numpy().tolist() == [6.0]
+
+
 def test_other_threads_run_while_a_long_replay_does():
     x = ad.constant(np.linspace(0.0, 1.0, 2_000_000))
     traced = ad.function(lambda x: ad.reduce_sum(ad.math.lgamma(1.5 + x) * ad.sin(x)))

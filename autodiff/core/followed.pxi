@@ -259,9 +259,7 @@ cdef object replayed(list traces, inputs, dict known):
                 return None
         leaves = trace.run_flat(inputs, values, known is None)
         if leaves is not None:
-            if traces[0] is not trace:
-                traces.remove(trace)
-                traces.insert(0, trace)
+            put_first(traces, trace)
             return trace, leaves, values
         if trace.outcome == FAILED:
             return None

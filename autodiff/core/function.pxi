@@ -137,7 +137,7 @@ cdef class Replayed:
 
     def _replay(self, kind, list tensors):
         """(the result,) of a trace that fits, else None."""
-        cdef list traces = self.kinds[kind]
+        cdef list traces = self.traces_of(kind)
         result = self.search(traces, tensors, [])
         if result is NOTHING:
             return None
@@ -151,7 +151,7 @@ cdef class Replayed:
 
     def _listing(self, kind, list tensors):
         """What the trace used last for such arguments does (core/plan_listing.pxi), or None."""
-        cdef Trace trace = going(self.kinds[kind], tensors, [])
+        cdef Trace trace = going(self.traces_of(kind), tensors, [])
         return None if trace is None else listing_of(trace)
 
     def _clocked(self, kind, list tensors):
@@ -161,7 +161,7 @@ cdef class Replayed:
         cdef int64_t end
         cdef int runs = 1, tries
         for tries in range(MOST_TRIES):
-            trace = going(self.kinds[kind], tensors, path)
+            trace = going(self.traces_of(kind), tensors, path)
             if trace is None:
                 return None
             trace.way = []
@@ -181,13 +181,21 @@ cdef class Replayed:
         end = clock_itself()
         return listing_of(trace), [max(a - end, 0) for a in least], runs
 
+    cdef list traces_of(self, kind):
+        """The list of them, which other threads may take away at any time."""
+        known = self.kinds.get(kind)
+        return known if type(known) is list else []
+
     def _traces(self):
         """[(kind, its traces)]."""
         return [(kind, list(known)) for kind, known in self.kinds.items() if type(known) is list]
 
     def _keep(self, kind, Trace trace not None):
         """Add a trace; return how many ways there are for inputs like its own."""
-        cdef list traces = self.kinds.setdefault(kind, [])
+        known = self.kinds.setdefault(kind, [])
+        if type(known) is not list:             # meanwhile another thread has found out that it cannot be replayed
+            return 0
+        cdef list traces = known
         ways = added(traces, trace)
         self.remember(kind, traces)
         return ways
@@ -202,11 +210,9 @@ cdef class Replayed:
                 return NOTHING
             result = trace.run(items_of(inputs))
             if result is not NOTHING:
-                if traces[0] is not trace:
-                    traces.remove(trace)
-                    traces.insert(0, trace)
-                    if self.beside is traces:
-                        self.last = trace
+                put_first(traces, trace)
+                if self.beside is traces:
+                    self.last = trace
                 return result
             if trace.outcome == FAILED:
                 return NOTHING
@@ -328,6 +334,14 @@ def added(list traces not None, Trace trace not None):
     for other in traces:
         ways += len(other.path) > 0 and same_inputs(trace, other)
     return ways
+
+
+cdef int put_first(list traces, Trace trace) except -1:
+    """It was used last.  While it ran other threads may have taken it away."""
+    if len(traces) and traces[0] is not trace and trace in traces:
+        traces.remove(trace)
+        traces.insert(0, trace)
+    return 0
 
 
 cdef bint same_inputs(Trace a, Trace b):
