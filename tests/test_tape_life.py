@@ -203,3 +203,64 @@ def test_a_recording_that_the_collector_takes_apart_gives_up_no_tape_but_its_own
         del recorded, ring
         gc.collect()
         assert [slope_of_slope(x) for _ in range(rings)] == [12.0] * rings
+
+
+@pytest.mark.parametrize("value", [2.0, [2.0, 3.0]], ids=["number", "array"])
+@pytest.mark.parametrize("leaf", [True, False], ids=["watched", "computed"])
+def test_a_tape_that_pauses_still_follows_what_an_inner_one_watches_meanwhile(leaf, value):
+    def cube(x):
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            z = x if leaf else x * 1.0
+            with outer.stop_recording(), ad.GradientTape() as inner:
+                inner.watch(z)
+                square = z * z
+            assert inner.gradient(square, z) is not None
+            y = z * z * z
+        return outer.gradient(y, x)
+
+    x = ad.constant(value)
+    for f in (cube, *[ad.function(cube)] * 2):
+        assert (f(x).numpy() == 3 * x.numpy() ** 2).all()
+
+
+def test_a_tape_that_was_left_keeps_its_gradients_by_what_a_later_one_watches():
+    x = ad.constant(2.0)
+    with ad.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with ad.GradientTape(persistent=True) as first:
+            first.watch(x)
+            y = x * x
+        with ad.GradientTape() as second:
+            second.watch(x)
+            z = x * x * x
+        assert first.gradient(y, x).numpy() == 4.0 and first.gradient(z, x) is None
+        with first:
+            w = x * x * x * x
+    assert float(first.gradient(w, x)) == float(outer.gradient(w, x)) == 32.0 and float(first.gradient(y, x)) == 4.0
+    assert float(second.gradient(z, x)) == float(outer.gradient(z, x)) == 12.0
+
+
+@pytest.mark.parametrize("slope", [lambda x: ad.grad(lambda r: ad.reduce_sum(r**3))(x), lambda x: ad.jacobian(ad.sin)(x), lambda x: ad.jvp(ad.sin, [x], [x])[1],
+                                   lambda x: ad.hvp(lambda r: ad.reduce_sum(r**3))(x, x)], ids=["grad", "jacobian", "jvp", "hvp"])  # fmt: skip
+def test_what_is_recomputed_may_take_gradients_by_its_argument(slope):
+    """It ran once while the tape paused, and watched the argument."""
+    def through(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.recompute_grad(slope)(x)
+        return tape.gradient(y, x)
+
+    def around(f):
+        def gradient(x):
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            return tape.gradient(y, x)
+
+        return gradient
+
+    x = ad.constant([0.5, 2.0])
+    want = around(slope)(x)
+    for f in (through, *[ad.function(through)] * 2, *[around(ad.function(ad.recompute_grad(slope)))] * 2):
+        np.testing.assert_allclose(f(x), want, rtol=1e-6)

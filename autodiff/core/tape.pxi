@@ -411,8 +411,9 @@ cdef int watch(GradientTape tape, object x) except -1:
         emit_watched(p, t, tape.bit)
     elif slot >= tape.start:
         p.code[slot].seen |= tape.bit
-    elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one
-        emit(p, AD_ALIAS, t, <uint32_t>slot, <uint32_t>slot, 0, p.code[slot].seen & p.recording | tape.bit)
+    elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one; of those
+                                                # that follow that, some may pause
+        emit(p, AD_ALIAS, t, <uint32_t>slot, <uint32_t>slot, 0, p.code[slot].seen | tape.bit)
     return 0
 
 
