@@ -1,6 +1,7 @@
 """ad.function: what is replayed has the bits of what is run as written; what cannot be replayed runs as written."""
 
 import contextlib
+import copy
 import warnings
 
 import numpy as np
@@ -295,6 +296,18 @@ def test_the_same_tensor_twice_and_an_argument_returned():
     assert [float(g) for g in f(x, x)[0]] == [18.0, 9.0]
     (ga, gb), a = f(ad.constant(2.0), ad.constant(5.0))
     assert (float(ga), float(gb), float(a)) == (20.0, 4.0, 2.0)
+
+
+def test_a_deep_copy_is_computed_anew():
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = copy.deepcopy([x])[0] * x
+        return y, tape.gradient(y, x)
+
+    traced = ad.function(f)
+    for k in (1.0, 2.0, 3.0):
+        same(traced(ad.constant([k])), f(ad.constant([k])))
 
 
 def test_results_are_not_written_to_by_the_next_call():

@@ -219,7 +219,7 @@ cdef class Tensor:
         return self
 
     def __deepcopy__(self, memo):
-        return fresh(self)
+        return trace_copy(self) if tracing_here() else fresh(self)
 
     def __reduce__(self):
         return tensor_from_numpy, (np.asarray(to_numpy(self)),)
