@@ -264,3 +264,49 @@ def test_what_is_recomputed_may_take_gradients_by_its_argument(slope):
     want = around(slope)(x)
     for f in (through, *[ad.function(through)] * 2, *[around(ad.function(ad.recompute_grad(slope)))] * 2):
         np.testing.assert_allclose(f(x), want, rtol=1e-6)
+
+
+def test_what_is_watched_late_hides_what_it_was_computed_from():
+    """The tape did not follow it then, whoever else did."""
+    def slopes(x):
+        with ad.GradientTape(persistent=True) as outer:
+            outer.watch(x)
+            with ad.GradientTape(persistent=True) as tape:
+                tape.watch(x)
+                stopped = ad.stop_gradient(x)
+                tape.watch(stopped)
+                with tape.stop_recording():
+                    paused = -x
+                tape.watch(paused)
+                y = [ad.sin(stopped), ad.sin(paused)]
+        assert [tape.gradient(f, x) for f in (*y, stopped, paused)] == [None] * 4 and outer.gradient(y[0], x) is None
+        return tape.gradient(y[0], stopped), tape.gradient(y[1], paused), tape.gradient(paused, paused), outer.gradient(y[1], x)
+
+    x = ad.constant([0.5, 2.0])
+    want = np.cos([[0.5, 2.0], [-0.5, -2.0], [0.0, 0.0], [-0.5, -2.0]]) * [[1], [1], [1], [-1]]
+    for f in (slopes, *[ad.function(slopes)] * 3):
+        np.testing.assert_allclose(f(x), want, rtol=1e-6)
+
+
+def test_what_a_tape_watches_after_it_was_used_is_not_followed_back():
+    x = ad.constant(3.0)
+    with ad.GradientTape() as outer:
+        with ad.GradientTape(persistent=True) as tape:
+            outer.watch(x)
+            y = x * x
+            tape.watch([x, y])
+            z = y * 2.0
+        assert tape.gradient(y, x) is None and tape.gradient(z, x) is None and tape.gradient(z, y).numpy() == 2.0
+    assert float(outer.gradient(z, x)) == 12.0
+
+    def late(x, c):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * c
+            tape.watch(c)
+            z = x * c
+        return tape.gradient(y, c), tape.gradient(z, c)
+
+    for f in (late, *[ad.function(late)] * 2):
+        before, after = f(x, ad.constant(2.0))
+        assert before is None and float(after) == 3.0

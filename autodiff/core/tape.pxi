@@ -409,10 +409,8 @@ cdef int watch(GradientTape tape, object x) except -1:
     slot = slot_in(t, p)
     if slot < 0:
         emit_watched(p, t, tape.bit)
-    elif slot >= tape.start:
-        p.code[slot].seen |= tape.bit
-    elif not p.code[slot].seen & tape.bit:      # older than the tape: a slot of its own, whose adjoint goes on to the old one; of those
-                                                # that follow that, some may pause
+    elif not p.code[slot].seen & tape.bit:      # it was used or computed while the tape did not look: a slot of its own from here on, whose
+                                                # adjoint goes on to the old one for the others that follow it, even if they pause now
         emit(p, AD_ALIAS, t, <uint32_t>slot, <uint32_t>slot, 0, p.code[slot].seen | tape.bit)
     return 0
 
