@@ -1,7 +1,7 @@
 # A trace taken apart into numbers, names and arrays, and put together again (autodiff/stored.py writes them down).
 #
-# What comes from a file is not trusted: every index is checked before C sees it, and every operator is applied once, to zeros of
-# the shapes that are told, to see that it gives the dtype and shape that are told.
+# What comes from a file is not trusted: every index is checked before C sees it, and every operator is applied once, to numbers of
+# the shapes that are told (sample_at), to see that it gives the dtype and shape that are told.
 
 cdef extern from "plan/plan.h":
     ctypedef struct ad_plan_values "struct ad_plan":
@@ -101,9 +101,14 @@ cdef tuple shape_at(const ad_program *p, int64_t k):
     return tuple([p.code[k].value.array.shape[i] for i in range(p.code[k].value.array.ndim)])
 
 
-cdef Tensor zeros_at(const ad_program *p, int64_t k):
-    shape = shape_at(p, k)
-    return to_tensor(np.zeros(shape, DTYPES[p.code[k].dtype].as_numpy_dtype), -1, -1, "function")
+cdef Tensor sample_at(const ad_program *p, int64_t k, bint matrices):
+    """Zeros, which every operator takes; but of matrices, if they are square, the identity: zeros are not invertible."""
+    cdef tuple shape = shape_at(p, k)
+    cdef Py_ssize_t rank = len(shape)
+    made = np.zeros(shape, DTYPES[p.code[k].dtype].as_numpy_dtype)
+    if matrices and rank >= 2 and shape[rank - 1] == shape[rank - 2]:
+        made[...] = np.eye(shape[rank - 1])
+    return to_tensor(made, -1, -1, "function")
 
 
 @cython.boundscheck(True)
@@ -172,7 +177,7 @@ cdef int check_told(Trace trace, int64_t i, object row, list operands, dict attr
     cdef uint64_t recording = p.recording, tracing = p.tracing
     p.recording = p.tracing = 0
     try:
-        y = row(*[zeros_at(p, k) for k in operands], **{k: tuple(v) if type(v) is list else v for k, v in attrs.items()})
+        y = row(*[sample_at(p, k, row.matrices) for k in operands], **{k: tuple(v) if type(v) is list else v for k, v in attrs.items()})
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"what was stored is damaged: {row.name} refuses its operands: {error}") from None
     finally:
