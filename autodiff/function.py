@@ -5,7 +5,6 @@ import functools
 import inspect
 import itertools
 import sys
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any, overload
@@ -17,6 +16,7 @@ from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_d
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
+from .places import warn
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
 from .shapes import TensorSpec
 from .signatures import ConcreteFunction, described, fitted, refilled, spec_of, unbound
@@ -92,7 +92,7 @@ class Function(Replayed):
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = weakref.WeakKeyDictionary()
-        self._warned = self._created = False
+        self._created = self.has_warned = False
         self.followed = {}
 
     def _call(self, args, kwargs):
@@ -217,9 +217,9 @@ class Function(Replayed):
         return result
 
     def _say(self, reason):
-        if not self._warned:
-            self._warned = True
-            warnings.warn(f"function: {_name(self.python_function)} {reason}, so it runs as written, without replay", stacklevel=4)
+        if not self.has_warned:
+            self.has_warned = True
+            warn(f"function: {_name(self.python_function)} {reason}, so it runs as written, without replay", UserWarning)
 
     def _conform(self, args, kwargs):
         """The arguments as input_signature wants them."""
@@ -393,7 +393,10 @@ class Function(Replayed):
         variables = []
         data = written(_name(self.python_function), self._traces(), variables)
         if not read(data)[1]:
-            raise ValueError(f"function: {_name(self.python_function)} has no recording that could be stored: call it with tensors first")
+            unfit = [f"{known}, so there is no recording to store; what can be imported by its name is pickled by its name"
+                     for known in self.kinds.values() if isinstance(known, str)]  # fmt: skip
+            why = [*unfit, "has no recording that could be stored: call it with tensors first"][0]
+            raise ValueError(f"function: {_name(self.python_function)} {why}")
         return data
 
     def __reduce__(self):

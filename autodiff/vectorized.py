@@ -6,12 +6,11 @@ follow them, and an ad.function around them fuses and replays them.
 """
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
-from . import nest, ops, shaping
+from . import nest, ops, places, shaping
 from ._core import Trace, convert
 from ._op import ELEMENTWISE
 from .constants import zeros
@@ -58,7 +57,7 @@ def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
         if not fallback_to_while_loop:
             raise ValueError(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it has to be called on each part") from None
         if warn:
-            warnings.warn(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it is called on each part", stacklevel=2)
+            places.warn(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it is called on each part", UserWarning)
         return map_fn(fn, elems)
 
 

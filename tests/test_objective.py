@@ -329,6 +329,28 @@ def test_failures_are_named():
         changing(-X0 - 3)
 
 
+def test_what_cannot_be_recorded_is_said_once_by_the_name_of_the_function():
+    def medians(x):
+        return ad.reduce_sum(ad.sort(x) * np.array([1.0, 4.0, 1.0]))
+
+    with pytest.warns(UserWarning, match="^function: medians takes the value of a tensor to Python at .*, so it runs as written") as said:
+        obj = ad.objective(medians, like=X0)
+        obj.hess(X0), obj.jvp(X0, X0), obj.vjp(X0, 1.0), obj.value(X0 + 1)
+    assert len(said) == 1 and said[0].filename == __file__
+    with pytest.raises(ValueError, match="^function: medians takes the value of .*, so there is no recording to store; what can be imported by its"):
+        pickle.dumps(obj)
+    assert str(ad.objective(rosenbrock, like=X0).summary()).startswith("rosenbrock: ")
+    with pytest.warns(UserWarning, match="^vectorized_map: .* so it is called on each part") as said:
+        ad.objective(lambda x: x[0] ** 2 if x[0] > 0 else x[1] * x[2] * x[0], like=X0).rows(np.stack([X0, X0]))
+    assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize("method", ["dogleg", "trust-exact", "trust-ncg", "trust-krylov"])
+def test_minimize_gives_second_derivatives_to_those_that_demand_them(method):
+    fit = ad.objective(lambda x: ad.reduce_sum((x - 1.0) ** 4 + (x - 1.0) ** 2), like=X0).minimize(method=method)
+    assert fit.success and np.allclose(fit.x, 1, atol=1e-3)
+
+
 def test_the_history_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     obj = ad.objective(rosenbrock, like=X0)

@@ -7,7 +7,6 @@ fresh, of the shape they expect, computed once for each point.
 """
 
 import pickle
-import warnings
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..errors import shorten
 from .evaluations import Evaluation, Evaluations, name_of
 from .history import History, progress_of
 from .parameters import Parameters
+from ..places import warn
 
 __all__ = ["Objective", "objective"]
 
@@ -51,7 +51,9 @@ def objective(f, like, trace=True, args=(), sparse=False) -> "Objective":
     return (SparseObjective if sparse else Objective)(f, like, trace, args)
 
 
-GRADIENT_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}  # of scipy.optimize.minimize
+# Methods of scipy.optimize.minimize that use no gradient, and those that demand second derivatives, in the form that they want.
+GRADIENT_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}
+SECOND = {"dogleg": "hess", "trust-exact": "hess", "trust-ncg": "hessp", "trust-krylov": "hessp"}
 
 
 class Objective(Conventions, Evaluations):
@@ -122,7 +124,7 @@ class Objective(Conventions, Evaluations):
                 self._warn(f"the derivative of {name_of(self._f)} by {names} is exactly 0: does it use {'them' if ',' in names else 'it'}?")
 
     def _warn(self, what):
-        warnings.warn(f"objective: {what}", stacklevel=5)
+        warn(f"objective: {what}", UserWarning)
 
     def _hint(self, args):
         try:
@@ -138,7 +140,7 @@ class Objective(Conventions, Evaluations):
 
         progress  show evaluations, value, gradient norm and rate by tqdm
         options   what minimize takes: method, bounds, constraints, tol, callback, options, args; hess=True or hessp=True stand for
-                  this object's own
+                  this object's own, which methods that demand second derivatives get unasked
 
         Returns SciPy's result, with the parameters in the structure of `like` as `params`.  Raises ImportError without SciPy,
         TypeError where f returns a vector.
@@ -151,10 +153,13 @@ class Objective(Conventions, Evaluations):
             raise TypeError(f"objective: {name_of(self._f)} returns {self._shape[0]} numbers, and minimize wants one: ad.reduce_sum(y ** 2) "
                             "makes a sum of squares; for least squares give obj.fun and obj.jac to least_squares")  # fmt: skip
         start = self.x0 if x0 is None else self._vector(x0) if np.shape(x0) == self.x0.shape and not nest.is_nested(x0) else self.flatten(x0)
+        method = str(options.get("method")).lower()
+        if method in SECOND and options.get("hess") is None and options.get("hessp") is None:
+            options[SECOND[method]] = True
         for name in ("hess", "hessp"):
             if options.get(name) is True:
                 options[name] = getattr(self, name)
-        needs_gradient = str(options.get("method")).lower() not in GRADIENT_FREE
+        needs_gradient = method not in GRADIENT_FREE
         self.history = history = History()
         with progress_of(progress) as bar:
 

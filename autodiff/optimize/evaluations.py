@@ -95,7 +95,9 @@ class Evaluations:
         if step is None:
             step = getattr(self, "_step_" + name)
             if self._trace:
-                step = self._recordings[name] = function(step)
+                said = any(known.has_warned for known in self._recordings.values())
+                step = self._recordings[name] = function(_called(step, name_of(self._f)))
+                step.has_warned = said  # once of the objective, not of each of its steps
         return step
 
     def _step_first(self, x, *args):
@@ -238,7 +240,7 @@ class Evaluations:
     def _looked_at(self, args):
         """The function that an evaluation is, and its arguments at a point."""
         x, args = (self._vector(args[0]), args[1:]) if args else (self.x0, self._args)
-        return self._first if self._trace else function(self._step_first), (convert(x), *map(_argument, args))
+        return self._first if self._trace else function(_called(self._step_first, name_of(self._f))), (convert(x), *map(_argument, args))
 
     # ---------------------------------------------------------------------------------------------------- second derivatives
     def _is_weighted(self, args):
@@ -305,6 +307,16 @@ class Evaluations:
         v = np.asarray(plain(v), np.float64)
         v = convert(v.reshape(-1 if args and len(self._shape) == 1 else self._shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
+
+
+def _called(step, name):
+    """The step under the name of the user's function, which warnings and tables say."""
+
+    def evaluation(*args):
+        return step(*args)
+
+    evaluation.__name__ = evaluation.__qualname__ = name
+    return evaluation
 
 
 def _argument(a):
