@@ -94,7 +94,10 @@ def brackets(shape):
 
 def shorten(value, width=60):
     """repr(value) on one line, cut to `width` characters."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of what cannot show itself, as a list that is nested too deep
+        text = object.__repr__(value)
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -188,8 +191,17 @@ def not_a_tensor(name, value):
     if value is None:
         return InvalidArgumentError(f"{name}: Attempt to convert a value (None) with an unsupported type "
                                     f"(<class 'NoneType'>) to a Tensor: expected numbers")  # fmt: skip
+    hint = ""
+    if hasattr(value, "__float__") and not hasattr(value, "dtype"):  # a Fraction, a Decimal, an mpf
+        hint = f"; float({given}) is one"
     return DtypeError(f"{name}: Attempt to convert a value ({given}) with an unsupported type ({type(value)}) to a Tensor: "
-                      f"expected numbers")  # fmt: skip
+                      f"expected numbers{hint}")  # fmt: skip
+
+
+def masked(name, value):
+    """A masked array: what is under its mask would count."""
+    return InvalidArgumentError(f"{name}: got a masked array, {shorten(value, 40)}, and a tensor has no mask: x.compressed() has the numbers "
+                                "that count, x.filled(0.0) keeps the shape, for weights of np.where(x.mask, 0.0, 1.0)")  # fmt: skip
 
 
 def ragged(name):

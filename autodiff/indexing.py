@@ -298,7 +298,7 @@ def _check_range(name, index, size, axis):
 
 def _check_places(name, index, shape):
     values = index.numpy()
-    bad = ((values < 0) | (values >= np.array(shape, dtype=values.dtype))).any(axis=-1)
+    bad = ((values < 0) | (values >= np.array(shape, dtype=np.int64))).any(axis=-1)
     if bad.any():
         at = tuple(np.argwhere(bad)[0].tolist())
         raise errors.BadIndexError(

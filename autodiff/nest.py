@@ -1,8 +1,9 @@
 """Nested structures: lists, tuples, named tuples and dicts, whose leaves are anything else.
 
-A dict is flattened in the order of its sorted keys and rebuilt in its own.  A TensorShape is a leaf.
+A dict is flattened in the order of its sorted keys and rebuilt in its own.  A TensorShape is a leaf, as are arrays of numbers.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from . import errors
 from .shapes import TensorShape
 
 _LEAVES = frozenset((float, int, bool, type(None), str))
-_ATOMS = (str, bytes, bytearray, memoryview, range, TensorShape)
+_ATOMS = (str, bytes, bytearray, memoryview, range, array, TensorShape)
 
 
 def is_nested(seq) -> bool:

@@ -1,7 +1,11 @@
 """What a public function is given by mistake: an error that a caller would catch, or a result; never one from inside, never a crash."""
 
 import inspect
+import subprocess
+import sys
 import warnings
+from array import array
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -91,10 +95,65 @@ def test_the_error_names_the_function_and_what_would_do():
         (lambda: ad.TensorSpec([None]).is_compatible_with([1.0]), "TensorSpec: expected a tensor, an array or a TensorSpec, got [1.0]"),
         (lambda: ad.objective(ad.reduce_sum, like=np.zeros(3)).restore([1.0]), "restore: expected a vector of 3 numbers, got shape (1,)"),
         (lambda: ad.norm([1.0], ord={}), "norm: ord must be 'euclidean', 'fro', inf or a positive number, got {}"),
+        (lambda: ad.exp(GIVEN["masked"]),
+         "exp: got a masked array, masked_array(data=[1.0, --, 3.0], mas..., and a tensor has no mask: x.compressed() has the numbers that count, "
+         "x.filled(0.0) keeps the shape, for weights of np.where(x.mask, 0.0, 1.0)"),
+        (lambda: ad.exp(Fraction(1, 2)), "exp: Attempt to convert a value (Fraction(1, 2)) with an unsupported type "
+         "(<class 'fractions.Fraction'>) to a Tensor: expected numbers; float(Fraction(1, 2)) is one"),
     ]:  # fmt: skip
         with pytest.raises((TypeError, ValueError)) as told:
             bad()
         assert str(told.value) == message
+
+
+DEEP = """
+import autodiff as ad
+deep, own, tree = 1.0, [1.0], {}
+for _ in range(100000):
+    deep = [deep]
+own.append(own)
+tree["a"] = tree
+for x in (deep, own, tree, (own, tree)):
+    for f in (ad.constant, ad.Variable, ad.exp, ad.nest.flatten, ad.stack, ad.grad(lambda x: 1.0), ad.function(lambda x: x), lambda x: ad.ones(3)[x],
+              lambda x: ad.ones(3) + x, lambda x: ad.zeros(x), lambda x: ad.objective(lambda p: 1.0, like=x), lambda x: ad.GradientTape().watch(x)):
+        try:
+            f(x)
+        except (RecursionError, TypeError, ValueError) as error:
+            assert str(error)
+print("alive")
+import os; os._exit(0)                          # to free a list that is nested so deep is CPython's matter
+"""
+
+
+def test_a_list_that_holds_itself_is_an_error():
+    """The stack ended before the lists did."""
+    assert subprocess.run([sys.executable, "-c", DEEP], capture_output=True, text=True, check=True).stdout.strip() == "alive"
+    with pytest.raises(ValueError, match="^constant: got a shape of 33 dimensions, the most is 32$"):
+        own = [1.0]
+        own.append(own)
+        ad.constant(own)
+
+
+def test_a_mask_without_a_masked_number_is_none():
+    assert ad.constant(np.ma.masked_array([1.0, 2.0])).numpy().tolist() == [1, 2]
+    assert ad.constant(np.ma.masked_array([1.0, 2.0], [0, 0])).numpy().tolist() == [1, 2]
+
+
+def test_arrays_of_the_standard_library_are_arrays():
+    assert ad.grad(lambda x: ad.reduce_sum(ad.square(x)))(array("d", [1.0, 2.0])).numpy().tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("size", [10**13, 2**31])
+def test_sizes_beyond_those_of_the_indices_are_no_error_of_theirs(size):
+    with pytest.raises(ValueError, match=f"^scatter_nd: .*{size}"):
+        ad.scatter_nd([[0, 1], [0, 3]], [1.0, 2.0], (size, 3))
+
+
+def test_a_range_is_looked_at_by_its_ends():
+    assert ad.constant(range(3, 0, -1)).numpy().tolist() == [3, 2, 1] and ad.constant(range(3)).dtype == ad.constant([0, 1, 2]).dtype
+    assert ad.constant(range(0)).dtype == ad.constant([]).dtype and ad.constant(range(2**40, 2**40 + 2)).dtype == ad.int64
+    with pytest.raises(MemoryError):
+        ad.constant(range(10**15))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16", "longdouble"])

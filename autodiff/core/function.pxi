@@ -1,5 +1,10 @@
 # From a call of an ad.function to the trace that fits its arguments.
 
+cdef extern from "Python.h":
+    int Py_EnterRecursiveCall(const char *where) except -1
+    void Py_LeaveRecursiveCall()
+
+
 cdef bint functions_as_written = False
 
 
@@ -409,22 +414,32 @@ def argument_kind(x, list tensors not None):
         tensors.append(x)
         return Tensor
     if kind is tuple or kind is list:
-        return (kind, *[argument_kind(item, tensors) for item in x])
+        return (kind, *kinds_of(x, tensors))
     if kind is float:
         return x.hex()
     if x is None or kind is int or kind is bool or kind is str or kind is bytes:
         return kind, x
     if kind is dict:
-        return (dict, *[(key_kind(key), argument_kind(x[key], tensors)) for key in x])
+        return (dict, *kinds_of(x, tensors))
     if isinstance(x, (np.ndarray, np.generic)):
         tensors.append(convert(x))
         return Tensor                           # which is what the function is given
     if not has_only_items(x):
         return Same(x)
-    if isinstance(x, dict):
-        pairs = [(key_kind(key), argument_kind(x[key], tensors)) for key in x]
-        return (kind, *pairs, Same(x.default_factory)) if hasattr(x, "default_factory") else (kind, *pairs)
-    return (kind, *[argument_kind(item, tensors) for item in x])
+    if hasattr(x, "default_factory"):
+        return (kind, Same(x.default_factory), *kinds_of(x, tensors))
+    return (kind, *kinds_of(x, tensors))
+
+
+cdef list kinds_of(x, list tensors):
+    """Those of what a list, a tuple or a dict holds, which may be itself."""
+    Py_EnterRecursiveCall(" in the arguments of a function")
+    try:
+        if isinstance(x, dict):
+            return [(key_kind(key), argument_kind(x[key], tensors)) for key in x]
+        return [argument_kind(item, tensors) for item in x]
+    finally:
+        Py_LeaveRecursiveCall()
 
 
 cdef inline object key_kind(object key):

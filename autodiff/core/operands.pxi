@@ -140,7 +140,7 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
             else from_python(value, code, weak, name))
     elif isinstance(value, (np.ndarray, np.generic)):
         return from_array(value, code, name)
-    elif isinstance(value, (list, tuple)) and holds_tensors(value):
+    elif isinstance(value, (list, tuple)) and holds_tensors(value, name):
         return packed(value, code, weak, name)
     elif hasattr(value, "__ad_tensor__"):
         t = value.__ad_tensor__()
@@ -153,11 +153,14 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
     return t
 
 
-cdef bint holds_tensors(object values):
+cdef bint holds_tensors(object values, str name, int depth=1) except -1:
+    """Is there a tensor among numbers in lists?  A list may hold itself, and the stack would end before the lists do."""
+    if depth > AD_MAX_RANK:
+        raise errors.too_many_dimensions(name)
     for value in values:
         if type(value) is Tensor or isinstance(value, VariableCore):
             return True
-        if isinstance(value, (list, tuple)) and holds_tensors(value):
+        if isinstance(value, (list, tuple)) and holds_tensors(value, name, depth + 1):
             return True
     return False
 
@@ -195,12 +198,12 @@ cdef Tensor from_python(object value, int code, int weak, str name):
         raise errors.not_a_tensor(name, value)
     typed = False                               # NumPy numbers and arrays keep their dtype, Python's take ours
     nested = isinstance(value, (list, tuple, range))
-    for leaf in leaves_of(value) if nested else (value,):
+    for leaf in () if isinstance(value, range) else leaves_of(value) if nested else (value,):
         if isinstance(leaf, (str, bytes)) or leaf is None:
             raise errors.not_a_tensor(name, leaf)
         typed = typed or isinstance(leaf, (np.ndarray, np.generic))
     try:
-        array = np.array(value)
+        array = np.arange(value.start, value.stop, value.step) if isinstance(value, range) else np.array(value)
     except (ValueError, OverflowError) as error:
         if "inhomogeneous" in str(error):
             raise errors.ragged(name) from None
@@ -237,6 +240,8 @@ cdef Tensor from_array(object value, int code, str name):
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise errors.not_a_tensor(name, value)
+    if not cnp.PyArray_CheckExact(value) and isinstance(value, np.ndarray) and np.any(getattr(value, "mask", False)):
+        raise errors.masked(name, value)        # (NumPy's masked arrays are imported by those who make them)
     if code < 0:
         code = dtypes.of_array(array, name).code
     if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size:
