@@ -1,6 +1,7 @@
 """Functions of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp."""
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ def value_and_grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[
     >>> float(value), {k: float(g) for k, g in slopes.items()}
     (26.0, {'a': 32.0, 'b': 12.0})
     """
-    return _transformed("value_and_grad", f, argnums, has_aux, lambda value, gradient: (value, gradient))
+    return _transformed("value_and_grad", f, argnums, has_aux, _both)
 
 
 def grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[..., Any]:
@@ -49,7 +50,7 @@ def grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[..., Any]:
     >>> float(slope(2.0)), float(ad.grad(slope)(2.0))
     (12.0, 12.0)
     """
-    return _transformed("grad", f, argnums, has_aux, (lambda value, gradient: (gradient, value[1])) if has_aux else _gradient_alone)
+    return _transformed("grad", f, argnums, has_aux, _gradient_and_aux if has_aux else _gradient_alone)
 
 
 def vjp(f: Callable[..., Any], *primals) -> tuple[Any, Callable[..., Any]]:
@@ -157,20 +158,35 @@ def hvp(f: Callable[..., Any], argnums=0) -> Callable[..., Any]:
     if isinstance(argnums, (tuple, list)):
         raise TypeError(f"hvp: expected argnums to be one integer, got {shorten(argnums)}; a structure of tensors is one argument")
 
-    @functools.wraps(f)
-    def transformed(*args_and_vector, **kwargs):
-        if len(args_and_vector) < 2:
-            raise TypeError("hvp: expected the arguments of the function, then a vector")
-        *args, vector = args_and_vector
-        args, (x,) = _chosen("hvp", (argnums,), args)
-        seeds = _directions("hvp", x, vector)
-        with GradientTape() as tape:
-            tape.watch(x)
-            slopes = slope(*args, **kwargs)
-        found = tangents_of(tape, nest.flatten(slopes), nest.flatten(x), seeds)
-        return nest.pack_sequence_as(x, [zeros_like(a) if t is None else t for a, t in zip(nest.flatten(x), found)])
+    return Transformed.of(f, _product, "hvp", slope, argnums)
 
-    return transformed
+
+class Transformed(functools.partial):
+    """A function made of f.  It travels to other processes where f does: what a closure is pickled by, its name, is the name of f."""
+
+    @classmethod
+    def of(cls, f, run, *parts):
+        """The function run(*parts, *args), of which the first part is what it does, with the name, the text and the signature of f."""
+        return functools.update_wrapper(cls(run, *parts), f)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self):
+        return f"<ad.{self.args[0]} of {shorten(self.__wrapped__)}>"
+
+
+def _product(name, slope, k, /, *args_and_vector, **kwargs):
+    if len(args_and_vector) < 2:
+        raise TypeError(f"{name}: expected the arguments of the function, then a vector")
+    *args, vector = args_and_vector
+    args, (x,) = _chosen(name, (k,), args)
+    seeds = _directions(name, x, vector)
+    with GradientTape() as tape:
+        tape.watch(x)
+        slopes = slope(*args, **kwargs)
+    found = tangents_of(tape, nest.flatten(slopes), nest.flatten(x), seeds)
+    return nest.pack_sequence_as(x, [zeros_like(a) if t is None else t for a, t in zip(nest.flatten(x), found)])
 
 
 def _tensor(name, y, expected="tensors"):
@@ -199,49 +215,55 @@ def _directions(name, x, t):
     return leaves
 
 
+def _both(value, gradient):
+    return value, gradient
+
+
 def _gradient_alone(value, gradient):
     return gradient
+
+
+def _gradient_and_aux(value, gradient):
+    return gradient, value[1]
 
 
 def _transformed(name, f, argnums, has_aux, give):
     function_given(name, f)
     numbers = _numbers(name, argnums)
+    return Transformed.of(f, _derived, name, f, numbers, numbers is argnums, has_aux, give)
 
-    @functools.wraps(f)
-    def transformed(*args, **kwargs):
-        args, chosen = _chosen(name, numbers, args)
-        with GradientTape() as tape:
-            tape.watch(chosen)
-            value = f(*args, **kwargs)
-        target = _target(name, value, has_aux)
-        gradients = tape.gradient(target, chosen, unconnected_gradients="zero")
-        return give(value, gradients[0] if numbers is not argnums else tuple(gradients))
 
-    return transformed
+def _derived(name, f, numbers, several, has_aux, give, /, *args, **kwargs):
+    args, chosen = _chosen(name, numbers, args)
+    with GradientTape() as tape:
+        tape.watch(chosen)
+        value = f(*args, **kwargs)
+    target = _target(name, value, has_aux)
+    gradients = tape.gradient(target, chosen, unconnected_gradients="zero")
+    return give(value, tuple(gradients) if several else gradients[0])
 
 
 def _jacobian(name, f, argnums):
     function_given(name, f)
     numbers = _numbers(name, argnums)
+    return Transformed.of(f, _slopes, name, f, numbers, numbers is argnums)
 
-    @functools.wraps(f)
-    def transformed(*args, **kwargs):
-        args, chosen = _chosen(name, numbers, args)
-        with GradientTape(persistent=True) as tape:
-            tape.watch(chosen)
-            value = f(*args, **kwargs)
-        leaves = nest.flatten(chosen)
 
-        def of(y):
-            y = _tensor(name, y)
-            found = jacobians_of(tape, y, leaves) if y.dtype.is_floating else [None] * len(leaves)
-            found = [zeros((*y.shape, *x.shape), dtype=x.dtype) if j is None else j for j, x in zip(found, leaves)]
-            given = nest.pack_sequence_as(chosen, found)
-            return given[0] if numbers is not argnums else tuple(given)
+def _slopes(name, f, numbers, several, /, *args, **kwargs):
+    args, chosen = _chosen(name, numbers, args)
+    with GradientTape(persistent=True) as tape:
+        tape.watch(chosen)
+        value = f(*args, **kwargs)
+    leaves = nest.flatten(chosen)
 
-        return nest.map_structure(of, value)
+    def of(y):
+        y = _tensor(name, y)
+        found = jacobians_of(tape, y, leaves) if y.dtype.is_floating else [None] * len(leaves)
+        found = [zeros((*y.shape, *x.shape), dtype=x.dtype) if j is None else j for j, x in zip(found, leaves)]
+        given = nest.pack_sequence_as(chosen, found)
+        return tuple(given) if several else given[0]
 
-    return transformed
+    return nest.map_structure(of, value)
 
 
 def _numbers(name, argnums):

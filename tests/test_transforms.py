@@ -1,6 +1,12 @@
 """ad.grad and ad.value_and_grad: the gradients of a tape, in the structure of the arguments."""
 
+import copy
+import inspect
+import multiprocessing
+import pickle
 import re
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 from corpus import CASES
@@ -106,3 +112,51 @@ def test_a_result_that_has_left_the_tape_is_no_silent_zero(name):
             getattr(ad, name)(f)(x)
     finally:
         ad.config.lost_gradient = "warn"
+
+
+def cubes(x, name=3.0):
+    """The sum of cubes."""
+    return ad.reduce_sum(x**3) * name, name
+
+
+def cubes_alone(x):
+    return cubes(x, 1.0)[0]
+
+
+TRANSFORMED = {
+    "grad": ad.grad(cubes_alone), "value_and_grad": ad.value_and_grad(cubes, has_aux=True), "aux": ad.grad(cubes, has_aux=True),
+    "jacobian": ad.jacobian(ad.square), "hessian": ad.hessian(cubes_alone), "of a gradient": ad.grad(ad.grad(ad.square)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_a_gradient_is_pickled_with_its_function(name):
+    """As a closure it was pickled by the name that it had of f, and refused."""
+    f = TRANSFORMED[name]
+    x = 2.0 if name == "of a gradient" else np.array([1.0, 2.0])
+    for other in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
+        assert bits(other(x)) == bits(f(x)) and other.__name__ == f.__name__
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(ad.grad(lambda x: x))
+
+
+def bits(results):
+    return [np.asarray(x).tobytes() for x in ad.nest.flatten(results)]
+
+
+def test_a_gradient_maps_over_processes():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        assert [float(g) for g in pool.map(ad.grad(ad.square), [1.0, 2.0, 3.0])] == [2, 4, 6]
+
+
+def test_a_gradient_looks_like_its_function():
+    slope = ad.value_and_grad(cubes, has_aux=True)
+    assert slope.__name__ == "cubes" and slope.__doc__ == "The sum of cubes." and list(inspect.signature(slope).parameters) == ["x", "name"]
+    assert slope(np.ones(2), name=2.0)[0][0].numpy() == 4                      # f's own names, also where the parts of it have them
+    assert repr(ad.hvp(cubes_alone)).startswith("<ad.hvp of <function cubes_alone")
+
+    class Model:
+        k = 3.0
+        slope = ad.grad(lambda self, x: self.k * x * x, argnums=1)
+
+    assert float(Model().slope(2.0)) == 12
