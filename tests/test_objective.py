@@ -324,6 +324,23 @@ def test_failures_are_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ad.objective(lambda x: ad.reduce_sum(x**2), like=np.zeros(3))  # a stationary point is none
+    squares, matrix = ad.objective(lambda x: x * x, like=X0), ad.objective(lambda a: ad.reduce_sum(ad.exp(a)), like=np.eye(2))
+    for bad, kind, text in [
+        (lambda: squares.fun({"a": 1.0}), TypeError, "objective: expected a vector of 3 numbers, got {'a': 1.0}"),
+        (lambda: squares.fun("ab"), TypeError, "objective: expected a vector of 3 numbers, got 'ab'"),
+        (lambda: matrix.value(np.eye(2)), ValueError, "objective: expected a vector of 4 numbers, got shape (2, 2); obj.flatten(parameters) makes one"),
+        (lambda: squares.vjp(X0, np.ones(2)), ValueError, "vjp: expected a vector of shape (3,), as <lambda> returns it, got (2,)"),
+        (lambda: squares.hess(X0, np.ones(2)), ValueError, "hess: expected weights of shape (3,), as <lambda> returns it, got (2,)"),
+        (lambda: ad.objective(rosenbrock, like={}), TypeError, "objective: expected parameters of floats, got {}, which has none"),
+        (lambda: ad.objective(rosenbrock, like=X0).minimize(jac=rosenbrock), TypeError, "objective: minimize gives its own gradient as jac; for "
+         "another call scipy.optimize.minimize(obj.value, x0, jac=...)"),
+        (lambda: ad.objective(lambda x: x - 1.0, like=[1.0, 2.0]), TypeError, "objective: <lambda> raises TypeError (unsupported operand type(s) for "
+         "-: 'list' and 'float') for a list of 2 numbers, as `like` is: np.array(like) makes a vector of it"),
+    ]:  # fmt: skip
+        with pytest.raises(kind) as told:
+            bad()
+        assert str(told.value) == text
+    assert ad.objective(lambda x: ad.reduce_sum(x * x), like=X0).minimize(jac=True).success
     changing = ad.objective(lambda x: x[0] * x[1] * x[2] if bool(x[0] > 0) else x, like=X0 + 3)
     with pytest.raises(ValueError, match=r"returned shape \(3,\) now, and \(\) at first"):
         changing(-X0 - 3)

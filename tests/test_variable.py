@@ -112,3 +112,8 @@ def test_a_subclass_keeps_the_operators_and_may_change_them():
     with ad.GradientTape(persistent=True) as tape:
         y, z = p * 3.0, p + p
     assert float(y) == 6.0 and float(tape.gradient(z, p)) == 2.0 and float(tape.gradient(y, p)) == -3.0
+
+
+def test_a_number_takes_a_format():
+    v = ad.Variable(2.5, dtype="float64")
+    assert f"{v:.3f} {v:8.2e} {v}" == f"2.500 2.50e+00 {v!s}"

@@ -96,6 +96,7 @@ cdef class VariableCore:
     def __index__(self): return read_out(self).__index__()
     def __bool__(self): return bool(read_out(self))
     def __complex__(self): return complex(snapshot(self))
+    def __format__(self, spec): return format(read_out(self), spec) if spec else str(self)
 
     def __iter__(self):
         return iter(snapshot(self))

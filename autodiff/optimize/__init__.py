@@ -89,7 +89,7 @@ class Objective(Conventions, Evaluations):
         args = args if isinstance(args, tuple) else (args,)
         self._prepare(f, Parameters(like), trace, args)
         self.history = History()
-        self._settle(np.shape(self._at(self.x0, args)[0]))
+        self._settle(np.shape(self._first_of(like, args)))
         self._check(*self._at(self.x0, args), args)
 
     # ---------------------------------------------------------------------------------------------------- parameters
@@ -110,6 +110,16 @@ class Objective(Conventions, Evaluations):
         return self._form.restore(x)
 
     # ---------------------------------------------------------------------------------------------------- failures
+    def _first_of(self, like, args):
+        """The value at `like`.  A list of numbers, which is a vector to SciPy, is a list to f."""
+        try:
+            return self._at(self.x0, args)[0]
+        except (TypeError, AttributeError) as error:
+            if not isinstance(like, list) or any(self._form.shapes):
+                raise
+            raise TypeError(f"objective: {name_of(self._f)} raises {type(error).__name__} ({error}) for a list of {len(self.x0)} numbers, "
+                            "as `like` is: np.array(like) makes a vector of it") from error  # fmt: skip
+
     def _check(self, value, gradient, args):
         if not np.all(np.isfinite(value)):
             self._warn(f"{name_of(self._f)} is {value} at `like`, where most optimisers give up{self._hint(args)}")
@@ -153,6 +163,8 @@ class Objective(Conventions, Evaluations):
             raise TypeError(f"objective: {name_of(self._f)} returns {self._shape[0]} numbers, and minimize wants one: ad.reduce_sum(y ** 2) "
                             "makes a sum of squares; for least squares give obj.fun and obj.jac to least_squares")  # fmt: skip
         start = self.x0 if x0 is None else self._vector(x0) if np.shape(x0) == self.x0.shape and not nest.is_nested(x0) else self.flatten(x0)
+        if options.pop("jac", True) is not True:
+            raise TypeError("objective: minimize gives its own gradient as jac; for another call scipy.optimize.minimize(obj.value, x0, jac=...)")
         method = str(options.get("method")).lower()
         if method in SECOND and options.get("hess") is None and options.get("hessp") is None:
             options[SECOND[method]] = True

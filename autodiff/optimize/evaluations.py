@@ -5,6 +5,7 @@ until another point is asked for.  A traced function is recorded with its sweeps
 which is kept: second derivatives go on from there.
 """
 
+import math
 import threading
 from typing import Any
 
@@ -136,10 +137,17 @@ class Evaluations:
 
     # ---------------------------------------------------------------------------------------------------- evaluation
     def _vector(self, x):
-        x = np.asarray(plain(x), np.float64)
+        given = x
+        try:
+            x = np.asarray(plain(x), np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"objective: expected a vector of {len(self.x0)} numbers, got {shorten(given)}{self._flattens()}") from None
         if x.size != len(self.x0) or x.ndim > 1:
-            raise ShapeError(f"objective: expected a vector of {len(self.x0)} numbers, got shape {x.shape}")
+            raise ShapeError(f"objective: expected a vector of {len(self.x0)} numbers, got shape {x.shape}{self._flattens()}")
         return x.reshape(-1)
+
+    def _flattens(self):
+        return "" if self._form.shapes == [self._size] else "; obj.flatten(parameters) makes one"
 
     def _key(self, x, args):
         """The point as a key, which no change in place escapes; None where there is none for a further argument."""
@@ -253,7 +261,10 @@ class Evaluations:
             return [], args
         if not args or args[0] is None:
             raise ValueError(f"hess: {name_of(self._f)} returns a vector: expected its weights too, hess(x, v)")
-        return [convert(np.asarray(args[0], np.float64))], args[1:]
+        v = np.asarray(plain(args[0]), np.float64)
+        if v.shape != self._shape and len(args) == 1 and not self._args:  # with further arguments a vector may have another length
+            raise ShapeError(f"hess: expected weights of shape {self._shape}, as {name_of(self._f)} returns it, got {v.shape}")
+        return [convert(v)], args[1:]
 
     def hess(self, x, *args) -> Any:
         """All second derivatives, float64 of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""
@@ -305,7 +316,10 @@ class Evaluations:
     def vjp(self, x, v, *args) -> Any:
         """v @ jac(x), float64 of shape (n,)."""
         v = np.asarray(plain(v), np.float64)
-        v = convert(v.reshape(-1 if args and len(self._shape) == 1 else self._shape))
+        shape = (v.size,) if args and len(self._shape) == 1 else self._shape
+        if v.size != math.prod(shape):
+            raise ShapeError(f"vjp: expected a vector of shape {shape}, as {name_of(self._f)} returns it, got {v.shape}")
+        v = convert(v.reshape(shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
 
 

@@ -25,6 +25,8 @@ class Parameters:
         for x in leaves:
             if x.dtype.kind not in "fiu":
                 raise TypeError(f"objective: expected parameters of floats, got {shorten(x)} of dtype {x.dtype}")
+        if not leaves:
+            raise TypeError(f"objective: expected parameters of floats, got {shorten(like)}, which has none")
         leaves = [np.array(x, np.float64) for x in leaves]
         self.nested = nest.is_nested(like)
         self.like = nest.pack_sequence_as(like, leaves) if self.nested else leaves[0]
