@@ -20,7 +20,8 @@ def custom_gradient(f=None) -> Callable[..., Any]:
              structure.  Where f reads variables that are no arguments, grad_fn takes `variables=` and returns
              (gradients of the arguments, list of gradients of the variables)
 
-    What grad_fn computes is differentiated in its turn where a tape asks for gradients of gradients.
+    What grad_fn computes is differentiated in its turn where a tape asks for gradients of gradients.  A number that f took out of the
+    tape's sight (a root that SciPy found) is a constant there: grad_fn calls the decorated f again for one that depends on the arguments.
 
     Raises TypeError where f reads variables and grad_fn takes none; ValueError at gradient time where grad_fn returns
     another number of gradients, or one of another shape than its argument.

@@ -435,3 +435,21 @@ def test_recompute_grad_takes_structures():
     a, b = ad.constant(2.0), ad.constant(3.0)
     assert numbers(gradient_of(lambda: f((a, b)), a, b)) == [3.0, 3.0]
     assert numbers(gradient_of(lambda: f((a, b))["z"], a, b)) in ([None, 1.0], [0.0, 1.0])
+
+
+def test_a_root_found_elsewhere_has_all_its_derivatives():
+    """x**3 + x = a: the slope by a is 1 / (3 x**2 + 1), where x is the root again, as something that depends on a."""
+
+    @ad.custom_gradient
+    def root(a):
+        found = [z.real for z in np.roots([1.0, 0.0, 1.0, -float(a.numpy())]) if abs(z.imag) < 1e-9][0]
+
+        def grad(g):
+            x = root(a)
+            return g / (3 * x * x + 1)
+
+        return ad.constant(found, dtype="float64"), grad
+
+    slope = ad.grad(root)
+    a = np.float64(10.0)                            # the root is 2
+    assert [round(float(f(a)) * 13**n, 9) for f, n in ((slope, 1), (ad.grad(slope), 3), (ad.grad(ad.grad(slope)), 5))] == [1, -12, 354]

@@ -137,12 +137,21 @@ def test_an_assigned_variable_makes_it_evaluate_again():
             np.testing.assert_array_equal(obj.hess(X0), 2 * factor * np.eye(3))
             np.testing.assert_array_equal(obj.hessp(X0, P), 2 * factor * P)
             double()  # the first time as written, then replayed
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_what_has_changed_is_seen_after_forget(trace):
     scale = [1.0]
-    obj = ad.objective(lambda x: scale[0] * ad.reduce_sum(x * x), like=X0, trace=False)
-    scale[0] = 3.0
-    assert obj.fun(X0) == X0 @ X0
-    obj.forget()
-    assert obj.fun(X0) == 3 * (X0 @ X0)
+    obj = ad.objective(lambda x: scale[0] * ad.reduce_sum(x * x), like=X0, trace=trace)
+    for factor in (1.0, 3.0):
+        scale[0] = factor
+        assert obj.fun(X0) == X0 @ X0 or factor == 3
+        obj.forget()
+        assert obj.fun(X0) == obj.value(X0) == obj.rows(X0[None])[0] == factor * (X0 @ X0)
+        np.testing.assert_array_equal(obj.grad(X0), 2 * factor * X0)
+        np.testing.assert_array_equal(obj.hess(X0), 2 * factor * np.eye(3))
+        np.testing.assert_array_equal(obj.sparse_hess(X0).toarray(), 2 * factor * np.eye(3))
+        np.testing.assert_array_equal(obj.hessp(X0, P), 2 * factor * P)
 
 
 @pytest.mark.parametrize("trace", [True, False])

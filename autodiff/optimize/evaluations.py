@@ -195,9 +195,12 @@ class Evaluations:
         return point
 
     def forget(self) -> None:
-        """Let go of the last point, whose value and tape are kept: where f depends on something that has changed and is neither an
-        argument nor a variable."""
-        self._mine.point = None
+        """Let go of the last point, whose value and tape are kept, and of what was recorded: where f depends on something that has
+        changed and is neither an argument nor a variable."""
+        self._mine = _Mine()  # of every thread
+        if not isinstance(self._f, str):  # which is known by its recordings alone
+            self._recordings.clear()
+            self._first, self._rows, self._sparse = self._run("first"), None, [None, None]
 
     def _value(self, y, args=()):
         """As a float or an array.  With further arguments, which may be longer than the first ones, a vector may have another length."""
