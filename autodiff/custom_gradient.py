@@ -2,11 +2,14 @@
 
 import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
 from . import errors, nest, ops
 from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call, stop_recording
+from .arguments import function_given
+from .travelling import itself, reduced
 
 __all__ = ["custom_gradient", "grad_pass_through", "recompute_grad", "stop_gradient"]
 
@@ -37,7 +40,7 @@ def custom_gradient(f=None) -> Callable[..., Any]:
     >>> float(tape.gradient(y, x))
     1.0
     """
-    return custom_gradient if f is None else _Custom(f, _call)
+    return custom_gradient if f is None else _Custom(function_given("custom_gradient", f), _call)
 
 
 def stop_gradient(input, name=None) -> Tensor:
@@ -62,7 +65,7 @@ def grad_pass_through(f) -> Callable[..., Any]:
 
 def recompute_grad(f) -> Callable[..., Any]:
     """f, without keeping what it computed on the way: the gradient runs it once more.  Less memory for more time."""
-    return _Custom(f, _recompute)
+    return _Custom(function_given("recompute_grad", f), _recompute)
 
 
 # -------------------------------------------------------------------------------------------------------------- machinery
@@ -80,11 +83,15 @@ class _Custom:
         bind = getattr(self._f, "__get__", None)
         return self if bind is None else _Custom(bind(instance, owner), self._how)
 
+    _itself = itself("_f")
+
     def __reduce__(self):
-        return self.__qualname__
+        if isinstance(self._f, types.MethodType):
+            return getattr, (self._f.__self__, self._f.__name__)
+        return reduced(self, self._f, _Custom, self._how) or (_Custom, (self._f, self._how))
 
     def __repr__(self):
-        return f"<{'recompute_grad' if self._how is _recompute else 'custom_gradient'} {self.__qualname__}>"
+        return f"<{'recompute_grad' if self._how is _recompute else 'custom_gradient'} {_name(self._f)}>"
 
 
 def _call(f, args, kwargs):

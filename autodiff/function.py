@@ -4,14 +4,13 @@ import contextlib
 import functools
 import inspect
 import itertools
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, overload
 
 import numpy as np
 
-from . import nest, passes
+from . import nest, passes, travelling
 from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
@@ -74,6 +73,8 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     >>> slope.experimental_get_tracing_count()
     1
     """
+    if unknown := [name for name in unused if not name.startswith("experimental_")]:
+        raise TypeError(f"function: got an unexpected keyword argument {unknown[0]!r}; it takes input_signature, stabilize and check")
     if func is None:
         return functools.partial(function, input_signature=input_signature, stabilize=stabilize, check=check)
     return Function(func, input_signature, stabilize, check)
@@ -399,12 +400,12 @@ class Function(Replayed):
             raise ValueError(f"function: {_name(self.python_function)} {why}")
         return data
 
+    _itself = travelling.itself("python_function")
+
     def __reduce__(self):
         """By name where it can be imported by its name, else by what it has recorded."""
-        found = sys.modules.get(self.__module__)
-        for part in self.__qualname__.split("."):
-            found = getattr(found, part, None)
-        return self.__qualname__ if found is self else (load_function, (self.to_bytes(),))
+        made_of = self.input_signature, self.stabilize, self.check
+        return travelling.reduced(self, self.python_function, Function, *made_of) or (load_function, (self.to_bytes(),))
 
     def __deepcopy__(self, memo):
         return Function(self.python_function, self.input_signature, self.stabilize, self.check)

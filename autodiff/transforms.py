@@ -167,7 +167,7 @@ class Transformed(functools.partial):
     @classmethod
     def of(cls, f, run, *parts):
         """The function run(*parts, *args), of which the first part is what it does, with the name, the text and the signature of f."""
-        return functools.update_wrapper(cls(run, *parts), f)
+        return functools.update_wrapper(cls(run, *parts), f, updated=())
 
     def __get__(self, instance, owner=None):
         return self if instance is None else types.MethodType(self, instance)

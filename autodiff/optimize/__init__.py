@@ -187,12 +187,8 @@ class Objective(Conventions, Evaluations):
     # ---------------------------------------------------------------------------------------------------- pickling
     def __reduce__(self):
         if not isinstance(self._f, str):  # which is one that was revived of recordings
-            try:
-                pickle.dumps(self._f)
+            if not self._trace or _is_picklable(self._f):
                 return _revived, (self._form.like, self._shape, self._f, None, self._trace, self._args)
-            except Exception:
-                if not self._trace:
-                    raise
             self._record_all()
         return _revived, (self._form.like, self._shape, self.__name__, self._recordings, True, self._args)
 
@@ -248,6 +244,14 @@ class SparseObjective(Objective):
 
     def __deepcopy__(self, memo):
         return objective(self._f, self._form.like, self._trace, self._args, True)
+
+
+def _is_picklable(f):
+    try:
+        pickle.dumps(f)
+    except Exception:
+        return False
+    return True
 
 
 def _unused(derivative):

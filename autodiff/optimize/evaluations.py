@@ -96,7 +96,7 @@ class Evaluations:
         if step is None:
             step = getattr(self, "_step_" + name)
             if self._trace:
-                said = any(known.has_warned for known in self._recordings.values())
+                said = any(known.has_warned for known in [*self._recordings.values()])  # (other threads add to them)
                 step = self._recordings[name] = function(_called(step, name_of(self._f)))
                 step.has_warned = said  # once of the objective, not of each of its steps
         return step
