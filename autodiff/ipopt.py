@@ -48,6 +48,11 @@ class IpoptProblem:
             self._objective = objective(f, like)
         self.x0, several = self._objective.x0, isinstance(like, tuple)
 
+        shape = np.shape(self._objective.value(self.x0))
+        if shape:
+            raise TypeError(f"IpoptProblem: expected {getattr(f, '__name__', type(f).__name__)} to return a scalar, got shape {shape}; "
+                            "ad.reduce_sum makes one, and constraints may be a vector")  # fmt: skip
+
         def called(g, x):
             parameters = self._objective.restore(x)
             return convert(g(*parameters) if several else g(parameters))
@@ -66,7 +71,7 @@ class IpoptProblem:
         self.jac = None if constraints is None else sparse_jacobian(bounded, like=self.x0)
         self.hess = sparse_hessian(all_together, like=self.x0)
         self.m = 0 if constraints is None else self.jac.shape[0]
-        self.lb, self.ub = (self._bounds(b, sign) for b, sign in ((lb, -1), (ub, 1)))
+        self.lb, self.ub = (self._bounds(name, b, sign) for name, b, sign in (("lb", lb, -1), ("ub", ub, 1)))
         if constraints is not None and cl is None and cu is None:
             raise ValueError("IpoptProblem: the constraints have no bounds: expected cl, cu or both; cl=0, cu=0 says that they are 0")
         self.cl, self.cu = (self._filled(name, b, self.m, sign) for name, b, sign in (("cl", cl, -1), ("cu", cu, 1)))
@@ -75,10 +80,13 @@ class IpoptProblem:
         given = nest.is_nested(parameters) or np.shape(parameters) != self.x0.shape
         return self._objective.flatten(parameters) if given else np.array(parameters, np.float64)
 
-    def _bounds(self, b, sign):
+    def _bounds(self, name, b, sign):
         if b is None or not nest.is_nested(b) and np.ndim(b) == 0:
-            return self._filled("", b, len(self.x0), sign)
-        return self._vector(b)
+            return self._filled(name, b, len(self.x0), sign)
+        try:
+            return self._vector(b)
+        except ValueError as error:
+            raise ShapeError(f"IpoptProblem: expected {name} to be a number or like the parameters: {error}") from None
 
     @staticmethod
     def _filled(name, b, n, sign):

@@ -114,6 +114,10 @@ def test_errors_name_the_class(monkeypatch):
         ad.IpoptProblem(rosenbrock, np.ones(3), bounded)
     with pytest.raises(ValueError, match=r"IpoptProblem: expected cl to be a number or 1 of them, got shape \(2,\)"):
         ad.IpoptProblem(rosenbrock, np.ones(3), bounded, cl=[1.0, 2.0])
+    with pytest.raises(TypeError, match=r"^IpoptProblem: expected <lambda> to return a scalar, got shape \(3,\); ad.reduce_sum makes one, and constraints"):
+        ad.IpoptProblem(lambda x: x, np.ones(3))
+    with pytest.raises(ValueError, match="^IpoptProblem: expected ub to be a number or like the parameters: flatten: expected parameters of shapes"):
+        ad.IpoptProblem(rosenbrock, np.ones(3), ub=np.ones(2))
     real = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", lambda name, *rest: real("absent" if name == "cyipopt" else name, *rest))
     with pytest.raises(ImportError, match="IpoptProblem: solve needs cyipopt: pip install cyipopt-wheels"):
