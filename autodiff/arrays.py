@@ -13,6 +13,9 @@ from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_nump
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
 
+FORMULAS = {np.deg2rad: lambda x: x * (np.pi / 180), np.radians: lambda x: x * (np.pi / 180), np.rad2deg: lambda x: x * (180 / np.pi),
+            np.degrees: lambda x: x * (180 / np.pi), np.conjugate: math.conj}  # fmt: skip
+
 # What ufunc.reduce comes to.
 REDUCTIONS = {np.add: math.reduce_sum, np.multiply: math.reduce_prod, np.maximum: math.reduce_max, np.minimum: math.reduce_min,
               np.logical_and: math.reduce_all, np.logical_or: math.reduce_any, np.logaddexp: math.reduce_logsumexp}  # fmt: skip
@@ -27,6 +30,11 @@ def ufunc(function, method, inputs, kwargs):
     if plain and method == "__call__" and (function in UFUNCS or function is np.matmul):
         y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
         return y if dtype is None else math.cast(y, dtype)
+    if plain and dtype is None and method == "__call__" and function in FORMULAS and convert(inputs[0]).dtype.is_floating:
+        return FORMULAS[function](*inputs)
+    if plain and dtype is None and method == "outer" and function in UFUNCS:
+        a, b = map(as_array, inputs)
+        return function(shaping.reshape(a, [*a.shape, *[1] * b.ndim]), b)
     if plain and method == "reduce" and function in REDUCTIONS:
         try:
             return REDUCTIONS[function](_in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))
@@ -85,7 +93,7 @@ def function(func, types, args, kwargs):
     if adaptor is not None:
         try:
             return adaptor(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
-        except _NotOurs:
+        except Refused:
             pass
         except errors.DtypeError:
             _without_gradient(args)
@@ -102,7 +110,7 @@ def _quiet(values):
     return values.numpy() if is_tensor(values) else values
 
 
-class _NotOurs(Exception):
+class Refused(Exception):
     """An argument that only NumPy's own function takes."""
 
 
@@ -111,10 +119,10 @@ def _front(front):
 
     def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
         if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
-            raise _NotOurs
+            raise Refused
         a = _in_dtype(a, dtype)
         if front is math.reduce_mean and not convert(a).dtype.is_floating:      # whose mean is no integer in NumPy
-            raise _NotOurs
+            raise Refused
         return front(_truth(a) if front in (math.reduce_any, math.reduce_all) else a, axis, keepdims)
 
     return adaptor
@@ -129,9 +137,11 @@ def _std(root):
     front = _front(math.reduce_std if root else math.reduce_variance)
 
     def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **rest):
-        if ddof:
-            raise _NotOurs
-        return front(a, axis, dtype, out, keepdims, **rest)
+        y = front(a, axis, dtype, out, keepdims, **rest)
+        if not ddof:
+            return y
+        n = convert(a).shape.num_elements() // max(convert(y).shape.num_elements(), 1)    # numbers in each result
+        return y * ((n / (n - ddof)) ** (0.5 if root else 1) if n > ddof else np.nan)
 
     return adaptor
 
@@ -139,7 +149,7 @@ def _std(root):
 def _scan(front):
     def adaptor(a, axis=None, dtype=None, out=None):
         if out is not None or dtype is not None:
-            raise _NotOurs
+            raise Refused
         return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
 
     return adaptor
@@ -148,7 +158,7 @@ def _scan(front):
 def _arg(front):
     def adaptor(a, axis=None, out=None, keepdims=False):
         if out is not None or keepdims:
-            raise _NotOurs
+            raise Refused
         return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
 
     return adaptor
@@ -156,22 +166,22 @@ def _arg(front):
 
 def _concatenate(arrays, axis=0, out=None, **rest):
     if out is not None or rest:
-        raise _NotOurs
+        raise Refused
     return shaping.concat([shaping.reshape(a, [-1]) for a in arrays], 0) if axis is None else shaping.concat(list(arrays), axis)
 
 
 def _stack(arrays, axis=0, out=None, **rest):
     if out is not None or rest:
-        raise _NotOurs
+        raise Refused
     return shaping.stack(list(arrays), axis)
 
 
 def _clip(a, a_min=None, a_max=None, out=None, **rest):
     if out is not None:
-        raise _NotOurs
+        raise Refused
     low, high = rest.pop("min", a_min), rest.pop("max", a_max)
     if rest:
-        raise _NotOurs
+        raise Refused
     if low is None:
         return a if high is None else math.minimum(a, high)
     return math.maximum(a, low) if high is None else math.clip_by_value(a, low, high)
@@ -179,29 +189,29 @@ def _clip(a, a_min=None, a_max=None, out=None, **rest):
 
 def _dot(a, b, out=None):
     if out is not None:
-        raise _NotOurs
+        raise Refused
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if b.ndim == 1:
         return linalg.tensordot(a, b, 1)
     return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
 
 
-def _array(x):
+def as_array(x):
     """x with the dtype that NumPy gives it: a list of floats has float64."""
     return x if isinstance(x, Tensor) else convert(x if is_tensor(x) or isinstance(x, np.ndarray) else np.asarray(_quiet(x)))
 
 
 def _where(condition, x=None, y=None):
     if x is None:
-        raise _NotOurs
+        raise Refused
     return indexing.where(_truth(condition), x, y)
 
 
 def _reshape(a, shape=None, order="C", newshape=None, **rest):
     if order != "C" or rest:
-        raise _NotOurs
+        raise Refused
     return shaping.reshape(a, newshape if shape is None else shape)
 
 
@@ -212,34 +222,34 @@ def _norm(x, ord=None, axis=None, keepdims=False):
     if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
         return linalg.norm(x, "euclidean", axis, keepdims)
     if not of_vectors or isinstance(ord, str) or not ord > 0:
-        raise _NotOurs
+        raise Refused
     return linalg.norm(x, ord, axis, keepdims)
 
 
 def _solve(a, b):
-    b = _array(b)
+    b = as_array(b)
     if b.ndim != 1:
-        return linalg.solve(_array(a), b)
-    y = linalg.solve(_array(a), shaping.reshape(b, [-1, 1]))
+        return linalg.solve(as_array(a), b)
+    y = linalg.solve(as_array(a), shaping.reshape(b, [-1, 1]))
     return shaping.reshape(y, y.shape[:-1])
 
 
 def _qr(a, mode="reduced"):
-    x = _array(a)
+    x = as_array(a)
     if mode == "r":
         return linalg.qr(x)[1]
     if mode not in ("reduced", "complete"):
-        raise _NotOurs
+        raise Refused
     return linalg.qr(x, mode == "complete")
 
 
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    y = linalg.svd(_array(a), full_matrices and compute_uv, compute_uv)
+    y = linalg.svd(as_array(a), full_matrices and compute_uv, compute_uv)
     return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
 
 
 def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
-    a = _array(a)
+    a = as_array(a)
     if rcond is None:
         rcond = 1e-15 if rtol is None else rtol
     return linalg.pinv(a, rcond)
@@ -247,19 +257,19 @@ def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
 
 def _einsum(subscripts, *xs, out=None, dtype=None, **rest):
     if out is not None or dtype is not None or not isinstance(subscripts, str):
-        raise _NotOurs
-    return linalg.einsum(subscripts, *[_array(x) for x in xs])
+        raise Refused
+    return linalg.einsum(subscripts, *[as_array(x) for x in xs])
 
 
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     if (offset, axis1, axis2) != (0, 0, 1) or convert(a).ndim != 2 or out is not None:
-        raise _NotOurs
+        raise Refused
     return linalg.trace(_in_dtype(a, dtype))
 
 
 def _take(a, indices, axis=None, out=None, mode="raise"):
     if axis is None or out is not None or mode != "raise":
-        raise _NotOurs
+        raise Refused
     indices, size = np.asarray(_quiet(indices)), convert(a).shape[axis]
     return indexing.gather(a, np.where(indices < 0, indices + size, indices), axis=axis)
 
@@ -268,14 +278,14 @@ def _like(front):
     """An adaptor of zeros_like and ones_like, which keep the shape."""
 
     def adaptor(a, dtype=None, order="K", subok=True, shape=None, **rest):
-        return front(a, dtype) if shape is None else _refuse()
+        return front(a, dtype) if shape is None else refuse()
 
     return adaptor
 
 
 def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **rest):
     if shape is not None or np.ndim(fill_value):
-        raise _NotOurs
+        raise Refused
     y = constants.fill(convert(a).shape, convert(fill_value, like=convert(a)))
     return y if dtype is None else math.cast(y, dtype)
 
@@ -286,18 +296,18 @@ def _flip(m, axis=None):
 
 def _outer(a, b, out=None):
     if out is not None:
-        raise _NotOurs
-    return shaping.reshape(_array(a), [-1, 1]) * shaping.reshape(_array(b), [1, -1])
+        raise Refused
+    return shaping.reshape(as_array(a), [-1, 1]) * shaping.reshape(as_array(b), [1, -1])
 
 
 def _hstack(tup, **rest):
-    parts = [_array(a) for a in tup]
+    parts = [as_array(a) for a in tup]
     parts = [shaping.reshape(a, [1]) if a.ndim == 0 else a for a in parts]
     return _concatenate(parts, 0 if parts[0].ndim < 2 else 1, **rest)
 
 
 def _at_least_2d(a):
-    a = _array(a)
+    a = as_array(a)
     return a if a.ndim >= 2 else shaping.reshape(a, [1, -1])
 
 
@@ -307,7 +317,7 @@ def _split(ary, indices_or_sections, axis=0):
     size = convert(ary).shape[axis]
     edges = [0, *[min(max(i + size if i < 0 else i, 0), size) for i in indices_or_sections], size]
     if edges != sorted(edges):
-        raise _NotOurs
+        raise Refused
     return shaping.split(ary, [max(b - a, 0) for a, b in zip(edges, edges[1:])], axis)
 
 
@@ -335,15 +345,15 @@ FUNCTIONS = {
     np.where:          _where,
     np.clip:           _clip,
     np.dot:            _dot,
-    np.inner:          lambda a, b: linalg.tensordot(_array(a), _array(b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
+    np.inner:          lambda a, b: linalg.tensordot(as_array(a), as_array(b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
     np.outer:          _outer,
-    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(_array(a), _array(b), axes),
+    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(as_array(a), as_array(b), axes),
     np.einsum:         _einsum,
     np.linalg.norm:    _norm,
     np.linalg.inv:     linalg.inv,
     np.linalg.det:     linalg.det,
     np.linalg.solve:   _solve,
-    np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else _refuse(),
+    np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else refuse(),
     np.linalg.slogdet: linalg.slogdet,
     np.linalg.eigh:    lambda a, UPLO="L": linalg.eigh(a) if UPLO in ("L", "l") else linalg.eigh(linalg.matrix_transpose(a)),
     np.linalg.eigvalsh: lambda a, UPLO="L": linalg.eigvalsh(a if UPLO in ("L", "l") else linalg.matrix_transpose(a)),
@@ -352,30 +362,30 @@ FUNCTIONS = {
     np.linalg.pinv:    _pinv,
     np.trace:          _trace,
     np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),
-    np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else _refuse(),
+    np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else refuse(),
     np.reshape:        _reshape,
     np.ravel:          lambda a, order="C": _reshape(a, [-1], order),
     np.transpose:      lambda a, axes=None: shaping.transpose(a, axes),
     np.swapaxes:       lambda a, axis1, axis2: shaping.transpose(a, _swapped(convert(a).ndim, axis1, axis2)),
     np.moveaxis:       lambda a, source, destination: shaping.transpose(a, _moved(convert(a).ndim, source, destination)),
     np.squeeze:        lambda a, axis=None: shaping.squeeze(a, axis),
-    np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis) if not isinstance(axis, (tuple, list)) else _refuse(),
+    np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis) if not isinstance(axis, (tuple, list)) else refuse(),
     np.broadcast_to:   lambda array, shape, subok=False: shaping.broadcast_to(array, shape),
     np.flip:           _flip,
-    np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None and np.ndim(shift) == np.ndim(axis) else _refuse(),
+    np.roll:           lambda a, shift, axis=None: shaping.roll(a, shift, axis) if axis is not None and np.ndim(shift) == np.ndim(axis) else refuse(),
     np.repeat:         lambda a, repeats, axis=None: repeating.repeat(a, repeats, axis),
-    np.tile:           lambda A, reps: repeating.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else _refuse(),
+    np.tile:           lambda A, reps: repeating.tile(A, [reps] if isinstance(reps, int) else reps) if _same_rank(A, reps) else refuse(),
     np.split:          _split,
-    np.array_split:    lambda ary, n, axis=0: _refuse(),
+    np.array_split:    lambda ary, n, axis=0: refuse(),
     np.take:           _take,
     np.zeros_like:     _like(constants.zeros_like),
     np.ones_like:      _like(constants.ones_like),
     np.full_like:      _full_like,
-    np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else _refuse(),
+    np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
     np.real:           math.real,
     np.sinc:           math.sinc,
-    np.round:          lambda a, decimals=0, out=None: math.round(a) if decimals == 0 and out is None else _refuse(),
+    np.round:          lambda a, decimals=0, out=None: math.round(a) if decimals == 0 and out is None else refuse(),
     np.shape:          lambda a: tuple(a.shape),
     np.ndim:           lambda a: a.ndim,
     np.size:           lambda a, axis=None: int(np.prod(a.shape)) if axis is None else a.shape[axis],
@@ -388,8 +398,8 @@ QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr,
          np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique}  # fmt: skip
 
 
-def _refuse():
-    raise _NotOurs
+def refuse():
+    raise Refused
 
 
 def _same_rank(a, reps):

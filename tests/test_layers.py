@@ -38,7 +38,7 @@ LAYERS = [
     {"norms"},
     {"linalg"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
-    {"tangents", "jacobians", "visualize"},
+    {"tangents", "jacobians", "numpy_functions", "visualize"},
     {"forward", "sparse", "transforms"},
     {"autodiff"},
     {"audit"},

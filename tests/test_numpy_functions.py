@@ -1,0 +1,65 @@
+"""NumPy's functions that are formulas here: NumPy's values, dtypes and shapes, and the gradients of differences."""
+
+import warnings
+
+import numpy as np
+import pytest
+from differences import check_gradients
+
+import autodiff as ad
+
+X = np.array([0.3, 1.2, 2.0, -0.7])
+M = np.array([[0.3, 1.2, -2.0], [1.7, -0.4, 0.9], [0.2, 0.8, 1.1]])
+B = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 4.0]])
+CASES = """np.diff(X)|np.diff(X, 2)|np.diff(M, axis=0)|np.diff(M, n=0)|np.diff(X, 9)|np.append(X, [1.0])|np.append(M, 2 * M, axis=1)|np.append(M, X)
+np.atleast_1d(X[0])|np.atleast_1d(M)|np.average(M)|np.average(M, axis=1)|np.average(M, axis=0, weights=[1.0, 2.0, 3.0])|np.average(M, weights=M * M)
+np.average(M, 1, [1.0, 0.0, 3.0])|np.column_stack([X, 2 * X])|np.column_stack([M, M[0]])|np.copy(M)|np.cross(M, [[1.0, 2.0, 3.0]] * 3)|np.cross(M[0], M[1])
+np.kron(X, [1.0, 2.0])|np.kron(M, B)|np.kron(B, M[0])|np.kron([2.0], M)|np.triu(M)|np.tril(M, -1)|np.triu(M, 1)|np.tril(B * M[:2], 1)|np.pad(X, 1)
+np.pad(M, ((0, 1), (2, 0)), constant_values=3.0)|np.pad(X, (2, 1), mode="reflect")|np.pad(X, 2, "symmetric")|np.flipud(M)|np.fliplr(M)|np.ptp(M)
+np.ptp(M, axis=0)|np.vdot(M, M)|np.nansum(M)|np.nansum(M, axis=1)|np.polyval([1.0, -2.0, 3.0], M)|np.polyval(X, 0.5)|np.polyval(X, X)|np.polyval([2.0], X)
+np.convolve(X, [1.0, 2.0, -1.0])|np.convolve([1.0, 2.0], X, "same")|np.convolve(X, X[:2], "valid")|np.convolve(X, X[1:3], mode="same")|np.median(X)
+np.median(M, axis=0)|np.median(M[:2], 0)|np.roll(M, 2)|np.roll(M, 1, axis=0)|np.roll(X, -1)|np.linalg.multi_dot([B, M, M[0]])|np.linalg.multi_dot([M, M])
+np.linalg.matrix_power(M, 3)|np.linalg.matrix_power(M, 1)|np.std(M, ddof=1)|np.var(M, axis=0, ddof=1)|np.std(X, ddof=2)|np.var(M, 1, ddof=1, keepdims=True)"""
+CASES += "|np.deg2rad(X)|np.radians(M)|np.rad2deg(M)|np.degrees(X)|np.conj(X)|np.add.outer(X, X)|np.multiply.outer(M, X)|np.hypot.outer(X, [1.0, 2.0])"
+CASES = CASES.replace("\n", "|").split("|")
+TRAPEZOID = "trapezoid" if hasattr(np, "trapezoid") else "trapz"
+CASES += [f"np.{TRAPEZOID}({more})" for more in ("X", "X, dx=0.1", "M, axis=0", "M, [0.0, 1.0, 3.0]", "M, [0.0, 1.0, 3.0], axis=0", "[1.0, 2.0, 4.0, 3.0], X")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_what_numpy_gives_with_its_gradient(case):
+    f = eval(f"lambda X, M: {case}", {"np": np, "B": B})
+    want = f(X, M)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        xs = ad.Variable(X), ad.Variable(M)
+        with ad.GradientTape() as tape:
+            got = f(*xs)
+            y = ad.reduce_sum(got * np.cos(np.arange(got.shape.num_elements())).reshape(got.shape))
+        assert tuple(got.shape) == np.shape(want) and got.dtype == want.dtype
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-14, atol=1e-15)
+        assert got.shape.num_elements() == 0 or any(g is not None for g in tape.gradient(y, xs))
+        assert f(*[x.astype("float32") for x in (X, M)]).dtype == f(*[ad.constant(x, "float32") for x in (X, M)]).dtype
+        check_gradients(f, X, M)
+        recorded = ad.function(lambda *xs: f(*xs))
+        if "median" not in case:                # which sorts
+            np.testing.assert_array_equal(recorded(X, M).numpy(), got.numpy())
+
+
+@pytest.mark.parametrize("case", ["np.diff(X, prepend=0.0)", "np.average(X, returned=True)", "np.pad(X, 1, 'edge')", "np.cross(M[:2, :2], M[:2, 1:])",
+                                  "np.linalg.matrix_power(M, -1)", "np.linalg.matrix_power(M, 0)", "np.median(M, axis=(0, 1))", "np.tril(X)", "np.diff(M > 0)",
+                                  "np.average(M, axis=(0, 1), weights=M)", "np.nansum(M, initial=2.0)", "np.var(X[:1], ddof=1)", "np.ptp(M > 0)",
+                                  "np.deg2rad(M > 0)", "np.deg2rad(np.argmax(M))", "np.add.outer(M, X, dtype='float32')"])  # fmt: skip
+def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
+    results = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for x, m in ((X, M), (ad.constant(X), ad.constant(M))):
+            try:
+                results.append(np.asarray(eval(case, {"np": np, "X": x, "M": m})[0] if "returned" in case else eval(case, {"np": np, "X": x, "M": m})))
+            except (TypeError, ValueError) as error:
+                results.append(error.__class__.__mro__[-4:])
+    if isinstance(results[0], np.ndarray):
+        np.testing.assert_allclose(results[1].astype(float), results[0].astype(float))
+    else:
+        assert not isinstance(results[1], np.ndarray)
