@@ -6,12 +6,20 @@ that only NumPy's own function takes, is computed by NumPy on values: nothing of
 following.
 """
 
+import sys
+
 import numpy as np
 
 from . import constants, dtypes, errors, indexing, linalg, math, ops, repeating, shaping
 from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
+
+# scipy.special's, by name, as it may never be imported.
+SPECIAL = {"gammaln": "lgamma", "psi": "digamma", "digamma": "digamma", "gammainc": "igamma", "gammaincc": "igammac", "expit": "sigmoid",
+           "log_expit": "log_sigmoid", "i0": "bessel_i0", "i1": "bessel_i1", "i0e": "bessel_i0e", "i1e": "bessel_i1e",
+           **{name: name for name in ("erf", "erfc", "erfcx", "erfinv", "ndtr", "ndtri", "log_ndtr", "logit", "xlogy", "xlog1py", "betainc",
+                                      "cbrt", "exp2", "expm1", "log1p")}}  # fmt: skip
 
 FORMULAS = {np.deg2rad: lambda x: x * (np.pi / 180), np.radians: lambda x: x * (np.pi / 180), np.rad2deg: lambda x: x * (180 / np.pi),
             np.degrees: lambda x: x * (180 / np.pi), np.conjugate: math.conj}  # fmt: skip
@@ -27,7 +35,7 @@ def ufunc(function, method, inputs, kwargs):
     out = kwargs.pop("out", None)
     dtype = kwargs.pop("dtype", None)
     plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method != "reduce"}
-    if plain and method == "__call__" and (function in UFUNCS or function is np.matmul):
+    if plain and method == "__call__" and (function in UFUNCS or function is np.matmul or _is_of_scipy(function)):
         y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
         return y if dtype is None else math.cast(y, dtype)
     if plain and dtype is None and method == "__call__" and function in FORMULAS and convert(inputs[0]).dtype.is_floating:
@@ -50,6 +58,15 @@ def ufunc(function, method, inputs, kwargs):
         kwargs["dtype"] = dtypes.as_dtype(dtype).as_numpy_dtype if not isinstance(dtype, (str, type, np.dtype)) else dtype
     words = f"np.{function.__name__}" + (" with out=" if out is not None else "")
     return getattr(function, method)(*_values(words, inputs), **{k: v if k == "out" else _values(words, v) for k, v in kwargs.items()})
+
+
+def _is_of_scipy(function):
+    """Is it a ufunc of scipy.special that is a row?  Then it is one of UFUNCS from now on."""
+    special, name = sys.modules.get("scipy.special"), function.__name__
+    if name not in SPECIAL or getattr(special, name, None) is not function:
+        return False
+    UFUNCS[function] = getattr(ops, SPECIAL[name])
+    return True
 
 
 def _in_dtype(x, dtype):

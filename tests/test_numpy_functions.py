@@ -63,3 +63,30 @@ def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
         np.testing.assert_allclose(results[1].astype(float), results[0].astype(float))
     else:
         assert not isinstance(results[1], np.ndarray)
+
+
+SPECIAL = {"gammaln": [X], "psi": [X], "gammainc": [X + 2, X + 1], "gammaincc": [X + 2, X + 1], "expit": [X], "log_expit": [X], "i0": [X], "i1": [X],
+           "i0e": [X], "i1e": [X], "erf": [X], "erfc": [X], "erfcx": [X], "erfinv": [X / 3], "ndtr": [X], "ndtri": [X / 3 + 0.3], "log_ndtr": [X],
+           "logit": [X / 3 + 0.3], "xlogy": [X, X + 1], "xlog1py": [X, X], "betainc": [X + 2, X + 1, X / 3 + 0.3], "cbrt": [X], "exp2": [X],
+           "expm1": [X], "log1p": [X]}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_functions_of_scipy_special_record(name):
+    special = pytest.importorskip("scipy.special")
+    f, xs = getattr(special, name), SPECIAL[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = f(*map(ad.constant, xs))
+        assert type(y) is ad.Tensor
+        np.testing.assert_allclose(y.numpy(), f(*xs), rtol=1e-13)
+        chosen = range(2, 3) if name == "betainc" else range(len(xs))           # the others have no gradient
+        check_gradients(lambda *given: f(*[x if k not in chosen else given[k] for k, x in enumerate(xs)]), *xs, order=1)
+
+
+def test_what_scipy_special_has_alone_says_so():
+    special = pytest.importorskip("scipy.special")
+    x = ad.Variable(X)
+    with ad.GradientTape() as tape, pytest.warns(ad.errors.LostGradientWarning, match="^np.j0: the value of a tensor"):
+        y = special.j0(x)
+    assert isinstance(y, np.ndarray) and tape.gradient(ad.constant(1.0), x) is None
