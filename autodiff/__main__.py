@@ -99,10 +99,10 @@ def main(arguments):
         from .bench import bench
 
         return bench()
+    elif {"-h", "--help"} & set(arguments[:2]):     # (what comes after a script is the script's)
+        print(__doc__, end="")
     elif arguments[0] == "audit" and len(arguments) > 1:
         return audit(arguments[1], arguments[2:])
-    elif arguments[0] in ("-h", "--help"):
-        print(__doc__, end="")
     else:
         print(f"usage: {__doc__}", end="", file=sys.stderr)
         return 1

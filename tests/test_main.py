@@ -51,7 +51,8 @@ def test_table_is_the_operators(capsys):
 
 
 def test_help_is_no_mistake_and_nonsense_is(capsys):
-    assert command.main(["--help"]) == 0 and "python -m autodiff bench" in capsys.readouterr().out
+    for asked in (["--help"], ["-h"], ["audit", "--help"], ["bench", "--help"], ["table", "-h"]):
+        assert command.main(asked) == 0 and "python -m autodiff bench" in capsys.readouterr().out
     assert command.main(["nonsense"]) == 1 and "python -m autodiff bench" in capsys.readouterr().err
 
 
