@@ -13,6 +13,8 @@ def reduced(thing, f, make, *rest):
     What __main__ defines is found by its name where pickle is used, and taken along by cloudpickle (joblib, Dask), whose workers have
     another __main__.  Which of them asks is not told; `thing._itself`, a copy of f, suits both: pickle finds it under that name.
     """
+    if not hasattr(thing, "__qualname__"):  # f is an object that can be called, a partial
+        return make, (f, *rest)
     found = sys.modules.get(thing.__module__)
     for part in thing.__qualname__.split("."):
         found = getattr(found, part, None)

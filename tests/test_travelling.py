@@ -1,5 +1,7 @@
 """What is defined in a script goes to other processes: by its name to those that run the script again, as it is to those that do not."""
 
+import functools
+import operator
 import os
 import pickle
 import subprocess
@@ -91,7 +93,8 @@ def plain(x):
 
 
 def test_a_function_that_keeps_its_name_is_pickled_by_it():
-    for f in (ad.function(plain), ad.recompute_grad(plain), ad.grad(plain)):
+    times = functools.partial(operator.mul, 3.0)
+    for f in (ad.function(plain), ad.recompute_grad(plain), ad.grad(plain), ad.function(times), ad.recompute_grad(times), ad.grad(times)):
         assert float(pickle.loads(pickle.dumps(f))(3.0)) == float(f(3.0))
 
 
