@@ -1,6 +1,7 @@
 """More of NumPy's functions on tensors, each a formula of what there is: np.diff(t) is t[1:] - t[:-1], and records.
 
-As in arrays.py an adaptor takes what it gives NumPy's meaning, and refuses the rest.
+As in arrays.py an adaptor takes what it gives NumPy's meaning, and refuses the rest.  np.copy, np.atleast_1d and their like are not among
+them: with these libraries make arrays of what a user's function returns, and would go on with tensors (SciPy's BFGS).
 """
 
 import functools
@@ -144,12 +145,10 @@ _ROLL = FUNCTIONS[np.roll]
 MORE = {
     "diff":             _diff,
     "append":           _append,
-    "atleast_1d":       lambda *arys: shaping.reshape(arys[0], [1]) if as_array(arys[0]).ndim == 0 else as_array(arys[0]) if len(arys) == 1 else refuse(),
     "trapezoid":        _trapezoid,
     "trapz":            _trapezoid,             # before NumPy 2
     "average":          _average,
     "column_stack":     _columns,
-    "copy":             lambda a, order="K", subok=False: shaping.identity(as_array(a)),
     "cross":            lambda a, b, axisa=-1, axisb=-1, axisc=-1, axis=None: linalg.cross(as_array(a), as_array(b))
                         if as_array(a).shape == as_array(b).shape and (axisa, axisb, axisc, axis) == (-1, -1, -1, None) and as_array(a).shape[-1] == 3 else refuse(),
     "kron":             _kron,

@@ -12,8 +12,8 @@ X = np.array([0.3, 1.2, 2.0, -0.7])
 M = np.array([[0.3, 1.2, -2.0], [1.7, -0.4, 0.9], [0.2, 0.8, 1.1]])
 B = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 4.0]])
 CASES = """np.diff(X)|np.diff(X, 2)|np.diff(M, axis=0)|np.diff(M, n=0)|np.diff(X, 9)|np.append(X, [1.0])|np.append(M, 2 * M, axis=1)|np.append(M, X)
-np.atleast_1d(X[0])|np.atleast_1d(M)|np.average(M)|np.average(M, axis=1)|np.average(M, axis=0, weights=[1.0, 2.0, 3.0])|np.average(M, weights=M * M)
-np.average(M, 1, [1.0, 0.0, 3.0])|np.column_stack([X, 2 * X])|np.column_stack([M, M[0]])|np.copy(M)|np.cross(M, [[1.0, 2.0, 3.0]] * 3)|np.cross(M[0], M[1])
+np.average(M)|np.average(M, axis=1)|np.average(M, axis=0, weights=[1.0, 2.0, 3.0])|np.average(M, weights=M * M)
+np.average(M, 1, [1.0, 0.0, 3.0])|np.column_stack([X, 2 * X])|np.column_stack([M, M[0]])|np.cross(M, [[1.0, 2.0, 3.0]] * 3)|np.cross(M[0], M[1])
 np.kron(X, [1.0, 2.0])|np.kron(M, B)|np.kron(B, M[0])|np.kron([2.0], M)|np.triu(M)|np.tril(M, -1)|np.triu(M, 1)|np.tril(B * M[:2], 1)|np.pad(X, 1)
 np.pad(M, ((0, 1), (2, 0)), constant_values=3.0)|np.pad(X, (2, 1), mode="reflect")|np.pad(X, 2, "symmetric")|np.flipud(M)|np.fliplr(M)|np.ptp(M)
 np.ptp(M, axis=0)|np.vdot(M, M)|np.nansum(M)|np.nansum(M, axis=1)|np.polyval([1.0, -2.0, 3.0], M)|np.polyval(X, 0.5)|np.polyval(X, X)|np.polyval([2.0], X)
@@ -39,7 +39,8 @@ def test_it_is_what_numpy_gives_with_its_gradient(case):
         assert tuple(got.shape) == np.shape(want) and got.dtype == want.dtype
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-14, atol=1e-15)
         assert got.shape.num_elements() == 0 or any(g is not None for g in tape.gradient(y, xs))
-        assert f(*[x.astype("float32") for x in (X, M)]).dtype == f(*[ad.constant(x, "float32") for x in (X, M)]).dtype
+        if "polyval" not in case or np.lib.NumpyVersion(np.__version__) >= "2.0.0":      # before it a float64 number took float32
+            assert f(*[x.astype("float32") for x in (X, M)]).dtype == f(*[ad.constant(x, "float32") for x in (X, M)]).dtype
         check_gradients(f, X, M)
         recorded = ad.function(lambda *xs: f(*xs))
         if "median" not in case:                # which sorts
@@ -90,3 +91,10 @@ def test_what_scipy_special_has_alone_says_so():
     with ad.GradientTape() as tape, pytest.warns(ad.errors.LostGradientWarning, match="^np.j0: the value of a tensor"):
         y = special.j0(x)
     assert isinstance(y, np.ndarray) and tape.gradient(ad.constant(1.0), x) is None
+
+
+def test_what_makes_arrays_of_results_makes_arrays():
+    """np.atleast_1d(jac(x)) stands in SciPy, whose BFGS then takes products with matrices of integers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert all(type(f(ad.constant(X))) is np.ndarray for f in (np.atleast_1d, np.copy, np.asarray, np.asanyarray, np.array, np.ascontiguousarray))
