@@ -52,6 +52,15 @@ def test_activations(front, numpy):
     check_gradients(front, X)
 
 
+@pytest.mark.parametrize("front, slope", [(nn.elu, 1), (nn.selu, 1.0507009873554805)])
+def test_elu_and_selu_at_0_are_the_lines_above_it(front, slope):
+    x = ad.Variable(np.array([0.0, -0.0]))
+    with ad.GradientTape() as outer, ad.GradientTape() as inner:
+        y = front(x)
+        g = inner.gradient(y, x)
+    assert g.numpy().tolist() == [slope, slope] and outer.gradient(g, x).numpy().tolist() == [0, 0]
+
+
 # ------------------------------------------------------------------------------------------------------------------- losses
 def test_sigmoid_cross_entropy():
     expected = -P * np.log(sigmoid(X)) - (1 - P) * np.log(sigmoid(-X))
