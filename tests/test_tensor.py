@@ -110,6 +110,15 @@ def test_a_dtype_that_cannot_hold_the_value_is_refused():
     assert str(info.value) == "convert_to_tensor: Tensor conversion requested dtype float64 for Tensor with dtype float32; cast it"
 
 
+def test_a_dtype_of_floats_holds_integers_of_any_size():
+    assert ad.constant(10**20, "float32").numpy() == np.float32(1e20)
+    assert ad.constant([10**20, 1], "float64").numpy().tolist() == [1e20, 1]
+    assert ad.Variable(1.0).assign(10**20).numpy() == np.float32(1e20)
+    for value, dtype in ((10**20, None), (10**400, "float64"), (10**20, "int64")):
+        with pytest.raises((TypeError, ValueError)):
+            ad.constant(value, dtype)
+
+
 def test_lists_of_tensors_are_stacked_and_recorded():
     x = ad.Variable(2.0)
     with ad.GradientTape() as tape:
@@ -127,7 +136,16 @@ def test_tensors_print_as_tensorflows_but_for_the_prefix():
     assert str(ad.constant([[1, 2], [3, 4]])) == "ad.Tensor(\n[[1 2]\n [3 4]], shape=(2, 2), dtype=int32)"
     assert str(ad.constant([])) == "ad.Tensor([], shape=(0,), dtype=float32)"
     assert str(ad.constant([True, False])) == "ad.Tensor([ True False], shape=(2,), dtype=bool)"
+    assert repr(ad.constant([[1, 2]])) == "<ad.Tensor: shape=(1, 2), dtype=int32, numpy=array([[1, 2]], dtype=int32)>"
+    assert repr(ad.constant(np.ones((0, 2)))) == "<ad.Tensor: shape=(0, 2), dtype=float64, numpy=array([], shape=(0, 2), dtype=float64)>"
+
+
+def test_a_format_shows_the_value_alone():
     assert f"{ad.constant(1.23456):.2f}" == "1.23"
+    assert f"{ad.constant(0.1)} {ad.constant(3)} {ad.constant(True)} {ad.constant([1.0, 2.5])}" == "0.1 3 True [1.  2.5]"
+    assert f"{ad.constant(3):4d}|{ad.constant(0.1)!s}" == "   3|ad.Tensor(0.1, shape=(), dtype=float32)"
+    with pytest.raises(TypeError):
+        format(ad.constant([1.0, 2.0]), ".2f")
 
 
 # ------------------------------------------------------------------------------------------------------------ as a number
@@ -225,6 +243,9 @@ def test_dtypes_of_operators():
     assert (f32 * 2).dtype == "float32" and (f64 * 2.0).dtype == "float64" and (f32 * f64).dtype == "float64"
     assert (i32 / i32).dtype == "float64" and (i32 // 2).dtype == "int32" and (f32 * np.arange(1)).dtype == "float32"
     assert (f32 * np.ones(1)).dtype == "float64" and (f32 > 0).dtype == "bool" and (f32 * np.float64(2)).dtype == "float32"
+    assert (i32 + np.arange(1)).dtype == "int32" and (np.arange(1) + i32).dtype == "int32" and (i32 == np.arange(1)).numpy().tolist() == [False]
+    assert (ad.constant(np.arange(1)) + np.int32([1])).dtype == "int64" and (i32 * np.array([True])).dtype == "int32"
+    assert ad.concat([i32, np.arange(1)], 0).dtype == "int32" and ad.where([True], np.arange(1), i32).dtype == "int32"
     assert (i32**2).dtype == "int32" and ((i32 > 0) & True).dtype == "bool" and (~(i32 > 0)).numpy().tolist() == [False]
 
 
@@ -238,6 +259,8 @@ def test_dtypes_of_operators():
     (lambda: ad.constant([1]) + ad.constant([1.0]), TypeError, "add: the operands are int32 and float32; cast one of them"),
     (lambda: ad.constant([1]) // 0, ZeroDivisionError, "floordiv: Integer division by zero; use floats for inf and nan"),
     (lambda: ad.exp(1), TypeError, "exp: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
+    (lambda: ad.constant([1]) + np.array([2**40]), TypeError, "add: Cannot convert array([1099511627776]) to a tensor of dtype int32"),
+    (lambda: ad.constant([1.0])[::0], ValueError, "index: strides must be non-zero, and the step of a slice is 0"),
     (lambda: ad.constant([1.0])[5], IndexError, "index: slice index 5 of dimension 0 out of bounds: its size is 1"),
     (lambda: ad.constant([1.0])[0, 0], IndexError, "index: 2 indices for a tensor of shape (1,), which has 1 axes"),
     (lambda: ad.constant([1.0])[1.0], TypeError, "Only integers, slices (`:`), ellipsis (`...`), newaxis (`None`) and scalar int32/int64 "

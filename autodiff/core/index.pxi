@@ -74,7 +74,10 @@ cdef int read_key(const Operand *x, tuple key, View *v) except -1:
                 axis += 1
         elif type(item) is slice:
             n = x.value.array.shape[axis]
-            start, stop, stride = slice(slice_end(item.start), slice_end(item.stop), slice_end(item.step)).indices(n)
+            part = slice(slice_end(item.start), slice_end(item.stop), slice_end(item.step))
+            if part.step == 0:
+                raise errors.InvalidArgumentError("index: strides must be non-zero, and the step of a slice is 0")
+            start, stop, stride = part.indices(n)
             n = len(range(start, stop, stride))
             v.offset += start * strides[axis] if n else 0
             push(v, n, stride * strides[axis] if n > 1 else 0)

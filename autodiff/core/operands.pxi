@@ -111,12 +111,7 @@ cdef inline str op_name(int op):
 
 
 cdef Tensor beside(object value, int code, int op):
-    """What stands beside a tensor of dtype `code`: lists take that dtype, arrays keep theirs, but integers meet floats."""
-    cdef Tensor t
-    if isinstance(value, np.ndarray):
-        if code <= AD_F64 and value.dtype.kind in "iub":
-            return from_array(value, code, op_name(op))
-        return from_array(value, -1, op_name(op))
+    """What stands beside a tensor of dtype `code`: lists take that dtype, arrays of integers too, those of floats keep theirs."""
     return to_tensor(value, -1, code, op_name(op))
 
 
@@ -128,7 +123,7 @@ def convert(value, dtype=None, like=None, name="convert_to_tensor"):
 
 
 cdef Tensor to_tensor(object value, int code, int weak, str name):
-    """`code` is a dtype asked for (-1: none), `weak` the one that Python numbers take (-1: TensorFlow's rule)."""
+    """`code` is a dtype asked for (-1: none), `weak` the one that Python numbers and arrays of integers take (-1: TensorFlow's rule)."""
     cdef Tensor t
     if type(value) is Tensor:
         t = <Tensor>value
@@ -139,7 +134,7 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
             scalar(weak if weak >= 0 else floatx, value_of(value, weak if weak >= 0 else floatx)) if code < 0
             else from_python(value, code, weak, name))
     elif isinstance(value, (np.ndarray, np.generic)):
-        return from_array(value, code, name)
+        return from_array(value, weak if code < 0 and 0 <= weak < AD_BOOL and value.dtype.kind in "iub" else code, name)
     elif isinstance(value, (list, tuple)) and holds_tensors(value, name):
         return packed(value, code, weak, name)
     elif hasattr(value, "__ad_tensor__"):
@@ -208,6 +203,8 @@ cdef Tensor from_python(object value, int code, int weak, str name):
         if "inhomogeneous" in str(error):
             raise errors.ragged(name) from None
         raise errors.not_a_tensor(name, value) from error
+    if array.dtype.kind == "O" and 0 <= (code if code >= 0 else weak) <= AD_F64:
+        array = of_large_integers(array)
     if array.dtype.kind not in "fiub":
         raise errors.not_a_tensor(name, value)
     if code < 0:
@@ -227,6 +224,16 @@ cdef Tensor from_python(object value, int code, int weak, str name):
     elif array.dtype.kind == "f" and code > AD_F64 and array.size:
         raise errors.cannot_convert(name, value, DTYPES[code].name)
     return from_array(array, code, name)
+
+
+cdef object of_large_integers(object array):
+    """Python's integers beyond 64 bits as float64; an array of anything else, or of larger ones, as it is."""
+    if not all([isinstance(number, (int, float)) for number in array.flat]):
+        return array
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        return array
 
 
 cdef Tensor from_array(object value, int code, str name):

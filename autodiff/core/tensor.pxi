@@ -198,8 +198,10 @@ cdef class Tensor:
         return bool(np.any(to_numpy(self) == (x.numpy() if is_tensor(x) else x)))
 
     def __format__(self, spec):
-        return format(str(self) if not spec else to_numpy(self), spec) if self.is_array else format(
-            str(self) if not spec else number_of(self), spec)
+        """f"{t}" shows the value alone, as TensorFlow's does."""
+        if not spec:
+            return str(to_numpy(self))
+        return format(to_numpy(self) if self.is_array else number_of(self), spec)
 
     def __round__(self, ndigits=None):
         raise TypeError("round: a tensor is rounded by ad.round(t); round(float(t)) gives a Python number")

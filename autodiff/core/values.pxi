@@ -187,7 +187,7 @@ cdef str numpy_text(Tensor t):
     if not t.is_array:
         return str(value)
     text = repr(value)
-    return "\n" + text if "\n" in text or value.ndim > 1 else text
+    return "\n" + text if "\n" in text else text
 
 
 cdef int fill_buffer(Tensor t, Py_buffer *buffer, int flags) except -1:
