@@ -121,7 +121,10 @@ def linspace(start, stop, num, name=None, axis=0) -> Tensor:
         dtype = np.result_type(a.dtype.as_numpy_dtype, b.dtype.as_numpy_dtype)
         return to_tensor(np.linspace(a.numpy().astype("f8"), b.numpy().astype("f8"), count, axis=axis).astype(dtype))
     if a.ndim or b.ndim:
-        shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+        try:
+            shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+        except ValueError:
+            raise errors.unlike_shapes("linspace", a.shape, b.shape) from None
         t = t.reshape((-1,) + (1,) * (len(shape) - axis))
         a, b = (
             ops.view(x, shape=(*shape[:axis], 1, *shape[axis:]), strides=_strides(x.shape, shape, axis), offset=0)

@@ -17,6 +17,8 @@ def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int
     [0, 2, 0, 1]
     """
     index = to_tensor(arr, "bincount").numpy().reshape(-1)
+    if not index.size:
+        index = index.astype(np.int64)  # an empty list is one of floats
     if index.dtype.kind != "i" or (index.size and index.min() < 0):
         raise errors.InvalidArgumentError("bincount: arr must be integers, none of them negative")
     size = int(index.max()) + 1 if index.size else 0

@@ -197,7 +197,7 @@ def polyval(coeffs, x, name=None) -> Tensor:
         raise ValueError(f"polyval: coeffs must be a list, got {type(coeffs).__name__}")
     x, *coeffs = tensors("polyval", x, *coeffs)
     if not coeffs:
-        return ops.mul(x, 0)
+        return to_tensor(np.zeros(x.shape, x.dtype.as_numpy_dtype))
     y = coeffs[0]
     for c in coeffs[1:]:
         y = y * x + c
@@ -215,8 +215,9 @@ def conj(x, name=None) -> Tensor:
 
 
 def imag(input, name=None) -> Tensor:
-    """Zeros: there are no complex tensors."""
-    return ops.mul(to_tensor(input, "imag"), 0)
+    """Zeros, without a gradient: there are no complex tensors."""
+    x = to_tensor(input, "imag")
+    return to_tensor(np.zeros(x.shape, x.dtype.as_numpy_dtype))
 
 
 def angle(input, name=None) -> Tensor:
@@ -317,6 +318,8 @@ def argmin(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:
 
 def _arg(name, row, x, axis, output_type):
     x = to_tensor(x, name)
+    if x.dtype is dtypes.bool:
+        x = cast(x, dtypes.int32)
     axis = axis_of(name, 0 if axis is None else axis, x.ndim)
     if x.shape[axis] == 0:
         raise errors.ShapeError(f"{name}: Reduction axis {axis} is empty in shape {x.shape}")

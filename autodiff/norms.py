@@ -1,5 +1,6 @@
 """ad.norm, ad.linalg.normalize, and tensors made shorter where their norm is too large."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,7 @@ def clip_by_norm(t, clip_norm, axes=None, name=None) -> Tensor:
 
 def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None) -> tuple[list[Any], Tensor]:
     """The tensors of a list, all made shorter by one factor where their common norm is larger than clip_norm: (list, norm).
+    Where the norm is not finite all elements are nan, as TensorFlow says that something went wrong.
 
     >>> [t.numpy().tolist() for t in clip_by_global_norm([[3.0], [4.0]], 2.5)[0]]
     [[1.5], [2.0]]
@@ -120,5 +122,5 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None) -> tuple[li
         raise TypeError(f"clip_by_global_norm: t_list must be a list, got {errors.shorten(t_list)}")
     length = global_norm(t_list) if use_norm is None else to_tensor(use_norm, "clip_by_global_norm")
     limit = to_tensor(clip_norm, "clip_by_global_norm", like=length)
-    factor = limit / ops.maximum(length, limit)
+    factor = ops.where(ops.is_finite(length), limit / ops.maximum(length, limit), math.nan)
     return [None if t is None else to_tensor(t) * factor for t in t_list], length

@@ -31,7 +31,7 @@ def segment_mean(data, segment_ids, name=None) -> Tensor:
     >>> segment_mean([1.0, 2.0, 4.0], [0, 0, 1]).numpy().tolist()
     [1.5, 4.0]
     """
-    return _sorted("segment_mean", _mean, data, segment_ids)
+    return _sorted("segment_mean", _mean_in_dtype, data, segment_ids)
 
 
 def segment_prod(data, segment_ids, name=None) -> Tensor:
@@ -71,7 +71,7 @@ def unsorted_segment_sum(data, segment_ids, num_segments, name=None) -> Tensor:
 
 
 def unsorted_segment_mean(data, segment_ids, num_segments, name=None) -> Tensor:
-    """`unsorted_segment_sum` divided by the number of rows.
+    """`unsorted_segment_sum` divided by the number of rows; of integers float64.
 
     >>> unsorted_segment_mean([1.0, 2.0, 4.0], [1, 0, 1], 2).numpy().tolist()
     [2.0, 2.5]
@@ -158,8 +158,12 @@ def _counts(x, ids, count):
 
 
 def _mean(x, ids, count):
-    y = ops.div(_sum(x, ids, count), to_tensor(_counts(x, ids, count)))
-    return y if x.dtype.is_floating else ops.cast(y, dtype=x.dtype.code)  # integers divide as float64
+    return ops.div(_sum(x, ids, count), to_tensor(_counts(x, ids, count)))  # integers divide as float64
+
+
+def _mean_in_dtype(x, ids, count):
+    y = _mean(x, ids, count)
+    return y if x.dtype.is_floating else ops.cast(y, dtype=x.dtype.code)
 
 
 def _sqrt_n(x, ids, count):

@@ -385,8 +385,9 @@ def _resolve(old, new):
         known = -product(new)
         if known > 0 and size % known == 0:
             return tuple([size // known if n == -1 else n for n in new])
-        if known == 0 == size:
-            return tuple([0 if n == -1 else n for n in new])
+        if known == 0 == size:  # what sizes of 0 leave open, the others say: (0, 3) as (0, -1) is (0, 3)
+            left = product(n for n in old if n) // product(n for n in new if n > 0)
+            return tuple([left if n == -1 else n for n in new])
     raise errors.bad_size("reshape", old, size, new)
 
 

@@ -99,6 +99,8 @@ HAS = "float32, float64, int32, int64"
         (lambda: constants.range(3, 0), errors.InvalidArgumentError, "range: Requires start <= limit when delta > 0: start = 3, limit = 0"),
         (lambda: constants.range([1, 2]), errors.ShapeError, "range: start, limit and delta must be scalars"),
         (lambda: constants.linspace(0.0, 1.0, -1), errors.InvalidArgumentError, "linspace: num must not be negative, got -1"),
+        (lambda: constants.linspace(ad.zeros(2), ad.ones(3), 4), errors.ShapeError,
+         "linspace: Incompatible shapes: [2] vs. [3]. Counted from the last, sizes must be equal or 1; reshape one of them"),
         (lambda: constants.one_hot([0.5], 2), errors.DtypeError, "one_hot: got float32, takes int32 or int64; cast it first"),
         (lambda: constants.one_hot([1], 2, axis=3), errors.ShapeError, "one_hot: axis 3 is out of range for rank 2: expected -2 to 1"),
     ],

@@ -110,6 +110,9 @@ def test_clipping_by_norm():
     same(length, np.float64(13))
     assert clipped[1] is None
     same(ad.clip_by_global_norm([V], 6.5, use_norm=26.0)[0][0], V / 4)
+    for worst in (np.inf, np.nan):
+        clipped, length = ad.clip_by_global_norm([V, [worst]], 6.5)
+        assert not np.isfinite(length) and np.isnan(clipped[0].numpy()).all() and np.isnan(clipped[1].numpy()).all()
     check_gradients(lambda t: ad.clip_by_norm(t, 6.5), V)
     check_gradients(lambda t: ad.clip_by_global_norm([t, t * t], 6.5)[0], V)
 

@@ -153,6 +153,7 @@ def test_scans(exclusive, reverse):
 def test_argmax_and_argmin():
     same(math.argmax(X), X.argmax(0))
     same(math.argmin(X, axis=-1, output_type="int32"), X.argmin(1).astype("i4"))
+    same(math.argmax([False, True, True]), np.int64(1))
     with pytest.raises(errors.ShapeError) as caught:
         math.argmax(np.zeros((0, 2)))
     assert str(caught.value) == "argmax: Reduction axis 0 is empty in shape (0, 2)"
@@ -220,6 +221,7 @@ def test_sums_of_lists():
     same(math.accumulate_n([X]), X)
     same(math.scalar_mul(2.0, ad.constant(X)), 2 * X)
     same(math.polyval([1.0, 2.0, 3.0], ad.constant(X)), np.polyval([1.0, 2.0, 3.0], X))
+    same(math.polyval([], np.array([np.inf, 1.0])), np.zeros(2))
     assert [g.tolist() for g in gradient(lambda a, b: math.add_n([a, b, a]), [1.0], [2.0])] == [[2], [1]]
     x = ad.constant(X)
     assert math.add_n([x]) is not x
@@ -229,6 +231,8 @@ def test_parts_of_a_real_number():
     same(math.real(X), X)
     same(math.conj(X), X)
     same(math.imag(X), np.zeros_like(X))
+    same(math.imag([np.inf, np.nan, -1.0]), np.zeros(3, "f4"))
+    assert gradient(math.imag, X) == [None]
     same(math.angle(X), np.angle(X))
 
 
@@ -244,6 +248,7 @@ def test_l2_normalize_and_lbeta():
 def test_counts():
     same(math.bincount([1, 3, 1]), np.int32([0, 2, 0, 1]))
     same(math.bincount([1, 3], minlength=5), np.int32([0, 1, 0, 1, 0]))
+    same(math.bincount([]), np.int32([]))
     same(math.bincount([1, 3, 0], maxlength=2), np.int32([1, 1]))
     same(math.bincount([1, 0, 1], weights=[0.5, 2.0, 1.0]), np.float32([2, 1.5]))
     same(math.confusion_matrix([0, 1, 1], [0, 0, 1]), np.int32([[1, 0], [1, 1]]))
@@ -320,6 +325,10 @@ def test_segments_of_any_ids(front, expected):
 
 def test_means_of_integers_are_integers():
     same(math.segment_mean([1, 2, 3], [0, 0, 1]), np.int32([1, 3]))
+
+
+def test_means_of_integers_in_any_order_are_float64():
+    same(math.unsorted_segment_mean([1, 2, 3], [1, 1, 0], 2), np.float64([3, 1.5]))
 
 
 def test_a_segments_ties_share_the_gradient():
