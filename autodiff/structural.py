@@ -4,7 +4,7 @@ A rule gives a gradient of exactly its operand's shape.  `view` reads elements o
 row-major order, and `unview` adds them back: with the three functions below them they serve every rule that moves numbers.
 """
 
-from ._op import BOOL, FLOATS, INF, NUMBERS, structural
+from ._op import BOOL, FLOATS, INF, NAN, NUMBERS, structural
 from .elementwise import div, equal, exp, exp2, expm1, floor, greater, is_finite, is_nan, log2, maximum, mul, neg, scale, sub, where
 
 
@@ -89,10 +89,11 @@ def product_of_others(x, axes):
 
 
 def share_of_extreme(g, x, y, axes, keepdims):
-    """max and min: the elements that are the extreme share its gradient equally."""
+    """max and min: the elements that are the extreme share its gradient equally.  An extreme that is nan equals none of them: nan."""
     chosen = equal(x, spread(y, x, axes, keepdims))
-    ties = maximum(reduce_sum(cast(chosen, dtype=x.dtype.code), axes=axes, keepdims=keepdims), 1)
-    return where(chosen, spread(div(g, ties), x, axes, keepdims), 0)
+    ties = reduce_sum(cast(chosen, dtype=x.dtype.code), axes=axes, keepdims=keepdims)
+    unknown = where(equal(g, 0), 0, where(equal(ties, 0), NAN, 0))
+    return where(chosen, spread(div(g, maximum(ties, 1)), x, axes, keepdims), spread(unknown, x, axes, keepdims))
 
 
 def infinite_terms(x):

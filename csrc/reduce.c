@@ -369,7 +369,10 @@ int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr,
 DEFINE_PRODUCT_VJP(float, f32)
 DEFINE_PRODUCT_VJP(double, f64)
 
+/* What an element gets that is not the extreme.  Where none is, the extreme is nan, and of what that depends on nobody knows: nan,
+ * as TensorFlow, unless the cotangent is 0. */
 #define DEFINE_EXTREME_VJP(T, s)                                                            \
+    static T no_extreme_##s(T g, T ties) { return ties == 0 && g != 0 ? (T)NAN : 0; }       \
     static void extreme_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x_, const void *y_, void *acc_) \
     {                                                                                       \
         const T *x = x_;                                                                    \
@@ -379,9 +382,10 @@ DEFINE_PRODUCT_VJP(double, f64)
             int64_t ties = 0;                                                               \
             for (int64_t i = 0; i < n; i++)                                                 \
                 ties += x[i] == y;                                                          \
-            const T share = ((const T *)g)[r] / (T)(ties ? ties : 1);                       \
+            const T of_y = ((const T *)g)[r], share = of_y / (T)(ties ? ties : 1);          \
+            const T other = no_extreme_##s(of_y, (T)ties);                                  \
             for (int64_t i = 0; i < n; i++)                                                 \
-                acc[i] = x[i] == y ? share : 0;                                             \
+                acc[i] = x[i] == y ? share : other;                                         \
         }                                                                                   \
     }
 DEFINE_EXTREME_VJP(float, f32)
@@ -392,7 +396,7 @@ enum { AT_ONCE = 256 };
 #define DEFINE_EXTREME_COLUMNS_VJP(T, s)                                                    \
     static void extreme_columns_vjp_##s(const upright *u, const void *g_, const void *x_, const void *y_, void *acc_, int fresh) \
     {                                                                                       \
-        T share[AT_ONCE];                                                                   \
+        T share[AT_ONCE], other[AT_ONCE];                                                   \
         const int64_t n = u->columns;                                                       \
         for (int64_t b = 0; b < u->batches; b++)                                            \
             for (int64_t c = 0; c < n; c += AT_ONCE) {                                      \
@@ -404,11 +408,13 @@ enum { AT_ONCE = 256 };
                 for (int64_t i = 0; i < u->length; i++)                                     \
                     for (int64_t j = 0; j < wide; j++)                                      \
                         share[j] += x[i * n + j] == y[j] ? 1 : 0;                           \
-                for (int64_t j = 0; j < wide; j++)                                          \
+                for (int64_t j = 0; j < wide; j++) {                                        \
+                    other[j] = no_extreme_##s(g[j], share[j]);                              \
                     share[j] = g[j] / (share[j] == 0 ? 1 : share[j]);                       \
+                }                                                                           \
                 for (int64_t i = 0; i < u->length; i++)                                     \
                     for (int64_t j = 0; j < wide; j++)                                      \
-                        acc[i * n + j] = (x[i * n + j] == y[j] ? share[j] : 0) + (fresh ? 0 : acc[i * n + j]); \
+                        acc[i * n + j] = (x[i * n + j] == y[j] ? share[j] : other[j]) + (fresh ? 0 : acc[i * n + j]); \
             }                                                                               \
     }
 DEFINE_EXTREME_COLUMNS_VJP(float, f32)

@@ -323,6 +323,27 @@ def test_segments_of_any_ids(front, expected):
     assert str(caught.value) == f"{front.__name__}: segment id 2 is out of range [0, 2)"
 
 
+@pytest.mark.parametrize("front", [math.reduce_max, math.reduce_min])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_the_gradient_of_an_extreme_that_is_nan_is_nan(front, axis):
+    x = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, 3.0]])
+    unknown = np.isnan(np.broadcast_to(np.max(x, axis, keepdims=True), x.shape))
+    weighted = lambda t: front(t, axis, keepdims=True) * front(t, axis, keepdims=True)  # noqa: E731
+    for f in (front, weighted, lambda t: t * ad.stop_gradient(front(t, axis, keepdims=True)) * 0 + front(t, axis, keepdims=True)):
+        got = gradient(lambda t: f(t, axis) if f is front else f(t), x)[0]
+        assert (np.isnan(got) == unknown).all()
+    t = ad.constant(x)
+    with ad.GradientTape() as outer, ad.GradientTape() as inner:
+        outer.watch(t)
+        inner.watch(t)
+        g = inner.gradient(front(t, axis), t)                          # recorded: by the rule, not the kernel
+    assert (np.isnan(g.numpy()) == unknown).all()
+    with ad.GradientTape() as tape:
+        tape.watch(t)
+        y = ad.where(True, 0.0, front(t, axis))                        # a cotangent of 0 stays 0
+    assert not tape.gradient(y, t).numpy().any()
+
+
 def test_means_of_integers_are_integers():
     same(math.segment_mean([1, 2, 3], [0, 0, 1]), np.int32([1, 3]))
 
