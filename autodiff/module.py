@@ -32,7 +32,7 @@ class Module:
 
     @property
     def variables(self) -> tuple[Any, ...]:
-        """All variables, each once: attributes in the order of their names, then what is inside them."""
+        """All variables, each once: in the order of the attributes' names, then those of the modules among the attributes."""
         return tuple(_inside(self, VariableCore))
 
     @property
@@ -55,25 +55,34 @@ class Module:
 
 
 def _inside(root, kind):
-    """Objects of one class that can be reached through attributes and containers, nearest first."""
-    found, seen, queue = [], {id(root)}, [root]
-    while queue:
-        x = queue.pop(0)
-        if isinstance(x, kind):
-            found.append(x)
-        for y in _children(x):
-            if id(y) not in seen:
-                seen.add(id(y))
-                queue.append(y)
+    """Objects of one class that can be reached through attributes and containers: those of a module first, then those of each
+    module among its attributes, as TensorFlow has them."""
+    found, seen = [], {id(root)}
+
+    def visit(module):
+        modules = []
+        for x in _leaves([value for _, value in sorted(vars(module).items())]):
+            if id(x) in seen:
+                continue
+            seen.add(id(x))
+            if isinstance(x, kind):
+                found.append(x)
+            if isinstance(x, Module):
+                modules.append(x)
+        for x in modules:
+            visit(x)
+
+    visit(root)
     return found
 
 
-def _children(x):
-    if isinstance(x, Module):
-        return [value for _, value in sorted(vars(x).items())]
+def _leaves(x):
+    """What is in a container and in those inside it; dicts in the order of their keys."""
+    if isinstance(x, (list, tuple)):
+        return [leaf for part in x for leaf in _leaves(part)]
     if isinstance(x, dict):
-        return [x[key] for key in sorted(x, key=str)]
-    return list(x) if isinstance(x, (list, tuple)) else []
+        return [leaf for key in sorted(x, key=str) for leaf in _leaves(x[key])]
+    return [x]
 
 
 def _snake(name):

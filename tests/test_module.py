@@ -29,6 +29,18 @@ def test_variables_are_found_wherever_they_stand():
     assert m.name == "two_layers"
 
 
+def test_variables_come_in_tensorflows_order():
+    class Mixed(Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.inner, self.bias = ad.Variable(1.0), TwoLayers(), ad.Variable(2.0)
+            self.many = [ad.Variable(3.0), {"z": ad.Variable(5.0), "a": ad.Variable(4.0)}]
+
+    m = Mixed()
+    assert [float(v) for v in m.variables[:5]] == [2, 3, 4, 5, 1]
+    assert m.variables[5] is m.inner.again and [s.name for s in m.submodules] == ["two_layers", "layer", "second"]
+
+
 def test_a_module_without_its_init_still_works():
     class Bare(Module):
         def __init__(self):
