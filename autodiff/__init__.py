@@ -19,7 +19,7 @@ from .control_flow import *  # noqa: F403
 from .conversion import *  # noqa: F403
 from .custom_gradient import *  # noqa: F403
 from .function import *  # noqa: F403
-from .debugging import assert_equal as assert_equal, assert_greater as assert_greater, assert_less as assert_less, assert_rank as assert_rank
+from .debugging import Assert as Assert, assert_equal as assert_equal, assert_greater as assert_greater, assert_less as assert_less, assert_rank as assert_rank
 from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .ipopt import *  # noqa: F403
@@ -31,6 +31,7 @@ from .optimize import *  # noqa: F403
 from .repeating import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .shaping import *  # noqa: F403
+from .slices import *  # noqa: F403
 from .sparse import *  # noqa: F403
 from .tape import *  # noqa: F403
 from .transforms import *  # noqa: F403

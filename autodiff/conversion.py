@@ -62,10 +62,29 @@ def executing_eagerly() -> builtins.bool:
     return True
 
 
+class _Numbers:
+    """What stands for a tensor inside a printed list: its numbers alone."""
+
+    def __init__(self, tensor):
+        self.text = str(tensor.numpy())
+
+    def __repr__(self):
+        return self.text
+
+
+def _shown(x):
+    """x as it is printed, with its tensors' numbers."""
+    if is_tensor(x):
+        return _Numbers(x)
+    if type(x) is list or type(x) is tuple:
+        return type(x)(_shown(part) for part in x)
+    return {key: _shown(value) for key, value in x.items()} if type(x) is dict else x
+
+
 def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored) -> None:
-    """Print tensors by their values and all else as it is; to stderr as TensorFlow does, or to `output_stream`, a file."""
-    words = [str(x.numpy()) if is_tensor(x) else str(x) for x in inputs]
-    builtins.print(*words, sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)
+    """Print tensors by their values, also those in lists, tuples and dicts, and all else as it is; to stderr as TensorFlow does, or to
+    `output_stream`, a file."""
+    builtins.print(*map(_shown, inputs), sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)
 
 
 @contextlib.contextmanager

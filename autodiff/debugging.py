@@ -12,12 +12,19 @@ from .custom_gradient import custom_gradient
 
 # fmt: off
 __all__ = [
-    "assert_all_finite", "assert_equal", "assert_greater", "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal",
+    "Assert", "assert_all_finite", "assert_equal", "assert_greater", "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal",
     "assert_near", "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal", "assert_positive", "assert_rank",
     "assert_rank_at_least", "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_shapes", "assert_type", "check_numerics",
     "disable_check_numerics", "enable_check_numerics", "is_numeric_tensor"
 ]
 # fmt: on
+
+
+def Assert(condition, data, summarize=None, name=None) -> None:
+    """Raise InvalidArgumentError unless `condition` is true, with the values that `data` lists."""
+    if not to_tensor(condition, "Assert"):
+        words = ", ".join(str(x.numpy()) if is_tensor(x) else str(x) for x in data)
+        raise errors.InvalidArgumentError(f"Assert: Expected {errors.shorten(condition)} to be true. Summarized data: {words}")
 
 
 def check_numerics(tensor, message, name=None) -> Tensor:

@@ -5,6 +5,7 @@ import numpy as np
 from . import errors, ops
 from ._core import Tensor, VariableCore, convert, inherit_operators, tensor_from_numpy
 from .shapes import TensorShape
+from .slices import rows_given
 
 __all__ = ["Variable"]
 
@@ -157,6 +158,19 @@ class Variable(VariableCore):
     def scatter_nd_sub(self, indices, updates, name=None) -> "Variable":
         """Subtract from the elements or slices named by the last axis of `indices`."""
         return self.scatter_nd_add(indices, -convert(updates, self.dtype, name="scatter_nd_sub"))
+
+    # ---- the same of rows
+    def scatter_update(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Replace the rows that IndexedSlices name."""
+        return self.scatter_nd_update(*rows_given("scatter_update", sparse_delta))
+
+    def scatter_add(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Add to the rows that IndexedSlices name."""
+        return self.scatter_nd_add(*rows_given("scatter_add", sparse_delta))
+
+    def scatter_sub(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Subtract from the rows that IndexedSlices name."""
+        return self.scatter_nd_sub(*rows_given("scatter_sub", sparse_delta))
 
     # ---- in-place operators would rebind the name to a tensor: never what is meant
     def __iadd__(self, other):

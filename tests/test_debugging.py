@@ -19,7 +19,7 @@ def test_what_holds_passes():
         d.assert_greater(x, 0.0), d.assert_greater_equal(x, 1.0), d.assert_near(1.0, 1.0 + 1e-7), d.assert_near(X, X + 1, atol=1),
         d.assert_positive(x), d.assert_non_negative(X * 0), d.assert_negative(-X), d.assert_non_positive(-X), d.assert_rank(x, 1),
         d.assert_rank_at_least(x, 0), d.assert_rank_in(x, [1, 2]), d.assert_type(x, "float64"), d.assert_integer(1),
-        d.assert_shapes([(x, ("n",)), (X + 1, ("n",)), (3.0, ())]),
+        d.Assert(True, [x]), d.assert_shapes([(x, ("n",)), (X + 1, ("n",)), (3.0, ())]),
     ):  # fmt: skip
         assert passed is None
     assert d.assert_same_float_dtype([x, X]) == "float64"
@@ -34,6 +34,8 @@ def test_what_holds_passes():
         (lambda: d.check_numerics([np.inf], "my x"), errors.InvalidArgumentError, "check_numerics: my x : Tensor had Inf values"),
         (lambda: d.check_numerics([np.inf, np.nan], "y"), errors.InvalidArgumentError, "check_numerics: y : Tensor had Inf and NaN values"),
         (lambda: d.assert_equal(1, 2, "why"), errors.InvalidArgumentError, "assert_equal: why: Condition x == y did not hold. x = 1 y = 2"),
+        (lambda: d.Assert(ad.constant(1.0) > 2, ["x is", ad.constant(X)]), errors.InvalidArgumentError,
+         "Assert: Expected <ad.Tensor: shape=(), dtype=bool, numpy=False> to be true. Summarized data: x is, [1. 2.]"),
         (lambda: d.assert_less(X, 2.0), errors.InvalidArgumentError, "assert_less: Condition x < y did not hold. x = [1.0, 2.0] y = 2.0"),
         (lambda: d.assert_near(1, 2, rtol=0, atol=0.5), errors.InvalidArgumentError,
          "assert_near: x and y not equal to tolerance rtol = 0.0, atol = 0.5 x = 1 y = 2"),

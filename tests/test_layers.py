@@ -29,6 +29,7 @@ LAYERS = [
     {"precise.rows", "precise.limits", "precise.lanes", "precise.balls", "precise.twofold", "precise.onefold"},
     {"precise.replay", "precise.attempts"},
     {"precise"},
+    {"slices"},
     {"config", "variable", "random"},
     {"shaping", "constants", "segments", "special", "conversion", "module", "stored", "signatures"},
     {"indexing", "repeating", "counting"},

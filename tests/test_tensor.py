@@ -148,6 +148,12 @@ def test_a_format_shows_the_value_alone():
         format(ad.constant([1.0, 2.0]), ".2f")
 
 
+def test_print_shows_numbers_also_in_lists_and_dicts(capsys):
+    x = ad.constant([1.0, 2.5])
+    ad.print("x", x, [x[0], (x[1], 3)], {1: x, "k": None}, sep="|")
+    assert capsys.readouterr().err == "x|[1.  2.5]|[1.0, (2.5, 3)]|{1: [1.  2.5], 'k': None}\n"
+
+
 # ------------------------------------------------------------------------------------------------------------ as a number
 def test_a_scalar_is_a_python_number_where_one_is_asked_for():
     t = ad.constant(2.0)

@@ -80,6 +80,21 @@ def test_misuse_says_what_would_do_and_changes_nothing(use, kind, text):
     assert v.numpy().tolist() == [1, 2]
 
 
+def test_rows_of_a_variable_are_updated():
+    rows = ad.IndexedSlices([[5.0, 6.0], [7.0, 8.0]], [2, 0], dense_shape=[3, 2])
+    assert ad.Variable(ad.ones((3, 2))).scatter_update(rows).numpy().tolist() == [[7, 8], [1, 1], [5, 6]]
+    assert ad.Variable(ad.ones((3, 2))).scatter_add(rows).numpy().tolist() == [[8, 9], [1, 1], [6, 7]]
+    assert ad.Variable(ad.ones((3, 2))).scatter_sub(rows).numpy().tolist() == [[-6, -7], [1, 1], [-4, -5]]
+    assert ad.Variable(ad.ones((3, 2))).assign_sub(rows).numpy().tolist() == [[-6, -7], [1, 1], [-4, -5]]
+    assert (rows.dtype, tuple(rows.shape)) == ("float32", (3, 2)) and not isinstance(ad.ones(2), ad.IndexedSlices)
+    with pytest.raises(TypeError, match="scatter_add: sparse_delta is not IndexedSlices: 1.0"):
+        ad.Variable([1.0]).scatter_add(1.0)
+    with pytest.raises(ValueError, match="without dense_shape"):
+        ad.convert_to_tensor(ad.IndexedSlices([1.0], [0]))
+    with pytest.raises(TypeError, match="IndexedSlices: got float32"):
+        ad.IndexedSlices([1.0], [0.0])
+
+
 def test_variables_are_unhashable_but_for_their_references():
     v = ad.Variable(1.0)
     with pytest.raises(TypeError, match=r"^Variable is unhashable. Instead, use variable.ref\(\) as the key. \(Variable: <ad.Variable"):
