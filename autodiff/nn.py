@@ -89,9 +89,10 @@ def bias_add(value, bias, data_format=None, name=None) -> Tensor:
         raise errors.ShapeError(f"bias_add: bias must be a vector, got shape {b.shape}")
     if data_format not in (None, "NHWC", "NCHW") and not str(data_format).startswith("N"):
         raise ValueError(f"bias_add: `data_format` must be of the form `N...C` or `NC...`, got {data_format!r}")
-    if str(data_format).startswith("NC") and x.ndim > 2:
-        b = reshape(b, (-1,) + (1,) * (x.ndim - 2))
-    return x + b
+    axis = 1 if str(data_format).startswith("NC") and x.ndim > 2 else x.ndim - 1
+    if axis < 0 or b.shape[0] != x.shape[axis]:  # x + b would broadcast either
+        raise errors.ShapeError(f"bias_add: Must provide as many biases as value has channels: {b.shape[0]} for shape {x.shape}")
+    return x + reshape(b, (-1,) + (1,) * (x.ndim - 1 - axis))
 
 
 # ------------------------------------------------------------------------------------------------------------------- losses

@@ -181,6 +181,8 @@ def test_embeddings_bias_and_dropout():
          "sparse_softmax_cross_entropy_with_logits: got float32, takes int32 or int64; cast it first"),
         (lambda: nn.dropout(X, 1.5), ValueError, "dropout: `rate` must be a scalar tensor or a float in the range [0, 1). Received: rate=1.5"),
         (lambda: nn.bias_add(X, X), errors.ShapeError, "bias_add: bias must be a vector, got shape (2, 3)"),
+        (lambda: nn.bias_add(X, [1.0]), errors.ShapeError, "bias_add: Must provide as many biases as value has channels: 1 for shape (2, 3)"),
+        (lambda: nn.bias_add(X[:, :1], X[0]), errors.ShapeError, "bias_add: Must provide as many biases as value has channels: 3 for shape (2, 1)"),
         (lambda: nn.bias_add(X, X[0], data_format="CHW"), ValueError,
          "bias_add: `data_format` must be of the form `N...C` or `NC...`, got 'CHW'"),
         (lambda: nn.l2_loss([1, 2]), errors.DtypeError, "l2_loss: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
