@@ -1,11 +1,10 @@
 """IndexedSlices: some rows of a tensor whose other rows are 0, for scripts that make them or ask for them.  Gradients here are dense."""
 
-from typing import Any
-
 from . import errors, ops
 from ._core import Tensor, convert
 from .arguments import sizes
 from .dtypes import DType
+from .shapes import TensorShape
 
 __all__ = ["IndexedSlices"]
 
@@ -36,14 +35,14 @@ class IndexedSlices:
         return self.values.dtype
 
     @property
-    def shape(self) -> Any:
-        """That of the tensor, or None."""
-        return None if self.dense_shape is None else sizes("IndexedSlices", "dense_shape", self.dense_shape)
+    def shape(self) -> TensorShape:
+        """That of the tensor; unknown without dense_shape."""
+        return TensorShape(None if self.dense_shape is None else sizes("IndexedSlices", "dense_shape", self.dense_shape))
 
     def __ad_tensor__(self) -> Tensor:
-        if self.shape is None:
+        if self.dense_shape is None:
             raise ValueError("IndexedSlices: Tensor conversion requested for IndexedSlices without dense_shape; give it one")
-        return ops.scatter_nd(places(self), self.values, shape=self.shape, batch_dims=0)
+        return ops.scatter_nd(places(self), self.values, shape=tuple(self.shape), batch_dims=0)
 
     def __repr__(self):
         return f"IndexedSlices(indices={self.indices!r}, values={self.values!r}, dense_shape={self.dense_shape!r})"
