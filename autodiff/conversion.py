@@ -100,6 +100,6 @@ def name_scope(name):
 
 
 @contextlib.contextmanager
-def device(name):
+def device(device_name):
     """A context without effect: there is one CPU."""
-    yield name
+    yield device_name

@@ -102,7 +102,7 @@ _BY_KIND = {(d._numpy.kind, d.size): d for d in DTYPES}
 _WIDER = {"float16": float32, "int8": int32, "int16": int32, "uint8": int32, "uint16": int32, "uint32": int64, "uint64": int64}
 
 
-def as_dtype(value) -> DType:
+def as_dtype(type_value) -> DType:
     """The DType that a DType, a name, a NumPy dtype or type, or a Python type stands for.
 
     Raises DtypeError (a TypeError and a ValueError) for any other, float16, complex and strings among them.
@@ -110,21 +110,21 @@ def as_dtype(value) -> DType:
     >>> as_dtype("float32")
     ad.float32
     """
-    if isinstance(value, DType):
-        return value
+    if isinstance(type_value, DType):
+        return type_value
     try:
-        known = _BY_NAME.get(value) or _BY_PYTHON_TYPE.get(value)
+        known = _BY_NAME.get(type_value) or _BY_PYTHON_TYPE.get(type_value)
     except TypeError:  # unhashable
         known = None
     if known is not None:
         return known
     try:
-        numpy = np.dtype(value) if value is not None else None
+        numpy = np.dtype(type_value) if type_value is not None else None
     except (TypeError, ValueError):
         numpy = None
     if numpy is None:
         raise errors.DtypeError(
-            f"as_dtype: Cannot convert {errors.shorten(value)} to a dtype: expected {_names('or')}"
+            f"as_dtype: Cannot convert {errors.shorten(type_value)} to a dtype: expected {_names('or')}"
         )
     # By kind and size: NumPy has two types of 8-byte integers (long and long long), and big-endian twins of each.
     known = _BY_KIND.get((numpy.kind, numpy.itemsize))

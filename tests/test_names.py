@@ -67,6 +67,12 @@ def test_what_tensorflow_has_in_math_alone_is_in_the_root_too(name):
     assert getattr(ad, name) is getattr(ad.math, name)
 
 
+def test_parameters_have_tensorflows_names():
+    assert not ad.is_tensor(x=1.0) and ad.as_dtype(type_value="float32") is ad.float32
+    with ad.device(device_name="/cpu:0"):
+        pass
+
+
 def test_there_is_one_cpu_and_no_gpu():
     assert ad.config.list_physical_devices("GPU") == [] and [d.device_type for d in ad.config.list_physical_devices()] == ["CPU"]
     with ad.device("/cpu:0"), ad.name_scope("step"), ad.control_dependencies([]):

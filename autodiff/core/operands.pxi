@@ -275,6 +275,6 @@ cdef Tensor copied_array(cnp.ndarray array, int code, str name):
 NUMPY_DTYPES = [np.dtype(d.as_numpy_dtype) for d in dtypes.DTYPES]
 
 
-cpdef bint is_tensor(object value):
+cpdef bint is_tensor(object x):
     """Is it a tensor or a variable?"""
-    return type(value) is Tensor or is_variable(value)
+    return type(x) is Tensor or is_variable(x)
