@@ -183,7 +183,8 @@ def qr(input, full_matrices=False, name=None) -> Any:
 def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
     """The pseudo-inverse of matrices (..., m, n): (..., n, m).  Its gradient is that of matrices of the same rank.
 
-    rcond   singular values of at most rcond times the largest count as 0; as in TensorFlow by default 10 max(m, n) eps
+    rcond   singular values of at most rcond times the largest count as 0: as in TensorFlow by default 10 max(m, n) eps.  The gradient
+            knows those that are not 0, unless two of them are equal, and the gradient's gradient unless two of any are
 
     >>> import autodiff as ad
     >>> ad.linalg.pinv([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]]).numpy()
@@ -191,9 +192,20 @@ def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
            [0.  , 0.25, 0.  ]], dtype=float32)
     """
     x = floating(as_matrices("pinv", a), "pinv")
-    if rcond is None:
-        rcond = 10 * max(x.shape[-2:]) * np.finfo(x.dtype.as_numpy_dtype).eps
-    return ops.pinv(x, to_tensor(rcond, "pinv", like=x))
+    least = 10 * max(x.shape[-2:]) * np.finfo(x.dtype.as_numpy_dtype).eps
+    limit = to_tensor(least if rcond is None else rcond, "pinv", like=x)
+    if rcond is None or (limit.numpy() <= least).all():
+        return ops.pinv(x, limit)
+    return ops.pinv(x - _small_part(x, limit, least), to_tensor(least, "pinv", like=x))
+
+
+def _small_part(x, limit, least):
+    """What the singular values that count as 0 contribute to x, but for those that are 0 up to rounding.  Without it the rank stays, as
+    the derivative of pinv supposes; with it the vectors that are kept turn by 1 / (s*s - t*t), where t is a small one, not by 1 / (s*s)."""
+    s, u, v = svd(x)
+    largest = ops.reduce_max(s, axes=(s.ndim - 1,), keepdims=1)
+    small = ops.where((s > largest * ops.reshape(limit, shape=(*limit.shape, 1))) | (s <= largest * least), 0, s)
+    return ops.matmul(u * ops.reshape(small, shape=(*small.shape[:-1], 1, small.shape[-1])), v, transpose_a=0, transpose_b=1)
 
 
 def expm(input, name=None) -> Tensor:

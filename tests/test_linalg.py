@@ -266,6 +266,19 @@ def test_the_pseudo_inverse_of_matrices_of_lower_rank():
     same(linalg.pinv(np.diag([4.0, 1.0]), rcond=0.5), np.diag([0.25, 0]))
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4)])
+def test_the_pseudo_inverse_with_singular_values_that_count_as_0(shape):
+    rng = np.random.default_rng(3)
+    (u, _), (v, _) = (np.linalg.qr(rng.standard_normal((n, 3))) for n in shape)
+    for s in ([3.0, 2.0, 0.5], [2.0, 2.0, 0.5], [2.0, 0.5, 0.4], [2.0, 1.0, 0.0]):
+        x = u * s @ v.T
+        same(linalg.pinv(x, 0.3), np.linalg.pinv(x, 0.3), 1e-11)
+        check_gradients(lambda x: linalg.pinv(x, 0.3), x, order=2 if len({0.0, *s}) == 4 else 1)
+    both = np.stack([u * [3.0, 2.0, 0.5] @ v.T, u * [1.0, 0.9, 0.8] @ v.T])
+    same(linalg.pinv(both, [0.3, 0.85]), np.stack([np.linalg.pinv(both[0], 0.3), np.linalg.pinv(both[1], 0.85)]), 1e-11)
+    assert gradient(lambda x: linalg.pinv(x, 0.1), np.eye(3))[0].tolist() == (-np.ones((3, 3))).tolist()
+
+
 @pytest.mark.parametrize("size", [1e-8, 0.1, 1, 5, 30])
 def test_the_exponential_of_a_matrix(size):
     x = np.random.default_rng(3).standard_normal((4, 4)) * size
