@@ -8,7 +8,8 @@ cpu             the instruction set in use; the environment variable AUTODIFF_CP
                 forces one
 set_num_threads(n) lets replays, products and rows of large arrays run on n threads, get_num_threads() says on how many; at import it is
 what the environment variable AUTODIFF_NUM_THREADS says, else the processors this process may use.
-list_physical_devices("GPU") is empty: there is one CPU.
+list_physical_devices("GPU") is empty: there is one CPU.  set_visible_devices([], "GPU") and threading.set_intra_op_parallelism_threads(n)
+are how scripts for TensorFlow say that they want no other, and on how many threads.
 run_functions_eagerly(True) makes every ad.function run as written; functions_run_eagerly() says whether that is so.
 """
 
@@ -52,6 +53,7 @@ class _Config(types.ModuleType):
 sys.modules[__name__].__class__ = _Config
 
 PhysicalDevice = collections.namedtuple("PhysicalDevice", "name device_type")
+LogicalDevice = collections.namedtuple("LogicalDevice", "name device_type")
 
 
 def list_physical_devices(device_type=None) -> list[PhysicalDevice]:
@@ -61,6 +63,47 @@ def list_physical_devices(device_type=None) -> list[PhysicalDevice]:
     []
     """
     return [PhysicalDevice("/physical_device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
+
+
+def list_logical_devices(device_type=None) -> list[LogicalDevice]:
+    """The same under the name that `device` takes.
+
+    >>> list_logical_devices()
+    [LogicalDevice(name='/device:CPU:0', device_type='CPU')]
+    """
+    return [LogicalDevice("/device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
+
+
+def get_visible_devices(device_type=None) -> list[PhysicalDevice]:
+    """`list_physical_devices`: all that there is can be seen."""
+    return list_physical_devices(device_type)
+
+
+def set_visible_devices(devices, device_type=None) -> None:
+    """Hide all devices of that type but these: a GPU, say, of which there is none.  Raises ValueError where the CPU would be hidden."""
+    wanted = [devices] if isinstance(devices, PhysicalDevice) else list(devices)
+    if wanted != list_physical_devices(device_type):
+        raise ValueError(f"config.set_visible_devices: expected {list_physical_devices(device_type)}, got {devices!r}: there is one CPU")
+
+
+class threading:
+    """On how many threads TensorFlow's scripts want to run."""
+
+    @staticmethod
+    def set_intra_op_parallelism_threads(num_threads) -> None:
+        """`set_num_threads`; 0: as many as at import."""
+        set_num_threads(num_threads or _threads_at_import())
+
+    get_intra_op_parallelism_threads = staticmethod(get_num_threads)
+
+    @staticmethod
+    def set_inter_op_parallelism_threads(num_threads) -> None:
+        """Without effect: operations run one after the other."""
+
+    @staticmethod
+    def get_inter_op_parallelism_threads() -> int:
+        """1: operations run one after the other."""
+        return 1
 
 
 

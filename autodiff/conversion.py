@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import logging
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ from ._core import Tensor, is_tensor
 from .arguments import product, sizes
 from .arguments import tensor as to_tensor
 
-__all__ = ["constant", "control_dependencies", "convert_to_tensor", "device", "executing_eagerly", "get_static_value", "name_scope", "print"]
+__all__ = ["constant", "control_dependencies", "convert_to_tensor", "device", "executing_eagerly", "get_logger", "get_static_value", "name_scope", "print"]
 
 
 def constant(value, dtype=None, shape=None, name="Const") -> Tensor:
@@ -85,6 +86,11 @@ def print(*inputs, output_stream=None, end="\n", sep=" ", **ignored) -> None:
     """Print tensors by their values, also those in lists, tuples and dicts, and all else as it is; to stderr as TensorFlow does, or to
     `output_stream`, a file."""
     builtins.print(*map(_shown, inputs), sep=sep, end=end, file=sys.stderr if output_stream is None else output_stream)
+
+
+def get_logger() -> logging.Logger:
+    """The logger that TensorFlow's scripts silence; what is said here goes through `warnings`."""
+    return logging.getLogger("autodiff")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from . import dtypes, errors
 from ._core import GradientTape
 from .arguments import tensor as to_tensor
 
-__all__ = ["compute_gradient", "is_built_with_cuda", "max_error"]
+__all__ = ["compute_gradient", "is_built_with_cuda", "is_gpu_available", "max_error"]
 
 
 def compute_gradient(f, x, delta=None) -> tuple[Any, Any]:
@@ -36,6 +36,11 @@ def max_error(grad1, grad2) -> float:
 
 
 def is_built_with_cuda() -> bool:
+    """False: there is one CPU."""
+    return False
+
+
+def is_gpu_available(cuda_only=False, min_cuda_compute_capability=None) -> bool:
     """False: there is one CPU."""
     return False
 

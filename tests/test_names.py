@@ -67,6 +67,25 @@ def test_what_tensorflow_has_in_math_alone_is_in_the_root_too(name):
     assert getattr(ad, name) is getattr(ad.math, name)
 
 
+def test_what_scripts_say_of_devices_and_threads_is_understood():
+    ad.config.set_visible_devices([], "GPU")
+    ad.config.set_visible_devices(ad.config.get_visible_devices("CPU"), "CPU")
+    with pytest.raises(ValueError, match="there is one CPU"):
+        ad.config.set_visible_devices([], "CPU")
+    assert [d.name for d in ad.config.list_logical_devices()] == ["/device:CPU:0"] and ad.config.list_logical_devices("GPU") == []
+    assert not ad.test.is_gpu_available()
+    before = ad.config.get_num_threads()
+    try:
+        ad.config.threading.set_intra_op_parallelism_threads(1)
+        ad.config.threading.set_inter_op_parallelism_threads(1)
+        assert ad.config.threading.get_intra_op_parallelism_threads() == ad.config.get_num_threads() == 1
+        ad.config.threading.set_intra_op_parallelism_threads(0)
+        assert ad.config.get_num_threads() >= 1 == ad.config.threading.get_inter_op_parallelism_threads()
+    finally:
+        ad.config.set_num_threads(before)
+    ad.get_logger().setLevel("ERROR")
+
+
 def test_parameters_have_tensorflows_names():
     assert not ad.is_tensor(x=1.0) and ad.as_dtype(type_value="float32") is ad.float32
     with ad.device(device_name="/cpu:0"):
