@@ -10,13 +10,27 @@ from .arguments import tensor as to_tensor
 __all__ = ["bincount", "confusion_matrix", "in_top_k", "invert_permutation", "is_non_decreasing", "is_strictly_increasing"]
 
 
-def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None) -> Tensor:
+def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None, axis=None, binary_output=False) -> Tensor:
     """How often each of 0, 1, 2, ... occurs, or the sum of the weights of its occurrences.
+
+    axis           None or 0: in all of arr; -1: in each row of a matrix
+    binary_output  1 where it occurs at all
 
     >>> bincount([1, 1, 3]).numpy().tolist()
     [0, 2, 0, 1]
+    >>> bincount([[1, 1], [2, 0]], axis=-1).numpy().tolist()
+    [[0, 2, 0], [1, 0, 1]]
     """
-    index = to_tensor(arr, "bincount").numpy().reshape(-1)
+    if axis not in (None, 0, -1):
+        raise ValueError(f"bincount: axis must be None, 0 or -1, got {axis!r}")
+    if binary_output and weights is not None:
+        raise ValueError("bincount: binary_output and weights exclude each other")
+    index = to_tensor(arr, "bincount").numpy()
+    if axis == -1 and index.ndim > 2:
+        raise errors.ShapeError(f"bincount: arr must be a vector or a matrix with axis=-1, got shape {index.shape}")
+    rows = index.shape[:1] if axis == -1 and index.ndim == 2 else ()
+    row = np.repeat(np.arange(*rows), index.shape[1]) if rows else 0  # of each number
+    index = index.reshape(-1)
     if not index.size:
         index = index.astype(np.int64)  # an empty list is one of floats
     if index.dtype.kind != "i" or (index.size and index.min() < 0):
@@ -26,11 +40,14 @@ def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int
     if maxlength is not None:
         size = min(size, integer("bincount", "maxlength", maxlength))
     keep = np.flatnonzero(index < size)
+    bins = product(rows) * size
+    places = (index + row * size)[keep]
     if weights is None:
-        return to_tensor(np.bincount(index[keep], minlength=size).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+        counts = np.bincount(places, minlength=bins).reshape(*rows, size)
+        return to_tensor((counts > 0 if binary_output else counts).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
     w = to_tensor(weights, "bincount")
     w = ops.gather(ops.reshape(w, shape=(product(w.shape),)), to_tensor(keep), axis=0, batch_dims=0)
-    return ops.scatter_nd(to_tensor(index[keep][:, None]), w, shape=(size,), batch_dims=0)
+    return ops.reshape(ops.scatter_nd(to_tensor(places[:, None]), w, shape=(bins,), batch_dims=0), shape=(*rows, size))
 
 
 def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None) -> Tensor:

@@ -249,6 +249,10 @@ def test_counts():
     same(math.bincount([1, 3, 1]), np.int32([0, 2, 0, 1]))
     same(math.bincount([1, 3], minlength=5), np.int32([0, 1, 0, 1, 0]))
     same(math.bincount([]), np.int32([]))
+    same(math.bincount([[1, 1], [2, 0]], axis=-1, binary_output=True), np.int32([[0, 1, 0], [1, 0, 1]]))
+    same(math.bincount([[1, 1], [2, 0]], weights=[[0.5, 1.0], [2.0, 3.0]], axis=-1), np.float32([[0, 1.5, 0], [3, 0, 2]]))
+    same(math.bincount([[1, 9], [2, 0]], axis=-1, maxlength=2), np.int32([[0, 1], [1, 0]]))
+    same(math.bincount(np.zeros((0, 2), int), axis=-1, minlength=2), np.zeros((0, 2), "i4"))
     same(math.bincount([1, 3, 0], maxlength=2), np.int32([1, 1]))
     same(math.bincount([1, 0, 1], weights=[0.5, 2.0, 1.0]), np.float32([2, 1.5]))
     same(math.confusion_matrix([0, 1, 1], [0, 0, 1]), np.int32([[1, 0], [1, 1]]))
@@ -272,6 +276,10 @@ def test_counts():
          "as_dtype: no tensors of dtype float16: autodiff has float32, float64, int32, int64 and bool"),
         (lambda: math.invert_permutation([0, 0]), errors.InvalidArgumentError,
          "invert_permutation: expects each of 0 to n - 1 once, got array([0, 0], dtype=int32)"),
+        (lambda: math.bincount([1], axis=1), ValueError, "bincount: axis must be None, 0 or -1, got 1"),
+        (lambda: math.bincount([1], weights=[1.0], binary_output=True), ValueError, "bincount: binary_output and weights exclude each other"),
+        (lambda: math.bincount([[[1]]], axis=-1), errors.ShapeError,
+         "bincount: arr must be a vector or a matrix with axis=-1, got shape (1, 1, 1)"),
         (lambda: math.bincount([-1]), errors.InvalidArgumentError, "bincount: arr must be integers, none of them negative"),
         (lambda: math.confusion_matrix([0, 1], [0]), errors.ShapeError, "confusion_matrix: 2 labels for 1 predictions"),
     ],
