@@ -12,6 +12,8 @@ from . import dtypes, errors, ops
 from ._core import Tensor, is_tensor, untraceable
 from .arguments import dtype_or, integer, integers, sizes
 from .arguments import tensor as to_tensor
+from .custom_gradient import custom_gradient
+from .shaping import broadcast_to
 
 # fmt: off
 __all__ = [
@@ -96,7 +98,7 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
 
 
 def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
-    """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in beta alone.
+    """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in alpha and beta.
 
     >>> gamma(2, [1.0, 2.0, 3.0]).shape
     TensorShape([2, 3])
@@ -105,7 +107,21 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
     _require(not (a.numpy() < 0).any(), "random.gamma", "alpha must not be negative", alpha)
     shape = sizes("random.gamma", "shape", shape) + tuple(a.shape)
     z = _draw(seed, lambda r, n: r.standard_gamma(a.numpy(), n), shape, _float("random.gamma", dtype))
+    if is_tensor(alpha) and a.dtype.is_floating:
+        z = _quantile(z, broadcast_to(ops.cast(a, dtype=z.dtype.code), z.shape))
     return z if beta is None else z / to_tensor(beta, "random.gamma", like=z)
+
+
+def _quantile(z, a):
+    """z as the quantile of the gamma distribution of shape a that it is: its derivative is that of the distribution function by a over
+    that by z, with the sign changed.  Figurnov, Mohamed & Mnih, Implicit reparameterization gradients (2018), eq. 5; z in it is this
+    function again, so that it can be differentiated to any order."""
+
+    @custom_gradient
+    def sample(a):
+        return z, lambda g: -g * ops.igamma_by_a(a, sample(a)) / ops.gamma_pdf(a, sample(a))
+
+    return sample(a)
 
 
 def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 import autodiff as ad
 from autodiff import random
@@ -54,6 +55,20 @@ def test_bounds_and_dtypes():
 def test_stateless_numbers_depend_on_the_seed_alone():
     a, b, c = (random.stateless_uniform([4], seed).numpy().tolist() for seed in ([1, 2], [1, 2], [1, 3]))
     assert a == b != c
+
+
+def test_gamma_numbers_are_quantiles_to_their_gradients():
+    a = ad.Variable(np.array([0.3, 1.0, 5.0, 40.0]))
+    with ad.GradientTape() as outer, ad.GradientTape() as inner:
+        z = random.gamma([3], a, dtype="float64", seed=3)
+        slope = inner.gradient(z, a)
+    p, step = scipy.special.gammainc(a.numpy(), z.numpy()), 1e-4
+    below, above = (scipy.special.gammaincinv(a.numpy() + h, p) for h in (-step, step))
+    assert slope.numpy() == pytest.approx(((above - below) / (2 * step)).sum(0), rel=1e-6)
+    assert outer.gradient(slope, a).numpy() == pytest.approx(((above - 2 * z.numpy() + below) / step**2).sum(0), rel=1e-3)
+    with ad.GradientTape() as tape:
+        y = random.gamma([100], ad.Variable(0.001)) / 1e30
+    assert np.isfinite(tape.gradient(y, tape.watched_variables()[0]).numpy())
 
 
 def test_mean_and_deviation_get_gradients():
