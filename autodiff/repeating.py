@@ -40,8 +40,8 @@ def repeat(input, repeats, axis=None, name=None) -> Tensor:
     [1.0, 1.0, 2.0]
     """
     x = to_tensor(input, "repeat")
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    if axis is None or not x.ndim:
+        x, axis = reshape(x, (-1,)), axis or 0  # a scalar is repeated along the one axis of a vector
     axis = axis_of("repeat", axis, x.ndim)
     n, times = x.shape[axis], sizes("repeat", "repeats", repeats)
     if len(times) == n != 1:

@@ -85,6 +85,8 @@ def test_scalars_and_empty_tensors_have_shapes_too():
     same(shaping.transpose(3.0), np.float32(3))
     same(shaping.reverse(3.0, []), np.float32(3))
     same(repeating.tile(3.0, []), np.float32(3))
+    same(repeating.repeat(3.0, 2, axis=0), np.float32([3, 3]))
+    same(repeating.repeat(3.0, 2, axis=-1), np.float32([3, 3]))
     same(repeating.repeat(3.0, 2), np.float32([3, 3]))
     same(repeating.pad(3.0, np.zeros((0, 2), int)), np.float32(3))
     same(shaping.stack([1.0, 2.0]), np.float32([1, 2]))
