@@ -134,9 +134,9 @@ cdef extern from "ad.h" nogil:
     enum: AD_PYTHON_FORWARD, AD_PYTHON_VJP, AD_GUARD
     enum: AD_FORWARD, AD_VJP
     ctypedef struct ad_step:
-        uint8_t kind, k
+        uint8_t kind
         uint16_t op
-        uint32_t n, slot, out, acc, g, y
+        uint32_t n, k, slot, out, acc, g, y
         uint8_t batch
         uint32_t which "in"
     void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)

@@ -319,13 +319,13 @@ enum ad_step_kind {
 };
 enum { AD_IN_BATCH = 255 };
 typedef struct {
-    uint8_t kind, k;
+    uint8_t kind;
     uint8_t blockwise;                                      /* always in a loop: elementwise on arrays, or the share of a sum over axes */
     uint8_t dtype;                                          /* of out */
     uint16_t op;
     uint8_t takes;                                          /* is acc an array that nothing else needs, to be written over? */
     uint8_t batch;                                          /* how many steps from this one on are run at once; AD_IN_BATCH: by one before */
-    uint32_t n;
+    uint32_t n, k;                                          /* operands; which of them the share is of: a concat may have any number */
     uint32_t slot;                                          /* the recorded instruction */
     uint32_t out, acc, g, y, in;                            /* registers; the operands' stand in the plan's words at `in` */
     uint32_t attr;                                          /* of a step that runs by itself: that of the instruction */

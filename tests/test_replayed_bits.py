@@ -250,3 +250,17 @@ def test_shares_of_what_has_no_elements_have_the_shapes_of_their_operands(op, sh
         assert [tuple(g.shape) for g in tape.gradient(y, own)] == shapes
         assert [tuple(g.shape) for g in ad.vjp(f, *own)[1](y)] == shapes
         assert ad.jvp(f, own, own)[1].shape == y.shape
+
+
+@pytest.mark.parametrize("n", [3, 255, 256, 257, 300, 600])
+@pytest.mark.parametrize("join", [ad.stack, lambda xs: ad.concat([ad.reshape(x, [1, 1]) for x in xs], 1), ad.add_n], ids=["stack", "concat", "add_n"])
+def test_shares_of_any_number_of_operands(join, n):
+    """The number of the 257th went into eight bits: its share was the first one's."""
+    def f(x):
+        state, states = x[0], []
+        for k in range(n):
+            state = state * 0.5 + x[k]
+            states.append(state)
+        return ad.reduce_sum(ad.sin(join(states)))
+
+    agree(f, [[np.random.default_rng(n + k).normal(size=n)] for k in range(2)], ["gradients", "vjp"])

@@ -324,7 +324,7 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     const ad_step *last = t->steps.n ? &t->steps.at[t->steps.n - 1] : NULL;
     if (in->op == AD_OP_mul && k == 1 && last && last->kind == AD_VJP && last->slot == step.slot && last->acc == AD_NONE && last->out == *adj)
         return accumulate(t, adj, *adj);                    /* x * x: the other share is the same */
-    step.k = (uint8_t)(elementwise && s->bit != p->pulled ? ad_partial(p, in, k) : k);
+    step.k = (uint32_t)(elementwise && s->bit != p->pulled ? ad_partial(p, in, k) : k);
     step.dtype = x->dtype;
     step.acc = *adj;
     const int made = divide_once(t, &step);

@@ -15,7 +15,7 @@ static int reads_y(const ad_step *s)
     const ad_op *op = &ad_ops[s->op];
     if (s->kind != AD_VJP)
         return 1;
-    return op->kind == AD_ELEMENTWISE ? op->reads[s->k][s->dtype] & AD_READS_Y : !reads_g_alone(s) && !(op->linear && op->linear & 1 << s->k);
+    return op->kind == AD_ELEMENTWISE ? op->reads[s->k][s->dtype] & AD_READS_Y : !reads_g_alone(s) && !(s->k < 8 && op->linear & 1 << s->k);
 }
 
 uint32_t ad_named_by(const ad_plan *t, const ad_step *s, uint32_t k)

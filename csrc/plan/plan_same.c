@@ -9,7 +9,7 @@
 
 static uint64_t hash_of_step(const ad_plan *t, const ad_step *s)
 {
-    uint64_t h = ad_mix(s->kind, (uint64_t)s->op << 8 | s->k);
+    uint64_t h = ad_mix(s->kind, (uint64_t)s->op << 32 | s->k);
     h = ad_mix(ad_mix(h, s->g), s->acc);
     for (uint32_t k = 0; k < s->n; k++)
         h = ad_mix(h, t->words.at[s->in + k]);
