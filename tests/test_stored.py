@@ -69,6 +69,19 @@ def test_functions_of_matrices_have_the_same_bits(f):
         assert bits(ad.load_function(recorded.to_bytes())(a, b)) == want
 
 
+def test_a_gradient_of_an_argument_by_a_later_one():
+    """That was watched after the target: there is none, and the bytes may say so."""
+    @ad.function
+    def f(x, y):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch([x, y])
+        return tape.gradient(x, [x, y]), tape.gradient(y, [x, y], unconnected_gradients="zero")
+
+    a, b = ad.constant([1.0, 2.0]), ad.constant([3.0])
+    want = bits(f(a, b))
+    assert bits(ad.load_function(f.to_bytes())(a, b)) == want
+
+
 def everything(v):
     """Branches, sweeps with and without seeds, variables, views, products, formulas, structures."""
 

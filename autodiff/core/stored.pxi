@@ -241,8 +241,11 @@ cdef Sweep sweep_of(Trace trace, list told):
     demand(all([type(x) is int for x in (at, bit, start, top, lowest)]) and 0 < bit < 1 << 64 and bit & bit - 1 == 0, "a sweep")
     demand(0 <= start <= lowest <= top < at <= p.n and len(results) == len(sources), "the ends of a sweep")
     demand(seeds is None or len(seeds) == len(targets), "the seeds of a sweep")
-    for x in (*targets, *sources):
+    wanted = [x for x, result in zip(sources, results) if result is not None]
+    for x in (*targets, *wanted):
         demand(type(x) is int and (x == -1 or (start <= x <= top and p.code[<int64_t>x].seen & <uint64_t>bit)), "the slots of a sweep")
+    for x in sources:                           # (one above the target has no gradient)
+        demand(type(x) is int and -1 <= x < at, "the slots of a sweep")
     for i in range(lowest, top + 1):
         if p.code[i].seen & <uint64_t>bit and p.code[i].op != AD_LEAF:
             for k in range(ad_operand_count(p, &p.code[i])):
