@@ -60,3 +60,19 @@ def test_where_the_slope_tends_to_a_number_at_infinity_it_bends_no_more(row, dty
         orders = [float(derivative(row, ad.constant(x, dtype), order)) for order in range(4)]
         if not np.isnan(orders[0]) and np.isfinite(orders[1]):
             assert orders[2:] == [0.0, 0.0], f"{row.name} at {x}: {orders}"
+
+
+def test_a_slope_of_0_stops_an_infinity_also_where_the_sweep_is_recorded():
+    def followed(f, x):
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            return ad.grad(f)(x)
+
+    x, f = ad.constant([np.inf, -np.inf, 2.0]), lambda x: ad.reduce_sum(ad.sign(x) * x)
+    plain = ad.grad(f)(x)
+    assert plain.numpy().tolist() == [1, -1, 1] == followed(f, x).numpy().tolist()
+    assert ad.hvp(f)(x, ad.ones_like(x)).numpy().tolist() == [0, 0, 0]
+    with ad.GradientTape() as outer:                        # a tangent that a tape follows
+        outer.watch(x)
+        moved = ad.jvp(ad.sign, [x], [x])[1]
+    assert moved.numpy().tolist() == [0, 0, 0]

@@ -267,7 +267,7 @@ cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bi
             continue
         d, share = derivative(*operands, y), ts[k]
         if isinstance(d, (int, float)):
-            share = share if d == 1 else -share if d == -1 else share * float(d)
+            share = times_number(share, d)
         else:
             if (<Tensor>d).code != (<Tensor>share).code:
                 d = apply(ops.cast, (d,), {"dtype": (<Tensor>share).code})

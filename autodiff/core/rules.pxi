@@ -89,7 +89,7 @@ cdef object elementwise_share(object derivative, object product, Tensor g, list 
         return None
     d = derivative(*operands, y)
     if isinstance(d, (int, float)):
-        share = g if d == 1 else -g if d == -1 else g * float(d)
+        share = times_number(g, d)
     else:
         if (<Tensor>d).code != g.code:          # where(a > b, 1, 0): numbers among themselves are integers
             d = apply(ops.cast, (d,), {"dtype": g.code})
@@ -97,6 +97,11 @@ cdef object elementwise_share(object derivative, object product, Tensor g, list 
     if shape_tuple(<Tensor>share) != shape_tuple(x):
         share = ops.sum_to(share, shape=shape_tuple(x))
     return share
+
+
+cdef object times_number(Tensor g, double d):
+    """g d; 0 for d = 0 whatever g is, as in C."""
+    return g if d == 1 else -g if d == -1 else ops.select(g, 0.0) if d == 0 else g * d
 
 
 cdef GradientTape from_here_on(Trace trace, list operands):
