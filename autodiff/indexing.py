@@ -204,7 +204,7 @@ def argsort(values, axis=-1, direction="ASCENDING", stable=False, name=None) -> 
     [1, 2, 0]
     """
     x = to_tensor(values, "argsort")
-    return to_tensor(_order("argsort", x, axis_of("argsort", axis, x.ndim), direction).astype(np.int32))
+    return ops.cast(_order("argsort", x, axis_of("argsort", axis, x.ndim), direction), dtype=dtypes.int32.code)
 
 
 def sort(values, axis=-1, direction="ASCENDING", name=None) -> Tensor:
@@ -234,9 +234,7 @@ def top_k(input, k=1, sorted=True, index_type=dtypes.int32, name=None) -> TopK:
             f"top_k: input must have at least k={k} elements along its last dimension, which has {x.shape[-1]}"
         )
     index = _order("top_k", x, x.ndim - 1, "DESCENDING")[..., :k]
-    return TopK(
-        _take_along(x, index, x.ndim - 1), to_tensor(index.astype(dtypes.as_dtype(index_type).as_numpy_dtype))
-    )
+    return TopK(_take_along(x, index, x.ndim - 1), ops.cast(index, dtype=dtypes.as_dtype(index_type).code))
 
 
 def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, name=None) -> Tensor:
@@ -351,22 +349,16 @@ def _order(name, x, axis, direction):
     """Indices that sort, stable, NaN last; descending: NaN first, and still stable."""
     if direction not in ("ASCENDING", "DESCENDING"):
         raise ValueError(f"{name}: direction is 'ASCENDING' or 'DESCENDING', got {direction!r}")
-    values = x.numpy()
-    if direction == "ASCENDING":
-        return np.argsort(values, axis=axis, kind="stable")
-    flipped = np.argsort(np.flip(values, axis), axis=axis, kind="stable")
-    return values.shape[axis] - 1 - np.flip(flipped, axis)
+    x = ops.cast(x, dtype=dtypes.int32.code) if x.dtype.is_bool else x
+    return ops.argsort(x, axis=axis, descending=int(direction == "DESCENDING"))
 
 
 def _take_along(x, index, axis):
     """x at index[..., k, ...] along the axis, all other dimensions going together."""
     if x.ndim == 1:
-        return ops.gather(x, to_tensor(index), axis=0, batch_dims=0)
-    last = np.moveaxis(index, axis, -1)
+        return ops.gather(x, index, axis=0, batch_dims=0)
     order = [a for a in range(x.ndim) if a != axis] + [axis]
-    y = ops.gather(
-        _transposed(x, order), to_tensor(np.ascontiguousarray(last)), axis=x.ndim - 1, batch_dims=x.ndim - 1
-    )
+    y = ops.gather(_transposed(x, order), _transposed(index, order), axis=x.ndim - 1, batch_dims=x.ndim - 1)
     return _transposed(y, np.argsort(order).tolist())
 
 

@@ -257,4 +257,5 @@ tensor_scatter_nd_update = structural(vjp=(lambda g, x, indices, updates, y: ten
                                       arity=3, doc="x with updates at index vectors; the last of equal ones wins")
 last_of    = structural(attrs="shape", gives="bool", doc="is this index vector the last of its equals?")
 nonzero    = structural(takes=BOOL, gives="int64", doc="index vectors of what is true, in row-major order")
+argsort    = structural(attrs="axis descending", takes=NUMBERS, gives="int64", doc="indices in the order of the elements along an axis; equal ones keep theirs, NaN counts as largest")
 # fmt: on

@@ -202,7 +202,7 @@ def _tensor(x):
 # ---------------------------------------------------------------------------------------------------- one instruction
 AXES = {ops.reduce_sum, ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_any, ops.reduce_all, ops.reduce_logsumexp,
         ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm}  # fmt: skip
-AXIS = {ops.argmax, ops.argmin, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat,
+AXIS = {ops.argmax, ops.argmin, ops.argsort, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat,
         ops.recurrence}
 
 

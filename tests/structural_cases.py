@@ -129,6 +129,7 @@ REFERENCE = dict(
     reduce_max=keeping(lambda x, axis, keepdims: np.max(x, axis, keepdims=keepdims, initial=lowest(x.dtype))),
     reduce_min=keeping(lambda x, axis, keepdims: np.min(x, axis, keepdims=keepdims, initial=-lowest(x.dtype) if x.dtype.kind == "f" else ~lowest(x.dtype))),
     reduce_any=keeping(np.any), reduce_all=keeping(np.all), reduce_logsumexp=logsumexp,
+    argsort=lambda x, axis, descending: np.argsort(-x if descending else x, axis, kind="stable"),
     argmax=lambda x, axis: np.argmax(x, axis), argmin=lambda x, axis: np.argmin(x, axis),
     cumsum=scan(lambda x: x.sum(-1, dtype=x.dtype), 0), cumprod=scan(lambda x: x.prod(-1, dtype=x.dtype), 1),
     cumulative_logsumexp=scan(lambda x: logsumexp(x, (-1,), 0), -np.inf), recurrence=recurrence, softmax=softmax, log_softmax=log_softmax,
@@ -172,6 +173,8 @@ def cases():
         for axis in range(len(shape)):
             yield "softmax", (shape,), (axis,)
             yield "log_softmax", (shape,), (axis,)
+            yield "argsort", (shape,), (axis, 0)
+            yield "argsort", (shape,), (axis, 1)
             if np.prod(shape):
                 yield "argmax", (shape,), (axis,)
                 yield "argmin", (shape,), (axis,)
@@ -218,9 +221,9 @@ def indexing_cases():
 
 CASES = [pytest.param(*case, id=f"{case[0]}-{i}") for i, case in enumerate(cases())]
 FLOATING = {"reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
-NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd"}
+NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "argsort", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd"}
 BOOLEAN = {"reduce_any", "reduce_all", "nonzero"}
-DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin"}]
+DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin", "argsort"}]
 LINEAR = {"view", "unview", "reshape", "sum_to", "reduce_sum", "cumsum", "concat", "gather", "ungather", "gather_nd", "scatter_nd", "tensor_scatter_nd_update"}
 
 

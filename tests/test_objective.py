@@ -357,7 +357,7 @@ def test_failures_are_named():
 
 def test_what_cannot_be_recorded_is_said_once_by_the_name_of_the_function():
     def medians(x):
-        return ad.reduce_sum(ad.sort(x) * np.array([1.0, 4.0, 1.0]))
+        return ad.reduce_sum(ad.gather(x, np.argsort(x.numpy())) * np.array([1.0, 4.0, 1.0]))
 
     with pytest.warns(UserWarning, match="^function: medians takes the value of a tensor to Python at .*, so it runs as written") as said:
         obj = ad.objective(medians, like=X0)

@@ -15,7 +15,7 @@ import pytest
 from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory view move index update sum reduce arg scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory view move index update sum reduce arg sort scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 ISAS = {"avx2": "-mavx2 -mfma".split(), "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split()}
 ISAS = ISAS if platform.machine() == "x86_64" else {}
@@ -235,6 +235,26 @@ def test_ties_share_and_a_nan_wins(kernels):
     assert kernels.forward("argmax", [np.array([1, np.nan, 7, np.nan, 7])], (0,)) == 1
     assert kernels.forward("argmax", [np.array([1, 7, 7.0])], (0,)) == 1
     assert kernels.forward("argmin", [np.array([[1, 7, 7.0], [0, 7, 3]])], (0,)).tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 47, 48, 49, 300, 5000])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_sorting_keeps_the_order_of_equal_ones(kernels, dtype, n):
+    r = np.random.default_rng(n)
+    if dtype.startswith("f"):
+        special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1.5, np.finfo(dtype).tiny / 4, -1.5, np.finfo(dtype).max], dtype)
+        kinds = [r.choice(special, n), r.normal(size=n).astype(dtype), r.integers(-2, 3, n).astype(dtype)]
+    else:
+        info = np.iinfo(dtype)
+        kinds = [r.integers(info.min, info.max, n, dtype, endpoint=True), r.integers(-300, 300, n).astype(dtype)]
+    for x in kinds:
+        upwards = np.argsort(x, kind="stable")
+        downwards = n - 1 - np.argsort(x[::-1], kind="stable")[::-1]
+        for shape, axis in (((n,), 0), ((1, n), 1), ((n, 1), 0)):
+            assert np.array_equal(kernels.forward("argsort", [x.reshape(shape)], (axis, 0)), upwards.reshape(shape))
+            assert np.array_equal(kernels.forward("argsort", [x.reshape(shape)], (axis, 1)), downwards.reshape(shape))
+    x = r.normal(size=(3, n, 4)).astype(dtype)
+    assert np.array_equal(kernels.forward("argsort", [x], (1, 0)), np.argsort(x, 1, kind="stable"))
 
 
 def test_log_sums_of_nothing_are_minus_infinity_without_a_gradient(kernels):
