@@ -125,10 +125,10 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
                selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, doc=doc)  # fmt: skip
 
 
-def structural(vjp=None, *, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):
+def structural(vjp=None, *, value=None, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):
     """A row with a C kernel, named after the row or shared under the name `kernel`. `kernel_vjp=False` where the backward
-    pass has no kernel of its own and runs the rule."""
-    return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=None, plainly=None, attrs=_names(attrs), on=(REAL,) * (arity or 1),
+    pass has no kernel of its own and runs the rule. `value`: the same as a formula over other rows, for numbers of more digits."""
+    return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
                takes=takes, gives=gives, kernel_vjp=kernel_vjp and vjp is not None, given=None, ulp=None, ulp32=None, d_ulp=None,
                numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The operators of the table (ops.py) that are formulas over its other rows: rules, which are one instruction each whose gradient is a
-formula too, and composites, whose parts are recorded."""
+formula too, and composites, whose parts are recorded.  Some have a kernel as well (csrc/norm.c, csrc/softmax.c), and are rules to numbers of more digits."""
 
 from ._lapack import by_numpy
-from ._op import INF, composite, of_matrices, rule
+from ._op import FLOATS, INF, composite, of_matrices, rule, structural
 from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
 from .structural import cast, concat, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
 
@@ -51,31 +51,31 @@ reduce_mean = composite(
     lambda x, axes, keepdims: reduce_sum(x, axes=axes, keepdims=keepdims) / _count(x, axes),
     attrs="axes keepdims", doc="mean of the elements")  # fmt: skip
 
-reduce_variance = rule(                             # two passes: E(x**2) - E(x)**2 cancels
+reduce_variance = structural(                       # two passes: E(x**2) - E(x)**2 cancels
     value=lambda x, axes, keepdims: reduce_mean(square(_deviation(x, axes)), axes=axes, keepdims=keepdims),
-    vjp=lambda g, x, y, axes, keepdims: 2 * _kept(g, x, axes) * _deviation(x, axes) / _count(x, axes),
-    attrs="axes keepdims", doc="mean of the squared distances from the mean")  # fmt: skip
+    vjp=lambda g, x, y, axes, keepdims: scale(2 * _kept(g, x, axes), _deviation(x, axes)) / _count(x, axes),
+    attrs="axes keepdims", takes=FLOATS, doc="mean of the squared distances from the mean")  # fmt: skip
 
-reduce_std = rule(                                  # by the norm, which does not underflow; gradient 0 at a constant
+reduce_std = structural(                            # by the norm, which does not underflow; gradient 0 at a constant
     value=lambda x, axes, keepdims: _euclidean_norm(_deviation(x, axes), axes, keepdims) / _count(x, axes) ** 0.5,
-    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(_deviation(x, axes), _kept(y, x, axes), axes) / _count(x, axes),
-    attrs="axes keepdims", doc="square root of the variance")  # fmt: skip
+    vjp=lambda g, x, y, axes, keepdims: scale(_kept(g, x, axes), _direction(_deviation(x, axes), _kept(y, x, axes), axes)) / _count(x, axes),
+    attrs="axes keepdims", takes=FLOATS, doc="square root of the variance")  # fmt: skip
 
-reduce_euclidean_norm = rule(
+reduce_euclidean_norm = structural(
     value=_euclidean_norm,
-    vjp=lambda g, x, y, axes, keepdims: _kept(g, x, axes) * _direction(x, _kept(y, x, axes), axes),
-    attrs="axes keepdims", doc="square root of the sum of squares")  # fmt: skip
+    vjp=lambda g, x, y, axes, keepdims: scale(_kept(g, x, axes), _direction(x, _kept(y, x, axes), axes)),
+    attrs="axes keepdims", takes=FLOATS, doc="square root of the sum of squares")  # fmt: skip
 
 l2_loss = composite(lambda x: reduce_sum(square(x), axes=tuple(range(x.ndim)), keepdims=0) / 2, doc="half the sum of squares")
 
 # The gradient is softmax(x) * sum(z) - z; for a one-hot z that difference, at the hot place, has the accuracy of
 # expm1(log_softmax(x)).
-softmax_cross_entropy = rule(                       # labels z, logits x
+softmax_cross_entropy = structural(                 # labels z, logits x
     value=lambda z, x, axis: -reduce_sum(scale(z, log_softmax(x, axis=axis)), axes=(axis,), keepdims=0),
     vjp=(lambda g, z, x, y, axis: -scale(_kept(g, x, (axis,)), log_softmax(x, axis=axis)),
          lambda g, z, x, y, axis: _kept(g, x, (axis,)) * (softmax(x, axis=axis) * (reduce_sum(z, axes=(axis,), keepdims=1) - z)
                                                           + scale(z, expm1(log_softmax(x, axis=axis))))),
-    arity=2, attrs="axis", doc="-sum(z * log_softmax(x))")  # fmt: skip
+    arity=2, attrs="axis", takes=FLOATS, doc="-sum(z * log_softmax(x))")  # fmt: skip
 
 
 # LAPACK's part, by way of NumPy.

@@ -1,6 +1,6 @@
 /* Reductions over any axes: prod, max, min, any, all, logsumexp. */
+#include "reduce.h"
 #include "rows.h"
-#include "strided.h"
 
 #include <float.h>
 #include <math.h>
@@ -75,15 +75,10 @@ static int is_upright(upright *u, const ad_array *x, const uint8_t *reduced)
 typedef void (*column_forward)(const upright *u, const void *x, void *y);
 typedef void (*column_vjp)(const upright *u, const void *g, const void *x, const void *y, void *acc, int fresh);
 
-/* Rows in, a number for each out. */
-typedef void (*row_forward)(int64_t rows, int64_t n, const void *x, void *y);
-/* acc = g times the derivative of y by every x. */
-typedef void (*row_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
-
 /* Rows, shared out over threads. */
 typedef struct {
-    row_forward forward;
-    row_vjp vjp;
+    ad_row_forward forward;
+    ad_row_vjp vjp;
     int64_t n;
     size_t item, y_item;
     const char *g, *x;
@@ -103,7 +98,7 @@ static void some_vjp(void *arg, int64_t from, int64_t to)
     s->vjp(to - from, s->n, s->g + y_at, s->x + at, s->y + y_at, s->acc + at);
 }
 
-static int forward_over(row_forward row, column_forward columns, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
+static int forward_over(ad_row_forward row, column_forward columns, const ad_array *x, int dtype, const int64_t *attr, ad_array **out)
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
@@ -129,7 +124,7 @@ static int forward_over(row_forward row, column_forward columns, const ad_array 
     return status;
 }
 
-static int vjp_over(row_vjp row, column_vjp columns, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+static int vjp_over(ad_row_vjp row, column_vjp columns, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
 {
     uint8_t reduced[AD_MAX_RANK];
     matrix m;
@@ -156,6 +151,16 @@ static int vjp_over(row_vjp row, column_vjp columns, const ad_array *g, const ad
     }
     release_rows(&m);
     return share ? AD_OK : AD_NO_MEMORY;
+}
+
+int ad_reduce_rows(ad_row_forward row, const ad_array *x, const int64_t *attr, ad_array **out)
+{
+    return forward_over(row, NULL, x, x->dtype, attr, out);
+}
+
+int ad_reduce_rows_vjp(ad_row_vjp row, const ad_array *g, const ad_array *x, const ad_array *y, const int64_t *attr, ad_array *acc, int fresh)
+{
+    return vjp_over(row, NULL, g, x, y, attr, acc, fresh);
 }
 
 /* ------------------------------------------------------------------------------------------------- prod, max, min, any, all */
@@ -298,7 +303,7 @@ static void all_true(int64_t rows, int64_t n, const void *x, void *y)
 #define REDUCTION(name, f32, f64)                                                                                                         \
     int ad_reduce_##name##_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)                       \
     {                                                                                                                           \
-        static const row_forward rows[AD_NDTYPES] = {name##_f32, name##_f64, name##_i32, name##_i64, NULL};                     \
+        static const ad_row_forward rows[AD_NDTYPES] = {name##_f32, name##_f64, name##_i32, name##_i64, NULL};                     \
         static const column_forward columns[AD_NDTYPES] = {f32, f64, NULL, NULL, NULL};                                         \
         const int t = in[0]->dtype;                                                                                             \
         (void)n;                                                                                                                \

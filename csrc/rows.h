@@ -4,6 +4,8 @@
 
 #include "strided.h"
 
+enum ad_measure { AD_LENGTH, AD_VARIANCE, AD_DEVIATION };
+
 /* `rows` rows of n numbers, one after another; y, g, acc likewise, or one number to a row.  A vjp assigns acc. */
 typedef struct {
     void (*softmax)(int64_t rows, int64_t n, const void *x, void *y);
@@ -15,6 +17,8 @@ typedef struct {
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*logsumexp_twin)(int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* value and share at once */
+    void (*measure)(enum ad_measure what, int64_t rows, int64_t n, const void *x, void *y);
+    void (*measure_vjp)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*short_sums)(int64_t rows, int64_t n, const void *x, void *y);      /* n < AD_SHORT_SUM */
     void (*spread)(int64_t rows, int64_t n, const void *x, void *y);          /* one number to a row in */
     void (*add_rows)(int64_t rows, int64_t n, const void *x, void *y);        /* y += each row */
@@ -22,7 +26,7 @@ typedef struct {
     void (*add_up)(int64_t n, const void *acc, int k, const void *const *x, void *y);   /* y = acc (or 0) + x[0] + ... + x[k - 1] */
     ad_forward_kernel divide;                               /* y = a / b[0]; NULL: there is no faster way than to divide */
 } ad_row_functions;
-enum { AD_SHORT_SUM = 48, AD_SUM_LANES = 16 };               /* csrc/sum.c */
+enum { AD_SHORT_SUM = 48, AD_SUM_LANES = 16, AD_SUM_BLOCK = 512 };             /* csrc/sum.c: what is added up at once, and how */
 
 enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
 

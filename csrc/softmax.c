@@ -1,4 +1,4 @@
-/* softmax and log_softmax along one axis. */
+/* softmax, log_softmax and the cross entropy of softmax along one axis. */
 #include "rows.h"
 #include "strided.h"
 
@@ -124,4 +124,63 @@ int ad_log_softmax_vjp(int k, const ad_array *g, const ad_array *const *in, int 
 {
     (void)k, (void)in, (void)n;
     return vjp(g, y, attr[0], 1, acc, fresh);
+}
+
+/* ------------------------------------------------------------------------------------------------- cross entropy */
+/* to, which may be either, = -a b; 0 where either is 0, whatever the other is. */
+static void minus_product(const ad_array *a, const ad_array *b, ad_array *to)
+{
+    AD_BY_FLOAT(to->dtype,
+        const T *x = a->data, *y = b->data;
+        T *out = to->data;
+        _Pragma("GCC ivdep")
+        for (int64_t i = 0; i < to->size; i++)
+            out[i] = (x[i] == 0) | (y[i] == 0) ? 0 : -(x[i] * y[i]);)
+}
+
+/* y = the sum along an axis of -z log_softmax(x), labels z and logits x. */
+int ad_softmax_cross_entropy_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    const ad_array *z = in[0], *x = in[1];
+    uint8_t reduced[AD_MAX_RANK] = {0};
+    ad_array *terms = NULL;
+    (void)n;
+    if (!ad_same_shape(z, x->ndim, x->shape) || z->dtype != x->dtype)
+        return AD_BAD_SHAPE;
+    int status = forward(x, attr[0], 1, &terms);
+    if (status != AD_OK)
+        return status;
+    minus_product(z, terms, terms);
+    reduced[attr[0]] = 1;
+    status = ad_new_reduced(x, x->dtype, reduced, 0, out);
+    if (status == AD_OK) {
+        status = ad_sum_into(*out, 1, terms, x->ndim, x->shape, reduced);
+        if (status != AD_OK)
+            ad_array_release(*out);
+    }
+    ad_array_release(terms);
+    return status;
+}
+
+/* Of z: -g log_softmax(x).  Of x: what log_softmax makes of the cotangent -g z. */
+int ad_softmax_cross_entropy_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
+                                 ad_array *acc, int fresh)
+{
+    const ad_array *z = in[0], *x = in[1];
+    const int64_t one = 1;
+    uint8_t reduced[AD_MAX_RANK] = {0};
+    ad_array *logarithms = NULL, *share = ad_array_new(x->dtype, x->ndim, x->shape);
+    int status = share ? forward(x, attr[0], 1, &logarithms) : AD_NO_MEMORY;
+    (void)n, (void)y;
+    if (status == AD_OK) {
+        reduced[attr[0]] = 1;
+        ad_spread_sum(share, 1, g, x->ndim, x->shape, reduced);
+        minus_product(share, k == 0 ? logarithms : z, share);
+        if (k == 0)
+            ad_gather_strided(acc, fresh, share, 1, &acc->size, &one, 0);
+        else
+            status = vjp(share, logarithms, attr[0], 1, acc, fresh);
+    }
+    release_if(share), release_if(logarithms);
+    return status;
 }

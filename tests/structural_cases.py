@@ -117,6 +117,13 @@ def update(x, indices, updates):
     return y
 
 
+def variance(x, axis, keepdims):
+    n = np.prod([x.shape[a] for a in axis])
+    with np.errstate(invalid="ignore"):  # of nothing
+        d = x - np.sum(x, axis, keepdims=True) / x.dtype.type(n)
+        return np.sum(d * d, axis, keepdims=keepdims) / x.dtype.type(n)
+
+
 def keeping(f):
     return lambda x, axes, keepdims: np.asarray(f(x, axis=axes, keepdims=bool(keepdims)))
 
@@ -129,12 +136,18 @@ REFERENCE = dict(
     reduce_max=keeping(lambda x, axis, keepdims: np.max(x, axis, keepdims=keepdims, initial=lowest(x.dtype))),
     reduce_min=keeping(lambda x, axis, keepdims: np.min(x, axis, keepdims=keepdims, initial=-lowest(x.dtype) if x.dtype.kind == "f" else ~lowest(x.dtype))),
     reduce_any=keeping(np.any), reduce_all=keeping(np.all), reduce_logsumexp=logsumexp,
+    reduce_euclidean_norm=keeping(lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims))),
+    reduce_variance=keeping(variance), reduce_std=keeping(lambda x, axis, keepdims: np.sqrt(variance(x, axis, keepdims))),
     argsort=lambda x, axis, descending: np.argsort(-x if descending else x, axis, kind="stable"),
     argmax=lambda x, axis: np.argmax(x, axis), argmin=lambda x, axis: np.argmin(x, axis),
     cumsum=scan(lambda x: x.sum(-1, dtype=x.dtype), 0), cumprod=scan(lambda x: x.prod(-1, dtype=x.dtype), 1),
     cumulative_logsumexp=scan(lambda x: logsumexp(x, (-1,), 0), -np.inf), recurrence=recurrence, softmax=softmax, log_softmax=log_softmax,
+    softmax_cross_entropy=lambda z, x, axis: -np.sum(z * log_softmax(x, axis), axis),
     matmul=matmul, matvec=matvec, gather=gather, ungather=ungather, gather_nd=gather_nd, scatter_nd=scatter_nd,
     tensor_scatter_nd_update=update, nonzero=lambda x: np.argwhere(x))  # fmt: skip
+
+
+SPREADS = ("reduce_euclidean_norm", "reduce_variance", "reduce_std")
 
 
 def lowest(dtype):
@@ -168,11 +181,12 @@ def cases():
         yield "sum_to", (x,), (y,)
     for shape in SHAPES:
         for axes in axes_of(shape):
-            for row in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any", "reduce_all", "reduce_logsumexp"):
+            for row in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any", "reduce_all", "reduce_logsumexp", *SPREADS):
                 yield row, (shape,), (axes, int(sum(axes) % 2 == 0))
         for axis in range(len(shape)):
             yield "softmax", (shape,), (axis,)
             yield "log_softmax", (shape,), (axis,)
+            yield "softmax_cross_entropy", (shape, shape), (axis,)
             yield "argsort", (shape,), (axis, 0)
             yield "argsort", (shape,), (axis, 1)
             if np.prod(shape):
@@ -186,7 +200,8 @@ def cases():
         for axis in (0, 1):
             yield "softmax", (shape,), (axis,)
             yield "log_softmax", (shape,), (axis,)
-            for row in ("reduce_logsumexp", "reduce_max", "reduce_min", "reduce_prod", "reduce_sum"):
+            yield "softmax_cross_entropy", (shape, shape), (axis,)
+            for row in ("reduce_logsumexp", "reduce_max", "reduce_min", "reduce_prod", "reduce_sum", *SPREADS):
                 yield row, (shape,), ((axis,), 0)
     for xs, axis in [(((2, 3), (2, 1), (2, 0)), 1), (((1, 2), (3, 2)), 0), (((2, 3, 2), (2, 1, 2)), 1), (((4,),), 0)]:
         yield "concat", xs, (axis,)
@@ -220,7 +235,7 @@ def indexing_cases():
 
 
 CASES = [pytest.param(*case, id=f"{case[0]}-{i}") for i, case in enumerate(cases())]
-FLOATING = {"reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
+FLOATING = {*SPREADS, "softmax_cross_entropy", "reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
 NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "argsort", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd"}
 BOOLEAN = {"reduce_any", "reduce_all", "nonzero"}
 DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin", "argsort"}]

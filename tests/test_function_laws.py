@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_function import same
 
 import autodiff as ad
 from autodiff.ops import ROWS
@@ -168,3 +169,27 @@ def one_nan(y):
 
 def test_there_are_twins():
     assert {"softplus", "sigmoid", "log_sigmoid", "tanh", "erfc", "ndtr", "gelu", "lgamma"} <= set(TWINS)
+
+
+LOSSES = {
+    "norm": ad.norm, "variance": ad.math.reduce_variance, "std": lambda x: ad.reduce_sum(ad.math.reduce_std(x, axis=1)),
+    "cross entropy": lambda x: ad.reduce_sum(ad.nn.softmax_cross_entropy_with_logits(labels=ad.nn.softmax(x), logits=x)),
+    "labels": lambda x: ad.reduce_mean(ad.nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 0, 3], logits=x)),
+    "moments": lambda x: ad.reduce_sum(ad.nn.moments(x, [0])[1]), "l2_normalize": lambda x: ad.reduce_sum(ad.math.l2_normalize(x, 1) ** 3)}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_no_python_between_the_operations_of_a_loss(loss):
+    """A row without a kernel is computed by its formula, whose shares the program prints as such."""
+    x = ad.constant(np.random.default_rng(0).normal(size=(3, 4)))
+
+    def value_and_gradient(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = loss(x)
+        return y, tape.gradient(y, x)
+
+    traced = ad.function(value_and_gradient)
+    traced(x)
+    same(traced(x), value_and_gradient(x))
+    assert "shares of" not in str(traced.program(x))

@@ -15,7 +15,7 @@ import pytest
 from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory view move index update sum reduce arg sort scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory view move index update sum reduce norm arg sort scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 ISAS = {"avx2": "-mavx2 -mfma".split(), "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split()}
 ISAS = ISAS if platform.machine() == "x86_64" else {}

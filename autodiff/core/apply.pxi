@@ -170,6 +170,8 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
         check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
         record(op, y, x, n, attr, n_attr)
+        if op == AD_OP_reduce_euclidean_norm:
+            norm_recorded()
     return y
 
 
@@ -322,8 +324,6 @@ cdef Tensor apply_rule(object row, const Operand *x, int n, dict attrs):
             count += 1
     if ad_current is not NULL:
         record(row.code, <Tensor>y, x, n, words, count)
-        if row.code == AD_OP_reduce_euclidean_norm:
-            norm_recorded()
     return <Tensor>y
 
 

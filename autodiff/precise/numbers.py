@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import ops
 from .._core import DTYPES, apply as apply_to_tensors, choose, raw_array, tensor_from_numpy
-from .._op import RULE
+from .._op import ELEMENTWISE
 from ..arithmetic import Arithmetic
 
 # Functions by the names of rows, for any class of Numbers: of what moves and combines numbers, compares them, or chooses among them.  They
@@ -288,7 +288,7 @@ class Numbers(Operand):
             return Plain(COMPARISONS[row.name](*[self.beside(x) for x in values]), type(self))
         if row.name in CHOICES:
             return CHOICES[row.name](*values)
-        if row.kind == RULE:
+        if row.kind != ELEMENTWISE and row.value is not None:
             return row.value(*values, **attrs)
         y = self.elementwise(row, [self.beside(x) for x in values])
         if y is None:

@@ -10,6 +10,7 @@
 
 #include "broadcast.h"
 #include "matmul.h"
+#include "rows.h"
 
 enum { AD_NONE = AD_NO_SLOT };
 
@@ -351,8 +352,7 @@ int ad_loop_end(const struct ad_plan *t, const ad_loop *l, const uint32_t *bound
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);
 
-/* sum.c: what reduce_sum adds up at once, and how it goes on with the sums of all blocks of n elements. */
-enum { AD_SUM_BLOCK = 512 };
+/* sum.c: what reduce_sum adds up at once, AD_SUM_BLOCK elements (rows.h), and how it goes on with the sums of all blocks of n elements. */
 double ad_sum_block(const void *x, int n, int is_f32);
 double ad_sum_rest(const void *parts, const void *x, int n, int is_f32);       /* of a block: AD_SUM_LANES sums so far, and the n elements after these */
 double ad_sum_blocks(const double *sums, int64_t n);
