@@ -1,7 +1,7 @@
 /* What csrc/plan*.c share: a traced function as registers and steps, then as items that are run.
  *
  * recorded program --plan.c--> steps (every forward instruction and every share of a sweep, one register each)
- *                  --plan_reads.c, plan_order.c, plan_fit.c--> items (scalar stretches, fused loops, single steps) of what is needed
+ *                  --plan_reads.c, plan_order.c, plan_fit.c, plan_lives.c--> items (scalar stretches, fused loops, single steps) of what is needed
  *                  --plan_band.c--> items in bands, in which rows go through several of them at once
  *                  --plan_loop.c, plan_blocks.c, plan_chain.c--> loops over streams --plan_share.c--> those that do the same are one
  *                  --plan_run.c, plan_loop_run.c, plan_place_run.c, plan_band_run.c--> results */
@@ -179,9 +179,10 @@ typedef struct {
 typedef struct { uint32_t from, to, dead, kind : 3, band : 29; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
 
 /* What a single step's kernel is called with. */
-enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS, AD_BOTH };  /* a x, x a, a x^T; one after the other; a x and row x^T */
+/* a x, x a, a x^T; one after the other; a x and row x^T; the element m of a; a or, if that is AD_NONE, 0 with n numbers added to elements */
+enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS, AD_BOTH, AD_ELEMENT, AD_ADD_TO_ELEMENTS };
 typedef struct {
-    uint8_t kind, dtype;
+    uint8_t kind, dtype, takes;                             /* takes: as of a step */
     uint32_t a, x, out, row, beside;                        /* registers, */
     const void *a_at, *x_at;                                /* and where their numbers always are, or NULL */
     void *out_at;
@@ -190,11 +191,18 @@ typedef struct {
         void (*apply)(int64_t m, int64_t n, const void *a, const void *x, void *y);
         void (*shares)(int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
     } kernel;
-    uint32_t m, n;                                          /* rows and columns; of AD_PARTS bytes */
+    uint32_t m, n;                                          /* rows and columns; of AD_PARTS bytes; of AD_ADD_TO_ELEMENTS the first, and how many */
 } ad_direct;
+typedef struct { uint32_t number, at; } ad_to_element;      /* the register that is added, and which element it is added to */
+int ad_list_dead(struct ad_plan *t);                        /* plan_lives.c: of every item, once arrays have places; */
+int ad_keep_shapes(struct ad_plan *t);
+int ad_list_known(struct ad_plan *t);                       /* once there are loops */
+int ad_list_turns(struct ad_plan *t);
 int ad_list_directs(struct ad_plan *t);                     /* once there are turns; */
 void ad_seat_directs(struct ad_plan *t);                    /* once there are values */
 int ad_run_direct(struct ad_plan *t, const ad_direct *d);
+ad_array *ad_take_acc(struct ad_plan *t, uint32_t acc, uint32_t out, int takes);       /* what a step adds to, to be written to */
+int ad_is_share_of_element(const struct ad_plan *t, const ad_step *s);
 
 /* A band: items that follow each other and go over the same rows, run strip by strip.  plan_band.c says which those are. */
 typedef struct {
@@ -261,6 +269,7 @@ struct ad_plan {
     AD_LIST(uint32_t) arrays;                               /* registers that may hold one after a run */
     char *scratch, *room;
     AD_LIST(ad_direct) directs;
+    AD_LIST(ad_to_element) to_elements;
     AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves, then by place; NULL: not settled.  Of outer
                                                              * products that are run at once: their columns and rows (at `to` of the turn, plus one) */
     char *settled;                                          /* memory of arrays that keep their places, */

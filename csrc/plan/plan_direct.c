@@ -1,4 +1,5 @@
-/* Single steps that need no look at shapes: small products of a matrix and a vector, or a row, their shares, and arrays one after another.
+/* Single steps that need no look at shapes: small products of a matrix and a vector, or a row, their shares, arrays one after another, and
+ * elements of arrays, and what is added to these.
  * What their kernels are called with is known when the plan is laid out, but for addresses.  The same kernels as in csrc/matmul.c, called
  * as they are there. */
 #include "plan.h"
@@ -42,8 +43,39 @@ static int as_concat(const ad_plan *t, const ad_step *s, ad_direct *d)
     return 1;
 }
 
-static int as_direct(const ad_plan *t, const ad_step *s, ad_direct *d)
+static int as_element(const ad_plan *t, const ad_step *s, ad_direct *d)
 {
+    const uint32_t a = t->words.at[s->in];
+    const int64_t at = ad_place_of(t, s);
+    if (t->registers.at[s->out].is_array || own_array(t, a) == NULL || at > UINT32_MAX)
+        return 0;
+    *d = (ad_direct){.kind = AD_ELEMENT, .dtype = s->dtype, .a = a, .x = a, .out = s->out, .m = (uint32_t)at};
+    return 1;
+}
+
+/* The shares of one element each, of all steps that are run at once. */
+static int as_shares_of_elements(ad_plan *t, const ad_step *s, ad_direct *d)
+{
+    const ad_step *last = s + (s->batch ? s->batch - 1 : 0);
+    const uint32_t first = t->to_elements.n;
+    if (s->batch == AD_IN_BATCH || own_array(t, last->out)->size > UINT32_MAX)
+        return 0;
+    for (; s <= last; s++)
+        if (AD_PUSH(t->to_elements, (ad_to_element){s->g, (uint32_t)ad_place_of(t, s)}) != AD_OK)
+            return AD_NO_MEMORY;
+    s -= t->to_elements.n - first;
+    *d = (ad_direct){.kind = AD_ADD_TO_ELEMENTS, .dtype = s->dtype, .takes = s->takes, .a = s->acc, .x = s->acc, .out = last->out, .m = first,
+                     .n = t->to_elements.n - first};
+    return 1;
+}
+
+/* AD_NO_MEMORY, or is it one? */
+static int as_direct(ad_plan *t, const ad_step *s, ad_direct *d)
+{
+    if (ad_is_share_of_element(t, s))
+        return as_shares_of_elements(t, s, d);
+    if (s->kind == AD_FORWARD && s->op == AD_OP_view)
+        return as_element(t, s, d);
     if (s->batch == 2 && s->kind == AD_VJP && s->op == AD_OP_matmul) {         /* plan_pairs.c has looked at it */
         const uint32_t w = t->words.at[s->in + 1];
         const ad_array *l = t->registers.at[w].like;
@@ -81,7 +113,7 @@ static void find_kernel(ad_direct *d)
         d->kernel.shares = kernels->shares_of_row[d->dtype];
     else if (d->kind == AD_OUTER)
         d->kernel.multiply = kernels->multiply[d->dtype];
-    else if (d->kind != AD_PARTS)
+    else if (d->kind == AD_DOTS || d->kind == AD_SUM_OF_ROWS)
         d->kernel.apply = (d->kind == AD_DOTS ? kernels->apply : kernels->apply_transposed)[d->dtype];
 }
 
@@ -90,7 +122,10 @@ int ad_list_directs(ad_plan *t)
     int status = AD_OK;
     for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++) {
         ad_direct d;
-        if (t->items.at[i].kind != AD_SINGLE || t->items.at[i].band || !as_direct(t, &t->steps.at[t->items.at[i].from], &d))
+        const int is_one = t->items.at[i].kind == AD_SINGLE && !t->items.at[i].band ? as_direct(t, &t->steps.at[t->items.at[i].from], &d) : 0;
+        if (is_one == AD_NO_MEMORY)
+            return AD_NO_MEMORY;
+        if (!is_one)
             continue;
         find_kernel(&d);
         t->turns[i].kind = AD_DIRECT;
@@ -103,8 +138,8 @@ int ad_list_directs(ad_plan *t)
 /* What stands where it stood at the last run; or NULL. */
 static void *seat_of(const ad_plan *t, uint32_t r)
 {
-    const ad_register *x = &t->registers.at[r];
-    return x->settled || x->fixed ? t->value[r].array->data : NULL;
+    const ad_register *x = r == AD_NONE ? NULL : &t->registers.at[r];
+    return x && x->is_array && (x->settled || x->fixed) ? t->value[r].array->data : NULL;
 }
 
 void ad_seat_directs(ad_plan *t)
@@ -126,8 +161,41 @@ static void *room_for(ad_plan *t, uint32_t r)
     return t->value[r].array ? t->value[r].array->data : NULL;
 }
 
+static int add_to_elements(ad_plan *t, const ad_direct *d)
+{
+    const ad_to_element *from = t->to_elements.at + d->m, *end = from + d->n;
+    void *to = d->a == AD_NONE ? room_for(t, d->out) : NULL;
+    if (d->a == AD_NONE && to) {
+        memset(to, 0, ad_array_bytes(t->value[d->out].array));
+    } else if (d->a != AD_NONE) {
+        ad_array *y = ad_take_acc(t, d->a, d->out, d->takes);
+        t->value[d->out].array = y;
+        to = y ? y->data : NULL;
+    }
+    if (to == NULL)
+        return AD_NO_MEMORY;
+    if (d->dtype == AD_F64)
+        for (; from < end; from++)
+            ((double *)to)[from->at] += t->value[from->number].f64;
+    else
+        for (; from < end; from++)
+            ((float *)to)[from->at] += t->value[from->number].f32;
+    return AD_OK;
+}
+
 int ad_run_direct(ad_plan *t, const ad_direct *d)
 {
+    if (d->kind == AD_ADD_TO_ELEMENTS)
+        return add_to_elements(t, d);
+    if (d->kind == AD_ELEMENT) {
+        const char *from = data_of(t, d->a, d->a_at);
+        t->value[d->out].bits = 0;
+        if (d->dtype == AD_F64)
+            t->value[d->out].f64 = ((const double *)(const void *)from)[d->m];
+        else
+            t->value[d->out].f32 = ((const float *)(const void *)from)[d->m];
+        return AD_OK;
+    }
     const void *a = data_of(t, d->a, d->a_at), *x = data_of(t, d->x, d->x_at);
     char *y = d->out_at ? d->out_at : room_for(t, d->out);
     void *beside = d->kind == AD_BOTH ? room_for(t, d->beside) : y;

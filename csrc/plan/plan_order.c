@@ -11,7 +11,7 @@
 
 #include "generated/opcodes.h"
 
-enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, BEFORE = AD_NONE - 3, MOST_LOOPED = 4096, MOST_HISTORY = 256 };      /* where a register that has no item yet is written */
+enum { OPEN = AD_NONE - 1, WAITING = AD_NONE - 2, BEFORE = AD_NONE - 3, IN_STRETCH = AD_NONE - 4, MOST_LOOPED = 4096, MOST_HISTORY = 256 };      /* where a register that has no item yet is written */
 
 /* ------------------------------------------------------------------------------------------------- items */
 typedef struct {
@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     ad_plan *t;
     building loop, before;                                  /* the open loop; one that runs before it, and reads nothing of it */
+    AD_LIST(uint32_t) stretch;                              /* scalar steps, which run before both loops; items so far do not need them */
     AD_LIST(uint32_t) waiting;                              /* steps that run after the open loop */
 } order;
 
@@ -129,11 +130,23 @@ static int add_scalar(ad_plan *t, const ad_step *s)
 
 static void begin(building *l) { l->steps.n = 0, l->form = (ad_form){0, 0}, l->low = INT64_MAX / 2, l->high = -l->low; }
 
-static int add_loop(ad_plan *t, building *l)
+static int end_stretch(order *o)
 {
+    int status = AD_OK;
+    for (uint32_t i = 0; i < o->stretch.n && status == AD_OK; i++)
+        status = add_scalar(o->t, &o->t->steps.at[o->stretch.at[i]]);
+    o->stretch.n = 0;
+    return status;
+}
+
+static int add_loop(order *o, building *l)
+{
+    ad_plan *t = o->t;
     if (l->steps.n == 0)
         return AD_OK;
-    int status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + l->steps.n, .looped = t->looped.n, .form = l->form});
+    int status = end_stretch(o);
+    if (status == AD_OK)
+        status = AD_PUSH(t->items, (ad_item){.kind = AD_LOOP, .from = t->looped.n, .to = t->looped.n + l->steps.n, .looped = t->looped.n, .form = l->form});
     for (uint32_t i = 0; i < l->steps.n && status == AD_OK; i++) {
         place(t, &t->steps.at[l->steps.at[i]], t->items.n - 1);
         status = AD_PUSH(t->looped, l->steps.at[i]);
@@ -142,17 +155,26 @@ static int add_loop(ad_plan *t, building *l)
     return status;
 }
 
+/* An element of an array is read before the stretch at hand, not between two: x[0], x[1] and so on, wherever they are written. */
+static int is_element(const ad_plan *t, const ad_step *s)
+{
+    return s->kind == AD_FORWARD && s->op == AD_OP_view && !t->registers.at[s->out].is_array && t->registers.at[t->words.at[s->in]].is_array;
+}
+
 /* An item of its own, before the open loop. */
 static int add_item(order *o, uint32_t step)
 {
     ad_plan *t = o->t;
     const ad_step *s = &t->steps.at[step];
-    int status = touch_of(o, &o->before, s, 0) == UNTOUCHED ? AD_OK : add_loop(t, &o->before);
-    if (status != AD_OK)
-        return status;
-    if (is_scalar(t, s))
-        return add_scalar(t, s);
-    status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = step});
+    int status = touch_of(o, &o->before, s, 0) == UNTOUCHED ? AD_OK : add_loop(o, &o->before);
+    if (status == AD_OK && is_scalar(t, s)) {
+        mark_born(t, s, IN_STRETCH);
+        return AD_PUSH(o->stretch, step);
+    }
+    if (status == AD_OK && !is_element(t, s))
+        status = end_stretch(o);
+    if (status == AD_OK)
+        status = AD_PUSH(t->items, (ad_item){.kind = AD_SINGLE, .from = step});
     if (status == AD_OK)
         place(t, s, t->items.n - 1);
     return status;
@@ -161,9 +183,9 @@ static int add_item(order *o, uint32_t step)
 /* The loop, then what waits for it. */
 static int close_loop(order *o)
 {
-    int status = add_loop(o->t, &o->before);
+    int status = add_loop(o, &o->before);
     if (status == AD_OK)
-        status = add_loop(o->t, &o->loop);
+        status = add_loop(o, &o->loop);
     for (uint32_t i = 0; i < o->waiting.n && status == AD_OK; i++)
         status = add_item(o, o->waiting.at[i]);
     o->waiting.n = 0;
@@ -219,7 +241,7 @@ static int add_blockwise(order *o, uint32_t step)
         l = &o->before;
         status = try_to_join(o, l, step, &joined);
         if (status == AD_OK && !joined)
-            status = add_loop(o->t, l);
+            status = add_loop(o, l);
     } else {
         status = close_loop(o);
     }
@@ -285,130 +307,13 @@ static int sort_into_items(ad_plan *t)
         status = t->steps.at[i].blockwise ? add_blockwise(&o, i) : add_other(&o, i);
     if (status == AD_OK)
         status = close_loop(&o);
+    if (status == AD_OK)
+        status = end_stretch(&o);
+    free(o.stretch.at);
     free(o.loop.steps.at);
     free(o.before.steps.at);
     free(o.waiting.at);
     return status;
-}
-
-/* ------------------------------------------------------------------------------------------------- ends of lives */
-static int is_own_array(const ad_register *r) { return r->is_array && r->number == AD_NONE && !r->lasting && r->born != AD_NONE && !r->settled; }
-
-/* For every item the arrays that nothing reads after it, but for those that keep their places. */
-static int list_dead(ad_plan *t)
-{
-    uint32_t *count = calloc(t->items.n + 1, sizeof *count);
-    if (count == NULL)
-        return AD_NO_MEMORY;
-    int status = AD_OK;
-    for (uint32_t r = 0; r < t->registers.n && status == AD_OK; r++) {
-        const ad_register *reg = &t->registers.at[r];
-        if (!is_own_array(reg))
-            continue;
-        if (reg->dies == AD_NONE)
-            status = AD_PUSH(t->arrays, r);
-        else if (t->items.at[reg->born].kind != AD_LOOP || reg->dies != reg->born)
-            count[reg->dies]++;
-    }
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < t->items.n; i++) {
-        t->items.at[i].dead = t->items.at[i].n_dead = sum;
-        sum += count[i];
-    }
-    free(count);
-    if (status == AD_OK && sum > 0)
-        status = ad_list_grow((void **)&t->dead.at, &t->dead.room, sum, sizeof *t->dead.at);
-    if (status != AD_OK)
-        return status;
-    for (uint32_t r = 0; r < t->registers.n; r++) {
-        const ad_register *reg = &t->registers.at[r];
-        if (is_own_array(reg) && reg->dies != AD_NONE && (t->items.at[reg->born].kind != AD_LOOP || reg->dies != reg->born))
-            t->dead.at[t->items.at[reg->dies].n_dead++] = r;
-    }
-    t->dead.n = sum;
-    for (uint32_t i = 0; i < t->items.n; i++)
-        t->items.at[i].n_dead -= t->items.at[i].dead;
-    return AD_OK;
-}
-
-/* Registers keep shapes of their own: what the program holds is then free to go.  One array serves all that follow each other closely with
- * its shape: a long plan is read from memory as it runs, and there are few shapes in it. */
-enum { SHAPES = 16 };
-static int keep_shapes(ad_plan *t)
-{
-    const ad_array *latest[SHAPES] = {NULL};
-    uint32_t n = 0;
-    for (uint32_t r = 0; r < t->registers.n; r++) {
-        ad_register *reg = &t->registers.at[r];
-        if (!reg->is_array)
-            continue;
-        int k = 0;
-        while (k < SHAPES && !(latest[k] && latest[k]->dtype == reg->dtype && ad_alike(latest[k], reg->like)))
-            k++;
-        if (k == SHAPES)
-            reg->like = latest[n++ % SHAPES] = ad_array_uniform(reg->dtype, reg->like->ndim, reg->like->shape);
-        else
-            reg->like = ad_array_hold((ad_array *)latest[k]);
-        if (reg->like == NULL)
-            return AD_NO_MEMORY;
-        reg->keeps = 1;
-    }
-    return AD_OK;
-}
-
-/* An adjoint may be an operand itself: that of x in x * y is y. */
-static int takes_acc(const ad_plan *t, const ad_step *s, uint32_t at)
-{
-    const ad_register *r = s->acc == AD_NONE ? NULL : &t->registers.at[s->acc];
-    int takes = r && r->number == AD_NONE && !r->lasting && !r->settled && r->dies == at && s->acc != s->y;
-    for (uint32_t k = 0; k < s->n; k++)
-        takes &= t->words.at[s->in + k] != s->acc;
-    return takes;
-}
-
-/* What a run looks up of a register: one that an earlier one has, if that was lately. */
-static int add_known(ad_plan *t, uint32_t r)
-{
-    const ad_register *x = &t->registers.at[r];
-    for (uint32_t k = t->known.n; k-- > 0 && k + SHAPES > t->known.n;) {
-        const ad_known *y = &t->known.at[k];
-        if (x->like == y->like && x->number == y->number && x->dtype == y->dtype && x->is_array == y->is_array) {
-            t->known_as[r] = k;
-            return AD_OK;
-        }
-    }
-    t->known_as[r] = t->known.n;
-    return AD_PUSH(t->known, (ad_known){.like = x->like, .number = x->number, .dtype = x->dtype, .is_array = x->is_array});
-}
-
-static int list_known(ad_plan *t)
-{
-    t->known_as = malloc((t->registers.n + 1) * sizeof *t->known_as);
-    int status = t->known_as ? AD_OK : AD_NO_MEMORY;
-    for (uint32_t r = 0; r < t->registers.n && status == AD_OK; r++)
-        status = add_known(t, r);
-    return status;
-}
-
-/* What it looks up of an item, and of the step that is one. */
-static int list_turns(ad_plan *t)
-{
-    t->turns = malloc((t->items.n + 1) * sizeof *t->turns);
-    if (t->turns == NULL)
-        return AD_NO_MEMORY;
-    for (uint32_t i = 0; i < t->items.n; i++) {
-        const ad_item *item = &t->items.at[i];
-        t->turns[i] = (ad_turn){.from = item->from, .to = item->to, .dead = item->dead, .kind = item->kind, .band = item->band};
-        if (item->kind != AD_SINGLE)
-            continue;
-        ad_step *s = &t->steps.at[item->from];
-        s->takes = (uint8_t)takes_acc(t, s, i);
-        s->attr = t->program->code[s->slot].attr;
-        if (s->batch == AD_IN_BATCH)
-            t->turns[i].kind = AD_IS_RUN;
-    }
-    t->turns[t->items.n] = (ad_turn){.dead = t->dead.n};
-    return ad_list_directs(t);
 }
 
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
@@ -432,15 +337,15 @@ int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
     if (status == AD_OK)
         status = ad_settle(t);
     if (status == AD_OK)
-        status = list_dead(t);
+        status = ad_list_dead(t);
     if (status == AD_OK)
-        status = keep_shapes(t);
+        status = ad_keep_shapes(t);
     if (status == AD_OK)
         status = ad_build_loops(t);
     if (status == AD_OK)
-        status = list_known(t);
+        status = ad_list_known(t);
     if (status == AD_OK)
-        status = list_turns(t);
+        status = ad_list_turns(t);
     if (status == AD_OK)
         status = ad_build_bands(t);
     t->value = status == AD_OK ? calloc(t->registers.n + 1, sizeof *t->value) : NULL;

@@ -1,14 +1,16 @@
-/* Shares of one matrix, several at once.
+/* Shares of one array, several at once.
  *
- * A Python loop that multiplies by the same weights at every step gives them an outer product of every step on the way back.  Each by
- * itself would read and write the whole matrix; several that follow each other in the sum are taken together, and every element gets what
- * it got, in the same order. */
+ * A Python loop that multiplies by the same weights at every step gives them an outer product of every step on the way back, and one that
+ * reads x[0], x[1] and so on the shares of these elements.  Each by itself would read and write the whole array; several that follow each
+ * other in the sum are taken together, and every element gets what it got, in the same order. */
 #include "matmul.h"
 #include "plan.h"
 
 #include <stdlib.h>
 
 #include "generated/opcodes.h"
+
+enum { MOST = AD_IN_BATCH - 1 };                            /* steps of a group */
 
 static const ad_array *own_array(const ad_plan *t, uint32_t r)
 {
@@ -25,6 +27,15 @@ static int is_outer(const ad_plan *t, const ad_step *s)
     return out && x && g && out->ndim == 2 && x->ndim == 1 && g->ndim == 1;
 }
 
+int ad_is_share_of_element(const ad_plan *t, const ad_step *s)
+{
+    return s->kind == AD_VJP && s->op == AD_OP_view && s->dtype <= AD_F64 && !t->registers.at[s->g].is_array && own_array(t, s->out) &&
+           (s->acc == AD_NONE || own_array(t, s->acc));
+}
+
+/* Of how many steps like this one is a group, at most? */
+static int most_of(const ad_plan *t, const ad_step *s) { return is_outer(t, s) ? AD_OUTERS : ad_is_share_of_element(t, s) ? MOST : 1; }
+
 /* How many steps read each register, or ask for it. */
 static uint32_t *count_readers(const ad_plan *t, const uint32_t *outputs, uint32_t n)
 {
@@ -40,7 +51,7 @@ static uint32_t *count_readers(const ad_plan *t, const uint32_t *outputs, uint32
     return readers;
 }
 
-/* For every step the one whose sum it goes on with, in a group of AD_OUTERS at most; or AD_NONE.  *more: is there any? */
+/* For every step the one whose sum it goes on with, in its group; or AD_NONE.  *more: is there any? */
 static uint32_t *find_groups(const ad_plan *t, const uint32_t *readers, int *more)
 {
     enum { UNKNOWN = 0 };
@@ -49,13 +60,14 @@ static uint32_t *find_groups(const ad_plan *t, const uint32_t *readers, int *mor
     const int ready = before && made && count;
     for (uint32_t i = 0; ready && i < t->steps.n; i++) {
         const ad_step *s = &t->steps.at[i];
+        const int most = most_of(t, s);
         before[i] = AD_NONE;
-        if (!is_outer(t, s))
+        if (most == 1)
             continue;
         const uint32_t from = s->acc == AD_NONE || readers[s->acc] != 1 || made[s->acc] == UNKNOWN ? AD_NONE : made[s->acc] - 1;
         made[s->out] = i + 1;
         count[i] = 1;
-        if (from == AD_NONE || count[from] == AD_OUTERS)
+        if (from == AD_NONE || count[from] == most || t->steps.at[from].op != s->op)
             continue;
         before[i] = from;
         count[i] = (uint8_t)(count[from] + 1);
@@ -77,7 +89,7 @@ static void sort(ad_plan *t, const uint32_t *before, uint8_t *passes, ad_step *s
         if (before[i] != AD_NONE)
             passes[before[i]] = 1;                          /* the sum goes on, later */
     for (uint32_t i = 0; i < t->steps.n; i++) {
-        uint32_t group[AD_OUTERS], k = 0;
+        uint32_t group[MOST], k = 0;
         for (uint32_t at = i; !passes[i] && at != AD_NONE; at = before[at])
             group[k++] = at;
         const uint32_t first = n, all = k;

@@ -62,22 +62,24 @@ static ad_array *room_for(ad_plan *t, uint32_t reg)
     return t->value[reg].array;
 }
 
-/* What the step adds to, to be written to: in the place that its sum keeps, or taken over if nothing else needs it. */
-static ad_array *take_acc(ad_plan *t, const ad_step *s)
+/* In the place that its sum keeps, or taken over if nothing else needs it. */
+ad_array *ad_take_acc(ad_plan *t, uint32_t acc, uint32_t out, int takes)
 {
-    const ad_known *from = ad_known_of(t, s->acc);
-    ad_array *y = t->value[s->out].array;
+    const ad_known *from = ad_known_of(t, acc);
+    ad_array *y = t->value[out].array;
     if (y && from->number == AD_NONE)
-        memcpy(y->data, t->value[s->acc].array->data, ad_array_bytes(y));
+        memcpy(y->data, t->value[acc].array->data, ad_array_bytes(y));
     else if (y)
         ad_fill(y->data, &t->value[from->number], y->size, ad_itemsize(y->dtype));
     if (y)
         return y;
-    ad_array *a = array_in(t, s->acc);
-    if (a && s->takes)
-        drop(t, s->acc);
+    ad_array *a = array_in(t, acc);
+    if (a && takes)
+        drop(t, acc);
     return a ? ad_exclusive(a) : NULL;
 }
+
+static ad_array *take_acc(ad_plan *t, const ad_step *s) { return ad_take_acc(t, s->acc, s->out, s->takes); }
 
 /* What a step's operands are as arrays; scalars are wrapped where they stand. */
 typedef struct {
