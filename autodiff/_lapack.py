@@ -50,6 +50,8 @@ def _cofactors(np, x):
     with np.errstate(all="ignore"):
         det = np.linalg.det(x)
         regular = np.isfinite(det) & (np.abs(det) >= np.finfo(x.dtype).tiny)
+    if regular.all():
+        return det[..., None, None] * np.swapaxes(np.linalg.inv(x), -1, -2)
     y = np.full_like(x, np.nan)
     y[regular] = det[regular, None, None] * np.swapaxes(np.linalg.inv(x[regular]), -1, -2)
     rest = ~regular & np.isfinite(x).all(axis=(-2, -1))

@@ -1,6 +1,8 @@
 """The operators of the table (ops.py) that are formulas over its other rows: rules, which are one instruction each whose gradient is a
 formula too, and composites, whose parts are recorded.  Some have a kernel as well (csrc/norm.c, csrc/softmax.c), and are rules to numbers of more digits."""
 
+from functools import lru_cache
+
 from ._lapack import by_numpy
 from ._op import FLOATS, INF, composite, of_matrices, rule, structural
 from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
@@ -90,9 +92,18 @@ def part_of_rows(y, start, size):
 
 
 def _eye(n, like, but_not=False):
+    return _mask("all but the diagonal" if but_not else "diagonal", n, like.dtype.as_numpy_dtype)
+
+
+@lru_cache(maxsize=64)
+def _mask(what, n, dtype):
+    """A constant square matrix, which nobody writes to."""
     import numpy
 
-    return (1 - numpy.eye(n) if but_not else numpy.eye(n)).astype(like.dtype.as_numpy_dtype)
+    diagonal = numpy.eye(n)
+    mask = {"diagonal": diagonal, "all but the diagonal": 1 - diagonal, "lower half": numpy.tri(n, k=-1) + diagonal / 2}[what].astype(dtype)
+    mask.flags.writeable = False
+    return mask
 
 
 def _over_gaps(x, values):
@@ -107,11 +118,7 @@ def _matrices(g, x):
 
 def _lower_half(x):
     """The lower triangle with half the diagonal."""
-    import numpy
-
-    n = x.shape[-1]
-    mask = numpy.tril(numpy.ones((n, n)), -1) + numpy.eye(n) / 2
-    return x * mask.astype(x.dtype.as_numpy_dtype)
+    return x * _mask("lower half", x.shape[-1], x.dtype.as_numpy_dtype)
 
 
 def _cholesky_vjp(g, x, y):

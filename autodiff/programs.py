@@ -8,6 +8,7 @@ import numpy as np
 __all__ = ["Cost", "Program"]
 
 FORWARD, VJP, ADD, SPREAD, PYTHON_FORWARD, PYTHON_VJP, GUARD = range(7)  # kinds of steps, as enum ad_step_kind in csrc/ad.h
+IN_BATCH = 255  # "together" of a step that one before it runs, as there
 
 
 class Program:
@@ -105,6 +106,8 @@ def cost_of(listing):
     registers, items = listing["registers"], listing["items"]
     size = [math.prod(r["shape"]) for r in registers]
     nbytes = bytes_of(registers)
+    for r in _between(items):
+        nbytes[r] = 0
     held = sum(b for b, r in zip(nbytes, registers) if r["constant"] or r["input"])
     peak, moved, operations = held, 0, 0
     for _, steps, dead in items:
@@ -123,6 +126,15 @@ def bytes_of(registers):
             for r in registers]  # fmt: skip
 
 
+def _between(items):
+    """The sums that go on in the next step of several that are run at once: no array has them."""
+    steps, left = [s for _, steps, _ in items for s in steps], 0
+    for s, after in zip(steps, steps[1:]):
+        left = s["together"] - 1 if 1 < s["together"] < IN_BATCH else left - 1
+        if left > 0 and after["acc"] == s["out"]:
+            yield s["out"]
+
+
 def _written(s):
     outs = s.get("outs", [s["out"], s["beside"]] if s["kind"] == FORWARD else [s["out"]])
     return {r for r in outs if r is not None}
@@ -134,7 +146,8 @@ def moved_by(steps, nbytes):
 
 
 def _touched(s):
-    return {*s["operands"], *(r for r in (s["acc"], s["g"], s["beside"]) if r is not None), *_written(s)}
+    operands = () if s["op"] == "view" and s["attrs"].get("shape") == () else s["operands"]  # of an element nobody counts the array
+    return {*operands, *(r for r in (s["acc"], s["g"], s["beside"]) if r is not None), *_written(s)}
 
 
 def _operations(s, size, registers):
@@ -147,6 +160,8 @@ def _operations(s, size, registers):
         columns = 1 if s["op"] == "matvec" else b[-2] if s["attrs"].get("transpose_b") else b[-1]
         rows = math.prod(a) // max(inner, 1)
         return 2 * rows * inner * columns
+    if s["op"] == "view" and s["kind"] in (FORWARD, VJP):
+        return size[s["out"] if s["kind"] == FORWARD else s["g"]]
     return max([size[r] for r in _touched(s)], default=0)
 
 

@@ -18,7 +18,11 @@ def elements(shape):
 
 def steps(shape):
     """Strides of a C-contiguous array, in elements."""
-    return tuple(elements(shape[i + 1 :]) for i in range(len(shape)))
+    own, step = [], 1
+    for size in reversed(tuple(shape)):
+        own.append(step)
+        step *= size
+    return tuple(reversed(own))
 
 
 def broadcast_to(x, shape):
@@ -29,7 +33,9 @@ def broadcast_to(x, shape):
 
 def transpose(x, perm):
     """Dimension i of the result is dimension perm[i] of x."""
-    return view(x, shape=tuple(x.shape[i] for i in perm), strides=tuple(steps(x.shape)[i] for i in perm), offset=0)
+    shape = tuple(x.shape)
+    own = steps(shape)
+    return view(x, shape=tuple([shape[i] for i in perm]), strides=tuple([own[i] for i in perm]), offset=0)
 
 
 def swap_last(x):

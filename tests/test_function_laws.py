@@ -93,7 +93,7 @@ def test_laws_that_are_applied():
 
 def test_every_law_of_the_page_is_known_to_this_file():
     applied = DOC.split("because it keeps every bit:")[1].split("\nAnd these")[0]
-    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 15  # (a quotient by one number, and what is linear, in test_fused_loops.py; chains in test_chains.py)
+    assert len(re.findall(r"^\| (?!law|--)", applied, re.M)) == 16  # (a quotient by one number, and what is linear, in test_fused_loops.py; chains in test_chains.py)
 
 
 TWINS = sorted(name for name, row in ROWS.items() if getattr(row, "twin", False))
@@ -193,3 +193,50 @@ def test_no_python_between_the_operations_of_a_loss(loss):
     traced(x)
     same(traced(x), value_and_gradient(x))
     assert "shares of" not in str(traced.program(x))
+
+
+def horner(x):
+    p = x[-1]
+    for k in range(x.shape[0] - 2, -1, -1):
+        p = p * 0.97 + x[k]
+    return p
+
+
+ELEMENTS = {
+    "each once": horner,
+    "each often": lambda x: sum((x[i] - 0.5 * x[j]) ** 2 for i in range(6) for j in range(i)),
+    "some never": lambda x: x[1] * ad.exp(x[3]),
+    "of a result": lambda x: horner(ad.sin(x) * x[2]),
+    "beside the whole": lambda x: x[0] * ad.reduce_sum(x * x) + x[5] * x[0] + ad.reduce_sum(ad.sin(x)) * x[5],
+    "beside rows": lambda x: ad.reduce_sum(ad.reshape(x, (2, -1))[1] * x[2]) + ad.reshape(x, (2, -1))[0, 1],
+    "with weights": lambda x: ad.reduce_sum(ad.linalg.matvec(ad.stack([x, x * 2.0]), x) * x[0]) * x[1],
+    "of zero": lambda x: x[0] * 0.0 - x[1] * 0.0 - x[0] * 0.0,
+    "that decides": lambda x: x[0] * x[1] if x[2] > x[3] else x[4] / x[5],
+    "in a loop over them": lambda x: sum(ad.sin(v) for v in x)}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [6, 20, 600])
+@pytest.mark.parametrize("f", ELEMENTS.values(), ids=ELEMENTS.keys())
+def test_elements_are_read_and_added_to_at_once(f, n, dtype):
+    def value_and_gradients(x):
+        with ad.GradientTape() as outer:
+            outer.watch(x)
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            g = tape.gradient(y, x, unconnected_gradients="zero")
+            total = ad.reduce_sum(g * g)
+        return y, g, outer.gradient(total, x, unconnected_gradients="zero")
+
+    r, traced = np.random.default_rng(n), ad.function(value_and_gradients)
+    for special in (0.0, -0.0, np.inf, np.nan):
+        x = r.normal(size=n).astype(dtype)
+        same(traced(ad.constant(x)), value_and_gradients(ad.constant(x)))
+        x[[1, 4]] = special
+        same(traced(ad.constant(x)), value_and_gradients(ad.constant(x)))
+
+
+def test_the_sums_of_shares_of_elements_are_no_arrays():
+    cost = ad.function(ad.grad(horner)).cost(ad.zeros(100, "float64"))
+    assert cost.peak_bytes == cost.bytes + 800 == 1600 and cost.operations == cost.steps == 100
