@@ -55,7 +55,7 @@ void ad_plan_free(ad_plan *t)
     for (uint32_t i = 0; i < t->bands.n; i++)
         free(t->bands.at[i].products.at);
     void *parts[] = {t->bands.at, t->guards.at, t->register_of, t->value, t->registers.at, t->known.at, t->known_as, t->fixed.at, t->fixed_register.at, t->words.at, t->steps.at,
-                     t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->bound.at, t->items.at, t->turns, t->dead.at, t->arrays.at, t->scratch, t->room, t->settled, t->place, t->seats.at, t->directs.at, t->to_elements.at,
+                     t->scalars.at, t->scalar_steps.at, t->loops.at, t->looped.at, t->bound.at, t->items.at, t->turns, t->dead.at, t->arrays.at, t->scratch, t->room, t->settled, t->place, t->seats.at, t->directs.at, t->to_elements.at, t->pieces.at,
                      t->known_steps.at, t->known_constants.at, t->known_loops.at};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         free(parts[i]);

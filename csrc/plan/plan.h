@@ -62,7 +62,10 @@ int ad_is_late(const struct ad_plan *t, const ad_step *s, ad_form form);      /*
  * without steps has size 0, and takes all of AD_ELEMENTS and AD_ROW_SPREAD. */
 int ad_fits(const struct ad_plan *t, const ad_step *s, uint32_t open, ad_form *form);
 int ad_lies_in_rows(const ad_array *a, const ad_array *whole, ad_form form);  /* a number for each row? */
-int64_t ad_place_of(const struct ad_plan *t, const ad_step *s);               /* where an AD_PLACE begins, in elements */
+int64_t ad_place_of(const struct ad_plan *t, const ad_step *s);               /* where an AD_PLACE, or a view, begins, in elements */
+int64_t ad_run_of(const struct ad_plan *t, const ad_step *s);                 /* how many elements it has, if they are neighbours, or 0 */
+int ad_is_part(const struct ad_plan *t, const ad_step *s);                    /* the share of an operand of concat that is a run of the cotangent, */
+int64_t ad_elements_before(const struct ad_plan *t, const ad_step *s);        /* and where that begins */
 ad_layout ad_layout_of_sum(const struct ad_plan *t, const ad_step *s);        /* of the cotangent of a reduce_sum in its operand */
 
 /* Numbers of a fused loop, block by block. */
@@ -179,20 +182,21 @@ typedef struct {
 typedef struct { uint32_t from, to, dead, kind : 3, band : 29; } ad_turn;     /* what a run looks up of it; its dead end where the next one's begin */
 
 /* What a single step's kernel is called with. */
-/* a x, x a, a x^T; one after the other; a x and row x^T; the element m of a; a or, if that is AD_NONE, 0 with n numbers added to elements */
-enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_PARTS, AD_BOTH, AD_ELEMENT, AD_ADD_TO_ELEMENTS };
+/* a x, x a, a x^T; a x and row x^T; n pieces, one after another; the element m of a; a or, if that is AD_NONE, 0 with n numbers added to elements */
+enum ad_direct_kind { AD_DOTS, AD_SUM_OF_ROWS, AD_OUTER, AD_BOTH, AD_PIECES, AD_ELEMENT, AD_ADD_TO_ELEMENTS };
 typedef struct {
     uint8_t kind, dtype, takes;                             /* takes: as of a step */
     uint32_t a, x, out, row, beside;                        /* registers, */
     const void *a_at, *x_at;                                /* and where their numbers always are, or NULL */
     void *out_at;
-    union {                                                 /* of ad_products; AD_PARTS has none */
+    union {                                                 /* of ad_products; what only moves numbers has none */
         int (*multiply)(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);
         void (*apply)(int64_t m, int64_t n, const void *a, const void *x, void *y);
         void (*shares)(int64_t m, int64_t n, const void *w, const void *g, const void *x, void *dx, void *dw);
     } kernel;
-    uint32_t m, n;                                          /* rows and columns; of AD_PARTS bytes; of AD_ADD_TO_ELEMENTS the first, and how many */
+    uint32_t m, n;                                          /* rows and columns; of what is listed the first, and how many */
 } ad_direct;
+typedef struct { uint32_t reg, from, bytes, fill; const char *at; } ad_piece;         /* so many bytes of an array; where it always is, or NULL */
 typedef struct { uint32_t number, at; } ad_to_element;      /* the register that is added, and which element it is added to */
 int ad_list_dead(struct ad_plan *t);                        /* plan_lives.c: of every item, once arrays have places; */
 int ad_keep_shapes(struct ad_plan *t);
@@ -270,6 +274,7 @@ struct ad_plan {
     char *scratch, *room;
     AD_LIST(ad_direct) directs;
     AD_LIST(ad_to_element) to_elements;
+    AD_LIST(ad_piece) pieces;
     AD_LIST(const char *) seats;                            /* of items that share loops, by stream that moves, then by place; NULL: not settled.  Of outer
                                                              * products that are run at once: their columns and rows (at `to` of the turn, plus one) */
     char *settled;                                          /* memory of arrays that keep their places, */

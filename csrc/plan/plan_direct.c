@@ -30,24 +30,48 @@ static int as_product(const ad_plan *t, uint32_t a, uint32_t x, int rows_are_sum
     return 1;
 }
 
-static int as_concat(const ad_plan *t, const ad_step *s, ad_direct *d)
+static int add_piece(ad_plan *t, uint32_t reg, int64_t from, int64_t n)
 {
-    if (*ad_attributes(t->program, &t->program->code[s->slot]) != 0 || own_array(t, s->out) == NULL || s->n != 2)
+    const size_t item = ad_itemsize(t->registers.at[reg].dtype);
+    return AD_PUSH(t->pieces, (ad_piece){.reg = reg, .from = (uint32_t)((size_t)from * item), .bytes = (uint32_t)((size_t)n * item)});
+}
+
+/* Runs of arrays one after another: a view or a reshape, what is put together along the first dimension, and the share of that. */
+static int as_pieces(ad_plan *t, const ad_step *s, ad_direct *d)
+{
+    const ad_array *out = own_array(t, s->out);
+    const uint32_t first = t->pieces.n;
+    int64_t lead = 1;
+    int status = AD_OK;
+    if (out == NULL || out->size == 0 || out->size > MOST)
         return 0;
-    const uint32_t a = t->words.at[s->in], x = t->words.at[s->in + 1];
-    const ad_array *la = own_array(t, a), *lx = own_array(t, x);
-    if (la == NULL || lx == NULL || la->size + lx->size > MOST)
-        return 0;
-    *d = (ad_direct){.kind = AD_PARTS, .dtype = s->dtype, .a = a, .x = x, .out = s->out,
-                     .m = (uint32_t)((size_t)la->size * ad_itemsize(la->dtype)), .n = (uint32_t)((size_t)lx->size * ad_itemsize(lx->dtype))};
-    return 1;
+    for (uint32_t k = 0; k < (s->kind == AD_FORWARD ? s->n : 0); k++)
+        if (own_array(t, t->words.at[s->in + k]) == NULL || own_array(t, t->words.at[s->in + k])->size > MOST)
+            return 0;
+    if (s->kind == AD_VJP) {
+        if (!ad_is_part(t, s) || own_array(t, s->g) == NULL || own_array(t, s->g)->size > MOST)
+            return 0;
+        status = add_piece(t, s->g, ad_elements_before(t, s), out->size);
+    } else if (s->op == AD_OP_view) {
+        if (ad_run_of(t, s) != out->size)
+            return 0;
+        status = add_piece(t, t->words.at[s->in], ad_place_of(t, s), out->size);
+    } else {
+        for (int i = 0; i < *ad_attributes(t->program, &t->program->code[s->slot]); i++)
+            lead *= out->shape[i];
+        for (uint32_t k = 0; k < s->n && lead == 1 && status == AD_OK; k++)
+            status = add_piece(t, t->words.at[s->in + k], 0, own_array(t, t->words.at[s->in + k])->size);
+    }
+    const uint32_t any = t->pieces.n > first ? t->pieces.at[first].reg : AD_NONE;
+    *d = (ad_direct){.kind = AD_PIECES, .dtype = s->dtype, .a = any, .x = any, .out = s->out, .m = first, .n = t->pieces.n - first};
+    return status != AD_OK ? AD_NO_MEMORY : any != AD_NONE;
 }
 
 static int as_element(const ad_plan *t, const ad_step *s, ad_direct *d)
 {
     const uint32_t a = t->words.at[s->in];
     const int64_t at = ad_place_of(t, s);
-    if (t->registers.at[s->out].is_array || own_array(t, a) == NULL || at > UINT32_MAX)
+    if (own_array(t, a) == NULL || at > UINT32_MAX)
         return 0;
     *d = (ad_direct){.kind = AD_ELEMENT, .dtype = s->dtype, .a = a, .x = a, .out = s->out, .m = (uint32_t)at};
     return 1;
@@ -74,8 +98,10 @@ static int as_direct(ad_plan *t, const ad_step *s, ad_direct *d)
 {
     if (ad_is_share_of_element(t, s))
         return as_shares_of_elements(t, s, d);
-    if (s->kind == AD_FORWARD && s->op == AD_OP_view)
+    if (s->kind == AD_FORWARD && s->op == AD_OP_view && !t->registers.at[s->out].is_array)
         return as_element(t, s, d);
+    if ((s->kind == AD_FORWARD && (s->op == AD_OP_view || s->op == AD_OP_concat)) || (s->kind == AD_VJP && s->op == AD_OP_concat))
+        return as_pieces(t, s, d);
     if (s->batch == 2 && s->kind == AD_VJP && s->op == AD_OP_matmul) {         /* plan_pairs.c has looked at it */
         const uint32_t w = t->words.at[s->in + 1];
         const ad_array *l = t->registers.at[w].like;
@@ -85,8 +111,6 @@ static int as_direct(ad_plan *t, const ad_step *s, ad_direct *d)
     }
     if (s->batch || (s->kind != AD_FORWARD && s->kind != AD_VJP) || s->acc != AD_NONE)
         return 0;
-    if (s->op == AD_OP_concat && s->kind == AD_FORWARD)
-        return as_concat(t, s, d);
     if (s->op != AD_OP_matvec && s->op != AD_OP_matmul)
         return 0;
     const int64_t *attr = ad_attributes(t->program, &t->program->code[s->slot]);
@@ -150,6 +174,8 @@ void ad_seat_directs(ad_plan *t)
         d->x_at = seat_of(t, d->x);
         d->out_at = seat_of(t, d->out);
     }
+    for (uint32_t i = 0; i < t->pieces.n; i++)
+        t->pieces.at[i].at = seat_of(t, t->pieces.at[i].reg);
 }
 
 static inline const void *data_of(const ad_plan *t, uint32_t r, const void *seat) { return seat ? seat : t->value[r].array->data; }
@@ -176,10 +202,10 @@ static int add_to_elements(ad_plan *t, const ad_direct *d)
         return AD_NO_MEMORY;
     if (d->dtype == AD_F64)
         for (; from < end; from++)
-            ((double *)to)[from->at] += t->value[from->number].f64;
+            ((double *)to)[from->at] += *(const double *)ad_number_at(t, from->number);
     else
         for (; from < end; from++)
-            ((float *)to)[from->at] += t->value[from->number].f32;
+            ((float *)to)[from->at] += *(const float *)ad_number_at(t, from->number);
     return AD_OK;
 }
 
@@ -207,9 +233,9 @@ int ad_run_direct(ad_plan *t, const ad_direct *d)
     }
     if (d->kind == AD_OUTER)
         return d->kernel.multiply(d->m, d->n, 1, (ad_matrix){a, 1, d->m}, (ad_matrix){x, d->n, 1}, y, 1);
-    if (d->kind == AD_PARTS) {
-        memcpy(y, a, d->m);
-        memcpy(y + d->m, x, d->n);
+    if (d->kind == AD_PIECES) {
+        for (const ad_piece *p = t->pieces.at + d->m, *end = p + d->n; p < end; y += p++->bytes)
+            memcpy(y, (const char *)data_of(t, p->reg, p->at) + p->from, p->bytes);
         return AD_OK;
     }
     memset(y, 0, (size_t)(d->kind == AD_DOTS ? d->m : d->n) * ad_itemsize(d->dtype));

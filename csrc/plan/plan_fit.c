@@ -35,8 +35,8 @@ ad_layout ad_layout_of_sum(const ad_plan *t, const ad_step *s)
 
 static const ad_array *operand_like(const ad_plan *t, const ad_step *s, uint32_t k) { return t->registers.at[t->words.at[s->in + k]].like; }
 
-/* Does the view, or its share, concern elements that are neighbours in memory? */
-static int is_run(const ad_plan *t, const ad_step *s)
+/* How many elements does the view, or its share, concern, if these are neighbours in memory? */
+int64_t ad_run_of(const ad_plan *t, const ad_step *s)
 {
     const int64_t *attr = ad_attributes(t->program, &t->program->code[s->slot]);
     const ad_tuple shape = ad_take_tuple(&attr), strides = ad_take_tuple(&attr);
@@ -44,8 +44,11 @@ static int is_run(const ad_plan *t, const ad_step *s)
     for (int i = shape.n - 1; i >= 0; step *= shape.item[i--])
         if (shape.item[i] != 1 && strides.item[i] != step)
             return 0;
-    return t->registers.at[s->out].is_array && step > 1;
+    return step;
 }
+
+/* (What is one element alone may be broadcast.) */
+static int is_run(const ad_plan *t, const ad_step *s) { return t->registers.at[s->out].is_array && ad_run_of(t, s) > 1; }
 
 int64_t ad_place_of(const ad_plan *t, const ad_step *s)
 {
@@ -56,7 +59,7 @@ int64_t ad_place_of(const ad_plan *t, const ad_step *s)
 }
 
 /* The share of what was put together along the first dimension: a run of the cotangent. */
-static int is_part(const ad_plan *t, const ad_step *s)
+int ad_is_part(const ad_plan *t, const ad_step *s)
 {
     if (s->kind != AD_VJP || s->op != AD_OP_concat || s->acc != AD_NONE || !t->registers.at[s->out].is_array || !t->registers.at[s->g].is_array)
         return 0;
@@ -67,7 +70,7 @@ static int is_part(const ad_plan *t, const ad_step *s)
     return lead == 1 && out->size > 0 && t->registers.at[s->g].number == AD_NONE;
 }
 
-static int64_t elements_before(const ad_plan *t, const ad_step *s)
+int64_t ad_elements_before(const ad_plan *t, const ad_step *s)
 {
     int64_t sum = 0;
     for (uint32_t k = 0; k < s->k; k++)
@@ -77,7 +80,7 @@ static int64_t elements_before(const ad_plan *t, const ad_step *s)
 
 static int is_alias(const ad_plan *t, const ad_step *s)
 {
-    if (is_part(t, s))
+    if (ad_is_part(t, s))
         return 1;
     if (s->kind != AD_FORWARD || (s->op != AD_OP_reshape && s->op != AD_OP_view))
         return 0;
@@ -112,7 +115,7 @@ void ad_drop_views(ad_plan *t, const uint32_t *outputs, uint32_t n)
         }
         ad_register *out = &reg[s.out];
         const ad_register *from = &reg[out->base];
-        out->offset = (s.kind == AD_VJP ? elements_before(t, &s) : s.op == AD_OP_view ? ad_place_of(t, &s) : 0) + from->offset;
+        out->offset = (s.kind == AD_VJP ? ad_elements_before(t, &s) : s.op == AD_OP_view ? ad_place_of(t, &s) : 0) + from->offset;
         if (from->base != AD_NONE)
             out->base = from->base;
     }

@@ -27,10 +27,13 @@ static int is_outer(const ad_plan *t, const ad_step *s)
     return out && x && g && out->ndim == 2 && x->ndim == 1 && g->ndim == 1;
 }
 
+/* (An array of one number is one.) */
 int ad_is_share_of_element(const ad_plan *t, const ad_step *s)
 {
-    return s->kind == AD_VJP && s->op == AD_OP_view && s->dtype <= AD_F64 && !t->registers.at[s->g].is_array && own_array(t, s->out) &&
-           (s->acc == AD_NONE || own_array(t, s->acc));
+    if (s->kind != AD_VJP || s->op != AD_OP_view || s->dtype > AD_F64)
+        return 0;
+    const ad_array *one = t->registers.at[s->g].is_array ? own_array(t, s->g) : NULL;
+    return (one ? one->size == 1 : !t->registers.at[s->g].is_array) && own_array(t, s->out) && (s->acc == AD_NONE || own_array(t, s->acc));
 }
 
 /* Of how many steps like this one is a group, at most? */
