@@ -216,8 +216,23 @@ def _dot(a, b, out=None):
 
 
 def as_array(x):
-    """x with the dtype that NumPy gives it: a list of floats has float64."""
-    return x if isinstance(x, Tensor) else convert(x if is_tensor(x) or isinstance(x, np.ndarray) else np.asarray(_quiet(x)))
+    """x with the dtype that NumPy gives it: a list of floats has float64.  Tensors in a list are followed."""
+    if isinstance(x, Tensor):
+        return x
+    if is_tensor(x) or isinstance(x, np.ndarray):
+        return convert(x)
+    values = np.asarray(_quiet(x))
+    return _stacked(x, dtypes.as_dtype(values.dtype)) if isinstance(x, (list, tuple)) and _holds_tensors(x) else convert(values)
+
+
+def _holds_tensors(x):
+    return any(is_tensor(e) or isinstance(e, (list, tuple)) and _holds_tensors(e) for e in x)
+
+
+def _stacked(x, dtype):
+    if isinstance(x, (list, tuple)):
+        return shaping.stack([_stacked(e, dtype) for e in x])
+    return math.cast(x, dtype)
 
 
 def _where(condition, x=None, y=None):
@@ -412,7 +427,9 @@ FUNCTIONS = {
 # What looks at values only, so that no gradient is expected of it.
 QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr, np.array_str, np.array2string, np.save, np.savetxt,
          np.savez, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
-         np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique}  # fmt: skip
+         np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique,
+         np.argwhere, np.argpartition, np.digitize, np.lexsort, np.isin, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.isreal,
+         np.iscomplex, np.ix_, np.empty_like}  # fmt: skip
 
 
 def refuse():
