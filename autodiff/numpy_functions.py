@@ -8,8 +8,13 @@ import functools
 
 import numpy as np
 
-from . import indexing, linalg, math, repeating, shaping
-from .arrays import FUNCTIONS, as_array, refuse
+from . import custom_gradient, indexing, linalg, math, ops, repeating, shaping
+from ._core import is_tensor
+from .arguments import tensors
+from .arrays import FORMULAS, FUNCTIONS, as_array, refuse
+from .numpy_curves import CURVES
+from .numpy_moves import MOVES
+from .numpy_statistics import STATISTICS
 
 __all__ = []
 
@@ -123,15 +128,73 @@ def _convolve(a, v, mode="full"):
     return y[first : first + size]
 
 
-def _median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    if out is not None or keepdims or not (axis is None or isinstance(axis, int)):
+def _correlate(a, v, mode="valid"):
+    a, v = as_array(a), as_array(v)
+    if a.ndim != 1 or v.ndim != 1 or mode != "full" and a.shape[0] < v.shape[0]:
         refuse()
-    a = as_array(a)
-    a, axis = (_flat(a), 0) if axis is None else (a, axis)
-    n = a.shape[axis]
-    if not n or not a.dtype.is_floating:
+    return _convolve(a, v[::-1], mode)
+
+
+def _ediff1d(ary, to_end=None, to_begin=None):
+    x = _flat(as_array(ary))
+    parts = [_flat(math.cast(as_array(each), x.dtype)) for each in (to_begin, to_end) if each is not None]
+    parts.insert(0 if to_begin is None else 1, x[1:] - x[:-1])
+    return shaping.concat(parts, 0)
+
+
+def _cumulative(scan, neutral):
+    def adaptor(x, axis=None, dtype=None, out=None, include_initial=False):
+        x = as_array(x)
+        if dtype is not None or out is not None or axis is None and x.ndim != 1:
+            refuse()
+        axis = (0 if axis is None else axis) % x.ndim
+        y = scan(x, axis)
+        first = [1 if k == axis else n for k, n in enumerate(x.shape)]
+        return shaping.concat([math.cast(np.full(first, neutral), x.dtype), y], axis) if include_initial else y
+
+    return adaptor
+
+
+def _unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
+    """p with whole periods added where it jumps by more than half of one; they are constants to its gradient."""
+    p = as_array(p)
+    if not p.dtype.is_floating or not isinstance(period, (int, float)):
         refuse()
-    return math.reduce_mean(_part(indexing.sort(a, axis=axis), axis, (n - 1) // 2, n // 2 + 1), axis)
+    half, jump = period / 2, _diff(p, axis=axis)
+    least = half if discont is None else max(discont, half)
+    inside = math.mod(jump + half, period) - half
+    inside = indexing.where(math.logical_and(math.equal(inside, -half), jump > 0), half, inside)
+    steps = indexing.where(math.abs(jump) < least, 0.0, inside - jump)
+    steps = custom_gradient.stop_gradient(math.cumsum(steps, axis % p.ndim))
+    return shaping.concat([_part(p, axis, None, 1), _part(p, axis, 1, None) + steps], axis)
+
+
+def _lstsq(a, b, rcond=None):
+    """(the shortest x of least squares, the sums of squares left, rank, singular values), by the pseudo-inverse."""
+    a, b = as_array(a), as_array(b)
+    if a.ndim != 2 or b.ndim not in (1, 2) or isinstance(rcond, str) or is_tensor(rcond) or a.shape[0] != b.shape[0]:
+        refuse()
+    eps = np.finfo(a.dtype.as_numpy_dtype).eps
+    rcond = max(a.shape) * eps if rcond is None else eps if rcond == -1 else rcond
+    right = shaping.reshape(b, [b.shape[0], -1])
+    x = linalg.matmul(linalg.pinv(a, rcond), right)
+    s = linalg.svd(a, compute_uv=False)
+    rank = math.count_nonzero(s > rcond * s[0])
+    left = math.reduce_sum((linalg.matmul(a, x) - right) ** 2, 0) if a.shape[0] > a.shape[1] and rank == a.shape[1] else x[:0, 0]
+    return shaping.reshape(x, [x.shape[0], *b.shape[1:]]), left, rank, s
+
+
+def _truncated(x):
+    return indexing.where(x < 0, math.ceil(x), math.floor(x))
+
+
+def _of_tensors(formula, *xs):
+    return formula(*tensors("NumPy", *xs))
+
+
+def _larger(pick):
+    """fmax and fmin: a number rather than nan."""
+    return lambda a, b: indexing.where(math.is_nan(a), b, indexing.where(math.is_nan(b), a, pick(a, b)))
 
 
 def _roll(a, shift, axis=None):
@@ -159,17 +222,52 @@ MORE = {
     "fliplr":           lambda m: shaping.reverse(as_array(m), [1]),
     "ptp":              lambda a, axis=None, out=None, keepdims=False: math.reduce_max(a, axis, keepdims) - math.reduce_min(a, axis, keepdims) if out is None else refuse(),
     "vdot":             lambda a, b: math.reduce_sum(_flat(as_array(a)) * _flat(as_array(b))),
-    "nansum":           lambda a, axis=None, **kw: math.reduce_sum(indexing.where(math.is_nan(a), math.cast(0, as_array(a).dtype), a), axis) if not kw else refuse(),
     "polyval":          _polyval,
     "convolve":         _convolve,
-    "median":           _median,
+    "correlate":        _correlate,
+    "ediff1d":          _ediff1d,
+    "cumulative_sum":   _cumulative(math.cumsum, 0),
+    "cumulative_prod":  _cumulative(math.cumprod, 1),
+    "unwrap":           _unwrap,
+    "diagflat":         lambda v, k=0: linalg.diag(_flat(as_array(v)), k=k),
+    "around":           FUNCTIONS[np.round],
+    "matrix_transpose": linalg.matrix_transpose,
+    "linalg.matrix_transpose": linalg.matrix_transpose,
+    "linalg.matmul":    lambda x1, x2: np.matmul(x1, x2),
+    "linalg.outer":     lambda x1, x2: np.outer(x1, x2) if np.ndim(x1) == np.ndim(x2) == 1 else refuse(),
+    "linalg.cross":     lambda x1, x2, *, axis=-1: np.cross(x1, x2) if axis == -1 else refuse(),
+    "linalg.tensordot": lambda x1, x2, *, axes=2: np.tensordot(x1, x2, axes),
+    "linalg.vecdot":    lambda x1, x2, *, axis=-1: math.reduce_sum(as_array(x1) * as_array(x2), axis),
+    "linalg.trace":     lambda x, *, offset=0, dtype=None: linalg.trace(x) if offset == 0 and dtype is None else refuse(),
+    "linalg.diagonal":  lambda x, *, offset=0: linalg.diag_part(x, k=offset),
+    "linalg.svdvals":   lambda x: linalg.svd(x, compute_uv=False),
+    "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: FUNCTIONS[np.linalg.norm](_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
+    "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": FUNCTIONS[np.linalg.norm](x, ord, (-2, -1), keepdims),
+    "linalg.lstsq":     _lstsq,
     "roll":             _roll,
     "linalg.multi_dot": lambda arrays, *, out=None: functools.reduce(np.dot, arrays) if out is None else refuse(),
     "linalg.matrix_power": _power,
+    **CURVES, **MOVES, **STATISTICS,
 }
 # fmt: on
+
+UFUNC_FORMULAS = {
+    "trunc":      _truncated,
+    "fmax":       _larger(math.maximum),
+    "fmin":       _larger(math.minimum),
+    "fmod":       lambda a, b: indexing.where(a < 0, -math.mod(-a, math.abs(b)), math.mod(a, math.abs(b))),
+    "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
+    "copysign":   lambda a, b: indexing.where(b < 0, -math.abs(a), math.abs(a)),
+    "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),
+    "vecdot":     lambda a, b: math.reduce_sum(a * b, -1),
+    "matvec":     linalg.matvec,
+    "vecmat":     lambda x, a: linalg.matvec(a, x, transpose_a=True),
+}
 
 for _name, _adaptor in MORE.items():
     _function = functools.reduce(lambda place, part: getattr(place, part, None), _name.split("."), np)
     if _function is not None:
         FUNCTIONS[_function] = _adaptor
+for _name, _formula in UFUNC_FORMULAS.items():
+    if hasattr(np, _name):                      # vecdot is of NumPy 2.0, matvec and vecmat of 2.2
+        FORMULAS[getattr(np, _name)] = functools.partial(_of_tensors, _formula)

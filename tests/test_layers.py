@@ -39,6 +39,7 @@ LAYERS = [
     {"norms"},
     {"linalg"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
+    {"numpy_curves", "numpy_moves", "numpy_statistics"},
     {"tangents", "jacobians", "numpy_functions", "visualize"},
     {"forward", "sparse", "transforms"},
     {"autodiff"},

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from differences import check_gradients
+from numpy_agreement import check
 
 import autodiff as ad
 
@@ -26,30 +27,42 @@ TRAPEZOID = "trapezoid" if hasattr(np, "trapezoid") else "trapz"
 CASES += [f"np.{TRAPEZOID}({more})" for more in ("X", "X, dx=0.1", "M, axis=0", "M, [0.0, 1.0, 3.0]", "M, [0.0, 1.0, 3.0], axis=0", "[1.0, 2.0, 4.0, 3.0], X")]
 
 
+CASES += """np.ediff1d(X)|np.ediff1d(M)|np.ediff1d(X, to_begin=X[:2], to_end=[1.0])|np.unwrap(X * 5)|np.unwrap(M * 7, axis=0)|np.diagflat(X)|np.diagflat(M, 1)
+np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
+np.linalg.lstsq(M[:2], M[:2, 2], rcond=None)[0]|np.correlate(X, [1.0, 2.0])|np.correlate(X, [1.0, 2.0, 3.0], "full")|np.correlate(X, X, "same")
+np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(0.4, X)|np.fmod(X, 0.45)|np.fmod(M * 7, M[::-1] + 0.07)|np.heaviside(np.array([-1.0, 0.0, 2.0, 0.0]), X)
+np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)""".replace("\n", "|").split("|")
+if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
+    CASES += """np.cumulative_sum(X)|np.cumulative_sum(M, axis=1, include_initial=True)|np.cumulative_prod(M, axis=0)|np.matrix_transpose(M)|np.linalg.trace(M)
+np.linalg.matrix_transpose(M)|np.linalg.matmul(M, M)|np.linalg.outer(X, X)|np.linalg.cross(M, M * M)|np.linalg.tensordot(M, M, axes=1)
+np.linalg.vecdot(M, M * M)|np.linalg.diagonal(M, offset=1)|np.linalg.svdvals(M)|np.linalg.vector_norm(M)|np.linalg.vector_norm(M, axis=1)
+np.linalg.vector_norm(X, ord=3)|np.linalg.matrix_norm(M)|np.vecdot(M, M * M)|np.matvec(M, M[0])|np.vecmat(M[0], M)""".replace("\n", "|").split("|")
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_what_numpy_gives_with_its_gradient(case):
-    f = eval(f"lambda X, M: {case}", {"np": np, "B": B})
-    want = f(X, M)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        xs = ad.Variable(X), ad.Variable(M)
-        with ad.GradientTape() as tape:
-            got = f(*xs)
-            y = ad.reduce_sum(got * np.cos(np.arange(got.shape.num_elements())).reshape(got.shape))
-        assert tuple(got.shape) == np.shape(want) and got.dtype == want.dtype
-        np.testing.assert_allclose(got.numpy(), want, rtol=1e-14, atol=1e-15)
-        assert got.shape.num_elements() == 0 or any(g is not None for g in tape.gradient(y, xs))
-        if "polyval" not in case or np.lib.NumpyVersion(np.__version__) >= "2.0.0":      # before it a float64 number took float32
-            assert f(*[x.astype("float32") for x in (X, M)]).dtype == f(*[ad.constant(x, "float32") for x in (X, M)]).dtype
-        check_gradients(f, X, M)
-        recorded = ad.function(lambda *xs: f(*xs))
-        if "median" not in case:                # which sorts
-            np.testing.assert_array_equal(recorded(X, M).numpy(), got.numpy())
+    dtypes = "polyval" not in case or np.lib.NumpyVersion(np.__version__) >= "2.0.0"     # before it a float64 number took float32
+    check(case, X, M, {"B": B}, dtypes, "median" not in case)                           # which sorts
+
+
+def test_numbers_that_are_not_there_do_not_count():
+    x = np.array([np.nan, 1.0, 2.0])
+    assert np.fmax(ad.constant(x), 1.5).numpy().tolist() == [1.5, 1.5, 2.0] and np.fmin(0.5, ad.constant(x)).numpy().tolist() == [0.5, 0.5, 0.5]
+    assert np.isnan(np.heaviside(ad.constant(x), 0.3).numpy()[0])
+    assert np.trunc(ad.constant([-1.7, 1.7])).numpy().tolist() == [-1.0, 1.0]
+
+
+def test_tensors_in_a_list_beside_a_tensor_are_followed():
+    x = ad.Variable(X)
+    with ad.GradientTape() as tape:
+        y = np.append(x, [x[0] * 2, 1, [3.0 * x[1]][0]])
+    np.testing.assert_array_equal(y.numpy(), np.append(X, [X[0] * 2, 1, 3 * X[1]]))
+    assert tape.gradient(y, x).numpy().tolist() == [3, 4, 1, 1]
 
 
 @pytest.mark.parametrize("case", ["np.diff(X, prepend=0.0)", "np.average(X, returned=True)", "np.pad(X, 1, 'edge')", "np.cross(M[:2, :2], M[:2, 1:])",
-                                  "np.linalg.matrix_power(M, -1)", "np.linalg.matrix_power(M, 0)", "np.median(M, axis=(0, 1))", "np.tril(X)", "np.diff(M > 0)",
-                                  "np.average(M, axis=(0, 1), weights=M)", "np.nansum(M, initial=2.0)", "np.var(X[:1], ddof=1)", "np.ptp(M > 0)",
+                                  "np.linalg.matrix_power(M, -1)", "np.linalg.matrix_power(M, 0)", "np.correlate(X[:2], X)", "np.tril(X)", "np.diff(M > 0)",
+                                  "np.average(M, axis=(0, 1), weights=M)", "np.nansum(M, initial=2.0)", "np.unwrap(M > 0)", "np.linalg.lstsq(M, X, rcond=None)[0]", "np.var(X[:1], ddof=1)", "np.ptp(M > 0)",
                                   "np.deg2rad(M > 0)", "np.deg2rad(np.argmax(M))", "np.add.outer(M, X, dtype='float32')"])  # fmt: skip
 def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
     results = []

@@ -1,0 +1,199 @@
+"""NumPy's functions of curves given at points, on tensors: interpolated, differentiated, fitted and put together from pieces."""
+
+import numpy as np
+
+from . import indexing, linalg, math, ops, shaping
+from ._core import is_tensor
+from .arguments import axes_of
+from .arrays import as_array, refuse
+
+__all__ = ["CURVES"]
+
+
+# ----------------------------------------------------------------------------------------------------------- interpolation
+def _interp(x, xp, fp, left=None, right=None, period=None):
+    """The polygon through (xp, fp), in float64 as NumPy has it.  Its derivative at a corner is that of the line to the right of it; at
+    the last one that of the line before."""
+    x, xp, fp = (math.cast(as_array(t), "float64") for t in (x, xp, fp))
+    if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
+        refuse()
+    if period is not None:
+        x, xp, fp = _wound(x, xp, fp, abs(period))
+        left = right = None
+    if xp.shape[0] == 1:
+        xp, fp = (shaping.concat([t, t], 0) for t in (xp, fp))
+    n = xp.shape[0]
+    flat = shaping.reshape(x, [-1])
+    corner = math.clip_by_value(_how_many_below(xp, flat) - 1, 0, n - 1)
+    slopes = math.divide_no_nan(fp[1:] - fp[:-1], xp[1:] - xp[:-1])
+    at, value, slope = indexing.gather(xp, corner), indexing.gather(fp, corner), indexing.gather(slopes, math.minimum(corner, n - 2))
+    y = value + (flat - at) * slope
+    y = indexing.where(flat < xp[0], fp[0] if left is None else math.cast(left, "float64"), y)
+    y = indexing.where(flat > xp[-1], fp[-1] if right is None else math.cast(right, "float64"), y)
+    return shaping.reshape(indexing.where(math.is_nan(flat), flat, y), x.shape)
+
+
+def _wound(x, xp, fp, period):
+    """The points of one period in order, with the last one before the first and the first one behind the last."""
+    if is_tensor(period) or period == 0:
+        refuse()
+    x, xp = math.mod(x, period), math.mod(xp, period)
+    order = indexing.argsort(xp)
+    xp, fp = indexing.gather(xp, order), indexing.gather(fp, order)
+    return x, shaping.concat([xp[-1:] - period, xp, xp[:1] + period], 0), shaping.concat([fp[-1:], fp, fp[:1]], 0)
+
+
+def _how_many_below(xp, x):
+    """For each x, how many of the ascending xp are no larger: in the common order, in which equal xp come first, those before it.
+    Of rows only, so that a replay finds them anew."""
+    n, m = xp.shape[0], x.shape[0]
+    order = ops.argsort(shaping.concat([xp, x], 0), axis=0, descending=0)
+    place = ops.argsort(order, axis=0, descending=0)            # of each in that order
+    is_corner = math.cast(order < n, "int64")
+    return indexing.gather(math.cumsum(is_corner), place[n:]) if m else math.cast(x, "int64")
+
+
+# ---------------------------------------------------------------------------------------------------------- differentiation
+def _gradient(f, *varargs, axis=None, edge_order=1):
+    """Differences of the second order inside, of edge_order at the ends."""
+    f = as_array(f)
+    axes = list(range(f.ndim)) if axis is None else [a % f.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
+    if len(steps) != len(axes) or edge_order not in (1, 2) or not f.dtype.is_floating or not axes:
+        refuse()
+    slopes = [_slope(f, a, step, edge_order) for a, step in zip(axes, steps)]
+    return slopes[0] if len(slopes) == 1 else type(np.gradient(np.zeros((2, 2))))(slopes)
+
+
+def _slope(f, axis, step, edge_order):
+    n = f.shape[axis]
+    if n < edge_order + 1:
+        refuse()
+    if np.ndim(step) == 0:
+        steps = shaping.broadcast_to(shaping.reshape(step, [1]), [n - 1]) if is_tensor(step) else np.full(n - 1, float(step))
+    elif np.ndim(step) == 1 and np.shape(step)[0] == n:
+        step = as_array(step)
+        steps = step[1:] - step[:-1]
+    else:
+        refuse()
+    order = [axis, *[k for k in range(f.ndim) if k != axis]]
+    moved = shaping.transpose(f, order)
+    h = shaping.reshape(math.cast(steps, f.dtype) if not is_tensor(steps) else steps, [-1] + [1] * (f.ndim - 1))
+    s = (moved[1:] - moved[:-1]) / h                            # between neighbours
+    before, after = h[:-1], h[1:]
+    inside = (s[:-1] * after + s[1:] * before) / (before + after)
+    if edge_order == 1:
+        first, last = s[:1], s[-1:]
+    else:                                                       # where the parabola through three points goes
+        first = s[:1] - (s[1:2] - s[:1]) * h[:1] / (h[:1] + h[1:2])
+        last = s[-1:] + (s[-1:] - s[-2:-1]) * h[-1:] / (h[-1:] + h[-2:-1])
+    slopes = math.cast(shaping.concat([first, inside, last], 0), f.dtype)
+    return shaping.transpose(slopes, np.argsort(order).tolist())
+
+
+# ------------------------------------------------------------------------------------------------------------------ fitting
+def _vander(x, N=None, increasing=False):
+    x = as_array(x)
+    if x.ndim != 1 or not x.dtype.is_floating:
+        refuse()
+    powers = np.arange(x.shape[0] if N is None else N)
+    x = math.cast(x, np.result_type(x.dtype.as_numpy_dtype, int))
+    return math.pow(shaping.reshape(x, [-1, 1]), math.cast(powers if increasing else powers[::-1], x.dtype))
+
+
+def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
+    """The coefficients of least squares, by q @ r of the powers of x, each of length 1."""
+    if full or cov or rcond is not None or not isinstance(deg, (int, np.integer)):
+        refuse()
+    x, y = math.cast(as_array(x), "float64"), math.cast(as_array(y), "float64")
+    if x.ndim != 1 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0] or not 0 <= deg < x.shape[0]:
+        refuse()
+    powers = _vander(x, int(deg) + 1)
+    right = shaping.reshape(y, [y.shape[0], -1])
+    if w is not None:
+        weights = shaping.reshape(math.cast(as_array(w), "float64"), [-1, 1])
+        powers, right = powers * weights, right * weights
+    length = math.sqrt(math.reduce_sum(powers * powers, 0))
+    q, r = linalg.qr(powers / length)
+    c = linalg.solve(r, linalg.matmul(q, right, transpose_a=True)) / shaping.reshape(length, [-1, 1])
+    return shaping.reshape(c, [c.shape[0], *y.shape[1:]])
+
+
+# ------------------------------------------------------------------------------------------------------------------- pieces
+def _select(condlist, choicelist, default=0):
+    """The first choice whose condition holds, else the default."""
+    conditions = [as_array(c) for c in condlist]
+    if len(conditions) != len(choicelist) or not conditions or any(not c.dtype.is_bool for c in conditions):
+        refuse()
+    choices = [as_array(c) for c in choicelist]
+    kinds = [c.dtype.as_numpy_dtype for c in choices]
+    dtype = np.result_type(*kinds, default if isinstance(default, (int, float)) else as_array(default).dtype.as_numpy_dtype)
+    y = math.cast(default, dtype)
+    for condition, choice in reversed(list(zip(conditions, choices))):
+        y = indexing.where(condition, math.cast(choice, dtype), y)
+    return y
+
+
+def _piecewise(x, condlist, funclist, *args, **kw):
+    """Each function of the elements where its condition holds, the last one that does; one function more is for all others."""
+    x = as_array(x)
+    masks = condlist if isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim else [condlist]
+    masks = [as_array(m) for m in masks]
+    if any(not m.dtype.is_bool or m.shape != x.shape for m in masks) or len(funclist) not in (len(masks), len(masks) + 1):
+        refuse()
+    masks = [m.numpy() for m in masks]
+    if len(funclist) > len(masks):
+        masks.append(~np.logical_or.reduce(masks))
+    y = math.cast(np.zeros(tuple(x.shape)), x.dtype)
+    for mask, f in zip(masks, funclist):
+        places = np.argwhere(mask)
+        if not len(places):
+            continue
+        part = f(indexing.boolean_mask(x, mask), *args, **kw) if callable(f) else f
+        y = indexing.tensor_scatter_nd_update(y, places, shaping.broadcast_to(math.cast(part, x.dtype), [len(places)]))
+    return y
+
+
+def _linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, **rest):
+    if retstep or dtype is not None or axis != 0 or any(v is not None for v in rest.values()) or not isinstance(num, (int, np.integer)) or num < 0:
+        refuse()
+    a, b = as_array(start), as_array(stop)
+    dtype = np.result_type(*[x if isinstance(x, (int, float)) else t.dtype.as_numpy_dtype for x, t in ((start, a), (stop, b))], 1.0)
+    shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+    t = math.cast(np.linspace(0.0, 1.0, num, endpoint).reshape([-1] + [1] * len(shape)), dtype)
+    return math.cast(a, dtype) * (1 - t) + math.cast(b, dtype) * t
+
+
+def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    if sparse or any(np.ndim(x) > 1 for x in xi):
+        refuse()
+    return type(np.meshgrid(0.0))(shaping.meshgrid(*[as_array(x) for x in xi], indexing=indexing))
+
+
+def _along_axis(func1d, axis, arr, *args, **kwargs):
+    """func1d of each vector along the axis; the dimensions of its result stand there."""
+    x = as_array(arr)
+    axis = axes_of("apply_along_axis", axis, x.ndim)[0]
+    kept = [k for k in range(x.ndim) if k != axis]
+    shape = [x.shape[k] for k in kept]
+    rows = shaping.reshape(shaping.transpose(x, [*kept, axis]), [-1, x.shape[axis]])
+    if not rows.shape[0]:
+        refuse()
+    y = shaping.stack([as_array(func1d(row, *args, **kwargs)) for row in shaping.unstack(rows)])
+    inner = list(range(len(kept), len(kept) + y.ndim - 1))
+    return shaping.transpose(shaping.reshape(y, [*shape, *y.shape[1:]]), [*range(axis), *inner, *range(axis, len(kept))])
+
+
+# fmt: off
+CURVES = {
+    "interp":            _interp,
+    "gradient":          _gradient,
+    "vander":            _vander,
+    "polyfit":           _polyfit,
+    "select":            _select,
+    "piecewise":         _piecewise,
+    "linspace":          _linspace,
+    "meshgrid":          _meshgrid,
+    "apply_along_axis":  _along_axis,
+}
+# fmt: on

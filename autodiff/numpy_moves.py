@@ -1,0 +1,108 @@
+"""NumPy's functions that only put elements elsewhere, on tensors: NumPy moves their places, and one gather takes what stands there.
+
+So np.insert(t, 2, v) takes whatever NumPy takes, and its gradient goes back to t and v.
+"""
+
+import math
+
+import numpy as np
+
+from . import indexing, shaping
+from .arrays import as_array, refuse
+from .math import cast
+from ._core import is_tensor
+
+__all__ = ["MOVES"]
+
+
+def moved(function, *xs):
+    """function(*xs), each of whose elements is one of xs: a tensor, or a list or tuple of them where NumPy gives one of arrays."""
+    xs = [as_array(x) for x in xs]
+    places, start = [], 0
+    for x in xs:
+        places.append(np.arange(start, start + math.prod(x.shape)).reshape(tuple(x.shape)))
+        start += math.prod(x.shape)
+    found = function(*places)
+    whole = shaping.concat([shaping.reshape(x, [-1]) for x in _of_one_dtype(xs)], 0)
+
+    def taken(at):
+        return type(at)([taken(each) for each in at]) if isinstance(at, (list, tuple)) else indexing.gather(whole, at)
+
+    return taken(found)
+
+
+def _of_one_dtype(xs):
+    dtype = np.result_type(*[x.dtype.as_numpy_dtype for x in xs])
+    return [cast(x, dtype) for x in xs]
+
+
+def _where_to(x):
+    """An argument that says where to, or None: nothing of it could have a gradient."""
+    return x.numpy() if is_tensor(x) and not x.dtype.is_floating else x if not is_tensor(x) else refuse()
+
+
+def _of_one(name):
+    """An adaptor for a function that moves the elements of its first argument as the others say."""
+    function = getattr(np, name)
+
+    def adaptor(array, *args, **kwargs):
+        args, kwargs = [_where_to(x) for x in args], {k: _where_to(x) for k, x in kwargs.items()}
+        return moved(lambda places: function(places, *args, **kwargs), array)
+
+    return adaptor
+
+
+def _insert(arr, obj, values, axis=None):
+    x, obj = as_array(arr), _where_to(obj)
+    new = cast(as_array(values), x.dtype)                       # it takes the array's dtype
+    return moved(lambda places, added: np.insert(places, obj, added, axis), x, new)
+
+
+def _take_along_axis(arr, indices, axis=-1):
+    x, indices = as_array(arr), as_array(indices)
+    x, axis = (shaping.reshape(x, [-1]), 0) if axis is None else (x, axis % max(x.ndim, 1))
+    rest = [k for k in range(x.ndim) if k != axis]
+    if not indices.dtype.is_integer or indices.ndim != x.ndim or any(x.shape[k] != indices.shape[k] for k in rest):
+        refuse()
+    order = [*rest, axis]                                       # a gather of rows, whose indices a replay may find anew
+    rows, places = shaping.transpose(x, order), shaping.transpose(indices, order)
+    places = indexing.where(places < 0, places + x.shape[axis], places)
+    return shaping.transpose(indexing.gather(rows, places, axis=len(rest), batch_dims=len(rest)), np.argsort(order).tolist())
+
+
+def _extract(condition, arr):
+    condition = _where_to(condition)
+    return moved(lambda places: np.extract(condition, places), arr)
+
+
+def _compress(condition, a, axis=None, out=None):
+    condition = _where_to(condition)
+    return moved(lambda places: np.compress(condition, places, axis), a) if out is None else refuse()
+
+
+def _dstack(tup, **rest):
+    return moved(lambda *places: np.dstack(places), *tup) if not rest else refuse()
+
+
+def _block(arrays):
+    def leaves(nested):
+        return [leaf for each in nested for leaf in leaves(each)] if isinstance(nested, list) else [nested]
+
+    def filled(nested, places):
+        return [filled(each, places) for each in nested] if isinstance(nested, list) else next(places)
+
+    return moved(lambda *places: np.block(filled(arrays, iter(places))), *leaves(arrays))
+
+
+# fmt: off
+MOVES = {
+    "insert":           _insert,
+    "extract":          _extract,
+    "compress":         _compress,
+    "dstack":           _dstack,
+    "block":            _block,
+    "broadcast_arrays": lambda *args, subok=False: moved(np.broadcast_arrays, *args),
+    "take_along_axis":  _take_along_axis,
+    **{name: _of_one(name) for name in ("delete", "resize", "rollaxis", "rot90", "array_split", "hsplit", "vsplit", "dsplit")},
+}
+# fmt: on

@@ -1,0 +1,73 @@
+"""NumPy's functions of curves given at points: NumPy's values, dtypes and shapes, and the gradients of differences."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy_agreement import check
+
+import autodiff as ad
+
+X = np.array([0.3, 1.2, 2.0, -0.7])
+M = np.array([[0.31, 1.1, -2.0], [1.7, -0.4, 0.9], [0.2, 0.8, 1.1]])
+P = np.array([-0.5, 0.4, 1.5])
+CASES = """np.interp(X, P, [1.0, 3.0, 2.0])|np.interp(M, P, M[0])|np.interp(M, np.sort(X), X * X)|np.interp(M, np.sort(X), X * X, left=7.0, right=-1.0)
+np.interp(X, [1.0], X[:1])|np.interp(X, P, [1.0, 3.0, 2.0], period=1.9)|np.interp([0.3, 1.5, -0.5], P, M[0])|np.interp(0.7, P, M[0])|np.interp(X[0], P, M[0])
+np.interp(X, P, M[0], left=X[1])|np.interp(X, np.sort(M[0]), M[1], period=2.9)|np.gradient(X)|np.gradient(X, 0.1)|np.gradient(M)[1]|np.gradient(M, axis=0)
+np.gradient(M, 0.1, 0.2)[0]|np.gradient(X, [0.0, 1.0, 3.0, 4.5])|np.gradient(X, edge_order=2)|np.gradient(X, [0.0, 1.0, 3.0, 4.5], edge_order=2)
+np.gradient(X, np.cumsum(X * X))|np.gradient(M, M[1] ** 2 + [0.0, 2.0, 4.0], axis=1)|np.gradient(X, X[1])|np.vander(X)|np.vander(X, 2)|np.vander(X, 3, increasing=True)
+np.polyfit(X, [1.0, 2.0, 0.0, 3.0], 2)|np.polyfit([1.0, 2.0, 0.0, 3.0], X, 1)|np.polyfit([1.0, 2.0, 0.0], M, 1)|np.polyfit(X, X * X, 1, w=[1.0, 2.0, 3.0, 4.0])
+np.select([M > 1, M < 0], [M * 2, M ** 3], 7.0)|np.select([X > 0], [X])|np.select([M > 1, M < 0], [X[0], M], M * M)|np.select([X > 0], [[X[0], 1.0, X[2], 2.0]])
+np.piecewise(X, [X < 0, X > 1], [lambda x: x * x, lambda x: 2 * x])|np.piecewise(M, [M < 0], [lambda x: x * x, 3.0])|np.piecewise(X, X < 0, [lambda x: -x, lambda x: x])
+np.linspace(X[0], X[1], 5)|np.linspace(X, 2.0, 3)|np.linspace(0.0, X[0], 4, endpoint=False)|np.linspace(M, X[:3], 2)|np.meshgrid(X, M[0])[1]
+np.meshgrid(X, M[0], indexing="ij")[0]|np.apply_along_axis(lambda r: np.sum(r * r), 1, M)|np.apply_along_axis(lambda r: np.cumsum(r * r)[:2], 0, M)
+np.apply_along_axis(np.sort, 1, M)""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_what_numpy_gives_with_its_gradient(case):
+    new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"                                # before it a float64 number took float32
+    check(case, X, M, {"P": P}, new, "piecewise" not in case)                           # whose functions get as many elements as there are
+
+
+def test_the_slope_of_a_polygon_at_its_corners_is_that_behind_them_but_for_the_last():
+    x = ad.Variable([-1.0, 0.0, 1.0, 3.0, 4.0], dtype="float64")
+    with ad.GradientTape() as tape:
+        y = np.interp(x, [0.0, 1.0, 3.0], [0.0, 2.0, 8.0])
+    assert y.numpy().tolist() == [0.0, 0.0, 2.0, 8.0, 8.0] and tape.gradient(y, x).numpy().tolist() == [0.0, 2.0, 3.0, 3.0, 0.0]
+
+
+def test_points_of_one_place_are_a_step():
+    xp, fp, x = [0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 5.0, 6.0], np.array([0.5, 1.0, 1.5, np.nan])
+    np.testing.assert_array_equal(np.interp(ad.constant(x), xp, fp).numpy(), np.interp(x, xp, fp))
+    np.testing.assert_array_equal(np.interp(ad.constant(x), [0.0, 1.0, 1.0], [0.0, 1.0, 5.0]).numpy(), np.interp(x, [0.0, 1.0, 1.0], [0.0, 1.0, 5.0]))
+
+
+def test_nothing_is_interpolated_at_no_place():
+    assert np.interp(ad.zeros(0), P, P).shape == (0,) and np.interp(ad.zeros((2, 0)), P, P).shape == (2, 0)
+
+
+def test_a_table_of_thousands_is_interpolated_as_numpy_does():
+    rng = np.random.default_rng(3)
+    xp = np.sort(rng.random(3000))
+    fp, x = rng.normal(size=3000), rng.random(2000) * 1.2 - 0.1
+    x[:50] = xp[:50]
+    np.testing.assert_allclose(np.interp(ad.constant(x), xp, fp).numpy(), np.interp(x, xp, fp), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["np.interp(X, [], [])", "np.interp(X, P, X)", "np.interp(X, P, P, period=0)", "np.gradient(X[:1])", "np.gradient(X, 1.0, 2.0)",
+                                  "np.select([X > 0], [X, X])", "np.select([X], [X])", "np.polyfit(X, X, 1, full=True)[0]", "np.piecewise(X, [X > 0], [])",
+                                  "np.linspace(X[0], 1.0, -1)", "np.linspace(X[0], 1.0, 3, dtype='float32')", "np.linspace(X[0], 1.0, retstep=True)[1]",
+                                  "np.vander(M)", "np.polyfit(M, X, 1)", "np.meshgrid(X, X, sparse=True)[0]"])  # fmt: skip
+def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
+    results = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for x, m in ((X, M), (ad.constant(X), ad.constant(M))):
+            try:
+                results.append(np.asarray(eval(case, {"np": np, "X": x, "M": m, "P": P}), float))
+            except (TypeError, ValueError, ZeroDivisionError) as error:
+                results.append(type(error))
+    assert isinstance(results[0], type) == isinstance(results[1], type), results
+    if not isinstance(results[0], type):
+        np.testing.assert_allclose(results[1], results[0], rtol=1e-12)
