@@ -34,6 +34,7 @@ from .shaping import *  # noqa: F403
 from .slices import *  # noqa: F403
 from .sparse import *  # noqa: F403
 from .tape import *  # noqa: F403
+from .tensor_array import *  # noqa: F403
 from .transforms import *  # noqa: F403
 from .variable import *  # noqa: F403
 from .vectorized import *  # noqa: F403

@@ -5,6 +5,7 @@ from typing import Any
 from . import errors, nest, shaping
 from .arguments import function_given, integer
 from .arguments import tensor as to_tensor
+from .tensor_array import TensorArray
 
 __all__ = ["case", "cond", "foldl", "foldr", "group", "map_fn", "no_op", "scan", "switch_case", "while_loop"]
 
@@ -72,7 +73,7 @@ def while_loop(cond, body, loop_vars, shape_invariants=None, parallel_iterations
         values = type(loop_vars)([given]) if single and not isinstance(given, (list, tuple)) else given
         nest.assert_same_structure(list(loop_vars), list(values), check_types=False)
         limit = None if limit is None else limit - 1
-    return nest.map_structure(lambda x: to_tensor(x, "while_loop"), values)
+    return nest.map_structure(lambda x: x if isinstance(x, TensorArray) else to_tensor(x, "while_loop"), values)
 
 
 def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap_memory=False, infer_shape=True, name=None,

@@ -37,7 +37,7 @@ class DivisionError(InvalidArgumentError, ZeroDivisionError):
 
 
 class OutOfRangeError(OpError, IndexError):
-    """TensorFlow's class for reading past an end; autodiff raises BadIndexError."""
+    """Reading or writing past the end of a TensorArray; past that of a tensor it is BadIndexError."""
 
 
 class UnimplementedError(OpError, NotImplementedError):
