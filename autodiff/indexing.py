@@ -154,12 +154,12 @@ def tensor_scatter_nd_sub(tensor, indices, updates, bad_indices_policy="", name=
 
 def tensor_scatter_nd_max(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the larger of itself and the updates at their places."""
-    return _scatter_pick("tensor_scatter_nd_max", tensor, indices, updates, ops.maximum)
+    return scattered("tensor_scatter_nd_max", tensor, indices, updates, ops.maximum)
 
 
 def tensor_scatter_nd_min(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the smaller of itself and the updates at their places."""
-    return _scatter_pick("tensor_scatter_nd_min", tensor, indices, updates, ops.minimum)
+    return scattered("tensor_scatter_nd_min", tensor, indices, updates, ops.minimum)
 
 
 def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tensor]:
@@ -330,8 +330,9 @@ def _scatter(name, tensor, indices, updates):
     return x, index, new
 
 
-def _scatter_pick(name, tensor, indices, updates, pick):
-    """One update after the other where a place is named twice, all at once where none is."""
+def scattered(name, tensor, indices, updates, pick):
+    """`tensor` with pick(what stands there, update) at its places: one update after the other where a place is named twice, all at once
+    where none is."""
     x, index, new = _scatter(name, tensor, indices, updates)
     depth = index.shape[-1]
     places = index.numpy().reshape(-1, depth)

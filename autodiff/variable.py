@@ -172,6 +172,30 @@ class Variable(VariableCore):
         """Subtract from the rows that IndexedSlices name."""
         return self.scatter_nd_sub(*rows_given("scatter_sub", sparse_delta))
 
+    def scatter_max(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Keep the larger of what stands in the rows that IndexedSlices name and their values."""
+        return self._scatter("scatter_max", sparse_delta, ops.maximum)
+
+    def scatter_min(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Keep the smaller of what stands in the rows that IndexedSlices name and their values."""
+        return self._scatter("scatter_min", sparse_delta, ops.minimum)
+
+    def scatter_mul(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Multiply the rows that IndexedSlices name; of a row that is named twice both count."""
+        return self._scatter("scatter_mul", sparse_delta, ops.mul)
+
+    def scatter_div(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Divide the rows that IndexedSlices name, of floats; of a row that is named twice both count."""
+        if not self.dtype.is_floating:
+            raise errors.bad_dtype("scatter_div", self.dtype.name, ("float32", "float64"))
+        return self._scatter("scatter_div", sparse_delta, ops.div)
+
+    def _scatter(self, function, sparse_delta, pick):
+        from .indexing import scattered                 # which is above, as its fronts take variables
+
+        indices, updates = rows_given(function, sparse_delta)
+        return self._set(scattered(function, self._peek(), indices, convert(updates, self.dtype, name=function), pick))
+
     # ---- in-place operators would rebind the name to a tensor: never what is meant
     def __iadd__(self, other):
         raise _in_place("+", "variable.assign_add(value)")

@@ -86,6 +86,11 @@ def test_rows_of_a_variable_are_updated():
     assert ad.Variable(ad.ones((3, 2))).scatter_add(rows).numpy().tolist() == [[8, 9], [1, 1], [6, 7]]
     assert ad.Variable(ad.ones((3, 2))).scatter_sub(rows).numpy().tolist() == [[-6, -7], [1, 1], [-4, -5]]
     assert ad.Variable(ad.ones((3, 2))).assign_sub(rows).numpy().tolist() == [[-6, -7], [1, 1], [-4, -5]]
+    for scatter, want in (("max", [[7, 8], [1, 1], [5, 6]]), ("min", [[1, 1], [1, 1], [1, 1]]), ("mul", [[7, 8], [1, 1], [5, 6]]),
+                          ("div", [[1 / 7, 1 / 8], [1, 1], [1 / 5, 1 / 6]])):  # fmt: skip
+        v = ad.Variable(ad.ones((3, 2)))
+        assert getattr(v, f"scatter_{scatter}")(rows) is v
+        np.testing.assert_allclose(v.numpy(), want, rtol=1e-7)
     assert (rows.dtype, rows.shape) == ("float32", (3, 2)) and ad.IndexedSlices([1.0], [0]).shape.rank is None and not isinstance(ad.ones(2), ad.IndexedSlices)
     with pytest.raises(TypeError, match="scatter_add: sparse_delta is not IndexedSlices: 1.0"):
         ad.Variable([1.0]).scatter_add(1.0)
@@ -93,6 +98,25 @@ def test_rows_of_a_variable_are_updated():
         ad.convert_to_tensor(ad.IndexedSlices([1.0], [0]))
     with pytest.raises(TypeError, match="IndexedSlices: got float32"):
         ad.IndexedSlices([1.0], [0.0])
+
+
+def test_rows_that_are_named_twice_are_updated_twice():
+    twice = ad.IndexedSlices([2.0, 4.0, 3.0], [1, 1, 0])
+    wanted = {"max": [3, 8, 1], "min": [1, 2, 1], "mul": [3, 64, 1], "div": [1 / 3, 1, 1]}
+    for scatter, want in wanted.items():
+        np.testing.assert_allclose(getattr(ad.Variable([1.0, 8.0, 1.0]), f"scatter_{scatter}")(twice).numpy(), want, rtol=1e-7)
+    v = ad.Variable([1.0, 8.0, 1.0])
+    step = ad.function(lambda x: v.scatter_mul(ad.IndexedSlices(x, [1, 1, 0])))
+    for k in (1, 2):
+        step(ad.constant([2.0, 4.0, 3.0]))
+        assert v.numpy().tolist() == [3.0**k, 8.0 * 8**k, 1]
+    assert ad.Variable([1, 8]).scatter_max(ad.IndexedSlices([5], [0])).numpy().tolist() == [5, 8]
+    for bad, kind, text in ((lambda v: v.scatter_mul(2.0), TypeError, "scatter_mul: sparse_delta is not IndexedSlices"),
+                            (lambda v: v.scatter_min(ad.IndexedSlices([2.0], [3])), IndexError, r"scatter_min: indices\[0\] = \[3\]"),
+                            (lambda v: v.scatter_max(ad.IndexedSlices([[2.0]], [0])), ValueError, r"scatter_max: updates must have shape \(1,\)"),
+                            (lambda v: ad.Variable([1]).scatter_div(ad.IndexedSlices([2], [0])), TypeError, "scatter_div: got int32")):  # fmt: skip
+        with pytest.raises(kind, match=text):
+            bad(v)
 
 
 def test_variables_are_unhashable_but_for_their_references():
