@@ -7,7 +7,7 @@ from ._core import Tensor
 from .arguments import integer, product
 from .arguments import tensor as to_tensor
 
-__all__ = ["bincount", "confusion_matrix", "in_top_k", "invert_permutation", "is_non_decreasing", "is_strictly_increasing"]
+__all__ = ["bincount", "confusion_matrix", "histogram_fixed_width", "histogram_fixed_width_bins", "in_top_k", "invert_permutation", "is_non_decreasing", "is_strictly_increasing"]
 
 
 def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int32, name=None, axis=None, binary_output=False) -> Tensor:
@@ -77,6 +77,39 @@ def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=
         1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype),
     )
     return to_tensor(counts)
+
+
+def histogram_fixed_width(values, value_range, nbins=100, dtype=dtypes.int32, name=None) -> Tensor:
+    """How many values are in each of nbins intervals of one width over value_range; those outside count in the first and in the last.
+
+    >>> histogram_fixed_width([-1.0, 0.0, 1.5, 2.0, 5.0, 15.0], [0.0, 5.0], nbins=5).numpy().tolist()
+    [2, 1, 1, 0, 2]
+    """
+    bins = _bins("histogram_fixed_width", values, value_range, nbins)
+    return to_tensor(np.bincount(bins.reshape(-1), minlength=integer("histogram_fixed_width", "nbins", nbins)).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+
+
+def histogram_fixed_width_bins(values, value_range, nbins=100, dtype=dtypes.int32, name=None) -> Tensor:
+    """Which of these intervals each value is in.
+
+    >>> histogram_fixed_width_bins([-1.0, 0.0, 1.5, 2.0, 5.0, 15.0], [0.0, 5.0], nbins=5).numpy().tolist()
+    [0, 0, 1, 2, 4, 4]
+    """
+    return to_tensor(_bins("histogram_fixed_width_bins", values, value_range, nbins).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+
+
+def _bins(name, values, value_range, nbins):
+    x = to_tensor(values, name)
+    low, high = (to_tensor(v, name, like=x).numpy().item() for v in value_range) if np.shape(value_range) == (2,) else (0, 0)
+    if not low < high:
+        raise errors.InvalidArgumentError(f"{name}: value_range must be two numbers, the first one less, got {errors.shorten(value_range)}")
+    count = integer(name, "nbins", nbins)
+    if count <= 0:
+        raise errors.InvalidArgumentError(f"{name}: nbins must be positive, got {count}")
+    numbers = x.numpy()
+    if np.isnan(numbers).any():
+        raise errors.InvalidArgumentError(f"{name}: values has a nan, which is in no interval")
+    return np.clip(np.floor((numbers - low) / (high - low) * count), 0, count - 1).astype(np.int64)
 
 
 def in_top_k(targets, predictions, k, name=None) -> Tensor:

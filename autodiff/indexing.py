@@ -15,12 +15,13 @@ from .shaping import concat, reshape
 __all__ = [
     "argsort", "boolean_mask", "dynamic_partition", "dynamic_stitch", "gather", "gather_nd", "scatter_nd", "searchsorted", "sort",
     "tensor_scatter_nd_add", "tensor_scatter_nd_max", "tensor_scatter_nd_min", "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "top_k",
-    "unique", "where"
+    "unique", "unique_with_counts", "unravel_index", "where"
 ]
 # fmt: on
 
 TopK = collections.namedtuple("TopKV2", "values indices")
 Unique = collections.namedtuple("Unique", "y idx")
+UniqueWithCounts = collections.namedtuple("UniqueWithCounts", "y idx count")
 
 
 # ----------------------------------------------------------------------------------------------------------------- picking
@@ -263,15 +264,39 @@ def unique(x, out_idx=dtypes.int32, name=None) -> Unique:
     >>> [t.numpy().tolist() for t in unique([3.0, 1.0, 3.0])]
     [[3.0, 1.0], [0, 1, 0]]
     """
-    t = to_tensor(x, "unique")
+    return Unique(*_unique("unique", x, out_idx)[:2])
+
+
+def unique_with_counts(x, out_idx=dtypes.int32, name=None) -> UniqueWithCounts:
+    """`unique`, and how often each element stands there: (y, idx, count).
+
+    >>> [t.numpy().tolist() for t in unique_with_counts([3.0, 1.0, 3.0])]
+    [[3.0, 1.0], [0, 1, 0], [2, 1]]
+    """
+    return UniqueWithCounts(*_unique("unique_with_counts", x, out_idx))
+
+
+def _unique(name, x, out_idx):
+    t, dtype = to_tensor(x, name), dtypes.as_dtype(out_idx).as_numpy_dtype
     if t.ndim != 1:
-        raise errors.ShapeError(f"unique: expects a vector, got shape {t.shape}")
-    _, first, inverse = np.unique(t.numpy(), return_index=True, return_inverse=True)
+        raise errors.ShapeError(f"{name}: expects a vector, got shape {t.shape}")
+    _, first, inverse, count = np.unique(t.numpy(), return_index=True, return_inverse=True, return_counts=True)
     appearance = np.argsort(first)
     place = np.empty_like(appearance)
     place[appearance] = np.arange(len(appearance))
     y = ops.gather(t, to_tensor(first[appearance]), axis=0, batch_dims=0)
-    return Unique(y, to_tensor(place[inverse.reshape(-1)].astype(dtypes.as_dtype(out_idx).as_numpy_dtype)))
+    return y, to_tensor(place[inverse.reshape(-1)].astype(dtype)), to_tensor(count[appearance].astype(dtype))
+
+
+def unravel_index(indices, dims, name=None) -> Tensor:
+    """Indices into the flat tensor as indices into one of shape `dims`: the first row along its first dimension, and so on.
+
+    >>> unravel_index([22, 41], [7, 6]).numpy().tolist()
+    [[3, 6], [4, 5]]
+    """
+    index, shape = _indices("unravel_index", indices), sizes("unravel_index", "dims", dims)
+    _check_range("unravel_index", index, math.prod(shape), None)
+    return to_tensor(np.array(np.unravel_index(index.numpy(), shape), index.dtype.as_numpy_dtype).reshape(len(shape), *index.shape))
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
@@ -290,7 +315,8 @@ def _check_range(name, index, size, axis):
     if values.size and (values.min() < 0 or values.max() >= size):
         at = tuple(np.argwhere((values < 0) | (values >= size))[0].tolist())
         raise errors.BadIndexError(
-            f"{name}: indices{errors.brackets(at) if at else ''} = {values[at]} is not in [0, {size}), the size of dimension {axis}"
+            f"{name}: indices{errors.brackets(at) if at else ''} = {values[at]} is not in [0, {size}), "
+            + ("the number of elements" if axis is None else f"the size of dimension {axis}")
         )
 
 

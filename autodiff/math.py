@@ -22,11 +22,11 @@ __all__ = [
     "imag", "is_finite", "is_inf", "is_nan",
     "l2_normalize", "lbeta", "less", "less_equal", "lgamma", "log", "log10", "log1mexp", "log_ndtr", "log1p", "log2", "log_sigmoid",
     "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsubexp", "maximum", "minimum",
-    "mod", "multiply", "multiply_no_nan", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "polygamma", "polyval", "pow", "real",
+    "mod", "multiply", "multiply_no_nan", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "polygamma", "polyval", "pow", "real", "realdiv",
     "reciprocal", "reciprocal_no_nan", "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max", "reduce_mean",
-    "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "rint", "round", "rsqrt", "scalar_mul", "sigmoid", "sign",
+    "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "rint", "round", "rsqrt", "saturate_cast", "scalar_mul", "sigmoid", "sign",
     "sin", "sinc", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "squared_difference", "subtract", "tan", "tanh", "top_k",
-    "trigamma", "truediv", "xdivy", "xlog1py", "xlogy", "zero_fraction", "zeta"
+    "trigamma", "truediv", "truncatediv", "truncatemod", "xdivy", "xlog1py", "xlogy", "zero_fraction", "zeta"
 ]
 # fmt: on
 __all__ += counting.__all__ + segments.__all__
@@ -100,6 +100,7 @@ nextafter          = operator(ops.nextafter, "nextafter", "x1 x2")
 not_equal          = operator(ops.not_equal, "not_equal", "x y")
 polygamma          = operator(ops.polygamma, "polygamma", "a x")
 pow                = operator(ops.pow, "pow", "x y")
+realdiv            = operator(ops.div, "realdiv", "x y")
 reciprocal         = operator(ops.reciprocal, "reciprocal", "x")
 reciprocal_no_nan  = operator(ops.reciprocal_no_nan, "reciprocal_no_nan", "x")
 rint               = operator(ops.round, "rint", "x")
@@ -150,6 +151,50 @@ def _of_known_dtype(x, to):
         x = x if to.is_floating else np.minimum(x, np.uint64(np.iinfo(np.int64).max))
     with np.errstate(over="ignore"):
         return x.astype((to if to.is_floating else dtypes.wider(x.dtype)).as_numpy_dtype)
+
+
+def saturate_cast(value, dtype, name=None) -> Tensor:
+    """`cast` of numbers that the dtype has not to the nearest that it has: also to a smaller dtype, where cast gives inf, or other integers.
+
+    >>> saturate_cast(np.array([1e300, -3.0]), "float32").numpy().tolist()
+    [3.4028234663852886e+38, -3.0]
+    """
+    x, dtype = to_tensor(value, "saturate_cast"), dtypes.as_dtype(dtype)
+    if dtype.size < x.dtype.size and (x.dtype.is_floating, x.dtype.is_integer) == (dtype.is_floating, dtype.is_integer):
+        x = ops.clip_by_value(x, dtype.min, dtype.max)
+    return cast(x, dtype)
+
+
+def truncatediv(x, y, name=None) -> Tensor:
+    """x / y rounded towards 0, as C divides integers.  It has no gradient.  Raises DivisionError where an integer is divided by 0.
+
+    >>> truncatediv([7, -7], [2, 2]).numpy().tolist()
+    [3, -3]
+    """
+    a, b = tensors("truncatediv", x, y)
+    if a.dtype.is_integer and b.dtype.is_integer:
+        q = _divided("truncatediv", ops.floordiv, a, b)
+        return q + ops.cast(ops.logical_and(q < 0, ops.not_equal(q * b, a)), dtype=q.dtype.code)
+    q = ops.div(a, b)
+    return ops.where(q < 0, ops.ceil(q), ops.floor(q))
+
+
+def truncatemod(x, y, name=None) -> Tensor:
+    """What is left of x by that division, exactly: it has the sign of x, as C's % and fmod.
+
+    >>> truncatemod([7, -7], [2, 2]).numpy().tolist()
+    [1, -1]
+    """
+    a, b = tensors("truncatemod", x, y)
+    left = _divided("truncatemod", ops.mod, ops.abs(a), ops.abs(b))
+    return ops.where(a < 0, -left, left)
+
+
+def _divided(name, row, a, b):
+    try:
+        return row(a, b)
+    except errors.DivisionError:
+        raise errors.DivisionError(f"{name}: an integer is divided by 0") from None
 
 
 def scalar_mul(scalar, x, name=None) -> Tensor:

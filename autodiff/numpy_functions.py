@@ -255,7 +255,7 @@ UFUNC_FORMULAS = {
     "trunc":      _truncated,
     "fmax":       _larger(math.maximum),
     "fmin":       _larger(math.minimum),
-    "fmod":       lambda a, b: indexing.where(a < 0, -math.mod(-a, math.abs(b)), math.mod(a, math.abs(b))),
+    "fmod":       math.truncatemod,
     "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
     "copysign":   lambda a, b: indexing.where(b < 0, -math.abs(a), math.abs(a)),
     "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),

@@ -17,7 +17,7 @@ from .shapes import TensorShape, as_shape
 # fmt: off
 __all__ = [
     "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "concat", "ensure_shape", "expand_dims", "identity", "identity_n",
-    "meshgrid", "rank", "reshape", "reverse", "roll", "shape", "shape_n", "size", "slice", "split", "squeeze", "stack",
+    "meshgrid", "rank", "reshape", "reverse", "reverse_sequence", "roll", "shape", "shape_n", "size", "slice", "split", "squeeze", "stack",
     "strided_slice", "transpose", "unstack"
 ]
 # fmt: on
@@ -188,6 +188,35 @@ def reverse(tensor, axis, name=None) -> Tensor:
         offset += strides[a] * max(x.shape[a] - 1, 0)
         strides[a] = -strides[a]
     return ops.view(x, shape=tuple(x.shape), strides=tuple(strides), offset=offset)
+
+
+def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, name=None) -> Tensor:
+    """The first seq_lengths[k] elements along seq_axis in reverse order, in each part k along batch_axis (0); those behind them stay.
+
+    >>> reverse_sequence([[1, 2, 3], [4, 5, 6]], [2, 3], seq_axis=1).numpy().tolist()
+    [[2, 1, 3], [6, 5, 4]]
+    """
+    x, lengths = to_tensor(input, "reverse_sequence"), to_tensor(seq_lengths, "reverse_sequence")
+    if not lengths.dtype.is_integer:
+        raise errors.bad_dtype("reverse_sequence", lengths.dtype.name, ("int32", "int64"))
+    if seq_axis is None:
+        raise ValueError("reverse_sequence: seq_axis must be given: the axis along which elements are reversed")
+    along = axis_of("reverse_sequence", seq_axis, x.ndim)
+    batch = axis_of("reverse_sequence", 0 if batch_axis is None else batch_axis, x.ndim)
+    if along == batch:
+        raise errors.ShapeError(f"reverse_sequence: seq_axis and batch_axis are one, {along}")
+    count, size = x.shape[batch], x.shape[along]
+    if lengths.shape != (count,):
+        raise errors.ShapeError(f"reverse_sequence: seq_lengths must have shape ({count},), one for each part along dimension {batch}, got {lengths.shape}")
+    order = [batch, along, *[a for a in builtins.range(x.ndim) if a not in (batch, along)]]
+    ends, at = reshape(ops.cast(lengths, dtype=dtypes.int64.code), (count, 1)), to_tensor(np.arange(size))
+    # a length that is none is an index that is none
+    places = ops.where(ends > size, size, ops.where(ends < 0, -1, ops.where(at < ends, ends - 1 - at, at)))
+    try:
+        y = ops.gather(transpose(x, order), places, axis=1, batch_dims=1)
+    except errors.BadIndexError:
+        raise errors.BadIndexError(f"reverse_sequence: seq_lengths {errors.shorten(lengths.numpy().tolist())} must be from 0 to {size}, the size of dimension {along}") from None
+    return transpose(y, np.argsort(order).tolist())
 
 
 def roll(input, shift, axis, name=None) -> Tensor:

@@ -127,6 +127,15 @@ def test_searchsorted_and_unique():
     y, idx = indexing.unique([4, 2, 4, 1])
     same(y, np.int32([4, 2, 1]))
     same(idx, np.int32([0, 1, 0, 2]))
+    assert [t.numpy().tolist() for t in indexing.unique_with_counts([4, 2, 4, 1], "int64")] == [[4, 2, 1], [0, 1, 0, 2], [2, 1, 1]]
+    assert [t.shape for t in indexing.unique_with_counts(np.zeros(0))] == [(0,)] * 3
+
+
+def test_flat_indices_are_those_of_every_dimension():
+    same(indexing.unravel_index(np.arange(24), [2, 3, 4]), np.array(np.unravel_index(np.arange(24), (2, 3, 4))))
+    same(indexing.unravel_index([[22, 41]], [7, 6]), np.int32([[[3, 6]], [[4, 5]]]))
+    same(indexing.unravel_index(3, [2, 2]), np.int32([1, 1]))
+    assert indexing.unravel_index(np.zeros((0, 2), int), [2, 2]).shape == (2, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +170,9 @@ def test_searchsorted_and_unique():
         (lambda: indexing.top_k(V, 4), ValueError, "top_k: input must have at least k=4 elements along its last dimension, which has 3"),
         (lambda: indexing.sort(V, direction="UP"), ValueError, "sort: direction is 'ASCENDING' or 'DESCENDING', got 'UP'"),
         (lambda: indexing.unique(X), ValueError, "unique: expects a vector, got shape (2, 2, 3)"),
+        (lambda: indexing.unique_with_counts(X), ValueError, "unique_with_counts: expects a vector, got shape (2, 2, 3)"),
+        (lambda: indexing.unravel_index([0, 4], [2, 2]), IndexError, "unravel_index: indices[1] = 4 is not in [0, 4), the number of elements"),
+        (lambda: indexing.unravel_index(1.0, [2, 2]), TypeError, "unravel_index: got float32, takes int32 or int64; cast it first"),
         (lambda: indexing.dynamic_partition(V, [0, 1, 2], 2), IndexError, "dynamic_partition: indices[2] = 2 is not in [0, 2), the size of dimension 0"),
     ],
 )  # fmt: skip

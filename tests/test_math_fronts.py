@@ -413,3 +413,67 @@ def test_an_operator_is_called_in_every_way_with_one_result():
     for wrong in (lambda: ad.minimum(x), lambda: ad.minimum(x, y, "name", y), lambda: ad.minimum(x, y, z=y), lambda: ad.exp()):
         with pytest.raises(TypeError, match="minimum: |exp: "):
             wrong()
+
+
+# --------------------------------------------------------------------------------------------------------------- division
+A, B = np.array([7.5, -7.5, 7.5, -7.5, 4.0, -4.0, 1e16]), np.array([2.0, 2.0, -2.0, -2.0, 2.0, 2.0, 3.0])
+
+
+def test_division_towards_0():
+    for dtype in ("float32", "float64"):
+        a, b = A.astype(dtype), B.astype(dtype)
+        same(math.truncatediv(a, b), np.trunc(a / b))
+        same(math.truncatemod(a, b), np.fmod(a, b))
+        assert np.signbit(math.truncatemod(a, b).numpy()).tolist() == np.signbit(np.fmod(a, b)).tolist()
+    for dtype in ("int32", "int64"):
+        a, b = np.array([7, -7, 7, -7, 4, -4, 0], dtype), np.array([2, 2, -2, -2, 2, 2, 5], dtype)
+        same(math.truncatediv(a, b), np.trunc(a / b).astype(dtype))
+        same(math.truncatemod(a, b), np.fmod(a, b))
+    same(math.truncatediv([7.0, np.inf], [0.0, 2.0]), np.float32([np.inf, np.inf]))
+    assert np.isnan(math.truncatemod([7.0, np.inf], [0.0, 2.0]).numpy()).all() and math.truncatemod(np.zeros((0, 2)), 2.0).shape == (0, 2)
+    same(math.realdiv([7.0], 2), np.float32([3.5]))
+
+
+def test_what_is_left_of_a_division_has_its_slopes():
+    check_gradients(lambda a, b: math.truncatemod(a, b) ** 2, A[:4] + 0.1, B[:4])
+    assert gradient(math.truncatediv, A, B) == [None, None]
+    got = ad.function(lambda a, b: math.truncatemod(a, b) + math.truncatediv(a, b))
+    for a in (A, A + 1):
+        same(got(a, B), (math.truncatemod(a, B) + math.truncatediv(a, B)).numpy())
+
+
+@pytest.mark.parametrize("f", [math.truncatediv, math.truncatemod])
+def test_an_integer_divided_by_0_is_said(f):
+    with pytest.raises(ZeroDivisionError, match=f"^{f.__name__}: an integer is divided by 0$"):
+        f([1, 2], [1, 0])
+    with pytest.raises(TypeError):
+        f(ad.constant([1.0]), ad.constant([1]))
+
+
+def test_a_cast_that_stays_among_the_numbers():
+    x = np.array([1e300, -1e300, np.inf, -2.5, np.nan])
+    same(math.saturate_cast(x, "float32"), np.float32([3.4028235e38, -3.4028235e38, 3.4028235e38, -2.5, np.nan]))
+    same(math.saturate_cast(x[:4], "int32"), np.int32([2**31 - 1, -(2**31), 2**31 - 1, -2]))
+    same(math.saturate_cast(np.array([2**40, -(2**40), 3]), "int32"), np.int32([2**31 - 1, -(2**31), 3]))
+    assert gradient(lambda t: math.saturate_cast(t, "float32"), x[:4])[0].tolist() == [0, 0, 0, 1]
+
+
+# -------------------------------------------------------------------------------------------------------------- histograms
+def test_numbers_are_counted_in_intervals_of_one_width():
+    x = np.array([[-1.0, 0.0, 1.5], [2.0, 5.0, 15.0]])
+    same(math.histogram_fixed_width(x, [0.0, 5.0], 5), np.int32([2, 1, 1, 0, 2]))
+    same(math.histogram_fixed_width_bins(x, (0.0, 5.0), 5, "int64"), np.array([[0, 0, 1], [2, 4, 4]]))
+    same(math.histogram_fixed_width([1, 2, 3], [0, 5], 2, "int64"), np.array([2, 1]))
+    same(math.histogram_fixed_width(np.zeros((0,)), [0.0, 1.0], 2), np.int32([0, 0]))
+    y = np.random.default_rng(0).normal(size=1000)
+    same(math.histogram_fixed_width(y, [-2.0, 2.0], 8, "int64"), np.histogram(np.clip(y, -2, 2), 8, (-2, 2))[0])
+
+
+@pytest.mark.parametrize("arguments, text", [(([1.0], [1.0, 1.0]), "value_range must be two numbers, the first one less, got [1.0, 1.0]"),
+                                             (([1.0], 3.0), "value_range must be two numbers, the first one less, got 3.0"),
+                                             (([1.0], [0.0, 1.0], 0), "nbins must be positive, got 0"),
+                                             (([np.nan], [0.0, 1.0]), "values has a nan, which is in no interval")])  # fmt: skip
+def test_intervals_that_are_none_are_said(arguments, text):
+    with pytest.raises(ValueError) as caught:
+        math.histogram_fixed_width(*arguments)
+    assert str(caught.value) == f"histogram_fixed_width: {text}"

@@ -249,3 +249,41 @@ def test_other_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("along, batch, lengths", [(1, None, [2, 3, 0, 1]), (0, 1, [4, 1, 2]), (-1, 0, [2, 1, 0, 2]), (2, -2, [1, 2, 0])])
+def test_parts_of_sequences_are_reversed(along, batch, lengths):
+    x = np.arange(24.0).reshape(4, 3, 2)
+    expected = np.moveaxis(x.copy(), [batch or 0, along], [0, 1])
+    for row, n in zip(expected, lengths):
+        row[:n] = row[:n][::-1].copy()
+    expected = np.moveaxis(expected, [0, 1], [batch or 0, along])
+
+    def f(t):
+        return shaping.reverse_sequence(t, lengths, along, batch)
+
+    for dtype in ("float32", "float64", "int32"):
+        same(f(x.astype(dtype)), expected.astype(dtype))
+    check_gradients(lambda t: f(t) ** 2, x / 10)
+    recorded = ad.function(lambda t, n: shaping.reverse_sequence(t, n, along, batch))
+    for n in (lengths, lengths[::-1]):
+        same(recorded(x, np.array(n)), shaping.reverse_sequence(x, n, along, batch).numpy())
+    assert shaping.reverse_sequence(np.zeros((2, 0)), [0, 0], 1).shape == (2, 0) and shaping.reverse_sequence(np.zeros((0, 2)), np.zeros(0, int), 1).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda x: shaping.reverse_sequence(x, [1, 4], 1), IndexError, "reverse_sequence: seq_lengths [1, 4] must be from 0 to 3, the size of dimension 1"),
+        (lambda x: shaping.reverse_sequence(x, [-1, 1], 1), IndexError, "reverse_sequence: seq_lengths [-1, 1] must be from 0 to 3, the size of dimension 1"),
+        (lambda x: shaping.reverse_sequence(x, [1], 1), ValueError,
+         "reverse_sequence: seq_lengths must have shape (2,), one for each part along dimension 0, got (1,)"),
+        (lambda x: shaping.reverse_sequence(x, [1, 1], 0), ValueError, "reverse_sequence: seq_axis and batch_axis are one, 0"),
+        (lambda x: shaping.reverse_sequence(x, [1, 1]), ValueError, "reverse_sequence: seq_axis must be given: the axis along which elements are reversed"),
+        (lambda x: shaping.reverse_sequence(x, [1.0, 1.0], 1), TypeError, "reverse_sequence: got float32, takes int32 or int64; cast it first"),
+    ],
+)  # fmt: skip
+def test_sequences_that_are_none_are_said(call, error, text):
+    with pytest.raises(error) as caught:
+        call(np.ones((2, 3)))
+    assert str(caught.value) == text
