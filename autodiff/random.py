@@ -5,20 +5,23 @@ gives the sequence's first numbers, the next call the following ones, until set_
 """
 
 import threading
+from functools import partial
 
 import numpy as np
 
-from . import dtypes, errors, ops
+from . import dtypes, errors, generators, ops
 from ._core import Tensor, is_tensor, untraceable
 from .arguments import dtype_or, integer, integers, sizes
 from .arguments import tensor as to_tensor
 from .custom_gradient import custom_gradient
+from .generators import Generator, create_rng_state, fits, floating_or, get_global_generator, set_global_generator
 from .shaping import broadcast_to
 
 # fmt: off
 __all__ = [
-    "categorical", "exponential", "gamma", "normal", "poisson", "set_seed", "shuffle", "stateless_normal", "stateless_uniform",
-    "truncated_normal", "uniform"
+    "Generator", "categorical", "create_rng_state", "exponential", "fold_in", "gamma", "get_global_generator", "normal", "poisson", "set_global_generator",
+    "set_seed", "shuffle", "split", "stateless_binomial", "stateless_categorical", "stateless_gamma", "stateless_normal", "stateless_poisson",
+    "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform"
 ]
 # fmt: on
 
@@ -42,13 +45,7 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Ten
     >>> normal((2, 3)).shape
     TensorShape([2, 3])
     """
-    z = _draw(
-        seed,
-        lambda r, n: r.standard_normal(n),
-        sizes("random.normal", "shape", shape),
-        _float("random.normal", dtype),
-    )
-    return _moved(z, mean, stddev)
+    return generators.normal(partial(_draw, seed), "random.normal", shape, mean, stddev, dtype)
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=None) -> Tensor:
@@ -57,9 +54,7 @@ def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None, name=No
     >>> bool(abs(truncated_normal(1000).numpy()).max() <= 2)
     True
     """
-    dtype = _float("random.truncated_normal", dtype)
-    z = _draw(seed, _truncated, sizes("random.truncated_normal", "shape", shape), dtype)
-    return _moved(z, mean, stddev)
+    return generators.truncated_normal(partial(_draw, seed), "random.truncated_normal", shape, mean, stddev, dtype)
 
 
 def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None) -> Tensor:
@@ -68,18 +63,7 @@ def uniform(shape, minval=0, maxval=None, dtype=None, seed=None, name=None) -> T
     >>> uniform(4, maxval=10, dtype="int32").dtype
     ad.int32
     """
-    shape, dtype = sizes("random.uniform", "shape", shape), dtype_or(dtype)
-    if dtype.is_integer:
-        if maxval is None:
-            raise ValueError(f"random.uniform: Must specify maxval for integer dtype {dtype.name}")
-        low, high = (to_tensor(x, "random.uniform").numpy() for x in (minval, maxval))
-        return _draw(seed, lambda r, n: r.integers(low, high, n), shape, dtype)
-    u = _draw(seed, lambda r, n: r.random(n, np.float32 if dtype.size == 4 else np.float64), shape, dtype)
-    maxval = 1 if maxval is None else maxval
-    if not is_tensor(minval) and not is_tensor(maxval) and (minval, maxval) == (0, 1):
-        return u
-    low, high = to_tensor(minval, "random.uniform", dtype), to_tensor(maxval, "random.uniform", dtype)
-    return u * (high - low) + low
+    return generators.uniform(partial(_draw, seed), "random.uniform", shape, minval, maxval, dtype)
 
 
 def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
@@ -88,12 +72,8 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
     >>> exponential(4).shape
     TensorShape([4])
     """
-    z = _draw(
-        seed,
-        lambda r, n: r.standard_exponential(n),
-        sizes("random.exponential", "shape", shape),
-        _float("random.exponential", dtype),
-    )
+    dtype = floating_or("random.exponential", dtype)
+    z = _draw(seed, lambda r, n: r.standard_exponential(n), sizes("random.exponential", "shape", shape), dtype)
     return z / to_tensor(rate, "random.exponential", like=z)
 
 
@@ -104,12 +84,17 @@ def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
     TensorShape([2, 3])
     """
     a = to_tensor(alpha, "random.gamma")
-    _require(not (a.numpy() < 0).any(), "random.gamma", "alpha must not be negative", alpha)
-    shape = sizes("random.gamma", "shape", shape) + tuple(a.shape)
-    z = _draw(seed, lambda r, n: r.standard_gamma(a.numpy(), n), shape, _float("random.gamma", dtype))
+    return _gamma(partial(_draw, seed), "random.gamma", sizes("random.gamma", "shape", shape) + tuple(a.shape), alpha, beta, dtype)
+
+
+def _gamma(draw, name, shape, alpha, beta, dtype):
+    a = to_tensor(alpha, name)
+    _require(not (a.numpy() < 0).any(), name, "alpha must not be negative", alpha)
+    fits(name, shape, "alpha", a)
+    z = draw(lambda r, n: r.standard_gamma(a.numpy(), n), shape, floating_or(name, dtype))
     if is_tensor(alpha) and a.dtype.is_floating:
         z = _quantile(z, broadcast_to(ops.cast(a, dtype=z.dtype.code), z.shape))
-    return z if beta is None else z / to_tensor(beta, "random.gamma", like=z)
+    return z if beta is None else z / to_tensor(beta, name, like=z)
 
 
 def _quantile(z, a):
@@ -130,11 +115,15 @@ def poisson(shape, lam, dtype=None, seed=None, name=None) -> Tensor:
     >>> poisson(2, [1.0, 2.0, 3.0]).shape
     TensorShape([2, 3])
     """
-    rate = to_tensor(lam, "random.poisson").numpy()
-    _require((rate >= 0).all(), "random.poisson", "lam must be a number that is not negative", lam)
-    return _draw(
-        seed, lambda r, n: r.poisson(rate, n), sizes("random.poisson", "shape", shape) + rate.shape, dtype_or(dtype)
-    )
+    shape = sizes("random.poisson", "shape", shape) + tuple(to_tensor(lam, "random.poisson").shape)
+    return _poisson(partial(_draw, seed), "random.poisson", shape, lam, dtype)
+
+
+def _poisson(draw, name, shape, lam, dtype):
+    rate = to_tensor(lam, name).numpy()
+    _require((rate >= 0).all(), name, "lam must be a number that is not negative", lam)
+    fits(name, shape, "lam", rate)
+    return draw(lambda r, n: r.poisson(rate, n), shape, dtype_or(dtype))
 
 
 def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -> Tensor:
@@ -143,18 +132,20 @@ def categorical(logits, num_samples, dtype=dtypes.int64, seed=None, name=None) -
     >>> categorical([[0.0, -1000.0]], 3).numpy().tolist()
     [[0, 0, 0]]
     """
-    rows = to_tensor(logits, "random.categorical").numpy()
+    return _categorical(partial(_draw, seed), "random.categorical", logits, num_samples, dtype)
+
+
+def _categorical(draw, name, logits, num_samples, dtype):
+    rows = to_tensor(logits, name).numpy()
     if rows.ndim != 2:
-        raise errors.ShapeError(f"random.categorical: logits should be a matrix, got shape {rows.shape}")
-    count = integer("random.categorical", "num_samples", num_samples)
-    sizes("random.categorical", "num_samples", count)
+        raise errors.ShapeError(f"{name}: logits should be a matrix, got shape {rows.shape}")
+    count = integer(name, "num_samples", num_samples)
+    sizes(name, "num_samples", count)
     if count and rows.shape == (len(rows), 0):
-        raise errors.ShapeError("random.categorical: logits has no columns: there is nothing to draw from")
+        raise errors.ShapeError(f"{name}: logits has no columns: there is nothing to draw from")
     # The largest of logits + Gumbel noise is distributed like that (Gumbel 1954).
-    drawn = _draw(
-        seed, lambda r, n: (rows[:, None, :] + r.gumbel(size=n)).argmax(-1), (len(rows), count, rows.shape[1]), None
-    )
-    return to_tensor(drawn.astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+    shape = (len(rows), count, rows.shape[1])
+    return draw(lambda r, n: (rows[:, None, :] + r.gumbel(size=n)).argmax(-1), shape, dtypes.as_dtype(dtype))
 
 
 def shuffle(value, seed=None, name=None) -> Tensor:
@@ -176,12 +167,12 @@ def stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, a
     >>> bool((stateless_normal(3, (1, 2)) == stateless_normal(3, (1, 2))).numpy().all())
     True
     """
-    dtype = _float("random.stateless_normal", dtype)
-    return _moved(
-        _stateless(seed, lambda r, n: r.standard_normal(n), sizes("random.stateless_normal", "shape", shape), dtype),
-        mean,
-        stddev,
-    )
+    return generators.normal(partial(_stateless, seed), "random.stateless_normal", shape, mean, stddev, dtype)
+
+
+def stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=None, name=None, alg="auto_select") -> Tensor:
+    """`truncated_normal` that depends on `seed`, two integers, alone."""
+    return generators.truncated_normal(partial(_stateless, seed), "random.stateless_truncated_normal", shape, mean, stddev, dtype)
 
 
 def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None, alg="auto_select") -> Tensor:
@@ -190,14 +181,58 @@ def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=None, name=None,
     >>> bool((stateless_uniform(3, (1, 2)) == stateless_uniform(3, (1, 2))).numpy().all())
     True
     """
-    shape, dtype = sizes("random.stateless_uniform", "shape", shape), dtype_or(dtype)
-    maxval = 1 if maxval is None and dtype.is_floating else maxval
-    if maxval is None:
-        raise ValueError(f"random.stateless_uniform: Must specify maxval for integer dtype {dtype.name}")
-    low, high = (to_tensor(x).numpy() for x in (minval, maxval))
-    if dtype.is_integer:
-        return _stateless(seed, lambda r, n: r.integers(low, high, n), shape, dtype)
-    return _stateless(seed, lambda r, n: r.random(n) * (high - low) + low, shape, dtype)
+    return generators.uniform(partial(_stateless, seed), "random.stateless_uniform", shape, minval, maxval, dtype)
+
+
+def stateless_gamma(shape, seed, alpha, beta=None, dtype=None, name=None) -> Tensor:
+    """Gamma distributed numbers of this shape, to which alpha and beta broadcast, that depend on `seed`, two integers, alone;
+    differentiable in alpha and beta.
+
+    >>> stateless_gamma([2, 3], (1, 2), alpha=[1.0, 2.0, 3.0]).shape
+    TensorShape([2, 3])
+    """
+    return _gamma(partial(_stateless, seed), "random.stateless_gamma", sizes("random.stateless_gamma", "shape", shape), alpha, beta, dtype)
+
+
+def stateless_poisson(shape, seed, lam, dtype=dtypes.int32, name=None) -> Tensor:
+    """Poisson distributed numbers of this shape, to which lam broadcasts, that depend on `seed`, two integers, alone."""
+    return _poisson(partial(_stateless, seed), "random.stateless_poisson", sizes("random.stateless_poisson", "shape", shape), lam, dtype)
+
+
+def stateless_binomial(shape, seed, counts, probs, output_dtype=dtypes.int32, name=None) -> Tensor:
+    """How many of `counts` trials succeed, each with probability `probs`; depends on `seed`, two integers, alone.
+
+    >>> stateless_binomial([3], (1, 2), counts=[5.0, 5.0, 0.0], probs=[1.0, 0.0, 0.5]).numpy().tolist()
+    [5, 0, 0]
+    """
+    return generators.binomial(partial(_stateless, seed), "random.stateless_binomial", shape, counts, probs, output_dtype)
+
+
+def stateless_categorical(logits, num_samples, seed, dtype=dtypes.int64, name=None) -> Tensor:
+    """`categorical` that depends on `seed`, two integers, alone."""
+    return _categorical(partial(_stateless, seed), "random.stateless_categorical", logits, num_samples, dtype)
+
+
+def split(seed, num=2, alg="auto_select") -> Tensor:
+    """`num` seeds that depend on `seed`, two integers: a matrix (num, 2) of its dtype.
+
+    >>> split((1, 2), 3).shape
+    TensorShape([3, 2])
+    """
+    count = sizes("random.split", "num", num)
+    dtype = dtypes.as_dtype(getattr(seed, "dtype", dtypes.int32))
+    return _stateless(seed, lambda r, n: r.integers(dtype.min, dtype.max, n, endpoint=True), (*count, 2), dtype)
+
+
+def fold_in(seed, data, alg="auto_select") -> Tensor:
+    """A seed that depends on `seed`, two integers, and on `data`, an integer.
+
+    >>> bool((fold_in((1, 2), 3) == fold_in((1, 2), 4)).numpy().all())
+    False
+    """
+    dtype = dtypes.as_dtype(getattr(seed, "dtype", dtypes.int32))
+    both = [*integers("random.fold_in", "seed", seed), integer("random.fold_in", "data", data)]
+    return _stateless(both, lambda r, n: r.integers(dtype.min, dtype.max, n, endpoint=True), (2,), dtype)
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
@@ -220,28 +255,3 @@ def _draw(seed, make, shape, dtype):
 def _stateless(seed, make, shape, dtype):
     key = [n & 0xFFFFFFFFFFFFFFFF for n in integers("random.stateless", "seed", seed)]
     return to_tensor(np.asarray(make(np.random.default_rng(key), shape)).astype(dtype.as_numpy_dtype))
-
-
-def _truncated(generator, shape):
-    """Drawn again until all are inside; one in twenty is not."""
-    z = np.asarray(generator.standard_normal(shape))
-    outside = np.abs(z) > 2
-    while outside.any():
-        z[outside] = generator.standard_normal(int(outside.sum()))
-        outside = np.abs(z) > 2
-    return z
-
-
-def _moved(z, mean, stddev):
-    if not is_tensor(mean) and not is_tensor(stddev):
-        if np.ndim(mean) == np.ndim(stddev) == 0 and (mean, stddev) == (0, 1):
-            return z
-    mean, stddev = to_tensor(mean, "random.normal", z.dtype), to_tensor(stddev, "random.normal", z.dtype)
-    return z * stddev + mean
-
-
-def _float(name, dtype):
-    dtype = dtype_or(dtype)
-    if not dtype.is_floating:
-        raise errors.bad_dtype(name, dtype.name, ("float32", "float64"))
-    return dtype

@@ -42,7 +42,7 @@ LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set
 
 OTHER = {
     "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e",
-    "random": "normal uniform set_seed truncated_normal shuffle",
+    "random": "normal uniform set_seed truncated_normal shuffle Generator get_global_generator set_global_generator stateless_truncated_normal split fold_in",
     "nest": "map_structure flatten pack_sequence_as assert_same_structure is_nested",
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
     "test": "compute_gradient",
