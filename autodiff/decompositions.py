@@ -6,19 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, ops
+from . import dtypes, errors, ops
 from ._core import Tensor, reduce_sum
 from .arguments import floating
 from .arguments import tensor as to_tensor
 from .arguments import tensors
 from .constants import eye
+from .custom_gradient import custom_gradient
 from .diagonals import band_part, diag_part
 from .products import as_matrices, matrix_transpose
 
-__all__ = ["cholesky", "cholesky_solve", "det", "eigh", "eigvalsh", "expm", "inv", "logdet", "lstsq", "pinv", "qr", "slogdet", "solve", "svd",
-           "triangular_solve"]  # fmt: skip
+__all__ = ["cholesky", "cholesky_solve", "det", "eigh", "eigvalsh", "expm", "inv", "logdet", "lstsq", "lu", "lu_matrix_inverse", "lu_reconstruct",
+           "lu_solve", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd", "triangular_solve"]  # fmt: skip
 
 SLogDet = collections.namedtuple("SLogDet", "sign log_abs_determinant")
+Lu = collections.namedtuple("Lu", "lu p")
 
 
 def inv(input, adjoint=False, name=None) -> Tensor:
@@ -199,6 +201,25 @@ def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
     return ops.pinv(x - _small_part(x, limit, least), to_tensor(least, "pinv", like=x))
 
 
+def matrix_rank(a, tol=None, validate_args=False, name=None) -> Tensor:
+    """How many singular values of matrices are larger than tol: an integer (int32) for each matrix.
+
+    tol   by default eps * max(m, n) times the largest singular value
+
+    >>> int(matrix_rank([[1.0, 2.0], [2.0, 4.0]]))
+    1
+    """
+    x = floating(as_matrices("matrix_rank", a), "matrix_rank")
+    s = svd(x, compute_uv=False)
+    if tol is None:
+        largest = ops.reduce_max(s, axes=(s.ndim - 1,), keepdims=1)
+        limit = largest * (np.finfo(x.dtype.as_numpy_dtype).eps * max(x.shape[-2:]))
+    else:
+        limit = to_tensor(tol, "matrix_rank", like=x)
+        limit = ops.reshape(limit, shape=(*limit.shape, 1))
+    return reduce_sum(ops.cast(s > limit, dtype=dtypes.int32.code), -1)
+
+
 def _small_part(x, limit, least):
     """What the singular values that count as 0 contribute to x, but for those that are 0 up to rounding.  Without it the rank stays, as
     the derivative of pinv supposes; with it the vectors that are kept turn by 1 / (s*s - t*t), where t is a small one, not by 1 / (s*s)."""
@@ -233,6 +254,109 @@ def expm(input, name=None) -> Tensor:
     for _ in range(squarings):
         y = y @ y
     return y
+
+
+# --------------------------------------------------------------------------------------------------------- triangular factors
+def lu(input, output_idx_type=dtypes.int32, name=None) -> Lu:
+    """(lu, p) of square matrices A: A[p] is L @ U, where L has ones on its diagonal and is below that of lu, U is the rest of lu.
+
+    By elimination with the largest pivot of each column.  Its gradient is of the factors in this order of the rows; an ad.function with
+    it runs as written.  Raises InvalidArgumentError where A has no inverse.
+
+    Method of the gradient: S. Walter & L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010).
+
+    >>> [t.numpy().tolist() for t in lu([[1.0, 2.0], [2.0, 8.0]])]
+    [[[2.0, 8.0], [0.5, -2.0]], [1, 0]]
+    """
+    x = _square("lu", input)
+    packed, order = _eliminated(x.numpy())
+    return Lu(_factors(x, packed, order), to_tensor(order.astype(dtypes.as_dtype(output_idx_type).as_numpy_dtype)))
+
+
+def lu_solve(lower_upper, perm, rhs, validate_args=False, name=None) -> Tensor:
+    """X with A @ X = rhs, for the A of which lu gave (lower_upper, perm): rhs and X of shape (..., m, k).
+
+    >>> lu_solve(*lu([[1.0, 2.0], [2.0, 8.0]]), [[3.0], [10.0]]).numpy().tolist()
+    [[1.0], [1.0]]
+    """
+    y = _square("lu_solve", lower_upper)
+    b = as_matrices("lu_solve", to_tensor(rhs, "lu_solve", like=y))
+    if b.shape[-2] != y.shape[-1] or b.shape[:-2] != y.shape[:-2]:
+        raise errors.ShapeError(f"lu_solve: factors of shape {y.shape} do not fit rhs of shape {b.shape}")
+    lower, upper = _lower_and_upper(y)
+    return solve(upper, solve(lower, _rows(b, _order_of("lu_solve", perm, y))))
+
+
+def lu_reconstruct(lower_upper, perm, validate_args=False, name=None) -> Tensor:
+    """The A of which lu gave (lower_upper, perm).
+
+    >>> lu_reconstruct(*lu([[1.0, 2.0], [2.0, 8.0]])).numpy().tolist()
+    [[1.0, 2.0], [2.0, 8.0]]
+    """
+    y = _square("lu_reconstruct", lower_upper)
+    lower, upper = _lower_and_upper(y)
+    return _rows(lower @ upper, ops.argsort(_order_of("lu_reconstruct", perm, y), axis=y.ndim - 2, descending=0))
+
+
+def lu_matrix_inverse(lower_upper, perm, validate_args=False, name=None) -> Tensor:
+    """The inverse of the A of which lu gave (lower_upper, perm).
+
+    >>> lu_matrix_inverse(*lu([[1.0, 2.0], [2.0, 8.0]])).numpy().tolist()
+    [[2.0, -0.5], [-0.5, 0.25]]
+    """
+    y = _square("lu_matrix_inverse", lower_upper)
+    return lu_solve(y, perm, eye(y.shape[-1], batch_shape=y.shape[:-2], dtype=y.dtype))
+
+
+def _eliminated(a):
+    """Packed factors and the order of the rows, of arrays."""
+    n, batch = a.shape[-1], a.shape[:-2]
+    y = a.reshape((math.prod(batch), n, n)).copy()
+    order = np.tile(np.arange(n), (len(y), 1))
+    each = np.arange(len(y))
+    for k in range(n):
+        pivot = k + np.abs(y[:, k:, k]).argmax(axis=1)
+        for x in (y, order):
+            x[each, k], x[each, pivot] = x[each, pivot], x[each, k].copy()
+        if (y[:, k, k] == 0).any():
+            raise errors.InvalidArgumentError("lu: Input matrix is not invertible")
+        y[:, k + 1 :, k] /= y[:, k, k, None]
+        y[:, k + 1 :, k + 1 :] -= y[:, k + 1 :, k, None] * y[:, k, None, k + 1 :]
+    return y.reshape(a.shape), order.reshape((*batch, n))
+
+
+def _factors(x, packed, order):
+    """`packed` as a function of x, to any derivative.  With dB the change of the rows of x in order and X = inv(L) @ dB @ inv(U), that of L
+    is L @ (X below its diagonal) and that of U is (the rest of X) @ U."""
+
+    @custom_gradient
+    def factors(a):
+        def slope(g):
+            lower, upper = _lower_and_upper(_factors(a, packed, order))
+            below = band_part(ops.matmul(lower, g - band_part(g, 0, -1), transpose_a=1, transpose_b=0), -1, 0)
+            of_x = below - band_part(below, 0, 0) + band_part(ops.matmul(band_part(g, 0, -1), upper, transpose_a=0, transpose_b=1), 0, -1)
+            share = matrix_transpose(solve(upper, matrix_transpose(solve(lower, of_x, adjoint=True))))
+            return _rows(share, to_tensor(np.argsort(order, axis=-1)))
+
+        return to_tensor(packed), slope
+
+    return factors(x)
+
+
+def _lower_and_upper(y):
+    upper = band_part(y, 0, -1)
+    return y - upper + eye(y.shape[-1], dtype=y.dtype), upper
+
+
+def _rows(x, order):
+    return ops.gather(x, order, axis=x.ndim - 2, batch_dims=x.ndim - 2)
+
+
+def _order_of(name, perm, y):
+    order = to_tensor(perm, name)
+    if not order.dtype.is_integer or order.shape != y.shape[:-1]:
+        raise errors.ShapeError(f"{name}: perm must be integers of shape {y.shape[:-1]}, the order of the rows, got {order.dtype.name} of shape {order.shape}")
+    return order
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers

@@ -15,58 +15,84 @@ __all__ = ["band_part", "diag", "diag_part", "set_diag", "tensor_diag", "tensor_
 def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, align="RIGHT_LEFT") -> Tensor:
     """Matrices whose k-th diagonal is the last dimension of `diagonal`, and padding_value elsewhere.  k > 0: above the main one.
 
-    num_rows, num_cols  their sizes; square unless one is given, then as small as the diagonal allows
+    k                   of two numbers (low, high), a band: the last but one dimension has its diagonals, from high down to low, each as
+                        long as the longest
+    num_rows, num_cols  their sizes; square unless one is given, then as small as the diagonals allow
+    align               where superdiagonals and subdiagonals that are shorter stand in their rows: "RIGHT_LEFT", "LEFT_RIGHT",
+                        "LEFT_LEFT" or "RIGHT_RIGHT"
 
     >>> diag([1.0, 2.0]).numpy().tolist()
     [[1.0, 0.0], [0.0, 2.0]]
+    >>> diag([[0, 8, 9], [1, 2, 3], [4, 5, 0]], k=(-1, 1)).numpy().tolist()
+    [[1, 8, 0], [4, 2, 9], [0, 5, 3]]
     """
-    x, k = to_tensor(diagonal, "diag"), _one_diagonal("diag", k)
-    if not x.ndim:
-        raise errors.low_rank("diag", x.shape, 1)
+    x, (low, high) = to_tensor(diagonal, "diag"), _band("diag", k)
+    if x.ndim < 1 + (low < high):
+        raise errors.low_rank("diag", x.shape, 1 + (low < high))
     n = x.shape[-1]
-    square = n + abs(k) if num_rows == num_cols == -1 else 0
-    rows = max(n + max(-k, 0), square) if num_rows == -1 else integer("diag", "num_rows", num_rows)
-    columns = max(n + max(k, 0), square) if num_cols == -1 else integer("diag", "num_cols", num_cols)
-    if _length(rows, columns, k) != n:
+    least = n - min(high, 0), n + max(low, 0)
+    square = max(least) if num_rows == num_cols == -1 else 0
+    rows = max(least[0], square) if num_rows == -1 else integer("diag", "num_rows", num_rows)
+    columns = max(least[1], square) if num_cols == -1 else integer("diag", "num_cols", num_cols)
+    if low < high:
+        _check_band("diag", x.shape, x.shape[:-2], rows, columns, low, high)
+        y, inside = _spread_band(x, rows, columns, low, high, align, "diag")
+    elif _length(rows, columns, low) != n:
         raise errors.ShapeError(
-            f"diag: {n} elements are not diagonal {k} of a matrix of {rows} rows and {columns} columns"
+            f"diag: {n} elements are not diagonal {low} of a matrix of {rows} rows and {columns} columns"
         )
-    y = ops.unview(x, **_diagonal(sizes("diag", "shape", (*x.shape[:-1], rows, columns)), k))
-    if isinstance(padding_value, (int, float)) and padding_value == 0:
-        return y
-    return ops.where(to_tensor(np.eye(rows, columns, k, dtype=bool)), y, to_tensor(padding_value, "diag", like=x))
+    else:
+        y = ops.unview(x, **_diagonal(sizes("diag", "shape", (*x.shape[:-1], rows, columns)), low))
+        if isinstance(padding_value, (int, float)) and padding_value == 0:
+            return y
+        inside = np.eye(rows, columns, low, dtype=bool)
+    return ops.where(to_tensor(inside), y, to_tensor(padding_value, "diag", like=x))
 
 
 def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT") -> Tensor:
     """The k-th diagonal of matrices, as the last dimension.  k > 0: above the main one.
 
+    k  of two numbers (low, high), a band, as `diag` takes it, filled up with padding_value
+
     >>> diag_part([[1.0, 2.0], [3.0, 4.0]]).numpy().tolist()
     [1.0, 4.0]
+    >>> diag_part([[1.0, 2.0], [3.0, 4.0]], k=(0, 1)).numpy().tolist()
+    [[0.0, 2.0], [1.0, 4.0]]
     """
-    x, k = as_matrices("diag_part", input), _one_diagonal("diag_part", k)
+    x, (low, high) = as_matrices("diag_part", input), _band("diag_part", k)
     rows, columns = x.shape[-2:]
-    n = _length(rows, columns, k)
-    if n < 0 or n == 0 and k:
-        raise errors.ShapeError(f"diag_part: there is no diagonal {k} in matrices of shape {x.shape[-2:]}")
-    where = _diagonal(tuple(x.shape), k)
-    return ops.view(x, shape=(*x.shape[:-2], n), strides=where["strides"], offset=where["offset"])
+    for d in (low, high):
+        if _length(rows, columns, d) < 0 or _length(rows, columns, d) == 0 and d:
+            raise errors.ShapeError(f"diag_part: there is no diagonal {d} in matrices of shape {x.shape[-2:]}")
+    if low == high:
+        where = _diagonal(tuple(x.shape), low)
+        return ops.view(x, shape=(*x.shape[:-2], _length(rows, columns, low)), strides=where["strides"], offset=where["offset"])
+    places = _band_places(rows, columns, low, high, align, "diag_part")
+    flat = ops.reshape(x, shape=(*x.shape[:-2], rows * columns))
+    y = ops.gather(flat, to_tensor(np.maximum(places, 0)), axis=x.ndim - 2, batch_dims=0)
+    return ops.where(to_tensor(places >= 0), y, to_tensor(padding_value, "diag_part", like=x))
 
 
 def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT") -> Tensor:
-    """Matrices with another k-th diagonal.
+    """Matrices with another k-th diagonal, or another band, as `diag` takes it.
 
     >>> set_diag([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0]).numpy().tolist()
     [[0.0, 2.0], [3.0, 0.0]]
     """
-    x, k = as_matrices("set_diag", input), _one_diagonal("set_diag", k)
+    x, (low, high) = as_matrices("set_diag", input), _band("set_diag", k)
     d = to_tensor(diagonal, "set_diag", like=x)
-    expected = (*x.shape[:-2], _length(*x.shape[-2:], k))
+    rows, columns = x.shape[-2:]
+    if low < high:
+        _check_band("set_diag", d.shape, x.shape[:-2], rows, columns, low, high)
+        placed, inside = _spread_band(d, rows, columns, low, high, align, "set_diag")
+        return ops.where(to_tensor(inside), placed, x)
+    expected = (*x.shape[:-2], _length(rows, columns, low))
     if d.shape != expected:
         raise errors.ShapeError(
-            f"set_diag: diagonal {k} of a tensor of shape {x.shape} has shape {expected}, got {d.shape}"
+            f"set_diag: diagonal {low} of a tensor of shape {x.shape} has shape {expected}, got {d.shape}"
         )
-    placed = ops.unview(d, **_diagonal(tuple(x.shape), k))
-    return ops.where(to_tensor(np.eye(*x.shape[-2:], k, dtype=bool)), placed, x)
+    placed = ops.unview(d, **_diagonal(tuple(x.shape), low))
+    return ops.where(to_tensor(np.eye(rows, columns, low, dtype=bool)), placed, x)
 
 
 def trace(x, name=None) -> Tensor:
@@ -116,13 +142,47 @@ def band_part(input, num_lower, num_upper, name=None) -> Tensor:
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
-def _one_diagonal(name, k):
+def _band(name, k):
+    """The lowest and the highest diagonal."""
     k = integers(name, "k", k)
-    if len(k) != 1 and len(set(k)) != 1:
-        raise errors.UnimplementedError(
-            f"{name}: k = {k}: one diagonal at a time; bands of several are not implemented"
-        )
-    return k[0]
+    if len(k) not in (1, 2) or k[0] > k[-1]:
+        raise errors.InvalidArgumentError(f"{name}: k must be a diagonal, or the lowest and the highest one of a band, got {k}")
+    return k[0], k[-1]
+
+
+def _band_places(rows, columns, low, high, align, name):
+    """Where in the flat matrix the elements of a band stand, -1 where the band has none: diagonals from high down to low, a row each."""
+    if align not in ("RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT"):
+        raise ValueError(f"{name}: align is 'RIGHT_LEFT', 'LEFT_RIGHT', 'LEFT_LEFT' or 'RIGHT_RIGHT', got {errors.shorten(align)}")
+    above, below = align.split("_")
+    places = np.full((high - low + 1, _longest(rows, columns, low, high)), -1)
+    for row, k in zip(places, range(high, low - 1, -1)):
+        n = _length(rows, columns, k)
+        first = len(row) - n if (above if k >= 0 else below) == "RIGHT" else 0
+        row[first : first + n] = max(-k, 0) * columns + max(k, 0) + np.arange(n) * (columns + 1)
+    return places
+
+
+def _spread_band(x, rows, columns, low, high, align, name):
+    """Matrices with the band x, and where it is."""
+    places = _band_places(rows, columns, low, high, align, name).reshape(-1)
+    of = np.full(rows * columns, -1)                            # what each element of the matrix is in the band
+    of[places[places >= 0]] = np.flatnonzero(places >= 0)
+    flat = ops.reshape(x, shape=(*x.shape[:-2], places.size))
+    y = ops.gather(flat, to_tensor(np.maximum(of, 0).reshape(rows, columns)), axis=x.ndim - 2, batch_dims=0)
+    return y, (of >= 0).reshape(rows, columns)
+
+
+def _check_band(name, given, batch, rows, columns, low, high):
+    if not -rows < low <= high < columns:
+        raise errors.ShapeError(f"{name}: there is no band ({low}, {high}) in matrices of {rows} rows and {columns} columns")
+    expected = (*batch, high - low + 1, _longest(rows, columns, low, high))
+    if tuple(given) != expected:
+        raise errors.ShapeError(f"{name}: band ({low}, {high}) of matrices of {rows} rows and {columns} columns has shape {expected}, got {tuple(given)}")
+
+
+def _longest(rows, columns, low, high):
+    return _length(rows, columns, min(max(0, low), high))
 
 
 def _length(rows, columns, k):

@@ -184,6 +184,13 @@ def _lstsq(a, b, rcond=None):
     return shaping.reshape(x, [x.shape[0], *b.shape[1:]]), left, rank, s
 
 
+def _cond(x, p=None):
+    if p not in (None, 2):
+        refuse()
+    s = linalg.svd(as_array(x), compute_uv=False)
+    return s[..., 0] / s[..., -1]
+
+
 def _truncated(x):
     return indexing.where(x < 0, math.ceil(x), math.floor(x))
 
@@ -244,6 +251,7 @@ MORE = {
     "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: FUNCTIONS[np.linalg.norm](_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
     "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": FUNCTIONS[np.linalg.norm](x, ord, (-2, -1), keepdims),
     "linalg.lstsq":     _lstsq,
+    "linalg.cond":      _cond,
     "roll":             _roll,
     "linalg.multi_dot": lambda arrays, *, out=None: functools.reduce(np.dot, arrays) if out is None else refuse(),
     "linalg.matrix_power": _power,

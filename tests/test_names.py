@@ -38,7 +38,7 @@ NN = """
     weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
     """
 
-LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv"
+LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv lu lu_solve lu_reconstruct lu_matrix_inverse matrix_rank tridiagonal_matmul tridiagonal_solve banded_triangular_solve eigh_tridiagonal"
 
 OTHER = {
     "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e",

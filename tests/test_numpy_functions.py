@@ -27,7 +27,7 @@ TRAPEZOID = "trapezoid" if hasattr(np, "trapezoid") else "trapz"
 CASES += [f"np.{TRAPEZOID}({more})" for more in ("X", "X, dx=0.1", "M, axis=0", "M, [0.0, 1.0, 3.0]", "M, [0.0, 1.0, 3.0], axis=0", "[1.0, 2.0, 4.0, 3.0], X")]
 
 
-CASES += """np.ediff1d(X)|np.ediff1d(M)|np.ediff1d(X, to_begin=X[:2], to_end=[1.0])|np.unwrap(X * 5)|np.unwrap(M * 7, axis=0)|np.diagflat(X)|np.diagflat(M, 1)
+CASES += """np.linalg.cond(M)|np.linalg.cond(M[:2])|np.ediff1d(X)|np.ediff1d(M)|np.ediff1d(X, to_begin=X[:2], to_end=[1.0])|np.unwrap(X * 5)|np.unwrap(M * 7, axis=0)|np.diagflat(X)|np.diagflat(M, 1)
 np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
 np.linalg.lstsq(M[:2], M[:2, 2], rcond=None)[0]|np.correlate(X, [1.0, 2.0])|np.correlate(X, [1.0, 2.0, 3.0], "full")|np.correlate(X, X, "same")
 np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(0.4, X)|np.fmod(X, 0.45)|np.fmod(M * 7, M[::-1] + 0.07)|np.heaviside(np.array([-1.0, 0.0, 2.0, 0.0]), X)
