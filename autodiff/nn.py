@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from . import errors, ops, random
+from . import convolutions, errors, ops, random
 from ._core import Tensor, operator, reduce_sum
 from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
 from .constants import one_hot
+from .convolutions import *  # noqa: F403
 from .indexing import gather, top_k  # noqa: F401
 from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
                    softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
@@ -21,6 +22,7 @@ __all__ = [
     "zero_fraction"
 ]
 # fmt: on
+__all__ += convolutions.__all__
 
 # ------------------------------------------------------------------------------------------------------------- activations
 elu = operator(ops.elu, "elu", "features", namespace="nn")

@@ -36,6 +36,8 @@ NN = """
     softplus relu relu6 sigmoid tanh softmax log_softmax elu selu leaky_relu silu swish gelu softsign l2_loss l2_normalize moments crelu
     sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits
     weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
+    convolution conv1d conv2d conv3d conv_transpose conv1d_transpose conv2d_transpose conv3d_transpose
+    max_pool max_pool1d max_pool2d max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
     """
 
 LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv lu lu_solve lu_reconstruct lu_matrix_inverse matrix_rank tridiagonal_matmul tridiagonal_solve banded_triangular_solve eigh_tridiagonal"

@@ -1,0 +1,180 @@
+"""Convolutions and pools, held against their definitions window by window."""
+
+import itertools
+
+import numpy as np
+import pytest
+from differences import check_gradients
+
+import autodiff as ad
+from autodiff import errors, nn
+
+RNG = np.random.default_rng(4)
+
+
+def around(x, window, steps, gaps, padding, fill):
+    """x with its padding, and the number of windows in each dimension: TensorFlow's definition of SAME and VALID."""
+    edges = []
+    for n, k, step, gap in zip(x.shape[1:-1], window, steps, gaps):
+        total = max((-(-n // step) - 1) * step + (k - 1) * gap + 1 - n, 0) if padding == "SAME" else 0
+        edges.append((total // 2, total - total // 2))
+    if isinstance(padding, list):
+        edges = padding[1:-1]
+    x = np.pad(x, [(0, 0), *edges, (0, 0)], constant_values=fill)
+    return x, [(n - (k - 1) * gap - 1) // step + 1 for n, k, step, gap in zip(x.shape[1:-1], window, steps, gaps)]
+
+
+def seen(x, window, steps, gaps, padding, fill):
+    """{place of a window: what it sees, (batch, window.., channels)}."""
+    x, count = around(x, window, steps, gaps, padding, fill)
+    return {place: x[(slice(None), *[slice(i * s, i * s + (k - 1) * g + 1, g) for i, s, k, g in zip(place, steps, window, gaps)])]
+            for place in itertools.product(*map(range, count))}, count  # fmt: skip
+
+
+def by_definition(x, w, steps, padding, gaps):
+    rank = w.ndim - 2
+    views, count = seen(x, w.shape[:-2], steps, gaps, padding, 0)
+    y = np.zeros((len(x), *count, w.shape[-1]))
+    for place, view in views.items():
+        y[(slice(None), *place)] = np.tensordot(view, w, rank + 1)
+    return y
+
+
+CASES = [((2, 9, 3), (4, 3, 2), [1], "SAME", [1]), ((1, 9, 2), (3, 2, 2), [2], "VALID", [2]), ((2, 5, 4, 2), (3, 2, 2, 3), [1, 1], "VALID", [1, 1]),
+         ((1, 6, 5, 2), (2, 3, 2, 1), [2, 3], "SAME", [1, 1]), ((2, 5, 4, 1), (3, 2, 1, 2), [1, 2], [(0, 0), (1, 2), (0, 1), (0, 0)], [1, 1]),
+         ((1, 6, 7, 2), (2, 3, 2, 2), [1, 1], "SAME", [2, 3]), ((1, 3, 4, 3, 1), (2, 2, 2, 1, 2), [1, 2, 1], "SAME", [1, 1, 1]),
+         ((1, 4, 4, 1), (1, 1, 1, 2), [3, 3], "SAME", [1, 1])]  # fmt: skip
+FRONT = {1: nn.conv1d, 2: nn.conv2d, 3: nn.conv3d}
+BACK = {1: nn.conv1d_transpose, 2: nn.conv2d_transpose, 3: nn.conv3d_transpose}
+
+
+@pytest.mark.parametrize("shape, window, steps, padding, gaps", CASES, ids=str)
+def test_a_convolution_is_its_definition(shape, window, steps, padding, gaps):
+    x, w, rank = RNG.normal(size=shape), RNG.normal(size=window), len(steps)
+    expected = by_definition(x, w, steps, padding, gaps)
+    for dtype, rtol in (("float32", 1e-5), ("float64", 1e-13)):
+        for f in (FRONT[rank], nn.convolution):
+            got = f(x.astype(dtype), w.astype(dtype), steps, padding, dilations=gaps)
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got.numpy(), expected, rtol=rtol, atol=rtol)
+    check_gradients(lambda x, w: FRONT[rank](x, w, steps, padding, dilations=gaps), x, w)
+    recorded = ad.function(lambda x, w: FRONT[rank](x, w, steps, padding, dilations=gaps))
+    for each in (x, -2 * x):
+        np.testing.assert_array_equal(recorded(each, w).numpy(), FRONT[rank](each, w, steps, padding, dilations=gaps).numpy())
+
+
+@pytest.mark.parametrize("shape, window, steps, padding, gaps", CASES, ids=str)
+def test_a_transposed_convolution_is_its_adjoint(shape, window, steps, padding, gaps):
+    """<y, conv(x)> = <transposed(y), x>."""
+    x, w, rank = RNG.normal(size=shape), RNG.normal(size=window), len(steps)
+    y = RNG.normal(size=by_definition(x, w, steps, padding, gaps).shape)
+    for f in (BACK[rank], nn.conv_transpose):
+        got = f(y, w, shape, steps, padding, dilations=gaps)
+        assert got.shape == shape
+        assert np.vdot(got.numpy(), x) == pytest.approx(np.vdot(y, by_definition(x, w, steps, padding, gaps)), rel=1e-11)
+    check_gradients(lambda y, w: BACK[rank](y, w, shape[1:-1], steps, padding, dilations=gaps), y, w)
+
+
+@pytest.mark.parametrize("shape, window, steps, padding", [(case[0], case[1][:-2], case[2], case[3]) for case in CASES if not isinstance(case[3], list)], ids=str)
+def test_pools_are_their_definitions(shape, window, steps, padding):
+    x, rank, ones = RNG.permutation(np.prod(shape)).reshape(shape) / 10, len(steps), [1] * len(steps)
+    largest, count = seen(x, window, steps, ones, padding, -np.inf)
+    sums, _ = seen(x, window, steps, ones, padding, np.nan)
+    of_window = tuple(range(1, rank + 1))
+    fronts = {1: (nn.max_pool1d, nn.avg_pool1d), 2: (nn.max_pool2d, nn.avg_pool2d), 3: (nn.max_pool3d, nn.avg_pool3d)}[rank]
+    for pool, general, views, reduce in ((fronts[0], nn.max_pool, largest, np.max), (fronts[1], nn.avg_pool, sums, np.nanmean)):
+        expected = np.zeros((len(x), *count, shape[-1]))
+        for place, view in views.items():
+            expected[(slice(None), *place)] = reduce(view, axis=of_window)
+        for f in (pool, general):
+            np.testing.assert_allclose(f(x, window, steps, padding).numpy(), expected, rtol=1e-14, atol=1e-15)
+        assert pool(x.astype("f4"), window, steps, padding).dtype == "float32"
+        check_gradients(lambda x, pool=pool: pool(x, window, steps, padding) ** 2, x)
+        recorded = ad.function(lambda x, pool=pool: pool(x, window, steps, padding))
+        for each in (x, -2 * x):
+            np.testing.assert_array_equal(recorded(each).numpy(), pool(each, window, steps, padding).numpy())
+
+
+def test_channels_may_come_first():
+    x, w = RNG.normal(size=(2, 5, 4, 3)), RNG.normal(size=(2, 3, 3, 2))
+    y = nn.conv2d(x, w, [1, 2, 1, 1], "SAME")
+    first = nn.conv2d(x.transpose(0, 3, 1, 2), w, [1, 1, 2, 1], "SAME", data_format="NCHW")
+    np.testing.assert_array_equal(first.numpy(), y.numpy().transpose(0, 3, 1, 2))
+    z = nn.conv2d_transpose(first, w, [2, 3, 5, 4], [2, 1], "SAME", data_format="NCHW")
+    np.testing.assert_array_equal(z.numpy().transpose(0, 2, 3, 1), nn.conv2d_transpose(y, w, [2, 5, 4, 3], [2, 1], "SAME").numpy())
+    pooled = nn.max_pool2d(x.transpose(0, 3, 1, 2), 2, 2, "VALID", data_format="NCHW")
+    np.testing.assert_array_equal(pooled.numpy(), nn.max_pool2d(x, 2, 2, "VALID").numpy().transpose(0, 3, 1, 2))
+    padded = nn.conv1d(x[0].transpose(0, 2, 1), w[0], 1, [(0, 0), (0, 0), (1, 0)], data_format="NCW")
+    np.testing.assert_array_equal(padded.numpy().transpose(0, 2, 1), nn.conv1d(x[0], w[0], 1, [(0, 0), (1, 0), (0, 0)]).numpy())
+
+
+def test_a_batch_may_have_several_dimensions_or_be_empty():
+    x, w = RNG.normal(size=(2, 3, 6, 2)), RNG.normal(size=(3, 2, 4))
+    y = nn.conv1d(x, w, 1, "SAME")
+    np.testing.assert_array_equal(y.numpy()[1], nn.conv1d(x[1], w, 1, "SAME").numpy())
+    assert nn.conv1d(np.zeros((0, 6, 2)), w).shape == (0, 4, 4) and nn.max_pool1d(np.zeros((0, 6, 2)), 2, 2, "VALID").shape == (0, 3, 2)
+
+
+def test_pools_of_integers_and_equal_numbers():
+    assert nn.max_pool1d(np.array([[[-5], [-7], [-3]]]), 2, 2, "SAME").numpy().ravel().tolist() == [-5, -3]
+    x = ad.Variable([[[1.0], [1.0], [0.0]]])
+    with ad.GradientTape() as tape:
+        y = nn.max_pool1d(x, 3, 1, "VALID")
+    assert tape.gradient(y, x).numpy().ravel().tolist() == [0.5, 0.5, 0.0]
+
+
+def test_a_filter_is_found_by_its_gradient():
+    """The kernel that blurred a signal, by least squares over conv1d."""
+    x, kernel = RNG.normal(size=(1, 100, 1)), np.array([0.2, 0.5, 0.3])
+    y = np.convolve(x[0, :, 0], kernel[::-1], "valid")
+    w = ad.Variable(np.zeros(3))
+
+    @ad.function
+    def step():
+        with ad.GradientTape() as tape:
+            loss = ad.reduce_mean((ad.reshape(nn.conv1d(x, ad.reshape(w, (3, 1, 1))), [-1]) - y) ** 2)
+        w.assign_sub(0.3 * tape.gradient(loss, w))
+
+    for _ in range(100):
+        step()
+    np.testing.assert_allclose(w.numpy(), kernel, atol=1e-8)
+
+
+X, W = np.ones((1, 4, 4, 2)), np.ones((2, 2, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: nn.conv2d(X, W[:, :, :1], 1), ValueError,
+         "conv2d: filters must have 2 dimensions, then 2 channels of the input and those of the result; got shape (2, 2, 1, 3)"),
+        (lambda: nn.conv2d(X, W[0], 1), ValueError, "conv2d: filters must have 2 dimensions, then 2 channels of the input and those of the result; got shape (2, 2, 3)"),
+        (lambda: nn.conv2d(X[0], W, 1), ValueError, "conv2d: Shape (4, 4, 2) must have rank at least 4; a batch, sizes and channels"),
+        (lambda: nn.conv2d(X, W, 1, "FULL"), ValueError, "conv2d: padding is 'VALID', 'SAME' or a list of pairs, got 'FULL'"),
+        (lambda: nn.conv2d(X, W, 1, [(1, 1)]), ValueError, "conv2d: padding must have a pair of numbers for each dimension of input, got [(1, 1)]"),
+        (lambda: nn.conv2d(X, W, 1, [(0, 0), (1, -1), (0, 0), (0, 0)]), ValueError, None),
+        (lambda: nn.conv2d(X, W, [1, 2, 3]), ValueError, "conv2d: strides must be one number, 2 or 4, got [1, 2, 3]"),
+        (lambda: nn.conv2d(X, W, [2, 1, 1, 1]), NotImplementedError, "conv2d: strides (2, 1, 1, 1) are not 1 in the batch and in the channels"),
+        (lambda: nn.conv2d(X, W, 0), ValueError, "conv2d: windows (2, 2), strides (0, 0) and dilations (1, 1) must be at least 1"),
+        (lambda: nn.conv2d(X, W, 1.5), TypeError, "conv2d: strides must be an integer, got 1.5"),
+        (lambda: nn.conv2d(X, W, 1, data_format="NWC"), ValueError, "conv2d: data_format is 'NHWC' or 'NCHW', got 'NWC'"),
+        (lambda: nn.conv2d(X, W, 1, dilations=4), ValueError,
+         "conv2d: a window that spans (5, 5) does not fit into (4, 4), the sizes of the input with its padding"),
+        (lambda: nn.convolution(X, W[0, 0]), ValueError,
+         "convolution: filters must have one to three dimensions and those of channels, got shape (2, 3)"),
+        (lambda: nn.conv2d_transpose(X, W.transpose(0, 1, 3, 2), [1, 9, 4, 3], 1), ValueError,
+         "conv2d_transpose: a convolution of sizes (9, 4) has sizes (9, 4), input has (4, 4)"),
+        (lambda: nn.conv2d_transpose(X, W, [1, 4, 4, 2], 1), ValueError,
+         "conv2d_transpose: filters must have 2 dimensions, then the channels of the result and 2 of the input; got shape (2, 2, 2, 3)"),
+        (lambda: nn.conv2d_transpose(X, W.transpose(0, 1, 3, 2), [4], 1), ValueError, "conv2d_transpose: output_shape must have 4 sizes, or 2, got [4]"),
+        (lambda: nn.max_pool(X[0, 0], 2, 2, "SAME"), ValueError,
+         "max_pool: input must have a batch, one to three dimensions and channels, got shape (4, 2)"),
+        (lambda: nn.avg_pool2d(X, 5, 1, "VALID"), ValueError,
+         "avg_pool2d: a window that spans (5, 5) does not fit into (4, 4), the sizes of the input with its padding"),
+        (lambda: nn.avg_pool2d(np.ones((1, 4, 4, 2), int), 2, 1, "VALID"), errors.DtypeError, None),
+    ],
+)  # fmt: skip
+def test_misuse_is_said(call, error, text):
+    with pytest.raises(error) as caught:
+        call()
+    assert text is None or str(caught.value) == text
