@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, is_tensor
+from ._core import Tensor, is_tensor, recorded_here
 from .arguments import axis_of, integer, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shaping import concat, reshape
@@ -244,18 +244,36 @@ def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, na
     >>> searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 4.0]).numpy().tolist()
     [0, 1, 2]
     """
-    rows, wanted = to_tensor(sorted_sequence, "searchsorted").numpy(), to_tensor(values, "searchsorted").numpy()
+    rows, wanted = to_tensor(sorted_sequence, "searchsorted"), to_tensor(values, "searchsorted")
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right', got {errors.shorten(side)}")
     for x in (rows, wanted):
         if not x.ndim:
             raise errors.low_rank("searchsorted", x.shape, 1)
     if rows.shape[:-1] != wanted.shape[:-1]:
-        raise errors.ShapeError(f"searchsorted: leading sizes {rows.shape[:-1]} and {wanted.shape[:-1]} differ")
+        raise errors.ShapeError(f"searchsorted: leading sizes {tuple(rows.shape[:-1])} and {tuple(wanted.shape[:-1])} differ")
+    dtype = dtypes.as_dtype(out_type)
+    if recorded_here():
+        return ops.cast(_places_in_order(rows, wanted, side), dtype=dtype.code)
+    rows, wanted = rows.numpy(), wanted.numpy()
     count = math.prod(rows.shape[:-1])
     flat = zip(rows.reshape(count, rows.shape[-1]), wanted.reshape(count, wanted.shape[-1]))
     found = [np.searchsorted(r, w, side=side) for r, w in flat]
-    return to_tensor(np.array(found, dtypes.as_dtype(out_type).as_numpy_dtype).reshape(wanted.shape))
+    return to_tensor(np.array(found, dtype.as_numpy_dtype).reshape(wanted.shape))
+
+
+def _places_in_order(rows, wanted, side):
+    """The same of rows of the table, which a replay runs again: how many of the sequence come before each value in their common order, in
+    which of equal numbers the values come first ("left") or last."""
+    n, m = rows.shape[-1], wanted.shape[-1]
+    dtype = dtypes.as_dtype(np.result_type(rows.dtype.as_numpy_dtype, wanted.dtype.as_numpy_dtype))
+    rows, wanted = (ops.cast(x, dtype=dtype.code) + 0 for x in (rows, wanted))      # + 0: -0.0 is 0.0
+    axis, first = rows.ndim - 1, (n if side == "right" else 0)                      # of the values
+    order = ops.argsort(ops.concat(*((rows, wanted) if first else (wanted, rows)), axis=axis), axis=axis, descending=0)
+    place = ops.argsort(order, axis=axis, descending=0)
+    is_value = ops.logical_and(order >= first, order < first + m)
+    before = ops.cumsum(ops.cast(ops.logical_not(is_value), dtype=dtypes.int64.code), axis=axis, exclusive=0, reverse=0)
+    return ops.gather(before, place[..., first : first + m], axis=axis, batch_dims=axis)
 
 
 def unique(x, out_idx=dtypes.int32, name=None) -> Unique:

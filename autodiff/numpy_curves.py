@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import indexing, linalg, math, ops, shaping
+from . import indexing, linalg, math, shaping
 from ._core import is_tensor
 from .arguments import axes_of
 from .arrays import as_array, refuse
@@ -24,7 +24,7 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
         xp, fp = (shaping.concat([t, t], 0) for t in (xp, fp))
     n = xp.shape[0]
     flat = shaping.reshape(x, [-1])
-    corner = math.clip_by_value(_how_many_below(xp, flat) - 1, 0, n - 1)
+    corner = math.clip_by_value(indexing.searchsorted(xp, flat, "right", "int64") - 1, 0, n - 1)
     slopes = math.divide_no_nan(fp[1:] - fp[:-1], xp[1:] - xp[:-1])
     at, value, slope = indexing.gather(xp, corner), indexing.gather(fp, corner), indexing.gather(slopes, math.minimum(corner, n - 2))
     y = value + (flat - at) * slope
@@ -41,16 +41,6 @@ def _wound(x, xp, fp, period):
     order = indexing.argsort(xp)
     xp, fp = indexing.gather(xp, order), indexing.gather(fp, order)
     return x, shaping.concat([xp[-1:] - period, xp, xp[:1] + period], 0), shaping.concat([fp[-1:], fp, fp[:1]], 0)
-
-
-def _how_many_below(xp, x):
-    """For each x, how many of the ascending xp are no larger: in the common order, in which equal xp come first, those before it.
-    Of rows only, so that a replay finds them anew."""
-    n, m = xp.shape[0], x.shape[0]
-    order = ops.argsort(shaping.concat([xp, x], 0), axis=0, descending=0)
-    place = ops.argsort(order, axis=0, descending=0)            # of each in that order
-    is_corner = math.cast(order < n, "int64")
-    return indexing.gather(math.cumsum(is_corner), place[n:]) if m else math.cast(x, "int64")
 
 
 # ---------------------------------------------------------------------------------------------------------- differentiation

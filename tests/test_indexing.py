@@ -131,6 +131,22 @@ def test_searchsorted_and_unique():
     assert [t.shape for t in indexing.unique_with_counts(np.zeros(0))] == [(0,)] * 3
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)], ids=str)
+def test_places_are_found_anew_in_every_replay(side, shape):
+    rng = np.random.default_rng(1)
+    f = ad.function(lambda rows, x: indexing.searchsorted(rows, x, side=side))
+    for n, m in ((0, 3), (5, 0), (7, 9), (50, 100)):
+        for dtype in ("int64", "float64"):
+            rows, x = np.sort(rng.integers(-5, 6, (*shape, n)).astype(dtype), -1), rng.integers(-7, 8, (*shape, m)).astype(dtype)
+            if dtype == "float64" and m > 1:
+                x[..., :2] = -0.0, np.nan
+                rows[..., -1:] = np.nan
+            for each in (x, x[..., ::-1].copy()):
+                same(f(rows, each), indexing.searchsorted(rows, each, side=side).numpy())
+    assert f(np.arange(3), np.array([0.5, 1.0])).dtype == "int32"
+
+
 def test_flat_indices_are_those_of_every_dimension():
     same(indexing.unravel_index(np.arange(24), [2, 3, 4]), np.array(np.unravel_index(np.arange(24), (2, 3, 4))))
     same(indexing.unravel_index([[22, 41]], [7, 6]), np.int32([[[3, 6]], [[4, 5]]]))
