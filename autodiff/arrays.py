@@ -19,7 +19,8 @@ UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.nu
 SPECIAL = {"gammaln": "lgamma", "psi": "digamma", "digamma": "digamma", "gammainc": "igamma", "gammaincc": "igammac", "expit": "sigmoid",
            "log_expit": "log_sigmoid", "i0": "bessel_i0", "i1": "bessel_i1", "i0e": "bessel_i0e", "i1e": "bessel_i1e",
            **{name: name for name in ("erf", "erfc", "erfcx", "erfinv", "ndtr", "ndtri", "log_ndtr", "logit", "xlogy", "xlog1py", "betainc",
-                                      "cbrt", "exp2", "expm1", "log1p")}}  # fmt: skip
+                                      "cbrt", "exp2", "expm1", "log1p", "softplus")}}  # fmt: skip
+SPECIAL_FORMULAS = {}  # of numpy_functions.py
 
 FORMULAS = {np.deg2rad: lambda x: x * (np.pi / 180), np.radians: lambda x: x * (np.pi / 180), np.rad2deg: lambda x: x * (180 / np.pi),
             np.degrees: lambda x: x * (180 / np.pi), np.conjugate: math.conj}  # fmt: skip
@@ -61,8 +62,10 @@ def ufunc(function, method, inputs, kwargs):
 
 
 def _is_of_scipy(function):
-    """Is it a ufunc of scipy.special that is a row?  Then it is one of UFUNCS from now on."""
+    """Is it a ufunc of scipy.special that is a row?  Then it is one of UFUNCS from now on, as what has a formula is one of FORMULAS."""
     special, name = sys.modules.get("scipy.special"), function.__name__
+    if getattr(special, name, None) is function and name in SPECIAL_FORMULAS:
+        FORMULAS[function] = SPECIAL_FORMULAS[name]
     if name not in SPECIAL or getattr(special, name, None) is not function:
         return False
     UFUNCS[function] = getattr(ops, SPECIAL[name])

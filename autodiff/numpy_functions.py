@@ -11,7 +11,7 @@ import numpy as np
 from . import custom_gradient, indexing, linalg, math, ops, repeating, shaping
 from ._core import is_tensor
 from .arguments import tensors
-from .arrays import FORMULAS, FUNCTIONS, as_array, refuse
+from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, refuse
 from .numpy_curves import CURVES
 from .numpy_moves import MOVES
 from .numpy_statistics import STATISTICS
@@ -169,6 +169,63 @@ def _unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     return shaping.concat([_part(p, axis, None, 1), _part(p, axis, 1, None) + steps], axis)
 
 
+def _bincount(x, /, weights=None, minlength=0):
+    if weights is None:
+        refuse()
+    index, weights = as_array(x), math.cast(as_array(weights), "float64")
+    if index.ndim != 1 or index.shape != weights.shape or not index.dtype.is_integer:
+        refuse()
+    return math.bincount(index, weights, minlength)
+
+
+def _choose(a, choices, out=None, mode="raise"):
+    """One choice for each place, each a tensor of its own."""
+    if out is not None or mode != "raise" or not isinstance(choices, (list, tuple)) or not choices:
+        refuse()
+    index, choices = np.asarray(as_array(a).numpy()), [as_array(c) for c in choices]
+    if index.dtype.kind not in "iu" or index.size and not 0 <= index.min() <= index.max() < len(choices):
+        refuse()
+    dtype = np.result_type(*[c.dtype.as_numpy_dtype for c in choices])
+    y = math.cast(choices[0], dtype)
+    for k, choice in enumerate(choices[1:], 1):
+        y = indexing.where(index == k, math.cast(choice, dtype), y)
+    return shaping.broadcast_to(y, np.broadcast_shapes(index.shape, tuple(y.shape)))
+
+
+def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    return math.pow(base, CURVES["linspace"](start, stop, num, endpoint, False, dtype, axis)) if not np.ndim(base) else refuse()
+
+
+def _polyder(p, m=1):
+    p = as_array(p)
+    if p.ndim != 1 or not p.dtype.is_floating or m < 1:
+        refuse()
+    p = math.cast(p, "float64")                                 # as integers of 64 bits make it
+    for _ in range(m):
+        p = p[:-1] * np.arange(p.shape[0] - 1.0, 0, -1) if p.shape[0] > 1 else p[:0]
+    return p
+
+
+def _polyint(p, m=1, k=None):
+    p = as_array(p)
+    if p.ndim != 1 or not p.dtype.is_floating or m != 1 or np.ndim(k):
+        refuse()
+    p = math.cast(p, "float64")
+    return _append(p / np.arange(float(p.shape[0]), 0, -1), [0.0 if k is None else k])
+
+
+def _polyadd(sign):
+    """Of coefficients from the highest power down, the shorter ones filled up with 0."""
+
+    def adaptor(a1, a2):
+        a, b = (_flat(as_array(x)) for x in (a1, a2))
+        n = max(a.shape[0], b.shape[0])
+        a, b = (repeating.pad(x, [[n - x.shape[0], 0]]) for x in (a, b))
+        return a + b if sign > 0 else a - b
+
+    return adaptor
+
+
 def _lstsq(a, b, rcond=None):
     """(the shortest x of least squares, the sums of squares left, rank, singular values), by the pseudo-inverse."""
     a, b = as_array(a), as_array(b)
@@ -197,6 +254,14 @@ def _truncated(x):
 
 def _of_tensors(formula, *xs):
     return formula(*tensors("NumPy", *xs))
+
+
+def _gamma(x):
+    """By its logarithm, to some 1e-15 times that; below 0 it changes sign at every whole number, where there is none."""
+    odd = math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
+    y = math.exp(math.lgamma(x))
+    y = indexing.where(odd, -y, y)
+    return indexing.where(math.logical_and(x <= 0, math.equal(x, math.floor(x))), np.nan, y)
 
 
 def _larger(pick):
@@ -251,6 +316,15 @@ MORE = {
     "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: FUNCTIONS[np.linalg.norm](_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
     "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": FUNCTIONS[np.linalg.norm](x, ord, (-2, -1), keepdims),
     "linalg.lstsq":     _lstsq,
+    "bincount":         _bincount,
+    "choose":           _choose,
+    "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: indexing.sort(as_array(a), axis) if axis is not None and order is None else refuse(),
+    "logspace":         _logspace,
+    "polyder":          _polyder,
+    "polyint":          _polyint,
+    "polyadd":          _polyadd(1),
+    "polysub":          _polyadd(-1),
+    "polymul":          lambda a1, a2: _convolve(_flat(as_array(a1)), _flat(as_array(a2))),
     "linalg.cond":      _cond,
     "roll":             _roll,
     "linalg.multi_dot": lambda arrays, *, out=None: functools.reduce(np.dot, arrays) if out is None else refuse(),
@@ -271,6 +345,19 @@ UFUNC_FORMULAS = {
     "matvec":     linalg.matvec,
     "vecmat":     lambda x, a: linalg.matvec(a, x, transpose_a=True),
 }
+
+# scipy.special's
+SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name, formula in {
+    "entr":         lambda x: indexing.where(x < 0, -np.inf, math.entr(x)),
+    "gamma":        _gamma,
+    "beta":         lambda a, b: math.exp(math.betaln(a, b)),
+    "betaln":       math.betaln,
+    "rel_entr":     lambda x, y: math.xlogy(x, x / y),
+    "kl_div":       lambda x, y: math.xlogy(x, x / y) - x + y,
+    "huber":        lambda delta, r: indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta)),
+    "pseudo_huber": lambda delta, r: delta * delta * math.expm1(0.5 * math.log1p((r / delta) ** 2)),
+    "exp10":        lambda x: math.pow(10.0, x),
+}.items()})  # fmt: skip
 
 for _name, _adaptor in MORE.items():
     _function = functools.reduce(lambda place, part: getattr(place, part, None), _name.split("."), np)
