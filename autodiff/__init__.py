@@ -22,6 +22,7 @@ from .function import *  # noqa: F403
 from .debugging import Assert as Assert, assert_equal as assert_equal, assert_greater as assert_greater, assert_less as assert_less, assert_rank as assert_rank
 from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
+from .initializers import *  # noqa: F403
 from .ipopt import *  # noqa: F403
 from .linalg import einsum as einsum, eye as eye, matmul as matmul, tensordot as tensordot
 from .math import *  # noqa: F403

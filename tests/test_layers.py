@@ -36,7 +36,7 @@ LAYERS = [
     {"contraction", "math", "products"},
     {"diagonals", "custom_gradient", "control_flow", "pullback"},
     {"decompositions", "random"},
-    {"norms", "tridiagonal", "convolutions"},
+    {"norms", "tridiagonal", "convolutions", "initializers"},
     {"linalg"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
     {"numpy_curves", "numpy_moves", "numpy_statistics"},
