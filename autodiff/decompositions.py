@@ -17,7 +17,7 @@ from .diagonals import band_part, diag_part
 from .products import as_matrices, matrix_transpose
 
 __all__ = ["cholesky", "cholesky_solve", "det", "eigh", "eigvalsh", "expm", "inv", "logdet", "lstsq", "lu", "lu_matrix_inverse", "lu_reconstruct",
-           "lu_solve", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd", "triangular_solve"]  # fmt: skip
+           "lu_solve", "matrix_rank", "pinv", "qr", "slogdet", "solve", "sqrtm", "svd", "triangular_solve"]  # fmt: skip
 
 SLogDet = collections.namedtuple("SLogDet", "sign log_abs_determinant")
 Lu = collections.namedtuple("Lu", "lu p")
@@ -254,6 +254,41 @@ def expm(input, name=None) -> Tensor:
     for _ in range(squarings):
         y = y @ y
     return y
+
+
+def sqrtm(input, name=None) -> Tensor:
+    """The square root of square matrices that has no eigenvalue left of 0: sqrtm(A) @ sqrtm(A) = A.
+
+    By Newton's iteration in its product form, for a batch as a whole (N. Higham, Functions of Matrices, 2008, eq. 6.29, 6.30).  Raises
+    InvalidArgumentError where there is none such: of matrices with eigenvalues on the real axis up to 0.
+
+    >>> import autodiff as ad
+    >>> ad.linalg.sqrtm([[4.0, 1.0], [0.0, 9.0]]).numpy().round(6)
+    array([[2. , 0.2],
+           [0. , 3. ]], dtype=float32)
+    """
+    x = m = _square("sqrtm", input)
+    n, one = x.shape[-1], eye(x.shape[-1], dtype=x.dtype)
+    enough = 10 * max(n, 1) * float(np.finfo(x.dtype.as_numpy_dtype).eps)
+    near = False
+    for _ in range(40 if bool(ops.is_finite(_largest_of(x))) else 0):
+        try:
+            inverse = ops.inv(m)
+        except errors.InvalidArgumentError:
+            break
+        # so that |det m| is 1: while far away a step does little but halve; near the end the scale is 1
+        scale = 1.0 if near else ops.exp(ops.logabsdet(m) * (-0.5 / max(n, 1)))[..., None, None]
+        x = x * (0.5 * scale) @ (one + inverse / (scale * scale))
+        m = (one + 0.5 * (m * (scale * scale) + inverse / (scale * scale))) * 0.5
+        away = _largest_of(m - one)
+        if near and bool(away <= enough):
+            return x
+        near = near or bool(away < 0.1)
+    raise errors.InvalidArgumentError("sqrtm: the matrix has no square root of this kind: it must be finite, without eigenvalues on the real axis up to 0")
+
+
+def _largest_of(x):
+    return ops.maximum(ops.reduce_max(ops.abs(x), axes=tuple(range(x.ndim)), keepdims=0), 0)
 
 
 # --------------------------------------------------------------------------------------------------------- triangular factors

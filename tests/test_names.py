@@ -41,7 +41,7 @@ NN = """
     max_pool max_pool1d max_pool2d max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
     """
 
-LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv lu lu_solve lu_reconstruct lu_matrix_inverse matrix_rank tridiagonal_matmul tridiagonal_solve banded_triangular_solve eigh_tridiagonal"
+LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set_diag tensordot einsum l2_normalize matrix_transpose slogdet logdet cross qr svd eigh pinv lu lu_solve lu_reconstruct lu_matrix_inverse matrix_rank sqrtm tridiagonal_matmul tridiagonal_solve banded_triangular_solve eigh_tridiagonal"
 
 OTHER = {
     "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e",
