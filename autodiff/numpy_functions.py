@@ -44,7 +44,7 @@ def _append(arr, values, axis=None):
 
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
     y = as_array(y)
-    if x is not None and np.ndim(x) != 1:
+    if not y.ndim or x is not None and np.ndim(x) != 1:
         refuse()
     steps = dx if x is None else _diff(x)
     if x is not None:                           # along that axis

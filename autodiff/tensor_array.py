@@ -2,7 +2,7 @@
 
 from . import constants, dtypes, errors, shaping
 from ._core import Tensor
-from .arguments import integer, integers
+from .arguments import integer, integers, sizes
 from .arguments import tensor as to_tensor
 from .dtypes import DType
 from .shapes import TensorShape
@@ -151,6 +151,7 @@ class TensorArray:
     def _put(self, method, index, value):
         k = integer(f"TensorArray.{method}", "index", index)
         if k >= len(self._tensors) and self._dynamic_size:
+            sizes(f"TensorArray.{method}", "index", k)          # no more than can be
             self._tensors += [None] * (k + 1 - len(self._tensors))
         elif not 0 <= k < len(self._tensors):
             advice = "" if k < 0 else "; make it TensorArray(..., dynamic_size=True)"

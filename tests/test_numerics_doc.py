@@ -28,7 +28,7 @@ def same(got, told):
 def test_every_line(formula, point, value, derivatives):
     variables = {name: ad.Variable(float(x), dtype="float64") for name, x in (part.split(" = ") for part in point.split(", "))}
     with ad.GradientTape() as tape:
-        y = eval(formula, {"ad": ad, **variables})
+        y = eval(formula, {"ad": ad, "np": np, **variables})
     gradients = tape.gradient(y, list(variables.values()))
     assert same(y, number(value))
     told = [number(d) for d in derivatives.split(", ")]

@@ -77,6 +77,7 @@ def test_a_tensor_is_read_once_unless_it_may_be_read_again():
     (lambda: ad.TensorArray("float32", size=1.5), TypeError, "TensorArray: size must be an integer, got 1.5"),
     (lambda: ad.TensorArray("float32", size=2).write(2, 1.0), IndexError, r"TensorArray.write: index 2 is not in \[0, 2\).*dynamic_size=True"),
     (lambda: ad.TensorArray("float32", size=2).write(-1, 1.0), ad.errors.OutOfRangeError, "index -1"),
+    (lambda: ad.TensorArray("float32", size=0, dynamic_size=True).write(10**30, 1.0), ValueError, "TensorArray.write: index .* is too large"),
     (lambda: ad.TensorArray("float32", size=2).read(2), IndexError, r"TensorArray.read: index 2 is not in \[0, 2\)"),
     (lambda: ad.TensorArray("float32", size=2).read(0), ValueError, "nothing was written there.*element_shape="),
     (lambda: ad.TensorArray("float32", size=2).write(0, ad.constant(1)), TypeError, "TensorArray.write.*float32.*int32"),
