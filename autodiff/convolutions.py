@@ -10,13 +10,14 @@ import numpy as np
 
 from . import errors, ops
 from ._core import Tensor
-from .arguments import floating, integers, sizes, tensors
+from .arguments import floating, integer, integers, sizes, tensors
 from .arguments import tensor as to_tensor
 from .repeating import pad
 from .shaping import reshape, strides_of, transpose
 
 __all__ = ["avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv1d_transpose", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose",
-           "conv_transpose", "convolution", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d"]  # fmt: skip
+           "conv_transpose", "convolution", "depth_to_space", "depthwise_conv2d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
+           "separable_conv2d", "space_to_depth"]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------ convolutions
@@ -102,6 +103,71 @@ def conv2d_transpose(input, filters, output_shape, strides, padding="SAME", data
 def conv3d_transpose(input, filters, output_shape, strides, padding="SAME", data_format="NDHWC", dilations=None, name=None) -> Tensor:
     """`conv_transpose` in three dimensions."""
     return _transposed("conv3d_transpose", 3, input, filters, output_shape, strides, padding, data_format, dilations)
+
+
+def depthwise_conv2d(input, filter, strides, padding, data_format=None, dilations=None, name=None) -> Tensor:
+    """Each channel convolved by itself: input (batch.., height, width, c), filter (window.., c, m), result (batch.., height, width, c * m).
+
+    >>> import numpy as np
+    >>> depthwise_conv2d(np.ones((1, 2, 2, 1)), np.array([[[[1.0, 10.0]]]]), [1, 1, 1, 1], "VALID").numpy()[0, 0, 0]
+    array([ 1., 10.])
+    """
+    x, w = tensors("depthwise_conv2d", input, filter)
+    last = _channels_last("depthwise_conv2d", 2, data_format)
+    x, batch = _one_batch("depthwise_conv2d", 2, x, last)
+    if w.ndim != 4 or w.shape[2] != x.shape[-1]:
+        raise errors.ShapeError(f"depthwise_conv2d: filter must have two dimensions, the {x.shape[-1]} channels of the input and how many each becomes; "
+                                f"got shape {tuple(w.shape)}")  # fmt: skip
+    (height, width, channels, many), size = w.shape, w.shape[0] * w.shape[1]
+    look = _Windows("depthwise_conv2d", x.shape[1:-1], (height, width), strides, padding, dilations, last)
+    rows = reshape(look.of(x, 0), (x.shape[0] * math.prod(look.count), size, channels))
+    y = ops.matmul(transpose(rows, [2, 0, 1]), transpose(reshape(w, (size, channels, many)), [1, 0, 2]), transpose_a=0, transpose_b=0)
+    return _given_back(reshape(transpose(y, [1, 0, 2]), (*batch, *look.count, channels * many)), 2, last)
+
+
+def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None, name=None) -> Tensor:
+    """`depthwise_conv2d`, and its channels mixed in each place by pointwise_filter (1, 1, c * m, channels of the result)."""
+    y = depthwise_conv2d(input, depthwise_filter, strides, padding, data_format, dilations)
+    return _convolved("separable_conv2d", 2, y, pointwise_filter, 1, "VALID", data_format, None)
+
+
+def space_to_depth(input, block_size, data_format="NHWC", name=None) -> Tensor:
+    """Blocks of block_size by block_size places as channels: (batch, h, w, c) -> (batch, h / b, w / b, b * b * c).
+
+    >>> space_to_depth([[[[1], [2]], [[3], [4]]]], 2).numpy().tolist()
+    [[[[1, 2, 3, 4]]]]
+    """
+    x, b, last = _blocks("space_to_depth", input, block_size, data_format)
+    n, height, width, c = x.shape
+    if height % b or width % b:
+        raise errors.ShapeError(f"space_to_depth: sizes {(height, width)} are not whole blocks of {b}")
+    y = transpose(reshape(x, (n, height // b, b, width // b, b, c)), [0, 1, 3, 2, 4, 5])
+    return _given_back(reshape(y, (n, height // b, width // b, b * b * c)), 2, last)
+
+
+def depth_to_space(input, block_size, data_format="NHWC", name=None) -> Tensor:
+    """The inverse of space_to_depth: (batch, h, w, b * b * c) -> (batch, h * b, w * b, c).
+
+    >>> depth_to_space([[[[1, 2, 3, 4]]]], 2).numpy().tolist()
+    [[[[1], [2]], [[3], [4]]]]
+    """
+    x, b, last = _blocks("depth_to_space", input, block_size, data_format)
+    n, height, width, depth = x.shape
+    if depth % (b * b):
+        raise errors.ShapeError(f"depth_to_space: {depth} channels are not {b * b} for each of some")
+    c = depth // (b * b)
+    y = transpose(reshape(x, (n, height, width, b, b, c)), [0, 1, 3, 2, 4, 5])
+    return _given_back(reshape(y, (n, height * b, width * b, c)), 2, last)
+
+
+def _blocks(name, input, block_size, data_format):
+    x, b = to_tensor(input, name), integer(name, "block_size", block_size)
+    last = _channels_last(name, 2, data_format)
+    if x.ndim != 4:
+        raise errors.ShapeError(f"{name}: input must have a batch, height, width and channels, got shape {tuple(x.shape)}")
+    if b < 1:
+        raise errors.InvalidArgumentError(f"{name}: block_size must be at least 1, got {b}")
+    return _one_batch(name, 2, x, last)[0], b, last
 
 
 def _convolved(name, rank, input, filters, strides, padding, data_format, dilations):

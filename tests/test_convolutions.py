@@ -123,6 +123,35 @@ def test_pools_of_integers_and_equal_numbers():
     assert tape.gradient(y, x).numpy().ravel().tolist() == [0.5, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("steps, padding, gaps", [([1, 1], "SAME", None), ([2, 1], "VALID", [1, 2])], ids=str)
+def test_channels_are_convolved_by_themselves(steps, padding, gaps):
+    x, w, mix = RNG.normal(size=(2, 6, 5, 3)), RNG.normal(size=(3, 2, 3, 2)), RNG.normal(size=(1, 1, 6, 4))
+    got = nn.depthwise_conv2d(x, w, [1, *steps, 1], padding, dilations=gaps).numpy()
+    for c in range(3):
+        alone = by_definition(x[..., c : c + 1], w[:, :, c : c + 1], steps, padding, gaps or [1, 1])
+        np.testing.assert_allclose(got[..., 2 * c : 2 * c + 2], alone, rtol=1e-12, atol=1e-13)
+    mixed = nn.separable_conv2d(x, w, mix, [1, *steps, 1], padding, dilations=gaps)
+    np.testing.assert_allclose(mixed.numpy(), got @ mix[0, 0], rtol=1e-12, atol=1e-13)
+    check_gradients(lambda x, w, mix: nn.separable_conv2d(x, w, mix, steps, padding, dilations=gaps), x, w, mix)
+    first = nn.separable_conv2d(x.transpose(0, 3, 1, 2), w, mix, steps, padding, "NCHW", gaps)
+    np.testing.assert_array_equal(first.numpy().transpose(0, 2, 3, 1), mixed.numpy())
+    recorded = ad.function(lambda x: nn.depthwise_conv2d(x, w, steps, padding, dilations=gaps))
+    for each in (x, -x):
+        np.testing.assert_array_equal(recorded(each).numpy(), nn.depthwise_conv2d(each, w, steps, padding, dilations=gaps).numpy())
+    assert nn.depthwise_conv2d(x.astype("f4"), w.astype("f4"), steps, padding).dtype == "float32"
+
+
+def test_blocks_become_channels_and_channels_blocks():
+    x = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+    deep = nn.space_to_depth(x, 2)
+    for i, j in itertools.product(range(2), range(3)):
+        np.testing.assert_array_equal(deep.numpy()[:, i, j], x[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].reshape(2, -1))
+    np.testing.assert_array_equal(nn.depth_to_space(deep, 2).numpy(), x)
+    first = nn.space_to_depth(x.transpose(0, 3, 1, 2), 2, "NCHW")
+    np.testing.assert_array_equal(first.numpy().transpose(0, 2, 3, 1), deep.numpy())
+    check_gradients(lambda x: nn.depth_to_space(nn.space_to_depth(x, 2) ** 2, 2), x / 100)
+
+
 def test_a_filter_is_found_by_its_gradient():
     """The kernel that blurred a signal, by least squares over conv1d."""
     x, kernel = RNG.normal(size=(1, 100, 1)), np.array([0.2, 0.5, 0.3])
@@ -167,6 +196,14 @@ X, W = np.ones((1, 4, 4, 2)), np.ones((2, 2, 2, 3))
         (lambda: nn.conv2d_transpose(X, W, [1, 4, 4, 2], 1), ValueError,
          "conv2d_transpose: filters must have 2 dimensions, then the channels of the result and 2 of the input; got shape (2, 2, 2, 3)"),
         (lambda: nn.conv2d_transpose(X, W.transpose(0, 1, 3, 2), [4], 1), ValueError, "conv2d_transpose: output_shape must have 4 sizes, or 2, got [4]"),
+        (lambda: nn.depthwise_conv2d(X, W[:, :, :1], 1, "SAME"), ValueError,
+         "depthwise_conv2d: filter must have two dimensions, the 2 channels of the input and how many each becomes; got shape (2, 2, 1, 3)"),
+        (lambda: nn.separable_conv2d(X, W, W, 1, "SAME"), ValueError,
+         "separable_conv2d: filters must have 2 dimensions, then 6 channels of the input and those of the result; got shape (2, 2, 2, 3)"),
+        (lambda: nn.space_to_depth(X, 3), ValueError, "space_to_depth: sizes (4, 4) are not whole blocks of 3"),
+        (lambda: nn.space_to_depth(X, 0), ValueError, "space_to_depth: block_size must be at least 1, got 0"),
+        (lambda: nn.depth_to_space(X, 2), ValueError, "depth_to_space: 2 channels are not 4 for each of some"),
+        (lambda: nn.depth_to_space(X[0], 2), ValueError, "depth_to_space: input must have a batch, height, width and channels, got shape (4, 4, 2)"),
         (lambda: nn.max_pool(X[0, 0], 2, 2, "SAME"), ValueError,
          "max_pool: input must have a batch, one to three dimensions and channels, got shape (4, 2)"),
         (lambda: nn.avg_pool2d(X, 5, 1, "VALID"), ValueError,

@@ -38,6 +38,7 @@ NN = """
     sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits
     weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
     convolution conv1d conv2d conv3d conv_transpose conv1d_transpose conv2d_transpose conv3d_transpose
+    depthwise_conv2d separable_conv2d depth_to_space space_to_depth
     max_pool max_pool1d max_pool2d max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
     """
 
