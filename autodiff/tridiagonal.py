@@ -44,7 +44,8 @@ def tridiagonal_solve(diagonals, rhs, diagonals_format="compact", transpose_rhs=
     diagonals         as tridiagonal_matmul takes them
     transpose_rhs     is rhs (..., k, m)?  X is (..., m, k)
     partial_pivoting  where no diagonal element outweighs the two beside it in its row or in its column, solve with pivots, at the cost
-                      of full matrices, O(m**3); else, and always with partial_pivoting=False, by cyclic reduction, O(m)
+                      of full matrices, O(m**3); else by cyclic reduction, O(m).  With partial_pivoting=False always so, and nothing is
+                      looked at: inf or nan comes of a pivot that is 0, and vectorized_map takes all rows at once
 
     Cyclic reduction is as stable as Gaussian elimination without pivots: where the diagonal outweighs the others, as in steps of
     diffusion and in splines, or A is symmetric positive definite.  Method: R. Hockney, "A fast direct solution of Poisson's equation
@@ -69,9 +70,9 @@ def tridiagonal_solve(diagonals, rhs, diagonals_format="compact", transpose_rhs=
     if not n:
         return ops.identity(d if not vectors else reshape(d, d.shape[:-1]))
     below, above = concat([nothing, below], -2), concat([above, nothing], -2)
-    if n <= FEW:
-        x = _by_full_matrices(below, main, above, d)
-    elif not partial_pivoting or bool(_outweighs(below, main, above)):
+    if n > FEW and not partial_pivoting:
+        x = _by_cyclic_reduction(below, main, above, d)
+    elif n > FEW and bool(_outweighs(below, main, above)):
         x = _by_cyclic_reduction(below, main, above, d)
         if not bool(ops.reduce_all(ops.is_finite(x), axes=tuple(range(x.ndim)), keepdims=0)):
             x = _by_full_matrices(below, main, above, d)        # which says what is wrong, or gives what is no number its place

@@ -1,5 +1,7 @@
 """Matrices given by some of their diagonals: products, equations, eigenvalues, held against full matrices."""
 
+import warnings
+
 import numpy as np
 import pytest
 from differences import check_gradients
@@ -116,6 +118,16 @@ def test_equations_are_replayed(kind):
         d, b = ad.constant(diagonals(60, kind)), ad.constant(RNG.normal(size=(60, 1)))
         for got, want in zip(recorded(d, b), f(d, b)):
             np.testing.assert_array_equal(got.numpy(), want.numpy())
+
+
+def test_equations_without_pivots_are_mapped_over_rows():
+    d, b = diagonals(90, "rows", (5,)), RNG.normal(size=(5, 90))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")                                      # of what is called row by row
+        x = ad.vectorized_map(lambda each: linalg.tridiagonal_solve(each[0], each[1], partial_pivoting=False), (ad.constant(d), ad.constant(b)))
+    np.testing.assert_allclose(x.numpy(), linalg.tridiagonal_solve(d, b).numpy(), rtol=1e-13)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(linalg.tridiagonal_solve(np.zeros((3, 90)), np.ones(90), partial_pivoting=False).numpy()).any()
 
 
 def test_a_step_of_diffusion_keeps_its_heat():
