@@ -29,6 +29,7 @@ from .math import *  # noqa: F403
 from .module import *  # noqa: F403
 from .norms import clip_by_global_norm as clip_by_global_norm, clip_by_norm as clip_by_norm, norm as norm
 from .optimize import *  # noqa: F403
+from .python_calls import *  # noqa: F403
 from .repeating import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .shaping import *  # noqa: F403

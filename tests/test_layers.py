@@ -32,7 +32,7 @@ LAYERS = [
     {"slices"},
     {"config", "variable"},
     {"shaping", "constants", "segments", "special", "conversion", "module", "stored", "signatures"},
-    {"indexing", "repeating", "counting", "tensor_array", "generators"},
+    {"indexing", "repeating", "counting", "tensor_array", "generators", "python_calls"},
     {"contraction", "math", "products"},
     {"diagonals", "custom_gradient", "control_flow", "pullback"},
     {"decompositions", "random"},

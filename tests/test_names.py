@@ -16,6 +16,7 @@ ROOT = """
     pad tile reverse slice strided_slice repeat broadcast_to meshgrid roll unique boolean_mask searchsorted
     tensor_scatter_nd_update tensor_scatter_nd_add tensor_scatter_nd_sub tensor_scatter_nd_max tensor_scatter_nd_min scatter_nd
     zeros_initializer ones_initializer constant_initializer random_normal_initializer random_uniform_initializer
+    py_function numpy_function
     realdiv truncatediv truncatemod saturate_cast reverse_sequence unique_with_counts unravel_index histogram_fixed_width histogram_fixed_width_bins
     cond case switch_case while_loop map_fn foldl foldr scan IndexedSlices Assert TensorArray
     """
