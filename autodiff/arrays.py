@@ -39,7 +39,7 @@ def ufunc(function, method, inputs, kwargs):
     if plain and method == "__call__" and (function in UFUNCS or function is np.matmul or _is_of_scipy(function)):
         y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
         return y if dtype is None else math.cast(y, dtype)
-    if plain and dtype is None and method == "__call__" and function in FORMULAS and convert(inputs[0]).dtype.is_floating:
+    if plain and dtype is None and method == "__call__" and function in FORMULAS and any(convert(x).dtype.is_floating for x in inputs):
         return FORMULAS[function](*inputs)
     if plain and dtype is None and method == "outer" and function in UFUNCS:
         a, b = map(as_array, inputs)

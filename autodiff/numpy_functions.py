@@ -15,6 +15,7 @@ from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, refuse
 from .numpy_curves import CURVES
 from .numpy_moves import MOVES
 from .numpy_statistics import STATISTICS
+from .scipy_functions import SCIPY_FUNCTIONS
 
 __all__ = []
 
@@ -348,6 +349,8 @@ UFUNC_FORMULAS = {
 
 # scipy.special's
 SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name, formula in {
+    **SCIPY_FUNCTIONS,
+    "erfcinv":      math.erfcinv,
     "entr":         lambda x: indexing.where(x < 0, -np.inf, math.entr(x)),
     "gamma":        _gamma,
     "beta":         lambda a, b: math.exp(math.betaln(a, b)),

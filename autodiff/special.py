@@ -1,9 +1,10 @@
-"""ad.math.special: the Bessel functions under the names of tf.math.special."""
+"""ad.math.special: Bessel functions and integrals under the names of tf.math.special."""
 
-from . import ops
+from . import ops, scipy_functions
 from ._core import operator
+from .scipy_functions import *  # noqa: F403
 
-__all__ = ["bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e"]
+__all__ = ["bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e"] + scipy_functions.__all__
 
 bessel_i0 = operator(ops.bessel_i0, "bessel_i0", "x")
 bessel_i0e = operator(ops.bessel_i0e, "bessel_i0e", "x")

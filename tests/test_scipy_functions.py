@@ -1,0 +1,93 @@
+"""Functions whose values are SciPy's: the same values, and derivatives of any order."""
+
+import warnings
+
+import numpy as np
+import pytest
+from differences import check_gradients
+
+import autodiff as ad
+
+scipy_special = pytest.importorskip("scipy.special")
+X = np.array([[0.3, 1.2], [2.7, 4.1]])
+
+
+@pytest.mark.parametrize("name", "j0 j1 y0 y1 k0 k1 k0e k1e dawsn expi exp1 spence erfi".split())
+def test_functions_of_one_number(name):
+    f = getattr(scipy_special, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = f(ad.constant(X))
+        assert type(y) is ad.Tensor
+        np.testing.assert_array_equal(y.numpy(), f(X))
+        assert f(ad.constant(X, "float32")).dtype == "float32"
+        check_gradients(f, X / 2, order=3, rtol=1e-5)
+        assert f(ad.zeros((0, 2))).shape == (0, 2)
+
+
+@pytest.mark.parametrize("name, order", [("jv", 2), ("jv", 0.5), ("yv", 1.5), ("kv", 0.7), ("kve", 2), ("iv", 0.5), ("ive", 1), ("hyp0f1", 1.5)])
+def test_functions_of_an_order_and_a_number(name, order):
+    f = getattr(scipy_special, name)
+    np.testing.assert_array_equal(f(order, ad.constant(X)).numpy(), f(order, X))
+    check_gradients(lambda x: f(order, x), X / 2)
+    orders = ad.constant([1.0, 2.0], "float64")
+    np.testing.assert_array_equal(f(orders, ad.constant(X)).numpy(), f(orders.numpy(), X))       # they broadcast
+
+
+def test_hypergeometric_functions():
+    check_gradients(lambda x: scipy_special.hyp1f1(0.5, 1.5, x), X)
+    check_gradients(lambda x: scipy_special.hyp2f1(0.5, 1.5, 2.0, x), X / 5)
+
+
+def test_quantiles():
+    p = np.array([[0.1, 0.5], [0.9, 0.99]])
+    for f in (scipy_special.gammaincinv, scipy_special.gammainccinv):
+        np.testing.assert_array_equal(f(ad.constant(X), ad.constant(p)).numpy(), f(X, p))
+        check_gradients(f, X + 0.5, p, step=1e-4)
+    check_gradients(lambda p: scipy_special.betaincinv(2.5, 1.5, p), p, step=1e-4)
+    check_gradients(scipy_special.erfcinv, p + 0.3)
+
+
+def test_those_of_tensorflow_are_there():
+    pairs = {"bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0", "bessel_y1": "y1", "bessel_k0": "k0", "bessel_k0e": "k0e", "bessel_k1": "k1",
+             "bessel_k1e": "k1e", "dawsn": "dawsn", "expint": "expi", "spence": "spence"}  # fmt: skip
+    for name, of in pairs.items():
+        np.testing.assert_array_equal(getattr(ad.math.special, name)(X).numpy(), getattr(scipy_special, of)(X))
+    for k, f in enumerate((ad.math.special.fresnel_sin, ad.math.special.fresnel_cos)):
+        np.testing.assert_array_equal(f(X).numpy(), scipy_special.fresnel(X)[k])
+        check_gradients(f, X / 2, order=3, rtol=1e-5)
+
+
+def test_slopes_keep_their_digits_where_the_short_formula_has_none():
+    mpmath = pytest.importorskip("mpmath")
+
+    def slope(f, x):
+        x = ad.Variable(x, dtype="float64")
+        with ad.GradientTape() as tape:
+            y = f(x)
+        return float(tape.gradient(y, x))
+
+    with mpmath.workdps(60):
+        for x in (1e-3, 0.5, 7.9, 8.1, 12.0, 1e3, 1e6, -9.0):
+            d = mpmath.mpf(x)
+            true = 1 - 2 * d * (mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-d * d) * mpmath.erfi(d))
+            assert slope(ad.math.special.dawsn, x) == pytest.approx(float(true), rel=1e-13)
+        for x in (1 - 1e-9, 1.0, 1 + 1e-6, 1.0009, 1.0011, 3.0, 1e-3):
+            d = mpmath.mpf(x)
+            assert slope(ad.math.special.spence, x) == pytest.approx(float(mpmath.log(d) / (1 - d)) if x != 1 else -1, rel=1e-13)
+    assert slope(ad.math.special.bessel_j1, 0.0) == 0.5 and slope(ad.math.special.bessel_j0, 0.0) == 0
+
+
+def test_a_function_with_them_runs_as_written():
+    with pytest.warns(UserWarning, match="runs as written"):
+        f = ad.function(ad.math.special.bessel_j0)
+        for x in (X, X + 1):
+            np.testing.assert_array_equal(f(x).numpy(), scipy_special.j0(x))
+
+
+@pytest.mark.parametrize("call, error, text", [(lambda: ad.math.special.bessel_j0([1, 2]), TypeError, "^bessel_j0: got int32, takes float32 or float64"),
+                                               (lambda: ad.math.special.dawsn("x"), TypeError, "^dawsn: "),
+                                               (lambda: scipy_special.jv(ad.ones(2), ad.ones(3)), ValueError, "^jv: Incompatible shapes: .2. vs. .3.")])  # fmt: skip
+def test_misuse_is_said(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
