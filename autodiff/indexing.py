@@ -110,8 +110,14 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
     if x.shape[axis : axis + m.ndim] != m.shape:
         raise errors.ShapeError(f"boolean_mask: Shapes {x.shape[axis : axis + m.ndim]} and {m.shape} are incompatible: "
                                 f"mask must be like dimensions {axis} to {axis + m.ndim - 1} of a tensor of shape {x.shape}")  # fmt: skip
-    flat = ops.reshape(x, shape=(*x.shape[:axis], int(np.prod(m.shape)), *x.shape[axis + m.ndim :]))
-    return ops.gather(flat, to_tensor(np.flatnonzero(m.numpy())), axis=axis, batch_dims=0)
+    size = math.prod(m.shape)
+    flat = ops.reshape(x, shape=(*x.shape[:axis], size, *x.shape[axis + m.ndim :]))
+    if recorded_here():                         # a function has a recording for each number of elements that a mask picks
+        places = ops.nonzero(ops.reshape(m, shape=(size,)))
+        places = ops.reshape(places, shape=(places.shape[0],))
+    else:
+        places = to_tensor(np.flatnonzero(m.numpy()))
+    return ops.gather(flat, places, axis=axis, batch_dims=0)
 
 
 # ----------------------------------------------------------------------------------------------------------------- placing
@@ -124,7 +130,7 @@ def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Ten
     index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
     x = to_tensor(updates, "scatter_nd")
     _check_updates("scatter_nd", shape, index, x)
-    return ops.scatter_nd(index, x, shape=shape, batch_dims=0)
+    return _placed("scatter_nd", index, shape, lambda: ops.scatter_nd(index, x, shape=shape, batch_dims=0))
 
 
 def tensor_scatter_nd_update(tensor, indices, updates, name=None) -> Tensor:
@@ -134,7 +140,7 @@ def tensor_scatter_nd_update(tensor, indices, updates, name=None) -> Tensor:
     [1.0, 9.0, 3.0]
     """
     x, index, new = _scatter("tensor_scatter_nd_update", tensor, indices, updates)
-    return ops.tensor_scatter_nd_update(x, index, new)
+    return _placed("tensor_scatter_nd_update", index, x.shape, lambda: ops.tensor_scatter_nd_update(x, index, new))
 
 
 def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
@@ -144,13 +150,13 @@ def tensor_scatter_nd_add(tensor, indices, updates, bad_indices_policy="", name=
     [1.0, 12.0, 3.0]
     """
     x, index, new = _scatter("tensor_scatter_nd_add", tensor, indices, updates)
-    return ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
+    return _placed("tensor_scatter_nd_add", index, x.shape, lambda: ops.add(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0)))
 
 
 def tensor_scatter_nd_sub(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
     """`tensor` with the updates subtracted at their places."""
     x, index, new = _scatter("tensor_scatter_nd_sub", tensor, indices, updates)
-    return ops.sub(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0))
+    return _placed("tensor_scatter_nd_sub", index, x.shape, lambda: ops.sub(x, ops.scatter_nd(index, new, shape=tuple(x.shape), batch_dims=0)))
 
 
 def tensor_scatter_nd_max(tensor, indices, updates, bad_indices_policy="", name=None) -> Tensor:
@@ -171,7 +177,8 @@ def dynamic_partition(data, partitions, num_partitions, name=None) -> list[Tenso
     """
     x, part = to_tensor(data, "dynamic_partition"), _indices("dynamic_partition", partitions)
     count = integer("dynamic_partition", "num_partitions", num_partitions)
-    _check_range("dynamic_partition", part, count, 0)
+    if not bool(ops.reduce_all(ops.logical_and(part >= 0, part < count), axes=tuple(range(part.ndim)), keepdims=0)):
+        _check_range("dynamic_partition", part, count, 0)
     return [boolean_mask(x, part == k) for k in range(count)]
 
 
@@ -364,7 +371,15 @@ def _check_updates(name, shape, index, updates):
     if updates.shape != expected:
         raise errors.ShapeError(f"{name}: updates must have shape {expected} for indices of shape {index.shape} "
                                 f"into {tuple(shape)}, got {updates.shape}")  # fmt: skip
-    _check_places(name, index, shape[: index.shape[-1]])
+
+
+def _placed(name, index, shape, place):
+    """place(), whose kernel says that an index is out of range; here which one is."""
+    try:
+        return place()
+    except errors.BadIndexError:
+        _check_places(name, index, shape[: index.shape[-1]])
+        raise
 
 
 def _scatter(name, tensor, indices, updates):
@@ -378,6 +393,7 @@ def scattered(name, tensor, indices, updates, pick):
     """`tensor` with pick(what stands there, update) at its places: one update after the other where a place is named twice, all at once
     where none is."""
     x, index, new = _scatter(name, tensor, indices, updates)
+    _check_places(name, index, x.shape[: index.shape[-1]])
     depth = index.shape[-1]
     places = index.numpy().reshape(-1, depth)
     new = reshape(new, (len(places), *x.shape[depth:]))

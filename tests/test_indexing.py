@@ -1,5 +1,7 @@
 """Gathering, scattering and ordering do what NumPy does, differentiably; misuse is said in full."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,32 @@ def test_places_are_found_anew_in_every_replay(side, shape):
             for each in (x, x[..., ::-1].copy()):
                 same(f(rows, each), indexing.searchsorted(rows, each, side=side).numpy())
     assert f(np.arange(3), np.array([0.5, 1.0])).dtype == "int32"
+
+
+def test_what_a_mask_picks_and_where_updates_go_are_found_anew_in_every_replay():
+    def picked(x):
+        return indexing.boolean_mask(x * x, x > 0), indexing.boolean_mask(ad.reshape(x, (2, 3)), ad.reshape(x, (2, 3))[:, 0] > 0)
+
+    def parted(x):
+        return indexing.dynamic_partition(x, ad.cast(x > 0, "int32"), 2)
+
+    def placed(x):
+        at = ad.reshape(ad.argmax(x), (1, 1))
+        one = [7.0]
+        return (indexing.scatter_nd(at, one, (6,)), indexing.tensor_scatter_nd_update(x, at, one), indexing.tensor_scatter_nd_add(x, at, one),
+                indexing.tensor_scatter_nd_sub(x, at, one))  # fmt: skip
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for f in (picked, parted, placed):
+            recorded = ad.function(f)
+            for seed in range(6):
+                x = np.random.default_rng(seed).normal(size=6)
+                for got, want in zip(recorded(x), f(ad.constant(x))):
+                    np.testing.assert_array_equal(got.numpy(), want.numpy())
+        check_gradients(lambda x: picked(x)[0], np.array([0.3, -1.2, 2.0, 0.7, -0.1, 1.0]))
+    with pytest.raises(IndexError, match=r"scatter_nd"):
+        ad.function(lambda i: indexing.scatter_nd(i, [1.0], (3,)))(np.array([[3]]))
 
 
 def test_flat_indices_are_those_of_every_dimension():
