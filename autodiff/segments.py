@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import errors, ops
-from ._core import Tensor
+from ._core import Tensor, is_tensor, recorded_here
 from .arguments import integer, product, sizes
 from .arguments import tensor as to_tensor
 
@@ -125,8 +125,13 @@ def _sorted(name, reduce, data, segment_ids, empty=None):
 
 
 def _unsorted(name, reduce, data, segment_ids, num_segments):
-    x, ids = _arguments(name, data, segment_ids)
     (count,) = sizes(name, "num_segments", integer(name, "num_segments", num_segments))
+    if recorded_here() and reduce in (_sum, _mean, _mean_in_dtype, _sqrt_n):    # which a replay takes of other ids
+        x, ids = _tensors(name, data, segment_ids)
+        flat = ops.reshape(ids, shape=(product(ids.shape),))
+        if x.dtype.is_floating and bool(ops.reduce_all(ops.logical_and(flat >= 0, flat < count), axes=(0,), keepdims=0)):
+            return reduce(ops.reshape(x, shape=(flat.shape[0], *x.shape[ids.ndim :])), flat, count)
+    x, ids = _arguments(name, data, segment_ids)
     if ids.size and ids.max() >= count:
         raise errors.BadIndexError(f"{name}: segment id {ids.max()} is out of range [0, {count})")
     x = ops.reshape(x, shape=(ids.size, *x.shape[ids.ndim :]))
@@ -137,7 +142,7 @@ def _unsorted(name, reduce, data, segment_ids, num_segments):
     return reduce(x, ids, count)
 
 
-def _arguments(name, data, segment_ids):
+def _tensors(name, data, segment_ids):
     x, ids = to_tensor(data, name), to_tensor(segment_ids, name)
     if not ids.dtype.is_integer:
         raise errors.bad_dtype(name, ids.dtype.name, ("int32", "int64"))
@@ -145,6 +150,11 @@ def _arguments(name, data, segment_ids):
         raise errors.ShapeError(
             f"{name}: segment_ids must have a number for each row of data: got shape {ids.shape} for {x.shape}"
         )
+    return x, ids
+
+
+def _arguments(name, data, segment_ids):
+    x, ids = _tensors(name, data, segment_ids)
     return x, ids.numpy().astype(np.int64)
 
 
@@ -153,6 +163,10 @@ def _sum(x, ids, count):
 
 
 def _counts(x, ids, count):
+    if is_tensor(ids):
+        ones = to_tensor(np.ones(tuple(ids.shape), np.int64))
+        n = ops.cast(ops.maximum(ops.scatter_nd(ids[:, None], ones, shape=(count,), batch_dims=0), 1), dtype=x.dtype.code)
+        return ops.reshape(n, shape=(count,) + (1,) * (x.ndim - 1))
     n = np.maximum(np.bincount(ids, minlength=count), 1).astype(x.dtype.as_numpy_dtype)
     return n.reshape((-1,) + (1,) * (x.ndim - 1))
 
@@ -167,7 +181,8 @@ def _mean_in_dtype(x, ids, count):
 
 
 def _sqrt_n(x, ids, count):
-    return ops.div(_sum(x, ids, count), to_tensor(np.sqrt(_counts(x, ids, count))))
+    n = _counts(x, ids, count)
+    return ops.div(_sum(x, ids, count), ops.sqrt(n) if is_tensor(n) else to_tensor(np.sqrt(n)))
 
 
 def _prod(x, ids, count):

@@ -3,6 +3,7 @@ test_rows.py."""
 
 import functools
 import inspect
+import warnings
 
 import mpmath as mp
 import numpy as np
@@ -477,3 +478,28 @@ def test_intervals_that_are_none_are_said(arguments, text):
     with pytest.raises(ValueError) as caught:
         math.histogram_fixed_width(*arguments)
     assert str(caught.value) == f"histogram_fixed_width: {text}"
+
+
+@pytest.mark.parametrize("f", [math.unsorted_segment_sum, math.unsorted_segment_mean, math.unsorted_segment_sqrt_n], ids=lambda f: f.__name__)
+def test_segments_of_ids_that_are_computed_are_replayed(f):
+    """As the means of the points next to each of some centres."""
+
+    def g(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x * x, ad.argmin(ad.abs(x[:, :1] - [[-1.0, 0.0, 1.0]]), 1), 4)
+        return y, tape.gradient(y, x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = ad.function(g)
+        for seed in range(4):
+            x = ad.constant(np.random.default_rng(seed).normal(size=(9, 2)))
+            ids = np.abs(x.numpy()[:, :1] - [[-1, 0, 1]]).argmin(1)
+            for got, want in zip(recorded(x), g(x)):
+                np.testing.assert_array_equal(got.numpy(), want.numpy())
+            np.testing.assert_array_equal(recorded(x)[0].numpy(), f(x * x, ids, 4).numpy())
+    with pytest.warns(UserWarning, match="runs as written"):                # some of which are left out
+        left_out = ad.function(lambda x, ids: f(x, ids - 1, 4))
+        np.testing.assert_array_equal(left_out(x, ids).numpy(), f(x, ids - 1, 4).numpy())
+    assert f(np.zeros((0, 2)), np.zeros(0, int), 3).shape == (3, 2)
