@@ -165,7 +165,12 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
     >>> sequence_mask([1, 2]).numpy().tolist()
     [[True, False], [True, True]]
     """
-    n = to_tensor(lengths, "sequence_mask").numpy()
+    n = to_tensor(lengths, "sequence_mask")
+    if maxlen is not None and n.dtype.is_integer:       # of lengths that are computed too
+        shape = sizes("sequence_mask", "shape", (*n.shape, max(integer("sequence_mask", "maxlen", maxlen), 0)))
+        mask = ops.less(to_tensor(np.arange(shape[-1])), ops.cast(ops.reshape(n, shape=(*n.shape, 1)), dtype=dtypes.int64.code))
+        return mask if dtypes.as_dtype(dtype) is dtypes.bool else ops.cast(mask, dtype=dtypes.as_dtype(dtype).code)
+    n = n.numpy()
     if n.size and n.dtype.kind not in "iu":
         raise errors.bad_dtype("sequence_mask", n.dtype.name, ("int32", "int64"))
     longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)

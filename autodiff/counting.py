@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor
+from ._core import Tensor, raw_array
 from .arguments import integer, product
 from .arguments import tensor as to_tensor
 
@@ -118,15 +118,18 @@ def in_top_k(targets, predictions, k, name=None) -> Tensor:
     >>> in_top_k([1], [[0.1, 0.9]], 1).numpy().tolist()
     [True]
     """
-    t, p = to_tensor(targets, "in_top_k").numpy(), to_tensor(predictions, "in_top_k").numpy()
+    t, p, k = to_tensor(targets, "in_top_k"), to_tensor(predictions, "in_top_k"), integer("in_top_k", "k", k)
     if p.ndim != 2 or t.shape != p.shape[:1]:
         raise errors.ShapeError(
             f"in_top_k: expects a target for each row of a matrix of predictions, got {t.shape} and {p.shape}"
         )
-    inside = (t >= 0) & (t < p.shape[1])
-    own = p[np.arange(len(t)), np.where(inside, t, 0)]
-    ahead = (p > own[:, None]).sum(axis=1)
-    return to_tensor(inside & np.isfinite(own) & (ahead < integer("in_top_k", "k", k)))
+    if not p.shape[1]:
+        return to_tensor(np.zeros(t.shape, bool))
+    p = p if p.dtype.is_floating else ops.cast(p, dtype=dtypes.float64.code)
+    inside = ops.logical_and(t >= 0, t < p.shape[1])
+    own = ops.gather(p, ops.where(inside, t, 0), axis=1, batch_dims=1)
+    ahead = ops.reduce_sum(ops.cast(p > own[:, None], dtype=dtypes.int64.code), axes=(1,), keepdims=0)
+    return ops.logical_and(ops.logical_and(inside, ops.is_finite(own)), ahead < k)
 
 
 def invert_permutation(x, name=None) -> Tensor:
@@ -135,14 +138,14 @@ def invert_permutation(x, name=None) -> Tensor:
     >>> invert_permutation([2, 0, 1]).numpy().tolist()
     [1, 2, 0]
     """
-    perm = to_tensor(x, "invert_permutation").numpy()
-    if perm.ndim != 1 or perm.dtype.kind != "i" or sorted(perm.tolist()) != list(range(perm.size)):
-        raise errors.InvalidArgumentError(
-            f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(perm)}"
-        )
-    y = np.empty_like(perm)
-    y[perm] = np.arange(perm.size)
-    return to_tensor(y)
+    perm = to_tensor(x, "invert_permutation")
+    if perm.ndim != 1 or not perm.dtype.is_integer and perm.shape[0]:
+        raise errors.InvalidArgumentError(f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(raw_array(perm))}")
+    y = ops.argsort(perm, axis=0, descending=0)
+    found = ops.equal(ops.gather(perm, y, axis=0, batch_dims=0), to_tensor(np.arange(perm.shape[0]).astype(perm.dtype.as_numpy_dtype)))
+    if not bool(ops.reduce_all(found, axes=(0,), keepdims=0)):
+        raise errors.InvalidArgumentError(f"invert_permutation: expects each of 0 to n - 1 once, got {errors.shorten(raw_array(perm))}")
+    return ops.cast(y, dtype=perm.dtype.code)
 
 
 def is_non_decreasing(x, name=None) -> Tensor:
@@ -151,7 +154,7 @@ def is_non_decreasing(x, name=None) -> Tensor:
     >>> bool(is_non_decreasing([1.0, 1.0, 2.0]))
     True
     """
-    return _ordered("is_non_decreasing", x, np.greater_equal)
+    return _ordered("is_non_decreasing", x, ops.greater_equal)
 
 
 def is_strictly_increasing(x, name=None) -> Tensor:
@@ -160,9 +163,10 @@ def is_strictly_increasing(x, name=None) -> Tensor:
     >>> bool(is_strictly_increasing([1.0, 1.0, 2.0]))
     False
     """
-    return _ordered("is_strictly_increasing", x, np.greater)
+    return _ordered("is_strictly_increasing", x, ops.greater)
 
 
 def _ordered(name, x, relation):
-    flat = to_tensor(x, name).numpy().reshape(-1)
-    return to_tensor(np.bool_(relation(flat[1:], flat[:-1]).all()))
+    x = to_tensor(x, name)
+    flat = ops.reshape(x, shape=(product(x.shape),))
+    return ops.reduce_all(relation(flat[1:], flat[:-1]), axes=(0,), keepdims=0)

@@ -338,9 +338,9 @@ def zero_fraction(value, name=None) -> Tensor:
     0.5
     """
     x = to_tensor(value, "zero_fraction")
-    size = product(x.shape)
-    zeros = size - int(np.count_nonzero(x.numpy()))
-    return to_tensor(np.float32(zeros / size if size else np.nan))
+    zeros = ops.cast(ops.equal(x, False if x.dtype.is_bool else 0), dtype=dtypes.float64.code)
+    share = ops.reduce_sum(zeros, axes=tuple(range(x.ndim)), keepdims=0) / (float(product(x.shape)) or np.nan)
+    return ops.cast(share, dtype=dtypes.float32.code)
 
 
 def argmax(input, axis=None, output_type=dtypes.int64, name=None) -> Tensor:

@@ -1,5 +1,7 @@
 """Checks pass what holds and say in full what does not."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,29 @@ def test_what_does_not_hold_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_in_a_function_checks_are_guards():
+    def f(x):
+        ad.debugging.assert_greater(x, -1.0)
+        ad.debugging.assert_positive(x + 1)
+        x = ad.debugging.check_numerics(x, "given")
+        ad.debugging.assert_near(x, x)
+        ad.debugging.assert_equal(ad.argmax(x) * 0, 0)
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.reduce_sum(ad.debugging.check_numerics(ad.sqrt(x * x), "root"))
+        return tape.gradient(y, x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")                                      # of what runs as written
+        recorded = ad.function(f)
+        for x in ([0.1, 2.0], [0.3, 4.0]):
+            np.testing.assert_array_equal(recorded(np.array(x)).numpy(), f(ad.constant(x, "float64")).numpy())
+        for _ in range(2):
+            with pytest.raises(ad.errors.InvalidArgumentError, match=r"assert_greater: Condition x > y did not hold. x = \[-3.0, 1.0\] y = -1.0"):
+                recorded(np.array([-3.0, 1.0]))
+            with pytest.raises(ad.errors.InvalidArgumentError, match="check_numerics: given : Tensor had Inf values"):
+                recorded(np.array([np.inf, 1.0]))
+            assert recorded(np.array([0.5, 1.0])).numpy().tolist() == [1, 1]
+        assert str(recorded.program(ad.constant([0.5, 1.0], "float64"))).count("guard") >= 7

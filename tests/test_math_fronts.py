@@ -259,6 +259,9 @@ def test_counts():
     same(math.confusion_matrix([0, 1, 1], [0, 0, 1]), np.int32([[1, 0], [1, 1]]))
     same(math.confusion_matrix([0], [1], num_classes=2, weights=[0.5], dtype="float32"), np.float32([[0, 0.5], [0, 0]]))
     same(math.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1), np.array([True, False]))
+    same(math.in_top_k([1, 0, 2], [[1, 9], [2, 8], [3, 4]], 1), np.array([True, False, False]))
+    same(math.in_top_k([0], [[np.nan, 8.0]], 2), np.array([False]))
+    same(math.in_top_k([0, 0], np.zeros((2, 0)), 1), np.array([False, False]))
     same(math.invert_permutation([2, 0, 1]), np.int32([1, 2, 0]))
     assert math.is_non_decreasing([1, 1, 2]) and not math.is_non_decreasing([2, 1])
     assert math.is_strictly_increasing([1, 2]) and not math.is_strictly_increasing([1, 1])
@@ -503,3 +506,15 @@ def test_segments_of_ids_that_are_computed_are_replayed(f):
         left_out = ad.function(lambda x, ids: f(x, ids - 1, 4))
         np.testing.assert_array_equal(left_out(x, ids).numpy(), f(x, ids - 1, 4).numpy())
     assert f(np.zeros((0, 2)), np.zeros(0, int), 3).shape == (3, 2)
+
+
+@pytest.mark.parametrize("f", [lambda x: math.in_top_k(math.argmax(x, 1), x[::-1], 2), lambda x: math.invert_permutation(ad.argsort(x[0])),
+                               lambda x: math.is_non_decreasing(x[0]), lambda x: math.is_strictly_increasing(ad.sort(x[0])),
+                               lambda x: math.zero_fraction(x > 0), lambda x: ad.sequence_mask(math.argmax(x, 1), 4, "float32")])  # fmt: skip
+def test_what_is_counted_and_ordered_is_found_anew_in_every_replay(f):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = ad.function(f)
+        for seed in range(4):
+            x = ad.constant(np.random.default_rng(seed).normal(size=(3, 3)))
+            same(recorded(x), f(x).numpy())
