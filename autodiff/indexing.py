@@ -198,10 +198,11 @@ def dynamic_stitch(indices, data, name=None) -> Tensor:
     tail = xs[0].shape[index[0].ndim :]
     flat = concat([reshape(i, (-1,)) for i in index], 0)
     parts = concat([reshape(x, (-1, *tail)) for x in xs], 0)
-    order = flat.numpy()
-    last = np.zeros(int(order.max()) + 1 if order.size else 0, int)
-    last[order] = np.arange(order.size)
-    return ops.gather(parts, to_tensor(last), axis=0, batch_dims=0)
+    count = flat.shape[0]
+    size = 1 + int(ops.reduce_max(flat, axes=(0,), keepdims=0)) if count else 0     # in a function it is a guard
+    nobody, places, numbers = to_tensor(np.zeros(size, np.int64)), reshape(flat, (count, 1)), to_tensor(np.arange(count))
+    last = _placed("dynamic_stitch", places, (size,), lambda: ops.tensor_scatter_nd_update(nobody, places, numbers))
+    return ops.gather(parts, last, axis=0, batch_dims=0)
 
 
 # ----------------------------------------------------------------------------------------------------------------- ordering

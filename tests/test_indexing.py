@@ -162,9 +162,13 @@ def test_what_a_mask_picks_and_where_updates_go_are_found_anew_in_every_replay()
         return (indexing.scatter_nd(at, one, (6,)), indexing.tensor_scatter_nd_update(x, at, one), indexing.tensor_scatter_nd_add(x, at, one),
                 indexing.tensor_scatter_nd_sub(x, at, one))  # fmt: skip
 
+    def stitched(x):
+        parts = indexing.dynamic_partition(ad.range(6), ad.cast(x > 0, "int32"), 2)
+        return [indexing.dynamic_stitch(parts, [-indexing.gather(x, parts[0]), indexing.gather(x, parts[1])]), indexing.dynamic_stitch([ad.argsort(x)], [x])]
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for f in (picked, parted, placed):
+        for f in (picked, parted, placed, stitched):
             recorded = ad.function(f)
             for seed in range(6):
                 x = np.random.default_rng(seed).normal(size=6)
@@ -214,6 +218,7 @@ def test_flat_indices_are_those_of_every_dimension():
         (lambda: indexing.top_k(V, 4), ValueError, "top_k: input must have at least k=4 elements along its last dimension, which has 3"),
         (lambda: indexing.sort(V, direction="UP"), ValueError, "sort: direction is 'ASCENDING' or 'DESCENDING', got 'UP'"),
         (lambda: indexing.unique(X), ValueError, "unique: expects a vector, got shape (2, 2, 3)"),
+        (lambda: indexing.dynamic_stitch([[0, -1]], [V[:2]]), IndexError, "dynamic_stitch: indices[1] = [-1] does not index into [1]"),
         (lambda: indexing.unique_with_counts(X), ValueError, "unique_with_counts: expects a vector, got shape (2, 2, 3)"),
         (lambda: indexing.unravel_index([0, 4], [2, 2]), IndexError, "unravel_index: indices[1] = 4 is not in [0, 4), the number of elements"),
         (lambda: indexing.unravel_index(1.0, [2, 2]), TypeError, "unravel_index: got float32, takes int32 or int64; cast it first"),
