@@ -22,10 +22,10 @@ SPECIAL = {"gammaln": "lgamma", "psi": "digamma", "digamma": "digamma", "gammain
                                       "cbrt", "exp2", "expm1", "log1p", "softplus")}}  # fmt: skip
 SPECIAL_FORMULAS = {}  # of numpy_functions.py
 
-FORMULAS = {np.deg2rad: lambda x: x * (np.pi / 180), np.radians: lambda x: x * (np.pi / 180), np.rad2deg: lambda x: x * (180 / np.pi),
-            np.degrees: lambda x: x * (180 / np.pi), np.conjugate: math.conj}  # fmt: skip
+FORMULAS = {np.conjugate: math.conj}  # and those of numpy_functions.py
 
-# What ufunc.reduce comes to.
+# What ufunc.accumulate and ufunc.reduce come to.
+SCANS = {np.add: math.cumsum, np.multiply: math.cumprod, np.logaddexp: math.cumulative_logsumexp}
 REDUCTIONS = {np.add: math.reduce_sum, np.multiply: math.reduce_prod, np.maximum: math.reduce_max, np.minimum: math.reduce_min,
               np.logical_and: math.reduce_all, np.logical_or: math.reduce_any, np.logaddexp: math.reduce_logsumexp}  # fmt: skip
 
@@ -35,7 +35,7 @@ def ufunc(function, method, inputs, kwargs):
     """What __array_ufunc__ comes to."""
     out = kwargs.pop("out", None)
     dtype = kwargs.pop("dtype", None)
-    plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method != "reduce"}
+    plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method not in ("reduce", "accumulate")}
     if plain and method == "__call__" and (function in UFUNCS or function is np.matmul or _is_of_scipy(function)):
         y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
         return y if dtype is None else math.cast(y, dtype)
@@ -44,6 +44,8 @@ def ufunc(function, method, inputs, kwargs):
     if plain and dtype is None and method == "outer" and function in UFUNCS:
         a, b = map(as_array, inputs)
         return function(shaping.reshape(a, [*a.shape, *[1] * b.ndim]), b)
+    if plain and dtype is None and method == "accumulate" and function in SCANS and convert(inputs[0]).dtype.is_floating:
+        return SCANS[function](inputs[0], kwargs.get("axis", 0))
     if plain and method == "reduce" and function in REDUCTIONS:
         try:
             return REDUCTIONS[function](_in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))

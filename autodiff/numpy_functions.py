@@ -335,6 +335,10 @@ MORE = {
 # fmt: on
 
 UFUNC_FORMULAS = {
+    "deg2rad":    lambda x: x * (np.pi / 180),
+    "radians":    lambda x: x * (np.pi / 180),
+    "rad2deg":    lambda x: x * (180 / np.pi),
+    "degrees":    lambda x: x * (180 / np.pi),
     "trunc":      _truncated,
     "fmax":       _larger(math.maximum),
     "fmin":       _larger(math.minimum),

@@ -27,7 +27,7 @@ TRAPEZOID = "trapezoid" if hasattr(np, "trapezoid") else "trapz"
 CASES += [f"np.{TRAPEZOID}({more})" for more in ("X", "X, dx=0.1", "M, axis=0", "M, [0.0, 1.0, 3.0]", "M, [0.0, 1.0, 3.0], axis=0", "[1.0, 2.0, 4.0, 3.0], X")]
 
 
-CASES += """np.bincount([0, 2, 2, 1], X)|np.bincount([0, 2, 2, 1], X, 5)|np.choose([0, 1, 1, 0], [X, X * X])|np.partition(X, 1)[1]|np.partition(M, 1, axis=0)
+CASES += """np.add.accumulate(X)|np.add.accumulate(M, axis=1)|np.multiply.accumulate(M)|np.logaddexp.accumulate(X)|np.bincount([0, 2, 2, 1], X)|np.bincount([0, 2, 2, 1], X, 5)|np.choose([0, 1, 1, 0], [X, X * X])|np.partition(X, 1)[1]|np.partition(M, 1, axis=0)
 np.logspace(X[0], X[1], 3)|np.logspace(0.0, X, 3, endpoint=False)|np.logspace(X[0], 1.0, 3, base=2.0)|np.polyder(X)|np.polyder(X, 2)|np.polyint(X)|np.polyint(X, k=2.0)
 np.polyadd(X, M[0])|np.polysub([1.0], X)|np.polymul(X, M[0])|np.polymul(X, [2.0])|np.choose([[0], [1], [2]], [X[:3], M, 2 * M])|np.linalg.cond(M)|np.linalg.cond(M[:2])|np.ediff1d(X)|np.ediff1d(M)|np.ediff1d(X, to_begin=X[:2], to_end=[1.0])|np.unwrap(X * 5)|np.unwrap(M * 7, axis=0)|np.diagflat(X)|np.diagflat(M, 1)
 np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
