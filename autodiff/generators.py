@@ -4,6 +4,8 @@ The state is that of Philox (J. Salmon and others, "Parallel random numbers: as 
 and a key.  Generators of different keys are independent of each other; the numbers are not TensorFlow's.
 """
 
+import threading
+
 import numpy as np
 
 from . import errors, ops
@@ -13,6 +15,7 @@ from .arguments import tensor as to_tensor
 
 __all__ = ["Generator", "create_rng_state", "get_global_generator", "set_global_generator"]
 
+_lock = threading.Lock()
 _ALGORITHMS = (None, "philox", "auto_select", 1, 3)
 
 
@@ -125,10 +128,11 @@ class Generator:
 
     def _draw(self, make, shape, dtype):
         untraceable("draws random numbers")
-        low, high, key = self._state
-        source = np.random.Philox(counter=np.array([low, high, 0, 0], np.uint64), key=np.array([key, 0], np.uint64))
-        numbers = make(np.random.Generator(source), shape)
-        self._state = (*source.state["state"]["counter"][:2].tolist(), key)
+        with _lock:                             # of all generators: two threads share no number
+            low, high, key = self._state
+            source = np.random.Philox(counter=np.array([low, high, 0, 0], np.uint64), key=np.array([key, 0], np.uint64))
+            numbers = make(np.random.Generator(source), shape)
+            self._state = (*source.state["state"]["counter"][:2].tolist(), key)
         return to_tensor(np.asarray(numbers).astype(dtype.as_numpy_dtype))
 
     def __repr__(self):

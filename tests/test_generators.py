@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -53,6 +54,13 @@ def test_one_draw_after_the_other_shares_no_number():
     g = random.Generator.from_seed(3)
     numbers = np.concatenate([g.uniform([n], dtype="float64").numpy() for n in (1, 2, 3, 4, 5, 6, 7, 1, 1)])
     assert len(set(numbers.tolist())) == 30
+
+
+def test_threads_share_no_number():
+    g = random.Generator.from_seed(3)
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: g.uniform([50], dtype="float64").numpy(), range(100)))
+    assert len(set(np.concatenate(drawn).tolist())) == 5000
 
 
 def test_there_is_one_generator_for_all():
