@@ -50,6 +50,8 @@ GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"]
 # What Cython writes is no faster with -O3, and takes a third longer to compile.  Nobody waits for a sanitized scalar; and nearly every line of
 # Cython's reads a Python object, which Python has aligned: each would be another half a minute.
 CHECKED_FLAGS_OF = {"csrc/scalars_baseline.c": ["-O0"], "csrc/scalars_fma.c": ["-O0"], "autodiff/_core.c": ["-fno-sanitize=alignment"]}
+# (A chain's steps are not to stand on each other.)
+CHECKED_FLAGS_OF |= {f"csrc/chain_{isa}.c": ["-foptimize-sibling-calls"] for isa in ("baseline", "avx2", "avx512")}
 OTHER_FLAGS_OF = CHECKED_FLAGS_OF if SANITIZE else {"autodiff/_core.c": ["-O2"]}
 SLOW = re.compile(r"_core|elementwise_|scalars_|twofold_[abo]|matmul_")  # to compile; first, so that nothing waits for one of them at the end
 

@@ -24,6 +24,10 @@ static inline uint32_t ad_chain_form(int operands, int k, enum ad_chain_operand 
 
 /* AD_CHAIN_TOTAL adds its operand up as ad_sum_block does: its result are the AD_SUM_LANES sums so far. */
 
+/* Of a share that is the cotangent times a derivative, the cotangent one number known not to be 0: no element asks for that.  Its forms follow
+ * the others', with 1 more if the second operand is what the step before gave; and those of the negative, which has the bits of the number's. */
+enum { AD_CHAIN_KNOWN = 8, AD_CHAIN_NEGATIVE = 2 };
+
 /* For one instruction set and dtype. */
 typedef struct {
     void (*run)(const ad_chain_step *steps, size_t bytes);  /* bytes of each operand: a multiple of tile */
@@ -32,7 +36,7 @@ typedef struct {
 } ad_chain;
 
 /* What can be a step of one: the value (k < 0) or share of a row. */
-typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, divides; } ad_chain_link; /* reads: AD_READS_*, so many */
+typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, divides, scales; } ad_chain_link;   /* reads: AD_READS_*, so many; scales: see above */
 
 extern const ad_chain ad_chain_baseline[2];                 /* float32, float64: as in enum ad_dtype */
 #ifdef __x86_64__

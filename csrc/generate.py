@@ -213,14 +213,19 @@ def vector_text(code, names, dtype):
 
 
 def chain_codes(rows, dtype):
-    """By function: (its first link's name, its number of operands, its code behind AD_CHAIN_FIRST), after which come those of its other
-    forms (csrc/chain.inc)."""
+    """By function: (its first link's name, its operands, its code behind AD_CHAIN_FIRST), after which come those of its other forms
+    (csrc/chain.inc), four of which for a first operand that is known."""
     codes, code = {}, 0
     for row, k, text, names in chain_links(rows, dtype):
         if text not in codes:
-            codes[text] = (f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}", len(names), code)
-            code += (2, 8, 8)[len(names) - 1]
+            codes[text] = (f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}", names, code)
+            code += (2, 12 if scales(text, names) else 8, 8)[len(names) - 1]
     return codes
+
+
+def scales(text, names):
+    """Is it the first operand times what the second gives, unless the first is 0?"""
+    return int(len(names) == 2 and bool(re.fullmatch(r"v_scale_\w+\(p, ((?!\bp\b).)*", text)))
 
 
 def divides(text):
@@ -230,9 +235,15 @@ def divides(text):
 def chain_header(rows, dtype):
     """The links' functions and their list (csrc/chain_type.inc)."""
     codes = chain_codes(rows, dtype)
-    lines = [f"INLINE VECTOR {name}({', '.join(f'VECTOR {v}' for v in 'pqr'[:n])}) {{ return {text}; }}" for text, (name, n, _) in codes.items()]
-    listed = ["#define AD_LINKS(DO)"] + [f"    FORMS_{n}(DO, {name}, AD_CHAIN_FIRST + {code})" for name, n, code in codes.values()]
+    lines = [vector_function(name, len(names), text) for text, (name, names, _) in codes.items()]
+    lines += [vector_function(f"{name}_known", 2, text.replace("v_scale_", "v_mul_", 1)) for text, (name, names, _) in codes.items() if scales(text, names)]
+    forms = [f"FORMS_{len(names)}{'_KNOWN' if scales(text, names) else ''}(DO, {name}, AD_CHAIN_FIRST + {code})" for text, (name, names, code) in codes.items()]
+    listed = ["#define AD_LINKS(DO)", *(f"    {form}" for form in forms)]
     return "\n".join([*lines, "", " \\\n".join(listed), ""])
+
+
+def vector_function(name, n, text):
+    return f"INLINE VECTOR {name}({', '.join(f'VECTOR {v}' for v in 'pqr'[:n])}) {{ return {text}; }}"
 
 
 def chain_table(rows):
@@ -241,7 +252,7 @@ def chain_table(rows):
     for dtype in FLOATS:
         codes = chain_codes(rows, dtype)
         lines += [f"static const ad_chain_link links_{FIELD[dtype]}[] = {{"]
-        lines += [f"    {{AD_OP_{row.name}, AD_CHAIN_FIRST + {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}}}," for row, k, text, names in chain_links(rows, dtype)]
+        lines += [f"    {{AD_OP_{row.name}, AD_CHAIN_FIRST + {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}, {scales(text, names)}}}," for row, k, text, names in chain_links(rows, dtype)]
         lines += ["};"]
     return "\n".join([*lines, ""])
 

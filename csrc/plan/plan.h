@@ -165,7 +165,7 @@ typedef struct {
 typedef struct { char *at; size_t pace; } ad_where;         /* where a stream's numbers are: of the first row, bytes a row */
 int ad_loop_give_blocks(const struct ad_plan *t, ad_loop *l, uint32_t at);    /* when all steps are there; item `at` */
 int ad_is_link(const ad_loop_step *s, uint16_t none);       /* may it be in a chain?  `none` is no stream */
-int ad_find_chains(ad_loop *l);                             /* when streams have blocks, and kernels their kinds */
+int ad_find_chains(const struct ad_plan *t, ad_loop *l);      /* when streams have blocks, and kernels their kinds */
 void ad_loop_free(ad_loop *l);
 size_t ad_loop_scratch(const ad_loop *l);                   /* bytes that one thread needs */
 static inline int ad_is_short(const ad_loop *l) { return l->rows <= l->block_rows; }                         /* one block is all of it */

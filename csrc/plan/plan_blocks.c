@@ -306,7 +306,7 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     const int64_t longest = ad_is_short(l) ? l->size : l->block_rows * l->width;
     enum { APART = 320 };                                   /* bytes: blocks a page apart would meet in the first-level cache */
     l->block_bytes = ((size_t)longest * 8 + 63) / 64 * 64 + (ad_is_short(l) ? 0 : APART);
-    int status = ad_find_chains(l);
+    int status = ad_find_chains(t, l);
     if (status == AD_OK)
         status = list_arrays(t, l, at);
     return status == AD_OK ? pack(l) : status;

@@ -24,10 +24,11 @@ static const ad_chain_link *link_of(const ad_loop_step *s)
     return NULL;
 }
 
-static uint32_t sum_code(int is_f32)
+/* Of a value. */
+static uint16_t code_of(int op, int is_f32)
 {
-    const ad_loop_step sum = {.forward = ad_cpu->kernels[AD_OP_add].forward[is_f32 ? AD_F32 : AD_F64], .is_f32 = (uint8_t)is_f32};
-    return link_of(&sum)->code;
+    const ad_loop_step value = {.forward = ad_cpu->kernels[op].forward[is_f32 ? AD_F32 : AD_F64], .is_f32 = (uint8_t)is_f32};
+    return link_of(&value)->code;
 }
 
 /* Operands in the order g, a, b, c, y: of the streams of a step those that the link reads. */
@@ -63,70 +64,133 @@ static usage *count_uses(const ad_loop *l)
     return of;
 }
 
-/* A link while it is made, and how many operands it has. */
-typedef struct { ad_loop_link link; int operands; } growing;
+/* A link while it is made, how many operands it has, which stream it gives, and has it forms for a known number? */
+typedef struct { ad_loop_link link; int operands; uint16_t made; int scales; } growing;
+
+/* A chain while it is made: the stream that its last link gives, unless that is written or need not be, or `none`; and could that link as well
+ * give the negative of it? */
+typedef struct {
+    const ad_plan *t;
+    ad_loop *l;
+    const usage *of;
+    ad_loop_chain c;
+    uint16_t none, made;
+    int has_negative;
+} maker;
 
 /* Let the link read what the one before it gives as it stands in registers; is that its only reader then? */
-static int read_last(growing *g, uint16_t made, uint32_t reads, uint16_t none)
+static int read_last(const maker *m, growing *g)
 {
+    const ad_stream *s = &m->l->streams.at[m->made];
+    uint32_t reads = m->of[m->made].reads;
     for (int k = 0; k < g->operands; k++)
-        if (g->link.at[k] == made) {
-            g->link.at[k] = none;
+        if (g->link.at[k] == m->made) {
+            g->link.at[k] = m->none;
             g->link.code = (uint16_t)(g->link.code + ad_chain_form(g->operands, k, AD_CHAIN_LAST));
             reads--;
         }
-    return reads == 0;
+    return reads == 0 && s->kind == AD_BLOCK && !s->kept;
+}
+
+/* The number that operand k is over and over, or NULL. */
+static const ad_stream *number_of(const maker *m, const growing *g, int k)
+{
+    const ad_stream *s = &m->l->streams.at[g->link.at[k]];
+    return g->link.at[k] != m->none && (s->kind == AD_NUMBER || s->kind == AD_ONES) ? s : NULL;
+}
+
+static int is_known(const maker *m, const ad_stream *s)
+{
+    double number;
+    return s && (s->kind == AD_ONES || (ad_number_in(m->t, s->reg, &number) && number != 0));
 }
 
 /* Numbers are read once, not as blocks of them. */
-static void read_number(const ad_loop *l, growing *g)
+static void read_number(const maker *m, growing *g)
 {
-    for (int k = 0; k < 2 && g->operands == 2; k++) {
-        const int kind = g->link.at[k] == l->streams.n ? AD_BLOCK : l->streams.at[g->link.at[k]].kind;
-        if (kind == AD_NUMBER || kind == AD_ONES) {
-            g->link.code = (uint16_t)(g->link.code + ad_chain_form(2, k, AD_CHAIN_NUMBER));
-            return;
-        }
-    }
+    const uint32_t last = ad_chain_form(2, 1, AD_CHAIN_LAST);
+    g->scales = g->scales && is_known(m, number_of(m, g, 0));
+    if (g->scales)
+        g->link.code = (uint16_t)(g->link.code + AD_CHAIN_KNOWN - (g->link.at[1] == m->none ? last - 1 : 0));
+    else if (g->operands == 2 && number_of(m, g, 0))
+        g->link.code = (uint16_t)(g->link.code + ad_chain_form(2, 0, AD_CHAIN_NUMBER));
+    else if (g->operands == 2 && number_of(m, g, 1))
+        g->link.code = (uint16_t)(g->link.code + ad_chain_form(2, 1, AD_CHAIN_NUMBER));
 }
 
-static int add_link(ad_loop *l, ad_loop_chain *c, growing g, const usage *of)
+static int push_link(maker *m, ad_loop_link link)
 {
-    const uint16_t none = (uint16_t)l->streams.n;
-    uint16_t *before = c->n ? &l->links.at[c->from + c->n - 1].at[AD_CHAIN_RESULT] : NULL;
-    if (before && *before != none && read_last(&g, *before, of[*before].reads, none) && l->streams.at[*before].kind == AD_BLOCK && !l->streams.at[*before].kept)
-        *before = none;
-    read_number(l, &g);
-    c->n++;
-    return AD_PUSH(l->links, g.link);
+    m->c.n++;
+    return AD_PUSH(m->l->links, link);
+}
+
+/* Have what the last link gives written, as others than the next read it. */
+static void keep_made(maker *m)
+{
+    if (m->made != m->none)
+        m->l->links.at[m->l->links.n - 1].at[AD_CHAIN_RESULT] = m->made;
+    m->made = m->none;
+}
+
+static int add_link(maker *m, growing g)
+{
+    if (m->made != m->none && read_last(m, &g))
+        m->made = m->none;
+    read_number(m, &g);
+    keep_made(m);
+    m->made = g.made;
+    m->has_negative = g.scales;
+    return push_link(m, g.link);
+}
+
+static int negates(const ad_chain_link *known) { return known->op == AD_OP_neg || (known->op == AD_OP_sub && known->k == 1); }
+
+/* The negative of what the last link gives, which nobody else reads? */
+static int is_negative(const maker *m, const ad_chain_link *known, const growing *g)
+{
+    growing read = *g;
+    return m->has_negative && negates(known) && m->made != m->none && read_last(m, &read);
 }
 
 /* A step and what it adds to. */
-static int add_links(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, const ad_chain_link *known, const usage *of)
+static int add_links(maker *m, const ad_loop_step *s, const ad_chain_link *known)
 {
-    const uint16_t none = (uint16_t)l->streams.n;
-    growing sum = {{.code = (uint16_t)sum_code(s->is_f32), .at = {s->acc, s->g, none, s->out}}, 2};
-    if (known) {
-        growing own = {{.code = known->code, .at = {none, none, none, s->acc == none ? s->out : none}}, known->operands};
-        operands_of(s, known->reads, own.link.at);
-        if (add_link(l, c, own, of) != AD_OK)
-            return AD_NO_MEMORY;
-        if (s->acc == none)
-            return AD_OK;
-        sum.link.at[1] = none;
-        sum.link.code = (uint16_t)(sum.link.code + ad_chain_form(2, 1, AD_CHAIN_LAST));
+    int status = AD_OK;
+    growing sum = {{.code = code_of(AD_OP_add, s->is_f32), .at = {s->acc, s->g, m->none, m->none}}, 2, s->out, 0};
+    if (known == NULL)
+        return add_link(m, sum);
+    if (negates(known) && s->acc != m->none) {              /* acc + -x has the bits of acc - x */
+        sum.link.code = code_of(AD_OP_sub, s->is_f32);
+        operands_of(s, known->reads, &sum.link.at[1]);
+        return add_link(m, sum);
     }
-    return add_link(l, c, sum, of);
+    growing own = {{.code = known->code, .at = {m->none, m->none, m->none, m->none}}, known->operands, s->acc == m->none ? s->out : m->none, known->scales};
+    operands_of(s, known->reads, own.link.at);
+    if (is_negative(m, known, &own)) {
+        ad_loop_link *last = &m->l->links.at[m->l->links.n - 1];
+        last->code = (uint16_t)(last->code + AD_CHAIN_NEGATIVE);
+        m->made = own.made;
+        m->has_negative = 0;
+    } else {
+        status = add_link(m, own);
+    }
+    if (status != AD_OK || s->acc == m->none)
+        return status;
+    sum.link.at[1] = m->none;
+    sum.link.code = (uint16_t)(sum.link.code + ad_chain_form(2, 1, AD_CHAIN_LAST));
+    return add_link(m, sum);
 }
 
-static int list_moves(ad_loop *l, ad_loop_chain *c, const usage *of)
+static int list_moves(maker *m)
 {
+    ad_loop *l = m->l;
+    ad_loop_chain *c = &m->c;
     int status = AD_OK;
     c->move = l->moves.n;
     for (uint16_t i = 0; i < c->n && status == AD_OK; i++)
         for (uint16_t k = 0; k < 4 && status == AD_OK; k++) {
             const uint16_t stream = l->links.at[c->from + i].at[k];
-            if (stream != l->streams.n && of[stream].moves)
+            if (stream != m->none && m->of[stream].moves)
                 status = AD_PUSH(l->moves, (ad_loop_move){i, k, stream});
         }
     c->moves = l->moves.n - c->move;
@@ -154,11 +218,10 @@ static int is_total(const ad_loop *l, const ad_loop_step *s, int64_t elements)
     return s->kind == AD_SUM_ALL && elements >= AD_SHORT_SUM && fits;
 }
 
-static int add_total(ad_loop *l, ad_loop_chain *c, const ad_loop_step *s, uint32_t step, const usage *of)
+static int add_total(maker *m, const ad_loop_step *s, uint32_t step)
 {
-    const uint16_t none = (uint16_t)l->streams.n;
-    c->total = c->totals++ ? c->total : step;
-    return add_link(l, c, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], none, none, s->share}}, 1}, of);
+    m->c.total = m->c.totals++ ? m->c.total : step;
+    return add_link(m, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], m->none, m->none, s->share}}, 1, m->none, 0});
 }
 
 /* What is left over of whole tiles takes a call of each kernel, as if there were no chain: that must leave something to gain. */
@@ -168,36 +231,48 @@ static int is_worth(uint32_t steps, size_t bytes, size_t tile)
     return bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS);
 }
 
-int ad_find_chains(ad_loop *l)
+/* The chain that begins with step i, if one does: it takes the place of its steps. */
+static int find_chain(maker *m, uint32_t i, int64_t longest)
 {
+    enum { LINKS = 2 };                                     /* at most of one step */
+    ad_loop *l = m->l;
+    ad_loop_step *first = &l->steps.at[i];
+    const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
+    const int64_t elements = first->wide ? longest * l->width : longest;
+    const size_t bytes = (size_t)elements * (first->is_f32 ? 4 : 8);
+    const ad_chain_link *known;
+    uint32_t n = 0;
+    int status = AD_OK;
+    for (; i + n < l->steps.n && m->c.n + LINKS <= AD_CHAIN_MOST && status == AD_OK; n++) {
+        const ad_loop_step *s = &l->steps.at[i + n];
+        const int total = n > 1 && is_total(l, s, elements);
+        if (bytes < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, m->none, &known)))
+            break;
+        status = total ? add_total(m, s, n) : add_links(m, s, known);
+    }
+    m->c.steps = n;
+    if (n <= 1 || !is_worth(n, bytes, tile)) {
+        l->links.n = m->c.from;
+        m->c.steps = 1;
+        return status;
+    }
+    keep_made(m);
+    first->kind = AD_CHAIN;
+    first->which = l->chains.n;
+    status = status == AD_OK ? list_moves(m) : status;
+    return status == AD_OK ? AD_PUSH(l->chains, m->c) : status;
+}
+
+int ad_find_chains(const ad_plan *t, ad_loop *l)
+{
+    const uint16_t none = (uint16_t)l->streams.n;
     const int64_t longest = ad_is_short(l) ? l->rows : l->block_rows;
     usage *of = count_uses(l);
     int status = of ? AD_OK : AD_NO_MEMORY;
-    for (uint32_t i = 0, n; i < l->steps.n && status == AD_OK; i += n) {
-        ad_loop_step *first = &l->steps.at[i];
-        const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
-        const int64_t elements = first->wide ? longest * l->width : longest;
-        const size_t bytes = (size_t)elements * (first->is_f32 ? 4 : 8);
-        ad_loop_chain c = {.from = l->links.n, .is_f32 = first->is_f32};
-        const ad_chain_link *known;
-        for (n = 0; i + n < l->steps.n && c.n + 2 <= AD_CHAIN_MOST && status == AD_OK; n++) {
-            const ad_loop_step *s = &l->steps.at[i + n];
-            const int total = n > 1 && is_total(l, s, elements);
-            if (bytes < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, (uint16_t)l->streams.n, &known)))
-                break;
-            status = total ? add_total(l, &c, s, n, of) : add_links(l, &c, s, known, of);
-        }
-        c.steps = n;
-        if (n > 1 && status == AD_OK && is_worth(n, bytes, tile)) {
-            first->kind = AD_CHAIN;
-            first->which = l->chains.n;
-            status = list_moves(l, &c, of);
-            if (status == AD_OK)
-                status = AD_PUSH(l->chains, c);
-        } else {
-            l->links.n = c.from;
-            n = 1;
-        }
+    for (uint32_t i = 0; i < l->steps.n && status == AD_OK;) {
+        maker m = {t, l, of, {.from = l->links.n, .is_f32 = l->steps.at[i].is_f32}, none, none, 0};
+        status = find_chain(&m, i, longest);
+        i += m.c.steps;
     }
     free(of);
     return status;
