@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, is_tensor, raw_array, recorded_here, set_checking
+from ._core import Tensor, is_tensor, raw_array, recorded_here, set_checking, traced_here
 from .arguments import integer, integers, tensors
 from .arguments import tensor as to_tensor
 from .custom_gradient import custom_gradient
@@ -101,7 +101,7 @@ def assert_all_finite(x, message=None, name=None) -> Tensor:
 def _surely(condition, *xs):
     """Does the condition, of rows of the table, hold of all elements?  In a function a guard says so, and its recording goes on; where it
     does not, or has no such row, values are looked at."""
-    if not recorded_here():
+    if not traced_here():
         return False
     try:
         holds = condition(*xs)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, is_tensor, recorded_here
+from ._core import Tensor, is_tensor, traced_here
 from .arguments import axis_of, integer, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shaping import concat, reshape
@@ -112,7 +112,7 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
                                 f"mask must be like dimensions {axis} to {axis + m.ndim - 1} of a tensor of shape {x.shape}")  # fmt: skip
     size = math.prod(m.shape)
     flat = ops.reshape(x, shape=(*x.shape[:axis], size, *x.shape[axis + m.ndim :]))
-    if recorded_here():                         # a function has a recording for each number of elements that a mask picks
+    if traced_here():                         # a function has a recording for each number of elements that a mask picks
         places = ops.nonzero(ops.reshape(m, shape=(size,)))
         places = ops.reshape(places, shape=(places.shape[0],))
     else:
@@ -261,7 +261,7 @@ def searchsorted(sorted_sequence, values, side="left", out_type=dtypes.int32, na
     if rows.shape[:-1] != wanted.shape[:-1]:
         raise errors.ShapeError(f"searchsorted: leading sizes {tuple(rows.shape[:-1])} and {tuple(wanted.shape[:-1])} differ")
     dtype = dtypes.as_dtype(out_type)
-    if recorded_here():
+    if traced_here():
         return ops.cast(_places_in_order(rows, wanted, side), dtype=dtype.code)
     rows, wanted = rows.numpy(), wanted.numpy()
     count = math.prod(rows.shape[:-1])

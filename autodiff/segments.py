@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import errors, ops
-from ._core import Tensor, is_tensor, recorded_here
+from ._core import Tensor, is_tensor, traced_here
 from .arguments import integer, product, sizes
 from .arguments import tensor as to_tensor
 
@@ -126,7 +126,7 @@ def _sorted(name, reduce, data, segment_ids, empty=None):
 
 def _unsorted(name, reduce, data, segment_ids, num_segments):
     (count,) = sizes(name, "num_segments", integer(name, "num_segments", num_segments))
-    if recorded_here() and reduce in (_sum, _mean, _mean_in_dtype, _sqrt_n):    # which a replay takes of other ids
+    if traced_here() and reduce in (_sum, _mean, _mean_in_dtype, _sqrt_n):    # which a replay takes of other ids
         x, ids = _tensors(name, data, segment_ids)
         flat = ops.reshape(ids, shape=(product(ids.shape),))
         if x.dtype.is_floating and bool(ops.reduce_all(ops.logical_and(flat >= 0, flat < count), axes=(0,), keepdims=0)):

@@ -24,6 +24,11 @@ def recorded_here():
     return tracing_here() or (ad_current is not NULL and tapes_record())
 
 
+def traced_here():
+    """Is what happens here part of the recording of a function, which a replay runs with other values?"""
+    return tracing_here()
+
+
 cdef extern from *:
     """
     static void *ad_let_go(void) { return PyEval_SaveThread(); }
