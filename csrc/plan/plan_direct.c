@@ -36,35 +36,52 @@ static int add_piece(ad_plan *t, uint32_t reg, int64_t from, int64_t n)
     return AD_PUSH(t->pieces, (ad_piece){.reg = reg, .from = (uint32_t)((size_t)from * item), .bytes = (uint32_t)((size_t)n * item)});
 }
 
-/* Runs of arrays one after another: a view or a reshape, what is put together along the first dimension, and the share of that. */
+static int is_small(const ad_array *a) { return a && a->size <= MOST; }
+
+/* Of arrays put together along the first dimension, each in one piece. */
+static int add_parts(ad_plan *t, const ad_step *s)
+{
+    int64_t lead = 1;
+    int status = AD_OK;
+    for (int i = 0; i < *ad_attributes(t->program, &t->program->code[s->slot]); i++)
+        lead *= t->registers.at[s->out].like->shape[i];
+    for (uint32_t k = 0; k < s->n; k++)
+        if (lead != 1 || !is_small(own_array(t, t->words.at[s->in + k])))
+            return AD_OK;
+    for (uint32_t k = 0; k < s->n && status == AD_OK; k++)
+        status = add_piece(t, t->words.at[s->in + k], 0, t->registers.at[t->words.at[s->in + k]].like->size);
+    return status;
+}
+
+/* A view of neighbours.  (What may be read where it stands is no copy.) */
+static int add_run(ad_plan *t, const ad_step *s)
+{
+    const uint32_t x = t->words.at[s->in];
+    const ad_register *out = &t->registers.at[s->out];
+    if (!is_small(own_array(t, x)) || ad_run_of(t, s) != out->like->size)
+        return AD_OK;
+    if (!out->settled && ad_holds_operand(AD_OP_view, t->registers.at[x].like, ad_attributes(t->program, &t->program->code[s->slot])))
+        return AD_OK;
+    return add_piece(t, x, ad_place_of(t, s), out->like->size);
+}
+
+/* Pieces of arrays one after another. */
 static int as_pieces(ad_plan *t, const ad_step *s, ad_direct *d)
 {
     const ad_array *out = own_array(t, s->out);
     const uint32_t first = t->pieces.n;
-    int64_t lead = 1;
     int status = AD_OK;
-    if (out == NULL || out->size == 0 || out->size > MOST)
+    if (!is_small(out) || out->size == 0)
         return 0;
-    for (uint32_t k = 0; k < (s->kind == AD_FORWARD ? s->n : 0); k++)
-        if (own_array(t, t->words.at[s->in + k]) == NULL || own_array(t, t->words.at[s->in + k])->size > MOST)
-            return 0;
-    if (s->kind == AD_VJP) {
-        if (!ad_is_part(t, s) || own_array(t, s->g) == NULL || own_array(t, s->g)->size > MOST)
-            return 0;
+    if (s->kind == AD_FORWARD)
+        status = s->op == AD_OP_view ? add_run(t, s) : add_parts(t, s);
+    else if (ad_is_part(t, s) && is_small(own_array(t, s->g)))
         status = add_piece(t, s->g, ad_elements_before(t, s), out->size);
-    } else if (s->op == AD_OP_view) {
-        if (ad_run_of(t, s) != out->size)
-            return 0;
-        status = add_piece(t, t->words.at[s->in], ad_place_of(t, s), out->size);
-    } else {
-        for (int i = 0; i < *ad_attributes(t->program, &t->program->code[s->slot]); i++)
-            lead *= out->shape[i];
-        for (uint32_t k = 0; k < s->n && lead == 1 && status == AD_OK; k++)
-            status = add_piece(t, t->words.at[s->in + k], 0, own_array(t, t->words.at[s->in + k])->size);
-    }
-    const uint32_t any = t->pieces.n > first ? t->pieces.at[first].reg : AD_NONE;
+    if (status != AD_OK || t->pieces.n == first)
+        return status;
+    const uint32_t any = t->pieces.at[first].reg;
     *d = (ad_direct){.kind = AD_PIECES, .dtype = s->dtype, .a = any, .x = any, .out = s->out, .m = first, .n = t->pieces.n - first};
-    return status != AD_OK ? AD_NO_MEMORY : any != AD_NONE;
+    return 1;
 }
 
 static int as_element(const ad_plan *t, const ad_step *s, ad_direct *d)
