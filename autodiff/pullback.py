@@ -146,7 +146,8 @@ def alike(a, b):
             x, y = value_of_now(x), value_of_now(y)
             if x.dtype != y.dtype or x.shape != y.shape:
                 return False
-            if not np.array_equal(x, y, equal_nan=x.dtype.kind == "f") or np.any(np.signbit(x) != np.signbit(y)) and x.dtype.kind == "f":
+            floats = x.dtype.kind == "f"
+            if not np.array_equal(x, y, equal_nan=floats) or floats and np.any((np.signbit(x) != np.signbit(y)) & (x == x)):
                 return False
         elif (x is None) != (y is None):
             return False

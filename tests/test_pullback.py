@@ -347,6 +347,17 @@ def test_numbers_that_are_frozen_are_frozen_in_the_gradient():
         under_a_tape(noisy, [x])
 
 
+@pytest.mark.parametrize("n", range(1, 10))
+def test_the_sign_of_a_nan_is_nothing_that_a_function_does_otherwise(n):
+    """softplus(nan) has one sign in a vector and another in what is left of an array: which is the compiler's choice."""
+    softplus, x = ad.function(ad.math.softplus), ad.constant(np.full(n, np.nan))
+    under_a_tape(softplus, [x])             # what comes next is replayed
+    with ad.GradientTape() as outer:
+        outer.watch(x)
+        g = under_a_tape(softplus, [x])[1][0]
+    assert np.isnan(outer.gradient(g, x).numpy()).all()
+
+
 @pytest.mark.parametrize("how", [dict(precise=True), dict(stabilize=True)])
 def test_tapes_that_want_every_operation_get_them(how):
     f = ad.function(lambda x: ad.math.log(1.0 + ad.exp(x)))
