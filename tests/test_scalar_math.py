@@ -3,11 +3,14 @@ core: accuracy of value and derivative over whole domains, special values, integ
 
 import math
 import os
+import subprocess
+import sys
 import zlib
 
 import mpmath as mp
 import numpy as np
 import pytest
+from conftest import ROOT
 from flint import arb
 from reference import (BEND_OF_DENSITY, DRAWN, NOT_SAID, OF_SHAPE, REFERENCE, SLOPE_OF_DENSITY, TERM_OF_VALUE, bessel_slope, bits, by_balls, error,
                        erfcx_bend, exact_value, sinc_bend, sinc_slope, ulps, usable)  # fmt: skip
@@ -250,6 +253,12 @@ def test_a_thousand_points_of_value_and_derivatives(row):
         assert points > 500
         for isa, (off, *at) in found.items():
             assert off <= bound, f"{row.name}, {'value' if k is None else f'derivative by operand {k}'} on {isa}: {off:.3g} ULP at {at}"
+
+
+def test_make_nightly_starts():
+    command = [sys.executable, os.path.join(ROOT, "tests", "nightly.py"), "--points", "40", "--jobs", "1", "--dtype", "float64", "relu"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.returncode == 0 and done.stdout.endswith("\n0 beyond their bound\n"), done.stdout + done.stderr
 
 
 # Where `make nightly`, or a search of a few more numbers, once found more ULP than a row says.
