@@ -186,6 +186,19 @@ def test_further_arguments_belong_to_the_point(trace):
 
 
 @pytest.mark.parametrize("trace", [True, False])
+@pytest.mark.parametrize("f, equal", [
+    (lambda x, k: ad.reduce_sum(ad.math.atan2(0.0 * x, k) + x), (0.0, -0.0)),
+    (lambda x, k: ad.reduce_sum(x / 2.0 if isinstance(k, bool) else x), (1, True)),
+    (lambda x, k: ad.reduce_sum(x / 2.0 if isinstance(k, int) else x), (1.0, 1)),
+    (lambda x, k: ad.reduce_sum(x / 2.0 if ad.as_dtype(k.dtype).is_integer else x), (np.zeros(3), np.zeros(3, np.int64))),
+])  # fmt: skip
+def test_further_arguments_that_are_equal_and_not_the_same_are_two_points(f, equal, trace):
+    obj = ad.objective(f, like=X0 + 3, args=(equal[0],), trace=trace)
+    values = [obj.fun(X0, k) for k in (*equal, *equal)]
+    assert values[0] != values[1] and values[:2] == values[2:], values
+
+
+@pytest.mark.parametrize("trace", [True, False])
 def test_products_with_jacobians(trace):
     a = np.random.default_rng(0).normal(size=(5, 3))
     obj = ad.objective(lambda x: ad.sin(ad.linalg.matvec(ad.constant(a), x)), like=X0, trace=trace)
@@ -337,6 +350,11 @@ def test_failures_are_named():
     for bad, kind, text in [
         (lambda: squares.fun({"a": 1.0}), TypeError, "objective: expected a vector of 3 numbers, got {'a': 1.0}"),
         (lambda: squares.fun("ab"), TypeError, "objective: expected a vector of 3 numbers, got 'ab'"),
+        (lambda: squares.jac(np.array([1j, 1, 2])), TypeError, "objective: expected a vector of 3 numbers, got array([0.+1.j, 1.+0.j, 2.+0.j])"),
+        (lambda: squares.jac([[1], [2, 3]]), TypeError, "objective: expected a vector of 3 numbers, got [[1], [2, 3]]"),
+        (lambda: squares.jac(["1", "2", "3"]), TypeError, "objective: expected a vector of 3 numbers, got ['1', '2', '3']"),
+        (lambda: squares.jac(np.ma.array(X0, mask=[0, 0, 1])), ValueError, "objective: got a masked array, masked_array(data=[-1.2, 1.0, --], ma..., "
+         "and a tensor has no mask: x.compressed() has the numbers that count, x.filled(0.0) keeps the shape, for weights of np.where(x.mask, 0.0, 1.0)"),
         (lambda: matrix.value(np.eye(2)), ValueError, "objective: expected a vector of 4 numbers, got shape (2, 2); obj.flatten(parameters) makes one"),
         (lambda: squares.vjp(X0, np.ones(2)), ValueError, "vjp: expected a vector of shape (3,), as <lambda> returns it, got (2,)"),
         (lambda: squares.hess(X0, np.ones(2)), ValueError, "hess: expected weights of shape (3,), as <lambda> returns it, got (2,)"),

@@ -14,7 +14,7 @@ import numpy as np
 from .. import shaping
 from .._core import GradientTape, Tensor, assignments_made, convert
 from ..constants import zeros_like
-from ..errors import ShapeError, shorten
+from ..errors import InvalidArgumentError, ShapeError, shorten
 from ..function import function
 from ..jacobians import tangents_of
 from .parameters import plain
@@ -139,7 +139,12 @@ class Evaluations:
     def _vector(self, x):
         given = x
         try:
-            x = np.asarray(plain(x), np.float64)
+            x = plain(x)
+            if x.dtype.kind not in "fiubO":  # np.asarray would make floats of dates, of text, and of complex numbers by their real parts
+                raise TypeError
+            x = np.asarray(x, np.float64)
+        except InvalidArgumentError:
+            raise
         except (TypeError, ValueError):
             raise TypeError(f"objective: expected a vector of {len(self.x0)} numbers, got {shorten(given)}{self._flattens()}") from None
         if x.size != len(self.x0) or x.ndim > 1:
@@ -153,8 +158,8 @@ class Evaluations:
         """The point as a key, which no change in place escapes; None where there is none for a further argument."""
         if not args:
             return x.tobytes()
-        kept = [(type(a), np.shape(a), plain(a).tobytes()) if isinstance(a, ARRAYS) else a if type(a) in UNCHANGING else self for a in args]
-        return None if any(a is self for a in kept) else (x.tobytes(), *kept)
+        kept = [_kept(a) for a in args]
+        return None if None in kept else (x.tobytes(), *kept)
 
     def _arguments(self, args):
         return [_argument(a) for a in args] if self._trace else args
@@ -324,6 +329,14 @@ class Evaluations:
             raise ShapeError(f"vjp: expected a vector of shape {shape}, as {name_of(self._f)} returns it, got {v.shape}")
         v = convert(v.reshape(shape))
         return self._run("backward")(convert(self._vector(x)), v, *self._arguments(args)).numpy()
+
+
+def _kept(a):
+    """A further argument as a part of a key, or None.  1, 1.0 and True are equal, and so are 0.0 and -0.0, and f tells them apart."""
+    if isinstance(a, ARRAYS):
+        array = plain(a)
+        return None if array.dtype.hasobject else (type(a), array.dtype.str, array.shape, array.tobytes())
+    return (type(a), repr(a)) if type(a) in UNCHANGING else None
 
 
 def _called(step, name):

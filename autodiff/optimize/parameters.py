@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import nest, ops
 from .._core import Tensor
-from ..errors import ShapeError, shorten
+from ..errors import ShapeError, masked, shorten
 from ..variable import Variable
 
 __all__ = ["Parameters"]
@@ -62,7 +62,9 @@ class Parameters:
 
 
 def plain(x):
-    """An array of a tensor, a variable or whatever NumPy makes one of."""
+    """An array of a tensor, a variable or whatever NumPy makes one of.  Raises InvalidArgumentError where numbers are masked."""
+    if isinstance(x, np.ndarray) and np.any(getattr(x, "mask", False)):
+        raise masked("objective", x)
     return np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x)
 
 
