@@ -52,10 +52,13 @@ def _p_norm(x, p, axes, keep):
     """Scaled by the largest element, so that no power overflows; a norm is homogeneous, so that the gradient needs none of
     the scale's."""
     a = ops.abs(x)
-    largest = stop_gradient(ops.reduce_max(a, axes=axes, keepdims=1))
-    scale = ops.where(ops.equal(largest, 0), 1, largest)
+    largest = ops.reduce_max(a, axes=axes, keepdims=1)
+    none = ops.less_equal(largest, 0)  # of no elements it is -inf
+    infinite = ops.is_inf(largest)
+    scale = stop_gradient(ops.where(none, 1, largest))
     total = ops.reduce_sum(ops.pow(a / scale, p), axes=axes, keepdims=1)
-    y = ops.where(ops.equal(largest, 0), 0, scale * ops.pow(ops.where(ops.equal(largest, 0), 1, total), 1 / p))
+    y = scale * ops.pow(ops.where(none, 1, total), 1 / p)
+    y = ops.where(none, 0, ops.where(infinite, largest, y))
     return y if keep else ops.reshape(y, shape=tuple([n for k, n in enumerate(y.shape) if k not in axes]))
 
 

@@ -86,6 +86,15 @@ def test_norms_of_tiny_and_huge_vectors():
             assert np.isfinite(gradient(lambda t: linalg.norm(t, ord), V * size)[0]).all()
 
 
+@pytest.mark.parametrize("ord", ["euclidean", 3, 0.5, 2.5])
+def test_norms_of_infinities_and_of_nothing(ord):
+    same(linalg.norm(np.array([[-np.inf, 1.0], [np.nan, 1.0], [0.0, 0.0], [2.0, 0.0]]), ord, 1), np.array([np.inf, np.nan, 0.0, 2.0]))
+    (slopes,) = gradient(lambda t: linalg.norm(t, ord, 1), np.array([[-np.inf, 1.0], [0.0, 2.0]]))
+    assert slopes.tolist() == [[-1, 0], [0, 1]]
+    for shape, axis in (((0,), None), ((2, 0), -1), ((0, 3), 0)):
+        same(linalg.norm(np.zeros(shape), ord, axis), np.zeros(shape[:-1] if axis == -1 else shape[1:]))
+
+
 def test_norms_have_the_gradient_zero_at_zero():
     for ord in ("euclidean", 1, 3, 0.5):
         same(linalg.norm(np.zeros(2), ord), np.float64(0))
