@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from . import nest
-from ._core import GradientTape, Tensor, convert, get_lost_gradient
+from . import nest, ops
+from ._core import GradientTape, Tensor, convert, copied, get_lost_gradient, recorded_here
 from .arguments import function_given
 from .constants import zeros, zeros_like
 from .errors import LostGradientError, LostGradientWarning, ShapeError, shorten
@@ -26,7 +26,8 @@ def value_and_grad(f: Callable[..., Any], argnums=0, has_aux=False) -> Callable[
     argnums  which positional argument to differentiate by, or a tuple of several
     has_aux  does f return (the scalar, something more)?  Then so does the value here
 
-    A gradient has its argument's structure, shapes and dtypes; it is 0 where f does not depend on the argument.  Python numbers
+    A gradient has its argument's structure, shapes and dtypes; it is 0 where f does not depend on the argument.  A tensor that f reads
+    elsewhere is a constant, also where the argument is the same one; a variable is itself wherever it is read.  Python numbers
     become tensors of `floatx` (float32).  Gradients of gradients, and ad.function around it or inside, work as with a tape.
 
     Raises TypeError where f is no function, the argument is not of floats, or the result is no scalar of floats; ValueError
@@ -293,7 +294,7 @@ def _followed(name, x):
     if not tensor.dtype.is_floating:
         raise TypeError(f"{name}: expected an argument of floats, got {shorten(x)} of dtype {tensor.dtype.name}; "
                         "write 1.0 for 1, or leave the argument out of argnums")  # fmt: skip
-    return tensor
+    return tensor if tensor is not x else ops.reshape(x, shape=tuple(x.shape)) if recorded_here() else copied(x)
 
 
 def _target(name, value, has_aux):

@@ -45,6 +45,43 @@ def test_gradients_have_the_structure_of_their_arguments():
     assert float(ad.grad(lambda x, scale=1.0: scale * x)(1.0, scale=4.0)) == 4
 
 
+RECORDED = {"as written": lambda f: f, "replayed": ad.function, "of a replay": lambda f: lambda x: ad.function(f)(x),
+            "under a tape": lambda f: lambda x: watched(f, x), "row by row": lambda f: lambda x: [y[0] for y in ad.vectorized_map(f, x[None])]}  # fmt: skip
+
+
+def watched(f, x):
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        return f(x)
+
+
+@pytest.mark.parametrize("way", RECORDED)
+def test_the_argument_is_none_of_the_tensors_that_the_function_reads_elsewhere(way):
+    """The derivative of z**2 * x by z at z = x is 2 * x**2, also where both are one tensor."""
+    x = ad.constant([1.0, 2.0])
+
+    def all_of(x):
+        f = lambda z: ad.reduce_sum(z * z * x)  # noqa: E731
+        one = ad.ones_like(x)
+        y, back = ad.vjp(f, x)
+        first, second = ad.grad(lambda a, b: ad.reduce_sum(a * a * b), (0, 1))(x, x)
+        return [ad.grad(f)(x), ad.jacobian(f)(x), back(1.0)[0], ad.jvp(f, (x,), (one,))[1], ad.hessian(f)(x), ad.hvp(f)(x, one), first, second]
+
+    f = RECORDED[way](all_of)
+    for _ in range(2):
+        found = [g.numpy().tolist() for g in f(x)]
+        assert found == [[2, 8], [2, 8], [2, 8], 10, [[2, 0], [0, 4]], [2, 4], [2, 8], [1, 4]]
+
+
+def test_what_surrounds_a_gradient_follows_the_argument_and_what_the_function_reads():
+    x = ad.constant([1.0, 2.0])
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = ad.grad(lambda z: ad.reduce_sum(z * z * x))(x)              # 2 * x * x
+    assert tape.gradient(y, x).numpy().tolist() == [4, 8]
+    assert ad.grad(lambda x: ad.reduce_sum(ad.grad(lambda z: ad.reduce_sum(z * z * x))(x)))(x).numpy().tolist() == [4, 8]
+
+
 def test_more_than_a_value():
     f = lambda x: (x * x, {"twice": 2 * x})  # noqa: E731
     (value, aux), slope = ad.value_and_grad(f, has_aux=True)(3.0)
