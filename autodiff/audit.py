@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from . import errors
-from ._core import GradientTape, Tensor, convert, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array, slot
+from ._core import GradientTape, Tensor, convert, copied, instruction, is_tensor, listing, note_places, place_in_program, plain_sweep, raw_array, slot
 from .arguments import function_given
 from .places import source_at, user_place
 
@@ -34,7 +34,7 @@ def audit(f, *inputs) -> "Report":
     (np.float32(inf), np.float32(100.0), 'exp')
     """
     function_given("audit", f)
-    tensors = [convert(x, name="audit") if not is_tensor(x) else x for x in inputs]
+    tensors = [copied(x) if isinstance(x, Tensor) else x if is_tensor(x) else convert(x, name="audit") for x in inputs]
     alias = alias_in(getattr(f, "__globals__", {}))
     fired = []
     with Notes():

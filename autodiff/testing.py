@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, errors
-from ._core import GradientTape
+from ._core import GradientTape, copied
 from .arguments import tensor as to_tensor
 
 __all__ = ["compute_gradient", "is_built_with_cuda", "is_gpu_available", "max_error"]
@@ -25,7 +25,7 @@ def compute_gradient(f, x, delta=None) -> tuple[Any, Any]:
         raise ValueError(f"compute_gradient: `x` must be a list or tuple of values convertible to a Tensor (arguments to `f`), "
                          f"not a {type(x)}")  # fmt: skip
     delta = 1 / 1024 if delta is None else delta
-    xs = [to_tensor(value, "compute_gradient") for value in x]
+    xs = [copied(to_tensor(value, "compute_gradient")) for value in x]  # none of those that f reads elsewhere, or twice
     pairs = [(_theoretical(f, xs, k), _numerical(f, xs, k, delta)) for k in range(len(xs))]
     return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
 

@@ -58,6 +58,12 @@ def test_nothing_to_tell():
     assert len(report.gradients) == 2
 
 
+def test_an_input_that_the_function_reads_elsewhere_too_is_two_tensors():
+    x = ad.constant([3.0])
+    report = ad.audit(lambda a, b: ad.reduce_sum(a * a * b * x), x, x)
+    assert [g.numpy().tolist() for g in (*report.gradients, *report.exact_gradients)] == [[54], [27], [54], [27]]
+
+
 def test_what_cannot_be_audited():
     with pytest.raises(TypeError, match="audit: f must return one floating tensor, got 3"):
         def f(x):

@@ -39,3 +39,10 @@ def test_arguments_come_in_a_list():
     assert str(caught.value) == (
         "compute_gradient: `x` must be a list or tuple of values convertible to a Tensor (arguments to `f`), not a <class 'numpy.ndarray'>"
     )
+
+
+def test_a_tensor_that_the_function_takes_twice_or_reads_elsewhere_is_two():
+    x = ad.constant(np.array([1.0, 2.0]))
+    theoretical, numerical = testing.compute_gradient(lambda a, b: a * a * b * x, [x, x])
+    assert [np.diag(j).tolist() for j in theoretical] == [[2, 16], [1, 8]]
+    assert testing.max_error(theoretical, numerical) < 1e-9
