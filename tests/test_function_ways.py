@@ -225,6 +225,32 @@ def test_an_error_at_the_first_call_leaves_nothing_behind():
     assert float(tape.gradient(y, v)) == 4.0
 
 
+@pytest.mark.parametrize("step, good, bad", [
+    (ad.linalg.cholesky, np.eye(2), -np.eye(2)),  # by NumPy
+    (lambda x: ad.gather(x, ad.cast(x[0, 0], ad.int32)), np.eye(2), 9 * np.eye(2)),  # in C
+])  # fmt: skip
+def test_what_fails_in_a_replay_has_assigned_what_came_before_it(step, good, bad):
+    def f(x):
+        count.assign_add(1.0)
+        y = step(x)
+        count.assign_add(100.0)
+        return y
+
+    def told(f, x):
+        try:
+            f(x)
+        except ValueError as error:
+            return type(error), str(error), float(count)
+        return float(count)
+
+    xs = [ad.constant(x) for x in (good, good, bad, good, bad, bad, good)]
+    seen = []
+    for g in (f, ad.function(f)):
+        count = ad.Variable(0.0)
+        seen.append([told(g, x) for x in xs])
+    assert seen[0] == seen[1] and seen[0][-1] == 407
+
+
 def test_an_error_in_a_replay_is_that_of_the_function():
     f = ad.function(lambda x, i: ad.gather(x, i))
     assert float(f(ad.constant([1.0, 2.0]), ad.constant(1))) == 2.0

@@ -392,10 +392,16 @@ cdef Tensor out_of(const ad_plan *t, uint32_t register):
 
 # ------------------------------------------------------------------------------------------------------- what C does not know
 cdef bint run_plan(Trace trace, ad_plan *t) except -1:
-    """Run a plan of the trace whose inputs are given; False: it cannot go on."""
+    """Run a plan of the trace whose inputs are given; False: it cannot go on.  What is raised on the way, the function as it is written
+    raises too, from its own line, and with what it has assigned until then."""
     cdef int status = ad_plan_run(t)
+    cdef bint goes_on
     while status == AD_PLAN_PYTHON:
-        if not step_in_python_again(trace, t):
+        try:
+            goes_on = step_in_python_again(trace, t)
+        except Exception:
+            goes_on = False
+        if not goes_on:
             return False
         ad_plan_done(t)
         status = ad_plan_run(t)
