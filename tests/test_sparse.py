@@ -38,6 +38,8 @@ def check_jacobian(f, x, exact=None, err_msg=""):
     np.testing.assert_array_equal(J.values(x), got.data)
     if exact is not None:
         np.testing.assert_array_equal(J.pattern.toarray(), exact, err_msg=err_msg)
+    elsewhere = 1.03125 * x
+    np.testing.assert_allclose(J(elsewhere).toarray(), rows_one_by_one(f, elsewhere).reshape(J.shape), rtol=1e-12, atol=1e-14, err_msg=err_msg)
     return J
 
 
@@ -95,6 +97,7 @@ KNOWN = {
     "variance": (lambda x: ad.stack([ad.math.reduce_variance(x[:3]), ad.math.reduce_std(x[1:])]), np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1]])),
     "scalar": (lambda x: x[1] * x[3], np.array([[0, 1, 0, 1, 0]])),
     "constant": (lambda x: ad.constant(np.ones(3)), np.zeros((3, 5))),
+    "recomputed": (ad.recompute_grad(lambda x: ad.sin(ad.exp(x))), np.eye(5)),
     "stopped": (lambda x: x * ad.stop_gradient(x[::-1]), np.eye(5)),
     "masked": (lambda x: ad.boolean_mask(x**2, np.array([True, False, True, True, False])), np.eye(5)[[0, 2, 3]]),
     "steps": (lambda x: ad.floor(x) + ad.sign(x) + ad.cast(x > 0.5, "float64"), np.zeros((5, 5))),

@@ -204,3 +204,68 @@ def test_gradients_of_entries_are_put_together_once():
 
     cost = ad.function(lambda rows: ad.vectorized_map(ad.grad(f), rows)).cost(np.ones((1000, 2)))
     assert cost.loops <= 2 and cost.steps < 150  # 51 loops and 501 steps if each share were an array of all entries
+
+
+# ------------------------------------------------------------------------------------------------- derivatives of what rows share
+def peaks(z):
+    return ad.sin(ad.exp(z))
+
+
+def height(z):
+    return ad.reduce_sum(peaks(z))
+
+
+SHARED = {
+    "gradient": lambda r, c: r * ad.grad(height)(c),
+    "gradient of both": lambda r, c: ad.grad(lambda z: ad.reduce_sum(peaks(z) * r))(c),
+    "gradient of what was computed of it": lambda r, c: r * ad.grad(height)(ad.sin(c)),
+    "second gradient": lambda r, c: r * ad.grad(lambda q: ad.reduce_sum(ad.grad(height)(q)))(c),
+    "second gradient of both": lambda r, c: ad.grad(lambda q: ad.reduce_sum(ad.grad(lambda z: ad.reduce_sum(peaks(z) * r))(q)))(c),
+    "Hessian": lambda r, c: ad.linalg.matvec(ad.hessian(height)(c), r),
+    "Hessian times a row": lambda r, c: ad.hvp(height)(c, r),
+    "Jacobian": lambda r, c: ad.linalg.matvec(ad.jacobian(peaks)(c), r),
+    "along a row": lambda r, c: ad.jvp(peaks, [c], [r])[1],
+    "along itself": lambda r, c: r * ad.jvp(peaks, [c], [c])[1],
+    "row by row": lambda r, c: ad.vectorized_map(lambda q: q * r[0] * ad.grad(height)(c), c),
+    "of a matrix": lambda r, c: r * ad.grad(lambda z: ad.linalg.logdet(ad.linalg.diag(ad.exp(z)) + 1.0))(c),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_derivatives_of_what_all_rows_share_are_followed_and_recorded(name):
+    def of(mapped):
+        def values(x, c):
+            return mapped(lambda r: SHARED[name](r, c), x)
+
+        def gradients(x, c):
+            with ad.GradientTape() as tape:
+                tape.watch([x, c])
+                y = ad.reduce_sum(values(x, c) * values(x, c))
+            return tape.gradient(y, [x, c], unconnected_gradients="zero")
+
+        return values, gradients
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        at_once = [g for f in of(ad.vectorized_map) for g in (f, ad.function(f))]
+        for k in range(3):
+            x, c = ad.constant(X[:3] * (1 + k)), ad.constant(X[3] / (1 + k))
+            one_by_one = [f(x, c) for f in of(ad.map_fn) for _ in range(2)]
+            for f, expected in zip(at_once, one_by_one):
+                for a, b in zip(ad.nest.flatten(f(x, c)), ad.nest.flatten(expected)):
+                    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_a_gradient_that_is_recomputed_is_recorded_row_by_row():
+    f = ad.recompute_grad(peaks)
+
+    def jacobian(x):
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = f(x)
+        return ad.vectorized_map(lambda u: tape.gradient(y, x, output_gradients=u), ad.eye(4, dtype="float64"))
+
+    replayed = ad.function(jacobian)
+    for k in range(3):
+        x = ad.constant(X[k])
+        np.testing.assert_allclose(replayed(x).numpy(), ad.jacobian(peaks)(x).numpy(), rtol=1e-12)

@@ -21,8 +21,8 @@ cdef uint64_t bits_that_follow(VariableCore v, const ad_program *p) noexcept:
 
 cdef int emit_watched(ad_program *p, Tensor t, uint64_t bit) except -1:
     """A leaf for a tensor that a tape watches."""
-    cdef int64_t slot = emit(p, AD_LEAF, t, 0, 0, 0, bit)
-    return capture(p, slot, t) if p.tracing else 0
+    emit(p, AD_LEAF, t, 0, 0, 0, bit)
+    return note_outside(p, t) if p.tracing else 0
 
 
 cdef int note_pulled(Trace trace, list results) except -1:

@@ -226,6 +226,8 @@ cdef uint32_t emit(ad_program *p, int op, Tensor t, uint32_t a, uint32_t b, uint
     if slot == AD_NO_SLOT:
         raise MemoryError("autodiff: no memory to record another operation")
     put_in(t, p, slot)
+    if p.tracing & ~seen:
+        capture(p, slot, t)
     return slot
 
 
@@ -262,7 +264,7 @@ cdef inline int64_t slot_of(const Operand *x, ad_program *p) except -1:
         stays_inside(<Tensor>x.tensor)
         slot = emit(p, AD_LEAF, <Tensor>x.tensor, 0, 0, 0, 0)
         if p.tracing:
-            capture(p, slot, <Tensor>x.tensor)
+            note_outside(p, <Tensor>x.tensor)
         return slot
     slot = ad_emit(p, AD_LEAF, x.code, 0, 0, 0, 0, 0, x.value)
     if slot == AD_NO_SLOT:

@@ -3,13 +3,18 @@
 cdef Tensor tensor_at(ad_program *p, int64_t slot):
     """The value in a slot, as a tensor that stands there."""
     cdef const ad_instruction *at = &p.code[slot]
-    cdef Tensor t
-    if p.tracing and at.op == AD_LEAF:
-        t = captured_at(p, slot)
-        if t is not None:                       # which tapes outside know, too
-            return t
+    cdef Tensor t, known = captured_at(p, slot) if p.tracing else None
+    cdef ad_program *q = p.next
+    cdef int64_t there
+    if known is not None and slot_in(known, p) == slot:
+        return known
     t = tensor_of(at.dtype, at.flags & AD_IS_ARRAY, at.value)
     t.place.program, t.place.generation, t.place.slot = p, p.generation, <uint32_t>slot
+    while known is not None and q is not NULL:  # what tapes and traces outside know it by; here a tape has watched it since
+        there = slot_in(known, q)
+        if there >= 0:
+            put_in(t, q, <uint32_t>there)
+        q = q.next
     return t
 
 

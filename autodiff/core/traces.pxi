@@ -9,7 +9,7 @@ cdef class Trace:
     cdef ad_program *outer                      # what recorded before, and does afterwards
     cdef readonly str reason                    # why it cannot be replayed, or None
     cdef bint keeps                             # the numbers it was recorded with
-    cdef readonly dict captured                 # slot: the tensor from outside that stands there; None: gradients are not spelled out
+    cdef readonly dict captured                 # slot: the tensor there that no input has a share in; None: gradients are not spelled out
     cdef bint running
     cdef list inputs                            # slots,
     cdef uint32_t *input_slots                  # once more

@@ -139,13 +139,18 @@ cdef int add_guard(ad_program *p, Tensor t, int64_t slot, bint truth) except -1:
 
 
 cdef int capture(ad_program *p, int64_t slot, Tensor t) except -1:
-    """A tensor from outside the trace, for who asks what it was."""
+    """What no input has a share in: a tensor from outside, or computed of such ones, which the tapes and traces outside may follow."""
     cdef Trace trace = (<Program>p.host).trace
-    if trace is not None:
-        if trace.captured is not None:
-            trace.captured[slot] = t
-        if trace.pull is not None:
-            trace.outside.append(t)
+    if trace is not None and trace.captured is not None:
+        trace.captured[slot] = t
+    return 0
+
+
+cdef int note_outside(ad_program *p, Tensor t) except -1:
+    """A tensor from outside the trace."""
+    cdef Trace trace = (<Program>p.host).trace
+    if trace is not None and trace.pull is not None:
+        trace.outside.append(t)
     return 0
 
 
