@@ -224,12 +224,10 @@ static double ad_gamma_beside_0(double a, double x)
 {
     const ad_pair l = ad_log_long(x), p = ad_two_product(a, l.high), core = ad_gamma_next_of(a).e;
     const ad_pair e = ad_pair_add((ad_pair){p.high, p.low + a * l.low}, -core.high, -core.low);
-    double s = 0, term = 1;
-    for (double n = 1; n < 20; n += 1) {
-        term *= -x / n;
-        s += term / (a + n);
-    }
-    return -ad_expm1_pair(e) - a * s * ad_exp(e.high);
+    double s = 0;                                           /* 1/(a+1) - x/2 (1/(a+2) - x/3 (...)), the small terms first */
+    for (double n = 19; n > 0; n -= 1)
+        s = 1 / (a + n) - x / (n + 1) * s;
+    return a * x * s * ad_exp(e.high) - ad_expm1_pair(e);
 }
 
 static double ad_gamma_scaled(ad_power_of_two_times f, ad_pair y)
