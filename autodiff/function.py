@@ -8,15 +8,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any, overload
 
-import numpy as np
-
 from . import nest, passes, travelling
 from ._core import LEANS, Method, Replayed, Tensor, Trace, argument_kind, call_directly, convert, copied, put_back
 from ._core import recorded_here, set_pass_laws, tapes_are_plain
 from .constants import zeros
 from .errors import ReplayError, shorten
 from .places import warn
-from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, stabilised, unending
+from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, same, stabilised, unending
 from .shapes import TensorSpec
 from .signatures import ConcreteFunction, described, fitted, refilled, spec_of, unbound
 from .variable import Variable
@@ -92,7 +90,7 @@ class Function(Replayed):
         super().__init__(func, input_signature is None and not check, stabilised(func) if stabilize else func)
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
-        self._bound = weakref.WeakKeyDictionary()
+        self._bound = {}  # by the identity of an instance, as one may be equal to another: (a weak reference, its method)
         self._created = self.has_warned = False
         self.followed = {}
 
@@ -210,7 +208,7 @@ class Function(Replayed):
             self._keep(kind, now)
             return result
         departs = self.kinds[kind][0].departs(now)
-        if departs is None and not _same(replayed[0], result):
+        if departs is None and not same(replayed[0], result):
             departs = "its results have other bits"
         if departs is not None:
             raise ReplayError(f"function: {_name(self.python_function)} does otherwise as written than its replay: {departs}. A replay "
@@ -374,14 +372,19 @@ class Function(Replayed):
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        try:
-            bound = self._bound.get(instance)
-            if bound is None:
-                bound = Function(_of(self.python_function, weakref.ref(instance), owner), self.input_signature, self.stabilize, self.check)
-                self._bound[instance] = bound
-        except TypeError:  # not hashable, or no weak references: recorded anew at every access
-            bound = Function(self.python_function.__get__(instance, owner), self.input_signature, self.stabilize, self.check)
+        held, bound = self._bound.get(id(instance), (None, None))
+        if held is None or held() is not instance:
+            try:
+                held = weakref.ref(instance, lambda gone, me=weakref.ref(self), key=id(instance): me() and me()._bound.pop(key, None))
+                bound = self._like(_of(self.python_function, weakref.ref(instance), owner))
+                self._bound[id(instance)] = held, bound
+            except TypeError:  # no weak references: recorded anew at every access
+                bound = self._like(self.python_function.__get__(instance, owner))
         return Method(bound, instance, self.__name__)
+
+    def _like(self, function):
+        """A function of the same kind, with nothing recorded."""
+        return Function(function, self.input_signature, self.stabilize, self.check)
 
     def to_bytes(self) -> bytes:
         """What has been recorded so far, with the values of the variables it reads, as bytes for load_function.
@@ -407,8 +410,10 @@ class Function(Replayed):
         made_of = self.input_signature, self.stabilize, self.check
         return travelling.reduced(self, self.python_function, Function, *made_of) or (load_function, (self.to_bytes(),))
 
-    def __deepcopy__(self, memo):
-        return Function(self.python_function, self.input_signature, self.stabilize, self.check)
+    def __deepcopy__(self, memo=None):
+        return self._like(self.python_function)
+
+    __copy__ = __deepcopy__
 
     def __repr__(self):
         return f"<ad.function {_name(self.python_function)}>"
@@ -455,14 +460,6 @@ def load_function(data: bytes) -> "Function":
 
 
 # ------------------------------------------------------------------------------------------------------------ arguments
-def _same(a, b):
-    """The same structure of the same bits; all nans are alike."""
-    a, b = nest.flatten(a), nest.flatten(b)
-    arrays = [np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x) for x in (*a, *b)]
-    texts = [np.where(x != x, np.nan, x).tobytes() if x.dtype.kind == "f" else x.tobytes() for x in arrays if x.dtype != object]
-    return len(a) == len(b) and texts[: len(texts) // 2] == texts[len(texts) // 2 :]
-
-
 def _of(function, instance, owner):
     """A method of an instance that is held weakly, with its name and parameters."""
 

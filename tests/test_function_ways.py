@@ -1,6 +1,7 @@
 """ad.function where it meets values, limits and errors: ways through a function, what runs as written, failures, its life."""
 
 import copy
+import dataclasses
 import gc
 import math
 import pickle
@@ -452,6 +453,44 @@ def test_a_method_keeps_its_instance_and_the_function_does_not():
     assert gone() is None
     copies = [pickle.loads(pickle.dumps(held)), copy.deepcopy(held), copy.copy(held)]
     assert [float(c(x)) for c in copies] == [3.0] * 3 and [c.__self__ is held.__self__ for c in copies] == [False, False, True]
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    name: str
+    w: object = dataclasses.field(compare=False)
+
+    @ad.function
+    def times(self, x):
+        return x * self.w
+
+
+@dataclasses.dataclass
+class Unhashable:
+    w: object
+
+    @ad.function
+    def times(self, x):
+        return x * self.w
+
+
+def test_instances_that_are_equal_have_methods_of_their_own():
+    x, one, two = ad.constant(1.0), Named("a", ad.Variable(1.0)), Named("a", ad.Variable(2.0))
+    assert one == two and [float(k.times(x)) for k in (one, two, one, two)] == [1, 2, 1, 2]
+    del one
+    gc.collect()
+    assert float(two.times(x)) == 2 and len(Named.times._bound) == 1
+    for k in range(50):  # where others were
+        assert float(Named("a", float(k)).times(x)) == k
+    three = Unhashable(ad.Variable(3.0))
+    assert [float(three.times(x)) for _ in range(3)] == [3, 3, 3] and three.times.experimental_get_tracing_count() == 1
+
+
+def test_a_copy_records_what_it_is_called_with():
+    double = ad.function(lambda x: 2.0 * x)
+    double(ad.constant(1.0))
+    for f in (copy.copy(double), copy.deepcopy(double)):
+        assert f(ad.constant([1.0, 2.0])).numpy().tolist() == [2, 4]
 
 
 def test_a_method_has_its_name_and_parameters():
