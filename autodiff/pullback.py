@@ -19,6 +19,7 @@ from .variable import Variable
 __all__ = ["Followed"]
 
 MOST_WAYS = 64  # that one recording after another has taken at `if`, `while` and their like
+MARKS = []  # of sequences that a run draws from: functions that note where one stands, and return how to go back there
 
 
 class Followed(Pulled):
@@ -39,7 +40,7 @@ class Followed(Pulled):
         """(a new recording, its results, what its variables held before), or None: see `reason`."""
         if self.reason is not None:
             return None
-        trace = Trace(self.stabilize, followed=True)
+        trace, marks = Trace(self.stabilize, followed=True), [mark() for mark in MARKS]
         with holding(held), trace, unending(self.name):
             result = self.run([trace.input(x) for x in xs], expected)
             leaves = nest.flatten(result)
@@ -50,6 +51,9 @@ class Followed(Pulled):
         if trace.reason is not None:
             if held is None:
                 put_back(before)
+            if not self.creates:  # (a variable keeps what was drawn for it)
+                for go_back in marks:  # it runs once more, as written
+                    go_back()
             self.reason = None if self.creates else trace.reason
             return None
         if held is not None and not {id(v) for v in trace.variables} <= {id(v) for v, _ in held}:

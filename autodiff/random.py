@@ -15,6 +15,7 @@ from .arguments import dtype_or, integer, integers, sizes
 from .arguments import tensor as to_tensor
 from .custom_gradient import custom_gradient
 from .generators import Generator, create_rng_state, fits, floating_or, get_global_generator, set_global_generator
+from .pullback import MARKS
 from .shaping import broadcast_to
 
 # fmt: off
@@ -28,6 +29,7 @@ __all__ = [
 _lock = threading.Lock()
 _seed = None
 _generators = {}
+_drawn = {}  # by thread: how often
 
 
 def set_seed(seed) -> None:
@@ -249,7 +251,29 @@ def _draw(seed, make, shape, dtype):
             entropy = [n & 0xFFFFFFFFFFFFFFFF for n in (_seed, key) if n is not None]
             _generators[key] = np.random.default_rng([len(entropy), _seed is None, *entropy] if entropy else None)
         numbers = make(_generators[key], shape)
+        _drawn[threading.get_ident()] = _drawn.get(threading.get_ident(), 0) + 1
     return numbers if dtype is None else to_tensor(np.asarray(numbers).astype(dtype.as_numpy_dtype))
+
+
+def _mark():
+    """Note where the sequences stand; the result goes back there, unless another thread has drawn since."""
+    me = threading.get_ident()
+    with _lock:
+        states, others = {key: r.bit_generator.state for key, r in _generators.items()}, {**_drawn, me: 0}
+
+    def go_back():
+        with _lock:
+            if {**_drawn, me: 0} == others:
+                for key in list(_generators):
+                    if key in states:
+                        _generators[key].bit_generator.state = states[key]
+                    else:
+                        del _generators[key]
+
+    return go_back
+
+
+MARKS.append(_mark)
 
 
 def _stateless(seed, make, shape, dtype):

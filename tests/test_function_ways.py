@@ -150,6 +150,41 @@ def test_random_numbers_are_drawn_at_every_call():
     assert not np.array_equal(first, f(ad.zeros(2)))
 
 
+@pytest.mark.filterwarnings("ignore:function:UserWarning")
+def test_a_function_under_a_tape_draws_what_it_draws_as_written():
+    def told(wrap):
+        ad.random.set_seed(3)
+        w = ad.Variable(1.0)
+        f = wrap(lambda x: ad.reduce_sum(x * w * ad.random.normal([2]) + ad.random.uniform([2], seed=5)))
+        values = [float(ad.random.normal([]))]
+        for _ in range(3):
+            with ad.GradientTape() as tape:
+                y = f(ad.constant([1.0, 2.0]))
+            values += [float(y), float(tape.gradient(y, w))]
+        return values
+
+    assert told(ad.function) == told(lambda f: f)
+
+
+def test_draws_of_other_threads_are_not_taken_back():
+    seen = []
+
+    def noisy(x):
+        y = x * ad.random.normal([])
+        thread = threading.Thread(target=lambda: seen.append(float(ad.random.normal([]))))
+        thread.start()
+        thread.join()
+        return y
+
+    ad.random.set_seed(3)
+    x = ad.constant(1.0)
+    with ad.GradientTape() as tape, pytest.warns(UserWarning, match="draws random numbers"):
+        tape.watch(x)
+        y = ad.function(noisy)(x)
+    seen.append(float(y))
+    assert len(set(seen)) == len(seen) == 3
+
+
 def test_a_tape_around_it_follows_what_it_does():
     f = ad.function(lambda x: ad.sin(x) * x)
     x = ad.Variable(2.0)
