@@ -4,6 +4,7 @@ test_rows.py."""
 import functools
 import inspect
 import warnings
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -121,6 +122,16 @@ def test_norm_and_std_neither_overflow_nor_vanish(size):
     same(math.reduce_euclidean_norm(x), np.float64(5 * size), 1e-15)
     assert gradient(math.reduce_euclidean_norm, x)[0] == pytest.approx([0.6, -0.8], rel=1e-15, abs=0)
     same(math.reduce_std(x), np.float64(3.5 * size), 1e-15)
+
+
+@pytest.mark.parametrize("n", [3, 7, 16, 40, 700])
+def test_the_deviation_of_what_is_near_the_mean_has_its_digits(n):
+    r = np.random.default_rng(n)
+    for _ in range(20):
+        x = r.normal(size=n) * 300
+        x[-1] = np.mean(x[:-1]) + r.normal() * 1e-9
+        mean = sum(map(Fraction, x)) / n
+        assert gradient(math.reduce_variance, x)[0] == pytest.approx([float(2 * (Fraction(v) - mean) / n) for v in x], rel=1e-12, abs=0)
 
 
 def test_norm_at_special_points():
