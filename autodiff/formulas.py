@@ -1,5 +1,6 @@
 """The operators of the table (ops.py) that are formulas over its other rows: rules, which are one instruction each whose gradient is a
-formula too, and composites, whose parts are recorded.  Some have a kernel as well (csrc/norm.c, csrc/softmax.c), and are rules to numbers of more digits."""
+formula too, and composites, whose parts are recorded.  Some have a kernel as well (csrc/norm.c, csrc/softmax.c), and are rules to numbers of
+more digits."""
 
 from functools import lru_cache
 

@@ -55,13 +55,14 @@ def random_uniform_initializer(minval=-0.05, maxval=0.05, seed=None) -> Callable
     return partial(_drawn, random.uniform, minval, maxval, seed)
 
 
-def _filled(make, shape, dtype=None, **kwargs):
+# (Their arguments for parts of a distributed variable, which is here whole, are TensorFlow's.)
+def _filled(make, shape, dtype=None, partition_shape=None, partition_offset=None):
     return make(shape, dtype)
 
 
-def _constant(value, shape, dtype=None, **kwargs):
+def _constant(value, shape, dtype=None, partition_shape=None, partition_offset=None):
     return conversion.constant(value, dtype, shape)
 
 
-def _drawn(draw, first, second, seed, shape, dtype=None, **kwargs):
+def _drawn(draw, first, second, seed, shape, dtype=None, partition_shape=None, partition_offset=None):
     return draw(shape, first, second, dtype, seed)

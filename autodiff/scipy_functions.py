@@ -5,6 +5,7 @@ named).  An ad.function with one of them runs as written.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -114,95 +115,40 @@ SCIPY_FUNCTIONS = {name: _by_scipy(name, *slopes) for name, slopes in {
 # fmt: on
 
 
+_FRESNEL = {
+    "fresnel_sin": _by_scipy("fresnel_sin", lambda x: ops.sin(math.pi / 2 * ops.square(x)), values=lambda special, x: special.fresnel(x)[0]),
+    "fresnel_cos": _by_scipy("fresnel_cos", lambda x: ops.cos(math.pi / 2 * ops.square(x)), values=lambda special, x: special.fresnel(x)[1])}  # fmt: skip
+
+
 # --------------------------------------------------------------------------------------------- under the names of tf.math.special
-def bessel_j0(x, name=None) -> Tensor:
-    """The Bessel function of the first kind J0, by SciPy.
+def _front(name, values, says, at, y) -> Callable[..., Tensor]:
+    def special_function(x, name=None) -> Tensor:
+        return values(floating(x, special_function.__name__))
 
-    >>> float(bessel_j0(0.0))
-    1.0
+    special_function.__name__ = special_function.__qualname__ = name
+    special_function.__doc__ = f"""{says}; values by SciPy, with derivatives of every order.
+
+    x        a tensor, an array or numbers of float32 or float64
+    returns  a tensor of its shape and dtype
+
+    Raises DtypeError for other dtypes, ImportError without SciPy.
+
+    >>> round(float({name}({at})), 4)
+    {y}
     """
-    return SCIPY_FUNCTIONS["j0"](floating(x, "bessel_j0"))
+    return special_function
 
 
-def bessel_j1(x, name=None) -> Tensor:
-    """The Bessel function of the first kind J1, by SciPy."""
-    return SCIPY_FUNCTIONS["j1"](floating(x, "bessel_j1"))
-
-
-def bessel_y0(x, name=None) -> Tensor:
-    """The Bessel function of the second kind Y0, by SciPy."""
-    return SCIPY_FUNCTIONS["y0"](floating(x, "bessel_y0"))
-
-
-def bessel_y1(x, name=None) -> Tensor:
-    """The Bessel function of the second kind Y1, by SciPy."""
-    return SCIPY_FUNCTIONS["y1"](floating(x, "bessel_y1"))
-
-
-def bessel_k0(x, name=None) -> Tensor:
-    """The modified Bessel function of the second kind K0, by SciPy."""
-    return SCIPY_FUNCTIONS["k0"](floating(x, "bessel_k0"))
-
-
-def bessel_k0e(x, name=None) -> Tensor:
-    """exp(x) * bessel_k0(x), no underflow, by SciPy."""
-    return SCIPY_FUNCTIONS["k0e"](floating(x, "bessel_k0e"))
-
-
-def bessel_k1(x, name=None) -> Tensor:
-    """The modified Bessel function of the second kind K1, by SciPy."""
-    return SCIPY_FUNCTIONS["k1"](floating(x, "bessel_k1"))
-
-
-def bessel_k1e(x, name=None) -> Tensor:
-    """exp(x) * bessel_k1(x), no underflow, by SciPy."""
-    return SCIPY_FUNCTIONS["k1e"](floating(x, "bessel_k1e"))
-
-
-def dawsn(x, name=None) -> Tensor:
-    """Dawson's integral exp(-x*x) times the integral of exp(t*t) from 0 to x, by SciPy.
-
-    >>> round(float(dawsn(1.0)), 4)
-    0.5381
-    """
-    return SCIPY_FUNCTIONS["dawsn"](floating(x, "dawsn"))
-
-
-def expint(x, name=None) -> Tensor:
-    """The exponential integral Ei(x): the integral of exp(t) / t from -inf to x, by SciPy.
-
-    >>> round(float(expint(1.0)), 4)
-    1.8951
-    """
-    return SCIPY_FUNCTIONS["expi"](floating(x, "expint"))
-
-
-def spence(x, name=None) -> Tensor:
-    """The integral of log(t) / (1 - t) from 1 to x, the dilogarithm of 1 - x, by SciPy.
-
-    >>> float(spence(1.0))
-    0.0
-    """
-    return SCIPY_FUNCTIONS["spence"](floating(x, "spence"))
-
-
-def fresnel_sin(x, name=None) -> Tensor:
-    """The integral of sin(pi t*t / 2) from 0 to x, by SciPy.
-
-    >>> round(float(fresnel_sin(1.0)), 4)
-    0.4383
-    """
-    return _fresnel_sin(floating(x, "fresnel_sin"))
-
-
-def fresnel_cos(x, name=None) -> Tensor:
-    """The integral of cos(pi t*t / 2) from 0 to x, by SciPy.
-
-    >>> round(float(fresnel_cos(1.0)), 4)
-    0.7799
-    """
-    return _fresnel_cos(floating(x, "fresnel_cos"))
-
-
-_fresnel_sin = _by_scipy("fresnel_sin", lambda x: ops.sin(math.pi / 2 * ops.square(x)), values=lambda special, x: special.fresnel(x)[0])
-_fresnel_cos = _by_scipy("fresnel_cos", lambda x: ops.cos(math.pi / 2 * ops.square(x)), values=lambda special, x: special.fresnel(x)[1])
+bessel_j0 = _front("bessel_j0", SCIPY_FUNCTIONS["j0"], "The Bessel function of the first kind J0", 1.0, 0.7652)
+bessel_j1 = _front("bessel_j1", SCIPY_FUNCTIONS["j1"], "The Bessel function of the first kind J1", 1.0, 0.4401)
+bessel_y0 = _front("bessel_y0", SCIPY_FUNCTIONS["y0"], "The Bessel function of the second kind Y0", 1.0, 0.0883)
+bessel_y1 = _front("bessel_y1", SCIPY_FUNCTIONS["y1"], "The Bessel function of the second kind Y1", 1.0, -0.7812)
+bessel_k0 = _front("bessel_k0", SCIPY_FUNCTIONS["k0"], "The modified Bessel function of the second kind K0", 1.0, 0.421)
+bessel_k0e = _front("bessel_k0e", SCIPY_FUNCTIONS["k0e"], "exp(x) * bessel_k0(x), no underflow", 1.0, 1.1445)
+bessel_k1 = _front("bessel_k1", SCIPY_FUNCTIONS["k1"], "The modified Bessel function of the second kind K1", 1.0, 0.6019)
+bessel_k1e = _front("bessel_k1e", SCIPY_FUNCTIONS["k1e"], "exp(x) * bessel_k1(x), no underflow", 1.0, 1.6362)
+dawsn = _front("dawsn", SCIPY_FUNCTIONS["dawsn"], "Dawson's integral: exp(-x*x) times the integral of exp(t*t) from 0 to x", 1.0, 0.5381)
+expint = _front("expint", SCIPY_FUNCTIONS["expi"], "The exponential integral Ei(x): the integral of exp(t) / t from -inf to x", 1.0, 1.8951)
+spence = _front("spence", SCIPY_FUNCTIONS["spence"], "The dilogarithm of 1 - x: the integral of log(t) / (1 - t) from 1 to x", 2.0, -0.8225)
+fresnel_sin = _front("fresnel_sin", _FRESNEL["fresnel_sin"], "The integral of sin(pi t*t / 2) from 0 to x", 1.0, 0.4383)
+fresnel_cos = _front("fresnel_cos", _FRESNEL["fresnel_cos"], "The integral of cos(pi t*t / 2) from 0 to x", 1.0, 0.7799)

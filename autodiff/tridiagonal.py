@@ -25,6 +25,8 @@ def tridiagonal_matmul(diagonals, rhs, diagonals_format="compact", name=None) ->
                subdiagonal (whose first is); "sequence", a list of these three, of which the outer ones may have m - 1 elements;
                "matrix", (..., m, m)
 
+    Raises ShapeError where the shapes do not fit, ValueError for another format.
+
     >>> tridiagonal_matmul([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0], [0.0, 3.0, 3.0]], [[1.0], [1.0], [1.0]]).numpy().tolist()
     [[3.0], [6.0], [5.0]]
     """
@@ -87,6 +89,8 @@ def banded_triangular_solve(bands, rhs, lower=True, adjoint=False, name=None) ->
     bands  the diagonals of A: of a lower triangle the main one first, elements that are none in front; of an upper one the main one
            last, elements that are none behind
 
+    By full matrices, O(m**3).  Raises ShapeError where the shapes do not fit.
+
     >>> banded_triangular_solve([[2.0, 4.0], [0.0, 1.0]], [[2.0], [5.0]]).numpy().tolist()
     [[1.0], [1.0]]
     """
@@ -106,7 +110,8 @@ def eigh_tridiagonal(alpha, beta, eigvals_only=True, select="a", select_range=No
     select        "a": all; "i": those from select_range[0] to select_range[1], counted from 0; "v": those in the interval
                   (select_range[0], select_range[1]], of one matrix
 
-    By full matrices, O(m**3); they have gradients, as those of eigh.
+    By full matrices, O(m**3); they have gradients, as those of eigh.  Raises ShapeError where the shapes do not fit, ValueError and
+    InvalidArgumentError for a selection that cannot be.
 
     >>> eigh_tridiagonal([2.0, 2.0], [1.0]).numpy().round(5).tolist()
     [1.0, 3.0]

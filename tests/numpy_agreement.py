@@ -33,3 +33,19 @@ def check(case, X, M, names=(), dtypes=True, replay=True):
             recorded = ad.function(lambda *xs: f(*xs))
             np.testing.assert_array_equal(recorded(X, M).numpy(), got.numpy())
             np.testing.assert_array_equal(recorded(X * 1.01, M * 0.99).numpy(), f(ad.constant(X * 1.01), ad.constant(M * 0.99)).numpy())
+
+
+def agree_or_raise(case, given, **others):
+    """The case of arrays and of tensors: the same numbers, or errors that who catches NumPy's would catch."""
+    results = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for what in (given, {name: ad.constant(x) for name, x in given.items()}):
+            try:
+                results.append(np.asarray(eval(case, {"np": np, **what, **others}), float))
+            except (TypeError, ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
+                results.append(type(error))
+    if isinstance(results[0], type):
+        assert isinstance(results[1], type) and issubclass(results[1], results[0]), results
+    else:
+        np.testing.assert_allclose(results[1], results[0], rtol=1e-12)

@@ -25,6 +25,7 @@ def test_they_travel():
 
 @pytest.mark.parametrize("call, error, text", [(lambda: ad.constant_initializer([1, 2, 3])((2,)), ValueError, "a tensor of shape .3,. has 3 elements"),
                                                (lambda: ad.random_normal_initializer()((2,), "int32"), TypeError, "random.normal: got int32"),
+                                               (lambda: ad.ones_initializer()((2,), dtpye="int32"), TypeError, "unexpected keyword argument 'dtpye'"),
                                                (lambda: ad.zeros_initializer()((-1,)), ValueError, "zeros: shape .-1,. has a negative size")])  # fmt: skip
 def test_misuse_is_said(call, error, text):
     with pytest.raises(error, match=text):
