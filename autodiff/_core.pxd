@@ -5,8 +5,8 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, 
 cdef extern from "ad.h" nogil:
     enum: AD_F32, AD_F64, AD_I32, AD_I64, AD_BOOL, AD_NDTYPES
     enum: AD_MAX_RANK, AD_MAX_OPERANDS
-    enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION, AD_BAD_RANK
-    enum: AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE
+    enum: AD_OK, AD_NO_MEMORY, AD_BAD_SHAPE, AD_BAD_DTYPE, AD_BAD_INDEX, AD_DIVISION, AD_BAD_RANK, AD_NO_DECOMPOSITION, AD_NO_LAPACK
+    enum: AD_ELEMENTWISE, AD_STRUCTURAL
     enum: AD_EVERY_LAW, AD_RANGE_LAWS
     enum: AD_LEAF, AD_ALIAS, AD_CALL, AD_RESULT
     enum: AD_IS_ARRAY, AD_LOST, AD_TEMPORARY
@@ -53,6 +53,7 @@ cdef extern from "ad.h" nogil:
         int8_t arity, gives
         uint8_t differentiable
         uint8_t passes[3]
+        uint8_t matrices
         ad_structural structural
 
     int ad_holds_operand(int op, const ad_array *x, const int64_t *attr)
@@ -69,7 +70,7 @@ cdef extern from "ad.h" nogil:
 
     ctypedef struct ad_program:
         ad_instruction *code
-        uint32_t n, capacity, words_capacity, generation, arrays
+        uint32_t n, spelled, capacity, words_capacity, generation, arrays
         uint64_t recording, accessed, taken, spent, tracing, stabilising
         uint64_t pulled
         int laws
@@ -128,10 +129,11 @@ cdef extern from "ad.h" nogil:
     enum: AD_PLAN_PYTHON
     int ad_plan_seed(ad_plan_sweep *s, uint32_t target, uint32_t seed)
     int ad_plan_reverse(ad_plan_sweep *s)
-    int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given)
+    int ad_plan_cotangent(ad_plan_sweep *s, uint32_t leaf)
+    int ad_plan_share(ad_plan_sweep *s, int k, uint32_t share)
     int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf)
     int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n)
-    enum: AD_PYTHON_FORWARD, AD_PYTHON_VJP, AD_GUARD
+    enum: AD_GUARD
     enum: AD_FORWARD, AD_VJP
     ctypedef struct ad_step:
         uint8_t kind
@@ -144,7 +146,6 @@ cdef extern from "ad.h" nogil:
     const ad_step *ad_plan_pending(const ad_plan *t)
     uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k)
     ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array)
-    void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
     void ad_plan_done(ad_plan *t)
     void ad_plan_end(ad_plan *t)
 

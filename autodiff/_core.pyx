@@ -18,6 +18,7 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_AsDouble, PyLong_AsLongLongAndOverflow, PyLong_CheckExact
@@ -42,6 +43,7 @@ include "core/program.pxi"
 include "core/tensor.pxi"
 include "core/values.pxi"
 include "core/operands.pxi"
+include "core/lapack.pxi"
 include "core/apply.pxi"
 include "core/operators.pxi"
 include "core/index.pxi"

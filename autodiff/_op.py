@@ -5,19 +5,18 @@ rows, so that one formula serves every interpreter: called on C text it prints C
 computes, and records where a tape is watching.  An interpreter joins in by giving its operand class an
 `__ad_apply__(row, operands, attrs)` static method; nothing else here knows about any of them.
 
-Four kinds of row:
+Three kinds of row:
 
     elementwise   a C function ad_<name> in scalar_math.h (or `value=`, a formula over rows), and `d`: one local derivative
                   per operand, called as d(*operands, y)
     structural    a C kernel ad_<name>_forward in csrc/, and `vjp`: one rule per operand, called as vjp(g, *operands, y, **attrs)
-    rule          `value=` and `vjp=` both formulas over other rows: the operator is one instruction whose rule runs in Python
     composite     `value=` alone: a name for a formula; its parts are recorded, not it
 """
 
 # Attributes that are tuples of integers; every other one is a single integer.
 TUPLES = frozenset(("shape", "strides", "axes"))
 
-ELEMENTWISE, STRUCTURAL, RULE, COMPOSITE = "elementwise", "structural", "rule", "composite"
+ELEMENTWISE, STRUCTURAL, COMPOSITE = "elementwise", "structural", "composite"
 
 # What an operator takes: names of dtypes, in the order of enum ad_dtype in csrc/ad.h.
 FLOATS = ("float32", "float64")
@@ -80,8 +79,6 @@ class Row:
     near32    the same of float32 alone
     """
 
-    matrices = False
-
     def __init__(self, kind, **fields):
         self.kind = kind
         self.name = self.code = None
@@ -122,33 +119,26 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, numpy=_names(numpy), linear=tuple(linear),
-               selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, doc=doc)  # fmt: skip
+               selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, matrices=False, doc=doc)  # fmt: skip
 
 
-def structural(vjp=None, *, value=None, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), doc):
+def structural(vjp=None, *, value=None, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), matrices=False, doc):
     """A row with a C kernel, named after the row or shared under the name `kernel`. `kernel_vjp=False` where the backward
     pass has no kernel of its own and runs the rule. `value`: the same as a formula over other rows, for numbers of more digits."""
     return Row(STRUCTURAL, kernel=kernel, arity=arity, d=None, vjp=_each(vjp, arity), value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
                takes=takes, gives=gives, kernel_vjp=kernel_vjp and vjp is not None, given=None, ulp=None, ulp32=None, d_ulp=None,
-               numpy=_names(numpy), linear=tuple(linear), doc=doc)  # fmt: skip
+               numpy=_names(numpy), linear=tuple(linear), matrices=matrices, doc=doc)  # fmt: skip
 
 
-def rule(value, vjp, *, arity=1, attrs=(), takes=FLOATS, numpy=(), matrices=False, doc):
-    """A row whose value and rule are formulas over other rows."""
-    return Row(RULE, arity=arity, d=None, vjp=_each(vjp, arity), value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(),
-               matrices=matrices, doc=doc)  # fmt: skip
-
-
-def of_matrices(value, vjp, **fields):
-    """A rule on matrices, of which a batch is a batch of results."""
-    return rule(value, vjp, matrices=True, **fields)
+def of_matrices(vjp, **fields):
+    """A row on matrices, of which a batch is a batch of results; the rule is a formula over other rows."""
+    return structural(vjp, takes=FLOATS, kernel_vjp=False, matrices=True, **fields)
 
 
 def composite(value, *, arity=1, attrs=(), takes=FLOATS, numpy=(), doc):
     """A row that is a name for a formula over other rows."""
     return Row(COMPOSITE, arity=arity, d=None, vjp=None, value=value, plainly=value, attrs=_names(attrs), on=(REAL,) * (arity or 1),
-               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), doc=doc)  # fmt: skip
+               takes=takes, gives=None, kernel_vjp=False, given=None, ulp=None, ulp32=None, d_ulp=None, numpy=_names(numpy), linear=(), matrices=False, doc=doc)  # fmt: skip
 
 
 def _names(names):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._core import Tensor, listing, raw_array, source_slots
 from .folding import Block, Slice, fitted, folded, length_of, places, start_of
-from .programs import ADD, GUARD, PYTHON_VJP, SPREAD, VJP, type_of
+from .programs import ADD, GUARD, SPREAD, VJP, type_of
 from .summary import counted, step_name
 
 __all__ = ["dot", "names_of", "nodes_of_plan", "nodes_of_tape"]
@@ -96,7 +96,7 @@ def nodes_of_plan(told, names):
     for number, (kind, steps, _) in enumerate(told["items"]):
         for s in steps:
             reads = [*s["operands"], *(r for r in (s["acc"], s["g"]) if r is not None)]
-            outs = [r for r in s.get("outs", [s["out"]]) if r is not None]
+            outs = [s["out"]] if s["out"] is not None else []
             add(step_name(s), _LOOK.get(s["kind"], "forward"), reads, outs, number if kind == "loop" and len(steps) > 1 else None)
     for k, r in enumerate(told["outputs"]):
         add(f"result {k}" if len(told["outputs"]) > 1 else "result", "result", [r], [])
@@ -106,7 +106,7 @@ def nodes_of_plan(told, names):
     return nodes
 
 
-_LOOK = {GUARD: "guard", VJP: "backward", ADD: "backward", SPREAD: "backward", PYTHON_VJP: "backward"}
+_LOOK = {GUARD: "guard", VJP: "backward", ADD: "backward", SPREAD: "backward"}
 
 
 def _name_apart(nodes):

@@ -221,11 +221,10 @@ def bad_key(key):
 
 
 # ------------------------------------------------------------------------------------------------------------------ matrices
-def no_decomposition(function, error):
-    """A matrix without inverse, or that is not positive definite; `error` is NumPy's."""
+def no_decomposition(function):
+    """A matrix without inverse, or that is not positive definite, or not finite."""
     advice = {"cholesky": "the matrix must be symmetric positive definite", "inv": "Input matrix is not invertible"}
-    advice = advice.get("inv" if function == "solve" else function, "the matrix must be finite")
-    return InvalidArgumentError(f"{function}: {advice} ({error})")
+    return InvalidArgumentError(f"{function}: {advice.get('inv' if function == 'solve' else function, 'the matrix must be finite')}")
 
 
 # -------------------------------------------------------------------------------------------------------------------- tapes

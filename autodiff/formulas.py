@@ -1,11 +1,10 @@
-"""The operators of the table (ops.py) that are formulas over its other rows: rules, which are one instruction each whose gradient is a
-formula too, and composites, whose parts are recorded.  Some have a kernel as well (csrc/norm.c, csrc/softmax.c), and are rules to numbers of
-more digits."""
+"""The operators of the table (ops.py) that have to do with formulas over its other rows: composites, whose parts are recorded; those whose
+value has a kernel (csrc/norm.c, csrc/softmax.c) and is a formula to numbers of more digits; those of matrices (csrc/lapack.c), of which the
+gradient is one."""
 
 from functools import lru_cache
 
-from ._lapack import by_numpy
-from ._op import FLOATS, INF, composite, of_matrices, rule, structural
+from ._op import FLOATS, INF, composite, of_matrices, structural
 from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
 from .structural import cast, concat, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
 
@@ -81,12 +80,7 @@ softmax_cross_entropy = structural(                 # labels z, logits x
     arity=2, attrs="axis", takes=FLOATS, doc="-sum(z * log_softmax(x))")  # fmt: skip
 
 
-# LAPACK's part, by way of NumPy.
-def _by_numpy(function, *operands):
-    y = by_numpy(function, *operands)
-    return operands[0].__ad_apply__(reshape, (y,), {"shape": y.shape})
-
-
+# Of matrices (csrc/lapack.c).  What has several parts is packed: each in the rows of one matrix after another.
 def part_of_rows(y, start, size):
     """So many of the rows of every matrix, which lie one after another."""
     return view(y, shape=(*y.shape[:-2], size, y.shape[-1]), strides=steps(tuple(y.shape)), offset=start * y.shape[-1])
@@ -189,32 +183,21 @@ def _third_slope_of_det(g, x, t, y):
     return cofactor_slope(x, to_c) - matmul(matmul(b, to_b, transpose_a=0, transpose_b=1), b, transpose_a=0, transpose_b=0)
 
 
-inv = of_matrices(
-    value=lambda x: _by_numpy("inv", x),
-    vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1),
-    doc="inverse of square matrices")  # fmt: skip
-
-det = of_matrices(value=lambda x: _by_numpy("det", x), vjp=lambda g, x, y: _matrices(g, x) * cofactors(x), doc="determinant of square matrices")
-cofactors = of_matrices(value=lambda x: _by_numpy("cofactors", x), vjp=lambda g, x, y: cofactor_slope(x, g), doc="slope of det, which singular matrices have too")
-cofactor_slope = of_matrices(value=lambda x, t: _by_numpy("cofactor_slope", x, t), vjp=(_third_slope_of_det, lambda g, x, t, y: cofactor_slope(x, g)), arity=2,
-                             doc="derivative of the cofactors along t; it is symmetric")  # fmt: skip
-
-logabsdet = of_matrices(
-    value=lambda x: _by_numpy("slogdet", x),
-    vjp=lambda g, x, y: _matrices(g, x) * swap_last(inv(x)),
-    doc="logarithm of the absolute value of the determinant")  # fmt: skip
-
-solve = of_matrices(                                       # a @ y = b: a (.., m, m), b (.., m, k); with `adjoint` transpose(a) @ y = b
-    value=lambda a, b, adjoint: _by_numpy("solve", swap_last(a) if adjoint else a, b),
+# fmt: off
+inv         = of_matrices(vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1), doc="inverse of square matrices")
+det         = of_matrices(vjp=lambda g, x, y: _matrices(g, x) * cofactors(x), doc="determinant of square matrices")
+cofactors   = of_matrices(vjp=lambda g, x, y: cofactor_slope(x, g), doc="slope of det, which singular matrices have too")
+cofactor_slope = of_matrices(vjp=(_third_slope_of_det, lambda g, x, t, y: cofactor_slope(x, g)), arity=2, doc="derivative of the cofactors along t; it is symmetric")
+logabsdet   = of_matrices(vjp=lambda g, x, y: _matrices(g, x) * swap_last(inv(x)), doc="logarithm of the absolute value of the determinant")
+sign_of_det = of_matrices(vjp=None, doc="sign of the determinant")
+solve       = of_matrices(                                 # a @ y = b: a (.., m, m), b (.., m, k); with `adjoint` transpose(a) @ y = b
     vjp=(lambda g, a, b, y, adjoint: _fit(-matmul(y, solve(a, g, adjoint=0), transpose_a=0, transpose_b=1) if adjoint else
                                           -matmul(solve(a, g, adjoint=1), y, transpose_a=0, transpose_b=1), a),
          lambda g, a, b, y, adjoint: _fit(solve(a, g, adjoint=1 - adjoint), b)),
-    arity=2, attrs="adjoint", doc="solution of linear equations")  # fmt: skip
-
-cholesky = of_matrices(value=lambda x: _by_numpy("cholesky", x), vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
-
-sign_of_det = of_matrices(value=lambda x: _by_numpy("sign_of_det", x), vjp=None, doc="sign of the determinant")
-eigh = of_matrices(value=lambda x: _by_numpy("eigh", x), vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
-svd = of_matrices(value=lambda x: _by_numpy("svd", x), vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")
-qr = of_matrices(value=lambda x: _by_numpy("qr", x), vjp=_qr_vjp, doc="orthonormal columns q, and below them the transpose of the upper triangular r of q @ r")
-pinv = of_matrices(value=lambda x, rcond: _by_numpy("pinv", x, rcond), vjp=(_pinv_vjp, None), arity=2, doc="pseudo-inverse; singular values up to b times the largest count as 0")
+    arity=2, attrs="adjoint", doc="solution of linear equations")
+cholesky    = of_matrices(vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
+eigh        = of_matrices(vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
+svd         = of_matrices(vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")
+qr          = of_matrices(vjp=_qr_vjp, doc="orthonormal columns q, and below them the transpose of the upper triangular r of q @ r")
+pinv        = of_matrices(vjp=(_pinv_vjp, None), arity=2, doc="pseudo-inverse; singular values up to b times the largest count as 0")
+# fmt: on

@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["Cost", "Program"]
 
-FORWARD, VJP, ADD, SPREAD, PYTHON_FORWARD, PYTHON_VJP, GUARD = range(7)  # kinds of steps, as enum ad_step_kind in csrc/ad.h
+FORWARD, VJP, ADD, SPREAD, GUARD = range(5)  # kinds of steps, as enum ad_step_kind in csrc/ad.h
 IN_BATCH = 255  # "together" of a step that one before it runs, as there
 
 
@@ -66,9 +66,6 @@ class Program:
         attrs = [f"{key}={value}" for key, value in s["attrs"].items()]
         if s["kind"] == GUARD:
             return f"guard {self._name(s['g'])}"
-        if s["kind"] == PYTHON_VJP:
-            outs = ", ".join("_" if r is None else f"%{r}" for r in s["outs"])
-            return f"{outs} = shares of {s['op']}({', '.join(names + attrs)}) for {self._name(s['g'])}"
         if s["kind"] == ADD:
             does = f"{self._name(s['acc'])} + {self._name(s['g'])}"
         elif s["kind"] == SPREAD:
@@ -136,7 +133,7 @@ def _between(items):
 
 
 def _written(s):
-    outs = s.get("outs", [s["out"], s["beside"]] if s["kind"] == FORWARD else [s["out"]])
+    outs = [s["out"], s["beside"]] if s["kind"] == FORWARD else [s["out"]]
     return {r for r in outs if r is not None}
 
 

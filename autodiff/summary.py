@@ -8,7 +8,7 @@ import numpy as np
 
 from . import errors
 from ._core import listing, stop_recording
-from .programs import ADD, FORWARD, GUARD, PYTHON_FORWARD, PYTHON_VJP, SPREAD, VJP, bytes_of, moved_by, type_of
+from .programs import ADD, FORWARD, GUARD, SPREAD, VJP, bytes_of, moved_by, type_of
 
 __all__ = ["Table", "counted", "summary_of", "tape_summary"]
 
@@ -99,7 +99,7 @@ def summary_of(name, told, times, runs):
 def _item(told, nbytes, item, ns):
     kind, steps, _ = item
     registers = told["registers"]
-    shapes = [registers[r] for s in steps for r in s.get("outs", [s["out"]]) if r is not None]
+    shapes = [registers[r] for s in steps for r in [s["out"]] if r is not None]
     on = type_of(max(shapes, key=lambda r: math.prod(r["shape"]))) if shapes else ""
     return {"what": counted([step_name(s) for s in steps]), "kind": kind, "count": 1, "steps": len(steps), "on": on, "bytes": moved_by(steps, nbytes), "ns": ns}
 
@@ -115,7 +115,7 @@ def _together(rows):
 
 def step_name(s):
     """A step of a plan in a word or two: `d exp` is a share of exp in a gradient."""
-    return {FORWARD: s["op"], PYTHON_FORWARD: s["op"], VJP: f"d {s['op']}", PYTHON_VJP: f"d {s['op']}", ADD: "add adjoints",
+    return {FORWARD: s["op"], VJP: f"d {s['op']}", ADD: "add adjoints",
             SPREAD: "spread", GUARD: "guard"}[s["kind"]]  # fmt: skip
 
 

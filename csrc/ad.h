@@ -29,7 +29,9 @@ enum ad_status {
     AD_BAD_DTYPE = -3,   /* no kernel for these dtypes */
     AD_BAD_INDEX = -4,   /* an index in the operands is out of range */
     AD_DIVISION = -5,    /* an integer divided by zero */
-    AD_BAD_RANK = -6     /* the result would have more than AD_MAX_RANK dimensions */
+    AD_BAD_RANK = -6,    /* the result would have more than AD_MAX_RANK dimensions */
+    AD_NO_DECOMPOSITION = -7,   /* a matrix without inverse, or that is not positive definite, or not finite */
+    AD_NO_LAPACK = -8    /* NumPy has no such function (lapack.h) */
 };
 
 /* One scalar, or a reference to an array.  As an adjoint, AD_EMPTY means that nothing has arrived yet. */
@@ -111,7 +113,7 @@ typedef struct {
 /* Does the forward kernel hold its operand instead of copying from it?  Then two threads must not run it at once. */
 int ad_holds_operand(int op, const ad_array *x, const int64_t *attr);
 
-enum ad_kind { AD_ELEMENTWISE, AD_STRUCTURAL, AD_RULE };
+enum ad_kind { AD_ELEMENTWISE, AD_STRUCTURAL };
 
 /* One line of the operator table as C sees it. */
 typedef struct {
@@ -125,6 +127,7 @@ typedef struct {
     uint8_t given;                                          /* has it a second derivative, for an operand that was given? */
     uint8_t selects;                                        /* is a derivative of 0 the choice of another branch? */
     uint8_t linear;                                         /* 1 << k: structural, and its own tangent in operand k */
+    uint8_t matrices;                                       /* does it decompose them, in a time that grows with their rows? */
     ad_structural structural;
 } ad_op;
 
@@ -161,6 +164,7 @@ typedef struct {
 typedef struct ad_program {
     ad_instruction *code;
     uint32_t n, capacity;
+    uint32_t spelled;                                       /* where formulas begin that plans have spelled out; 0: there are none */
     uint32_t generation;                                    /* of this memory: slots of an earlier one are void */
     uint32_t arrays;                                        /* instructions that hold an array */
     uint64_t recording;                                     /* bits of the tapes that record now */
@@ -291,8 +295,9 @@ int ad_plan_forward(ad_plan *t, uint32_t slot);
 int ad_plan_guard(ad_plan *t, uint32_t slot, int truth, uint64_t outcome);    /* a run goes on if the number's bits, or its truth, are `outcome` */
 int ad_plan_register(ad_plan *t, uint32_t slot, uint32_t *reg);               /* where that slot's value is */
 
-/* A sweep: seeds, then ad_plan_reverse, then what it found.  AD_PLAN_PYTHON: slot `at` has a rule that C does not know; the caller
- * says by ad_plan_shares which operands get a share of it, and goes on. */
+/* A sweep: seeds, then ad_plan_reverse, then what it found.  AD_PLAN_PYTHON: the rule of slot `at` is a formula; the caller spells it out as
+ * instructions behind the others, from a leaf for the cotangent (ad_plan_cotangent) to the operands' shares (ad_plan_share), and goes on with
+ * the slot before. */
 typedef struct {
     ad_plan *plan;
     uint64_t bit;
@@ -302,19 +307,18 @@ typedef struct {
 enum { AD_PLAN_PYTHON = 1 };
 int ad_plan_seed(ad_plan_sweep *s, uint32_t target, uint32_t seed);           /* a slot; AD_NO_SLOT: ones */
 int ad_plan_reverse(ad_plan_sweep *s);
-int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given);
+int ad_plan_cotangent(ad_plan_sweep *s, uint32_t leaf);
+int ad_plan_share(ad_plan_sweep *s, int k, uint32_t share);
 int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf);         /* the adjoint of `source` is the value of `leaf` */
 
 int ad_plan_finish(ad_plan *t, const uint32_t *outputs, uint32_t n);          /* registers whose values are wanted */
 
-/* A run: begin, give, run, read, end.  AD_PLAN_PYTHON: the caller deals with *ad_plan_pending, then calls ad_plan_done. */
+/* A run: begin, give, run, read, end.  AD_PLAN_PYTHON: the caller looks at the guard *ad_plan_pending, then calls ad_plan_done. */
 enum ad_step_kind {
     AD_FORWARD,         /* out = op(in) */
     AD_VJP,             /* out = acc + g * d op / d in[k] */
     AD_ADD,             /* out = acc + g, adjoints of one shape */
     AD_SPREAD,          /* out = the number in g, written out as an array */
-    AD_PYTHON_FORWARD,  /* as AD_FORWARD, by a formula that C does not know */
-    AD_PYTHON_VJP,      /* in[n + k] = share of operand k, by such a formula */
     AD_GUARD            /* g leaves for Python; `in` counts them */
 };
 enum { AD_IN_BATCH = 255 };
@@ -335,7 +339,6 @@ int ad_plan_run(ad_plan *t);
 const ad_step *ad_plan_pending(const ad_plan *t);
 uint32_t ad_plan_operand(const ad_plan *t, const ad_step *s, uint32_t k);
 ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array);      /* borrowed */
-void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value);                   /* what Python computed; holds an array */
 void ad_plan_done(ad_plan *t);
 void ad_plan_end(ad_plan *t);                               /* lets go of everything a run made or was given */
 

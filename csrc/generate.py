@@ -286,7 +286,7 @@ def table_header(rows):
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
                      f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, "
-                     f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {kernel}}},")  # fmt: skip
+                     f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {int(row.matrices)}, {kernel}}},")  # fmt: skip
     hashed = f'#define AD_TABLE_HASH "{table_hash()}"\n'
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n\n" + hashed
 

@@ -53,6 +53,7 @@ void ad_program_reset(ad_program *p)
             ad_array_release(p->code[i].value.array);
             p->arrays--;
         }
+    p->spelled = 0;
     if (p->capacity > KEPT_INSTRUCTIONS) {
         free(p->code);
         p->code = NULL;
@@ -240,7 +241,7 @@ enum ad_sweep_end ad_reverse(ad_sweep *s)
         case AD_CALL:
             return AD_SWEEP_PYTHON;
         default:
-            if (ad_ops[in->op].kind == AD_RULE || (ad_ops[in->op].kind == AD_STRUCTURAL && !ad_ops[in->op].structural.vjp))
+            if (ad_ops[in->op].kind == AD_STRUCTURAL && !ad_ops[in->op].structural.vjp)
                 return AD_SWEEP_PYTHON;
             if (ad_ops[in->op].kind == AD_ELEMENTWISE)
                 status = ad_reverse_stretch(s, &done);

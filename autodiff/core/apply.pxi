@@ -129,6 +129,10 @@ cdef object raise_status(int status, int op, const Operand *x, int n):
         raise errors.BadIndexError(f"{name}: an index is out of range for shape {shapes[0]}")
     if status == AD_BAD_RANK:
         raise errors.too_many_dimensions(name)
+    if status == AD_NO_DECOMPOSITION:
+        raise errors.no_decomposition(name)
+    if status == AD_NO_LAPACK:
+        raise errors.UnimplementedError(f"{name}: NumPy {np.__version__} has not the part of LAPACK that this needs, where others have it; another version of NumPy will do")
     raise errors.unlike_shapes(name, *shapes)
 
 
@@ -154,6 +158,8 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
                 size += arrays[k].size
             else:
                 arrays[k] = ad_unit_of(&units[k], <void *>&x[k].value, x[k].code)
+        if ad_ops[op].matrices and arrays[0].ndim >= 2:
+            size *= arrays[0].shape[arrays[0].ndim - 2]
         if size < NOGIL_SIZE or ad_holds_operand(op, arrays[0], attr):  # (which only the GIL makes safe)
             status = ad_ops[op].structural.forward(arrays, n, attr, &out)
         else:
@@ -166,6 +172,8 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
     if status != AD_OK:
         raise_status(status, op, x, n)
     y = wrap(out)
+    if ad_ops[op].matrices:
+        raise_pending()
     if checking:
         check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
@@ -195,8 +203,6 @@ def apply(row, operands, attrs):
         gather_operands(op, operands, n, x, keep)
         if ad_ops[op].kind == AD_ELEMENTWISE:
             return elementwise(op, x, n)
-        if ad_ops[op].kind == AD_RULE:
-            return apply_rule(row, x, n, attrs)
         return apply_structural(row, x, n, attrs)
     finally:
         if x is not few:
@@ -235,7 +241,7 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
                 code = weak_code(operands, first, n)
                 if x[k].code != code:
                     take_number(operands[k], code, &x[k], op)
-    if ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec:
+    if ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec or ad_ops[op].matrices:
         while len(keep) < n:
             keep.append(None)
         unite(op, x, n, keep)
@@ -289,42 +295,6 @@ cdef Tensor apply_structural(object row, const Operand *x, int n, dict attrs):
     finally:
         if words is not few:
             free(words)
-
-
-cdef Tensor apply_rule(object row, const Operand *x, int n, dict attrs):
-    """A row that is a formula: computed with nobody looking, recorded as one instruction."""
-    global ad_current, checking
-    cdef ad_program *current = ad_current
-    cdef bint check = checking
-    cdef int64_t words[64]
-    cdef int count = 0, i
-    operands = [operand_tensor(&x[k]) for k in range(n)]
-    ad_current = NULL
-    checking = False                            # on its way a formula may well be infinite
-    try:
-        y = row.value(*operands, **attrs)
-    finally:
-        ad_current = current
-        checking = check
-    if checking:
-        check_result(row.code, <Tensor>y, x, n)
-    if (<Tensor>y).place.program is not NULL or y is operands[0]:
-        y = fresh(<Tensor>y)
-    for name in row.attrs:
-        value = attrs[name]
-        if isinstance(value, tuple):
-            if count + 1 + len(value) > 64:
-                raise errors.ShapeError(f"{row.name}: too many attributes: {attrs}")
-            words[count] = len(value)
-            for i in range(len(value)):
-                words[count + 1 + i] = value[i]
-            count += 1 + len(value)
-        else:
-            words[count] = value
-            count += 1
-    if ad_current is not NULL:
-        record(row.code, <Tensor>y, x, n, words, count)
-    return <Tensor>y
 
 
 cdef object operand_tensor(const Operand *x):

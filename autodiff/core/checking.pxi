@@ -60,7 +60,7 @@ cdef str number_told(const ad_instruction *at):
 cdef str place_told(Trace trace, int64_t i):
     """" at file:line" of the first operation from slot i on that has a place."""
     places = trace.program.places or {}
-    for k in range(i, trace.program.p.n):
+    for k in range(i, recorded(trace.program.p)):
         if k in places:
             return f" at {places[k]}"
     return ""
@@ -70,18 +70,18 @@ cdef str first_difference(Trace kept, Trace now):
     """Where the recording of now departs from the one that is replayed, in words; None: nowhere."""
     cdef const ad_program *p = kept.program.p
     cdef const ad_program *q = now.program.p
-    cdef int64_t i, j
-    for i in range(min(p.n, q.n)):
+    cdef int64_t i, j, here = recorded(p), there = recorded(q)
+    for i in range(min(here, there)):
         if not same_instruction(p, q, i):
             return f"{told_in(q, i, p.code[i].op)}{place_told(now, i)}, where the recording has {told_in(p, i, q.code[i].op)}"
         if p.code[i].op == AD_LEAF and not p.code[i].seen & p.tracing and not same_bits(&p.code[i], &q.code[i]):
-            for j in range(i + 1, q.n):
+            for j in range(i + 1, there):
                 if q.code[j].op < AD_LEAF and i in [ad_operand(q, &q.code[j], k) for k in range(ad_operand_count(q, &q.code[j]))]:
                     return (f"{told(q, j)}{place_told(now, j)} takes the constant {number_told(&q.code[i])}, "
                             f"where the recording has {number_told(&p.code[i])}")
-    if p.n != q.n:
-        longer = now if q.n > p.n else kept
-        i = min(p.n, q.n)
+    if here != there:
+        longer = now if there > here else kept
+        i = min(here, there)
         return f"{told((<Trace>longer).program.p, i)}{place_told(longer, i)}, " + (
-            "where the recording ends" if q.n > p.n else "which the function leaves out now")
+            "where the recording ends" if there > here else "which the function leaves out now")
     return None

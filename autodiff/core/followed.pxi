@@ -132,6 +132,8 @@ cdef Back lay_back(Trace trace, tuple mask):
         free(s.adj)
     if trace.reason is None:
         finish_plan(trace, back.plan, [r for r in back.outputs if r is not None])
+    if not trace.keeps and trace.program.trace is None:                         # what was spelled out for it has numbers of its own
+        ad_program_keep_shapes(p)
     if trace.reason is not None:
         trace.reason = None
         return None

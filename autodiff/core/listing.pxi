@@ -89,7 +89,7 @@ def listing(GradientTape tape not None):
     [<0: leaf() float32()>, <1: exp(0,) float32()>, <2: leaf() float32()>, <3: mul(1, 2) float32()>]
     """
     cdef int64_t k
-    return [instruction(tape, k) for k in range(program_of(tape).p.n)]
+    return [instruction(tape, k) for k in range(recorded(program_of(tape).p))]
 
 
 def slot(GradientTape tape not None, x):

@@ -94,7 +94,7 @@ cdef int plan_events(Trace trace, ad_plan *plan, bint guarded) except -1:
             plan_sweep(trace, plan, <Sweep>event)
         elif guarded:
             plan_guard(trace, plan, <Guard>event)
-    plan_until(trace, plan, i, trace.program.p.n)
+    plan_until(trace, plan, i, recorded(trace.program.p))
     return 0
 
 
@@ -181,30 +181,78 @@ cdef int begin_sweep(ad_plan_sweep *s, ad_plan *plan, Sweep made) except -1:
 
 cdef int sweep_steps(Trace trace, ad_plan_sweep *s, Sweep made) except -1:
     cdef int k, status
-    cdef uint8_t *given
     for k in range(made.ends.n_targets):
         if made.ends.targets[k] >= 0:
             seed = None if made.seeds is None else made.seeds[k]
             check_plan(trace, ad_plan_seed(s, <uint32_t>made.ends.targets[k], AD_NO_SLOT if seed is None else <uint32_t><int64_t>seed))
     status = ad_plan_reverse(s)
     while status == AD_PLAN_PYTHON:
-        given = shares_given(trace.program.p, s.at, s.bit)
-        try:
-            check_plan(trace, ad_plan_shares(s, given))
-        finally:
-            free(given)
+        spell_out(trace, s)
         status = ad_plan_reverse(s)
     return check_plan(trace, status)
 
 
-cdef uint8_t *shares_given(const ad_program *p, int64_t slot, uint64_t bit) except NULL:
-    """Which operands get a share by the row's formula: those that the tape follows and that have one."""
-    cdef int k, n = ad_operand_count(p, &p.code[slot])
-    cdef uint8_t *given = <uint8_t *>calloc(n + 1, 1)
-    if given is NULL:
-        raise MemoryError("function: no memory for a trace")
-    row = ROWS[p.code[slot].op]
-    rules = row.vjp if row.d is None else row.d
+# ---------------------------------------------------------------------------------------------------------------- formulas
+cdef int spell_out(Trace trace, ad_plan_sweep *s) except -1:
+    """The rule of the row at s.at, which is a formula, as instructions behind those that were recorded, and as steps."""
+    cdef ad_program *p = trace.program.p
+    cdef int64_t i, first = p.n
+    cdef int k, n = ad_operand_count(p, &p.code[s.at])
+    cdef list shares
+    if p.spelled == 0:
+        p.spelled = p.n
+    cotangent, shares = formula_at(p, s.at, s.bit)
+    check_plan(trace, ad_plan_cotangent(s, <uint32_t><int64_t>cotangent))
+    for i in range(first, p.n):
+        check_plan(trace, ad_plan_forward(s.plan, <uint32_t>i))
     for k in range(n):
-        given[k] = rules is not None and p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 and (row.arity is None or rules[k] is not None)
-    return given
+        if shares[k] is not None:
+            check_plan(trace, ad_plan_share(s, k, <uint32_t><int64_t>shares[k]))
+    s.at -= 1
+    return 0
+
+
+cdef tuple formula_at(ad_program *p, int64_t slot, uint64_t bit):
+    """(the leaf of a cotangent, a slot or None for each operand's share): the rule of a row done once with numbers that do not matter, as
+    those of the recording may be gone; nobody but the program takes note."""
+    global ad_current, checking, in_rule
+    cdef ad_program *outer = ad_current
+    cdef ad_program *after = p.next
+    cdef Program host = <Program>p.host
+    cdef Trace trace = host.trace
+    cdef uint64_t recording = p.recording, stabilising = p.stabilising
+    cdef bint check = checking, rule = in_rule
+    cdef int k, n = ad_operand_count(p, &p.code[slot])
+    cdef Tensor y, g
+    row = ROWS[p.code[slot].op]
+    attrs = attributes_at(p, slot, row)
+    followed = [p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 for k in range(n)]
+    ad_current, checking, in_rule = NULL, False, True
+    p.next, p.recording, p.stabilising = NULL, p.tracing, 0
+    host.trace = None
+    try:
+        samples = [sample_at(p, ad_operand(p, &p.code[slot], k), row.matrices) for k in range(n)]
+        y = row(*samples, **attrs)
+        g = filled(y.code, y, 0.0)
+        ad_current = p
+        cotangent = emit(p, AD_LEAF, g, 0, 0, 0, p.tracing)
+        operands = [standing_at(p, ad_operand(p, &p.code[slot], k), <Tensor>samples[k]) for k in range(n)]
+        shares = shares_of(row, followed, operands, standing_at(p, slot, y), attrs, g, False)
+        shares = [None if share is None else traced_slot(p, fit(p, ad_operand(p, &p.code[slot], k), <Tensor>share, slot)) for k, share in enumerate(shares)]
+        return cotangent, shares
+    finally:
+        ad_current, checking, in_rule = outer, check, rule
+        p.next, p.recording, p.stabilising = after, recording, stabilising
+        host.trace = trace
+
+
+cdef Tensor standing_at(ad_program *p, int64_t slot, Tensor x):
+    """Numbers of the dtype and shape of those in a slot, as a tensor that stands there."""
+    cdef Tensor t = fresh(x)
+    t.place.program, t.place.generation, t.place.slot = p, p.generation, <uint32_t>slot
+    return t
+
+
+cdef inline int64_t recorded(const ad_program *p) noexcept:
+    """How many instructions were recorded; formulas that plans have spelled out come behind them."""
+    return p.spelled if p.spelled else p.n

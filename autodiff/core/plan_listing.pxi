@@ -61,15 +61,13 @@ cdef dict register_told(Trace trace, uint32_t r):
 
 cdef dict step_told(Trace trace, const ad_step *s):
     """kind, op, attributes; registers: out, acc, g, operands; beside: the derivative that a value's kernel computes with it, and that its
-    share reads; together: how many steps from this one on are run at once.  A step that Python takes part in has outs."""
+    share reads; together: how many steps from this one on are run at once."""
     cdef const ad_plan_inside *t = <const ad_plan_inside *>trace.plan
     cdef uint32_t k, beside = t.registers.at[s.out].derivative if s.kind == AD_FORWARD else ad_factor_of(t, s)
     operands = [ad_plan_operand(trace.plan, s, k) for k in range(s.n)]
     told = {"kind": s.kind, "op": ad_ops[s.op].name.decode(), "k": s.k, "operands": operands, "slot": s.slot, "attrs": {}, "together": s.batch,
             "out": None if s.out == AD_NO_SLOT else s.out, "beside": None if beside == AD_NO_SLOT else beside, "acc": None if s.acc == AD_NO_SLOT else s.acc,
-            "g": None if s.g == AD_NO_SLOT or s.kind == AD_FORWARD or s.kind == AD_PYTHON_FORWARD else s.g}
-    if s.kind == AD_PYTHON_VJP:
-        told["outs"] = [None if ad_plan_operand(trace.plan, s, s.n + k) == AD_NO_SLOT else ad_plan_operand(trace.plan, s, s.n + k) for k in range(s.n)]
+            "g": None if s.g == AD_NO_SLOT or s.kind == AD_FORWARD else s.g}
     if (s.kind == AD_FORWARD or s.kind == AD_VJP) and ad_ops[s.op].kind != AD_ELEMENTWISE:
         told["attrs"] = attributes_at(trace.program.p, s.slot, ROWS[s.op])
     return told
@@ -108,7 +106,7 @@ cdef dict listing_of(Trace trace):
     return {"registers": [register_told(trace, i) for i in range(t.registers.n)], "items": items,
             "bands": [(t.bands.at[i].start, t.bands.at[i].to, t.bands.at[i].rows) for i in range(t.bands.n)], "laid": trace.laid, "known": t.n_known,
             "laws": [(law_texts[i], t.law_uses[i]) for i in range(len(law_texts)) if t.law_uses[i]],
-            "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": trace.program.p.n,
+            "outputs": [y for y in trace.outputs if type(y) is not Constant], "recorded": recorded(trace.program.p),
             "inputs": [trace.registers[i] for i in range(len(trace.inputs) + len(trace.variables))], "arguments": len(trace.inputs),
             "variables": [v.name for v in trace.variables], "assigned": assigned_told(trace)}
 
@@ -155,7 +153,7 @@ cdef list clocked(Trace trace, inputs):
         while t.at < t.items.n:
             start = nanoseconds()
             status = ad_plan_item(trace.plan)
-            if status == AD_PLAN_PYTHON and not step_in_python_again(trace, trace.plan):
+            if status == AD_PLAN_PYTHON and not outcome_is_as_recorded(trace, trace.plan):
                 return None
             if status != AD_OK and status != AD_PLAN_PYTHON:
                 return None

@@ -21,7 +21,7 @@ def parts_of(Trace trace not None):
     cdef int64_t i
     cdef uint32_t r
     code, constants = [], {}
-    for i in range(p.n):
+    for i in range(recorded(p)):
         at = &p.code[i]
         name = ROWS[at.op].name if at.op < AD_LEAF else MARKERS[at.op]
         operands = [ad_operand(p, at, k) for k in range(ad_operand_count(p, at))] if at.op < AD_LEAF else (
@@ -102,12 +102,12 @@ cdef tuple shape_at(const ad_program *p, int64_t k):
 
 
 cdef Tensor sample_at(const ad_program *p, int64_t k, bint matrices):
-    """Zeros, which every operator takes; but of matrices, if they are square, the identity: zeros are not invertible."""
+    """Zeros, which every operator takes; but of matrices ones on the diagonal: zeros are not invertible."""
     cdef tuple shape = shape_at(p, k)
     cdef Py_ssize_t rank = len(shape)
     made = np.zeros(shape, DTYPES[p.code[k].dtype].as_numpy_dtype)
-    if matrices and rank >= 2 and shape[rank - 1] == shape[rank - 2]:
-        made[...] = np.eye(shape[rank - 1])
+    if matrices and rank >= 2:
+        made[...] = np.eye(shape[rank - 2], shape[rank - 1])
     return to_tensor(made, -1, -1, "function")
 
 

@@ -174,7 +174,7 @@ cdef class Trace:
         cdef const ad_program *p = self.program.p
         if self.assigned or self.program.calls or any([type(event) is Guard for event in self.events]):
             return False
-        for k in range(p.n):                    # (what stop_gradient and custom_gradient give, no tape sees)
+        for k in range(recorded(p)):            # (what stop_gradient and custom_gradient give, no tape sees)
             if p.code[k].op == AD_ALIAS and not p.code[k].seen & ~p.tracing:
                 return False
         return True
@@ -398,52 +398,28 @@ cdef bint run_plan(Trace trace, ad_plan *t) except -1:
     cdef bint goes_on
     while status == AD_PLAN_PYTHON:
         try:
-            goes_on = step_in_python_again(trace, t)
+            goes_on = outcome_is_as_recorded(trace, t)
         except Exception:
             goes_on = False
         if not goes_on:
             return False
         ad_plan_done(t)
         status = ad_plan_run(t)
-    return status == AD_OK
+    return status == AD_OK and not was_pending()
 
 
-cdef bint step_in_python_again(Trace trace, ad_plan *t) except -1:
-    """The step that the plan waits for; False: a guard has another outcome."""
+cdef bint outcome_is_as_recorded(Trace trace, ad_plan *t) except -1:
+    """Of the guard that the plan waits for."""
     cdef const ad_step *step = ad_plan_pending(t)
-    cdef Guard guard
+    cdef Guard guard = trace.guards[step.which]
     cdef int dtype, is_array
-    cdef ad_value value
-    if step.kind == AD_GUARD:
-        guard = trace.guards[step.which]
-        value = ad_plan_value(t, step.g, &dtype, &is_array)
-        outcome = guard.look(dtype, is_array, value)
-        if outcome is not guard.outcome and outcome != guard.outcome:
-            trace.outcome = ELSEWHERE
-            trace.way = [*trace.path[:step.which], outcome]
-            return False
-        return True
-    row = ROWS[step.op]
-    attrs = attributes_at(trace.program.p, step.slot, row)
-    operands = [out_of(t, ad_plan_operand(t, step, k)) for k in range(step.n)]
-    if step.kind == AD_PYTHON_FORWARD:
-        ad_plan_put(t, step.out, (<Tensor>row.value(*operands, **attrs)).value)
-    else:
-        put_shares(trace, t, step, row, operands, attrs)
+    cdef ad_value value = ad_plan_value(t, step.g, &dtype, &is_array)
+    outcome = guard.look(dtype, is_array, value)
+    if outcome is not guard.outcome and outcome != guard.outcome:
+        trace.outcome = ELSEWHERE
+        trace.way = [*trace.path[:step.which], outcome]
+        return False
     return True
-
-
-cdef int put_shares(Trace trace, ad_plan *t, const ad_step *step, object row, list operands, dict attrs) except -1:
-    cdef ad_program *p = trace.program.p
-    cdef uint32_t k, r
-    followed = [ad_plan_operand(t, step, step.n + k) != AD_NO_SLOT for k in range(step.n)]
-    shares = shares_of(row, followed, operands, out_of(t, step.y), attrs, out_of(t, step.g), False)
-    for k in range(step.n):
-        r = ad_plan_operand(t, step, step.n + k)
-        if r != AD_NO_SLOT:
-            share = fit(p, ad_operand(p, &p.code[step.slot], k), <Tensor>shares[k], step.slot)
-            ad_plan_put(t, r, (<Tensor>share).value)
-    return 0
 
 
 def put_back(list variables not None):

@@ -53,9 +53,9 @@ cdef inline int stays_inside(Tensor t) except -1:
 
 
 cdef bint is_left_behind(Tensor t) noexcept:
-    """Was it made inside a trace that is over?  It has the value of the recording for ever."""
+    """Was it made inside a trace that is over?  It has the value of the recording for ever.  (Formulas are spelled out afterwards.)"""
     cdef ad_program *p = t.place.program
-    return is_traced(t, p) and p.host is not NULL and (<Program>p.host).trace is None
+    return p is not ad_current and is_traced(t, p) and p.host is not NULL and (<Program>p.host).trace is None
 
 
 cdef int refuse_left_behind(Tensor t) except -1:

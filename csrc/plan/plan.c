@@ -21,6 +21,21 @@ int ad_list_grow(void **at, uint32_t *room, uint32_t needed, size_t item)
     return AD_OK;
 }
 
+/* Room for the slots that a program has now. */
+static int know_slots(ad_plan *t)
+{
+    const uint32_t n = t->program->n;
+    if (n <= t->slots)
+        return AD_OK;
+    uint32_t *grown = realloc(t->register_of, ((size_t)n + 1) * sizeof *grown);
+    if (grown == NULL)
+        return AD_NO_MEMORY;
+    memset(grown + t->slots, 0xFF, (n - t->slots + 1) * sizeof *grown);
+    t->register_of = grown;
+    t->slots = n;
+    return AD_OK;
+}
+
 ad_plan *ad_plan_new(const ad_program *p)
 {
     ad_plan *t = calloc(1, sizeof *t);
@@ -28,13 +43,10 @@ ad_plan *ad_plan_new(const ad_program *p)
         return NULL;
     t->program = p;
     t->one[0] = t->one[1] = AD_NONE;
-    t->register_of = malloc(((size_t)p->n + 1) * sizeof *t->register_of);
-    if (t->register_of == NULL) {
-        free(t);
-        return NULL;
-    }
-    memset(t->register_of, 0xFF, ((size_t)p->n + 1) * sizeof *t->register_of);
-    return t;
+    if (know_slots(t) == AD_OK)
+        return t;
+    free(t);
+    return NULL;
 }
 
 void ad_plan_free(ad_plan *t)
@@ -194,7 +206,7 @@ int ad_plan_forward(ad_plan *t, uint32_t slot)
     const int n = ad_operand_count(p, in);
     if (op->kind == AD_ELEMENTWISE && ad_cpu->kernels[in->op].forward[p->code[ad_operand(p, in, n - 1)].dtype] == NULL)
         return AD_BAD_DTYPE;
-    ad_step step = {.kind = op->kind == AD_RULE ? AD_PYTHON_FORWARD : AD_FORWARD, .op = in->op, .dtype = in->dtype, .n = (uint32_t)n,
+    ad_step step = {.kind = AD_FORWARD, .op = in->op, .dtype = in->dtype, .n = (uint32_t)n,
                     .slot = slot, .acc = AD_NONE, .g = AD_NONE, .y = AD_NONE, .blockwise = (uint8_t)is_blockwise(in)};
     int status = add_operands(t, in, &step.in);
     if (status == AD_OK)
@@ -366,7 +378,7 @@ int ad_plan_reverse(ad_plan_sweep *s)
         const ad_op *op = &ad_ops[in->op];
         if (!ad_takes_number(in->op))
             status = spread(t, g);
-        if (status == AD_OK && (op->kind == AD_RULE || (op->kind == AD_STRUCTURAL && op->structural.vjp == NULL)))
+        if (status == AD_OK && op->kind == AD_STRUCTURAL && op->structural.vjp == NULL)
             return AD_PLAN_PYTHON;
         const int n = ad_operand_count(p, in);
         ad_step step = {.kind = AD_VJP, .op = in->op, .n = (uint32_t)n, .slot = (uint32_t)s->at, .g = *g,
@@ -384,36 +396,23 @@ int ad_plan_reverse(ad_plan_sweep *s)
     return AD_OK;
 }
 
-int ad_plan_shares(ad_plan_sweep *s, const uint8_t *given)
+int ad_plan_cotangent(ad_plan_sweep *s, uint32_t leaf)
 {
-    ad_plan *t = s->plan;
-    const ad_program *p = t->program;
-    const ad_instruction *in = &p->code[s->at];
-    const int n = ad_operand_count(p, in);
-    ad_step step = {.kind = AD_PYTHON_VJP, .op = in->op, .n = (uint32_t)n, .slot = (uint32_t)s->at, .out = AD_NONE, .acc = AD_NONE};
-    uint32_t share;
-    step.g = s->adj[s->at - s->base];
-    int status = spread(t, &step.g);
+    uint32_t *reg = &s->adj[s->at - s->base];
+    int status = know_slots(s->plan);
     if (status == AD_OK)
-        status = ad_plan_register(t, step.slot, &step.y);
+        status = spread(s->plan, reg);
     if (status == AD_OK)
-        status = add_operands(t, in, &step.in);
-    const uint32_t first = t->registers.n;
-    for (int k = 0; k < n && status == AD_OK; k++) {
-        const ad_instruction *x = &p->code[ad_operand(p, in, k)];
-        share = AD_NONE;
-        if (given[k])
-            status = ad_plan_add_register(t, x->dtype, like_of(x), 0, &share);
-        if (status == AD_OK)
-            status = AD_PUSH(t->words, share);
-    }
-    if (status == AD_OK)
-        status = AD_PUSH(t->steps, step);
-    for (int k = 0, r = 0; k < n && status == AD_OK; k++)
-        if (given[k])
-            status = accumulate(t, &s->adj[ad_operand(p, in, k) - s->base], first + (uint32_t)r++);
-    s->at--;
+        s->plan->register_of[leaf] = *reg;
     return status;
+}
+
+int ad_plan_share(ad_plan_sweep *s, int k, uint32_t share)
+{
+    const ad_program *p = s->plan->program;
+    uint32_t reg;
+    const int status = ad_plan_register(s->plan, share, &reg);
+    return status == AD_OK ? accumulate(s->plan, &s->adj[ad_operand(p, &p->code[s->at], k) - s->base], reg) : status;
 }
 
 int ad_plan_result(ad_plan_sweep *s, uint32_t source, uint32_t leaf)

@@ -251,7 +251,7 @@ typedef struct { uint32_t index; ad_law_side before, nested, after; } ad_law;
 
 struct ad_plan {
     const ad_program *program;
-    uint32_t *register_of;                                  /* by slot; AD_NONE: not yet */
+    uint32_t *register_of, slots;                           /* by slot, of so many; AD_NONE: not yet */
     ad_value *value;                                        /* by register, once it is laid out */
     AD_LIST(ad_register) registers;
     AD_LIST(ad_known) known;                                /* once it is laid out; */

@@ -197,9 +197,8 @@ static int find_item(search *f, uint32_t at)
         return AD_PUSH(f->inside, at);
     }
     const int touches = touches_band(f, item), guard = item->kind == AD_SINGLE && s->kind == AD_GUARD;
-    const int python = item->kind == AD_SINGLE && s->kind >= AD_PYTHON_FORWARD && !guard;
     search none = {.t = f->t};                              /* what could begin a band of its own does not wait */
-    if (python || (guard && !touches && f->guards) || f->waiting.n >= MOST_INSIDE || (touches && product_joins(&none, item))) {
+    if ((guard && !touches && f->guards) || f->waiting.n >= MOST_INSIDE || (touches && product_joins(&none, item))) {
         const int status = close_band(f);
         return status == AD_OK ? open_band(f, at) : status;
     }

@@ -162,7 +162,7 @@ int ad_list_directs(ad_plan *t)
 {
     int status = AD_OK;
     for (uint32_t i = 0; i < t->items.n && status == AD_OK; i++) {
-        ad_direct d;
+        ad_direct d = {0};
         const int is_one = t->items.at[i].kind == AD_SINGLE && !t->items.at[i].band ? as_direct(t, &t->steps.at[t->items.at[i].from], &d) : 0;
         if (is_one == AD_NO_MEMORY)
             return AD_NO_MEMORY;

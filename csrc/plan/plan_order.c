@@ -48,10 +48,7 @@ static enum touch touch_of(const order *o, const building *l, const ad_step *s, 
 /* Say of what a step writes where it is, while it has no item. */
 static void mark_born(ad_plan *t, const ad_step *s, uint32_t born)
 {
-    for (uint32_t k = 0; k < s->n && s->kind == AD_PYTHON_VJP; k++)
-        if (t->words.at[s->in + s->n + k] != AD_NONE)
-            t->registers.at[t->words.at[s->in + s->n + k]].born = born;
-    if (s->kind != AD_PYTHON_VJP && s->out != AD_NONE)
+    if (s->out != AD_NONE)
         t->registers.at[s->out].born = born;
 }
 
@@ -63,13 +60,7 @@ static void place(ad_plan *t, const ad_step *s, uint32_t at)
         if (r != AD_NONE)
             t->registers.at[r].dies = at;
     }
-    if (s->kind == AD_PYTHON_VJP)
-        for (uint32_t k = 0; k < s->n; k++) {
-            const uint32_t r = t->words.at[s->in + s->n + k];
-            if (r != AD_NONE)
-                t->registers.at[r].born = t->registers.at[r].dies = at;
-        }
-    else if (s->out != AD_NONE)
+    if (s->out != AD_NONE)
         t->registers.at[s->out].born = t->registers.at[s->out].dies = at;
     const uint32_t beside = s->kind == AD_FORWARD && s->out != AD_NONE ? t->registers.at[s->out].derivative : AD_NONE;
     if (beside != AD_NONE)

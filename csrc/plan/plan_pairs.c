@@ -31,10 +31,7 @@ static int find_pairs(const ad_plan *t, pair *pairs, uint32_t *made, uint8_t *mo
     for (uint32_t i = 0; i < t->steps.n; i++) {
         const ad_step *s = &t->steps.at[i];
         pairs[i] = (pair){AD_NONE, AD_NONE};
-        for (uint32_t k = 0; k < s->n && s->kind == AD_PYTHON_VJP; k++)
-            if (t->words.at[s->in + s->n + k] != AD_NONE)
-                made[t->words.at[s->in + s->n + k]] = i;
-        if (s->kind != AD_PYTHON_VJP && s->out != AD_NONE)
+        if (s->out != AD_NONE)
             made[s->out] = i;
         if (s->kind != AD_VJP || s->op != AD_OP_reduce_logsumexp || s->acc != AD_NONE || !is_own(t, s->out) || !is_own(t, s->y) || !is_own(t, s->g))
             continue;

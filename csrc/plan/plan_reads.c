@@ -48,13 +48,7 @@ void ad_drop_unneeded(ad_plan *t)
     ad_register *const reg = t->registers.at;
     for (uint32_t i = t->steps.n; i-- > 0;) {
         const ad_step *s = &t->steps.at[i];
-        int needed = s->kind == AD_GUARD;
-        if (s->kind == AD_PYTHON_VJP) {
-            for (uint32_t k = 0; k < s->n; k++)
-                needed |= t->words.at[s->in + s->n + k] != AD_NONE && reg[t->words.at[s->in + s->n + k]].needed;
-        } else if (s->kind != AD_GUARD) {
-            needed = reg[s->out].needed;
-        }
+        const int needed = s->kind == AD_GUARD || reg[s->out].needed;
         if (!needed) {
             t->steps.at[i].n = AD_NONE;
             continue;
@@ -81,6 +75,6 @@ void ad_note_makers(ad_plan *t)
         if (!t->registers.at[r].fixed)
             t->registers.at[r].made = AD_NONE;
     for (uint32_t i = 0; i < t->steps.n; i++)
-        if (t->steps.at[i].out != AD_NONE && t->steps.at[i].kind != AD_PYTHON_VJP)
+        if (t->steps.at[i].out != AD_NONE)
             t->registers.at[t->steps.at[i].out].made = i;
 }

@@ -20,16 +20,11 @@ static void enter(void *left)
         ad_lock(left);
 }
 
-void ad_plan_put(ad_plan *t, uint32_t reg, ad_value value)
+void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
 {
     if (ad_known_of(t, reg)->is_array)
         ad_array_hold(value.array);
     t->value[reg] = value;
-}
-
-void ad_plan_give(ad_plan *t, uint32_t reg, ad_value value)
-{
-    ad_plan_put(t, reg, value);
     t->at = 0;
 }
 
@@ -135,12 +130,19 @@ static const int64_t *attributes(const ad_plan *t, const ad_step *s)
     return words ? words + 1 + words[0] : NULL;
 }
 
+/* Elements that are looked at, of matrices once for every row. */
+static int64_t work_of(const ad_step *s, const operands *o)
+{
+    const ad_array *x = o->operand[0];
+    return elements(o, (int)s->n) * (ad_ops[s->op].matrices ? x->shape[x->ndim - 2] : 1);
+}
+
 static int forward(ad_plan *t, const ad_step *s, const operands *o)
 {
     ad_array *out = NULL;
     const int n = (int)s->n;
     const int64_t *attr = attributes(t, s);
-    void *left = leave(ad_holds_operand(s->op, o->operand[0], attr) ? 0 : elements(o, n));
+    void *left = leave(ad_holds_operand(s->op, o->operand[0], attr) ? 0 : work_of(s, o));
     if (ad_known_of(t, s->out)->is_array && t->value[s->out].array) {
         const int into = ad_forward_into(s->op, o->operand, n, attr, t->value[s->out].array);
         enter(left);
@@ -309,9 +311,9 @@ int ad_plan_item(ad_plan *t)
         return AD_OK;
     if (item->kind == AD_SINGLE) {
         const ad_step *s = &t->steps.at[item->from];
-        if (s->kind < AD_PYTHON_FORWARD)
-            return single(t, s, item->to ? t->seats.at + item->to - 1 : NULL);
-        return s->kind == AD_GUARD && is_as_recorded(t, s) ? AD_OK : AD_PLAN_PYTHON;
+        if (s->kind == AD_GUARD)
+            return is_as_recorded(t, s) ? AD_OK : AD_PLAN_PYTHON;
+        return single(t, s, item->to ? t->seats.at + item->to - 1 : NULL);
     }
     void *left = leave(item->to - item->from);
     ad_cpu->scalar_run(t->scalars.at + item->from, t->scalars.at + item->to, t->value);

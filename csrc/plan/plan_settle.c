@@ -60,8 +60,6 @@ static void look_at_step(ad_plan *t, const ad_item *item, const ad_step *s)
 {
     if (item->band || !may_write(item, s)) {
         unsettle(t, s->out);
-        for (uint32_t k = 0; k < s->n && s->kind == AD_PYTHON_VJP; k++)
-            unsettle(t, t->words.at[s->in + s->n + k]);
         if (s->kind == AD_FORWARD && s->out != AD_NONE)
             unsettle(t, t->registers.at[s->out].derivative);
     }
