@@ -77,11 +77,7 @@ def solve(matrix, rhs, adjoint=False, name=None) -> Tensor:
     >>> solve([[2.0, 0.0], [0.0, 4.0]], [[1.0], [1.0]]).numpy().tolist()
     [[0.5], [0.25]]
     """
-    a, b = tensors("solve", matrix, rhs)
-    a, b = _square("solve", a), as_matrices("solve", b)
-    if a.shape[-1] != b.shape[-2]:
-        raise errors.unlike_matrices("solve", a.shape, b.shape, a.shape[-1], b.shape[-2])
-    return ops.solve(a, b, adjoint=1 if adjoint else 0)
+    return ops.solve(*_equations("solve", matrix, rhs), adjoint=1 if adjoint else 0)
 
 
 def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None) -> Tensor:
@@ -90,8 +86,8 @@ def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None) -> Tenso
     >>> triangular_solve([[2.0, 0.0], [1.0, 1.0]], [[2.0], [3.0]]).numpy().tolist()
     [[1.0], [2.0]]
     """
-    x = _square("triangular_solve", matrix)
-    return solve(band_part(x, -1, 0) if lower else band_part(x, 0, -1), rhs, adjoint)
+    a, b = _equations("triangular_solve", matrix, rhs)
+    return ops.triangular_solve(a, b, lower=1 if lower else 0, adjoint=1 if adjoint else 0)
 
 
 def cholesky_solve(chol, rhs, name=None) -> Tensor:
@@ -319,7 +315,7 @@ def lu_solve(lower_upper, perm, rhs, validate_args=False, name=None) -> Tensor:
     if b.shape[-2] != y.shape[-1] or b.shape[:-2] != y.shape[:-2]:
         raise errors.ShapeError(f"lu_solve: factors of shape {y.shape} do not fit rhs of shape {b.shape}")
     lower, upper = _lower_and_upper(y)
-    return solve(upper, solve(lower, _rows(b, _order_of("lu_solve", perm, y))))
+    return triangular_solve(upper, triangular_solve(lower, _rows(b, _order_of("lu_solve", perm, y))), lower=False)
 
 
 def lu_reconstruct(lower_upper, perm, validate_args=False, name=None) -> Tensor:
@@ -370,7 +366,7 @@ def _factors(x, packed, order):
             lower, upper = _lower_and_upper(_factors(a, packed, order))
             below = band_part(ops.matmul(lower, g - band_part(g, 0, -1), transpose_a=1, transpose_b=0), -1, 0)
             of_x = below - band_part(below, 0, 0) + band_part(ops.matmul(band_part(g, 0, -1), upper, transpose_a=0, transpose_b=1), 0, -1)
-            share = matrix_transpose(solve(upper, matrix_transpose(solve(lower, of_x, adjoint=True))))
+            share = matrix_transpose(triangular_solve(upper, matrix_transpose(triangular_solve(lower, of_x, adjoint=True)), lower=False))
             return _rows(share, to_tensor(np.argsort(order, axis=-1)))
 
         return to_tensor(packed), slope
@@ -395,6 +391,14 @@ def _order_of(name, perm, y):
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
+def _equations(name, matrix, rhs):
+    a, b = tensors(name, matrix, rhs)
+    a, b = _square(name, a), as_matrices(name, b)
+    if a.shape[-1] != b.shape[-2]:
+        raise errors.unlike_matrices(name, a.shape, b.shape, a.shape[-1], b.shape[-2])
+    return a, b
+
+
 def _square(name, x):
     x = floating(as_matrices(name, x), name)
     if x.shape[-1] != x.shape[-2]:

@@ -135,7 +135,7 @@ def band_part(input, num_lower, num_upper, name=None) -> Tensor:
     [[1.0, 2.0], [0.0, 4.0]]
     """
     x = as_matrices("band_part", input)
-    rows, columns = np.indices(x.shape[-2:])
+    rows, columns = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
     lower, upper = integer("band_part", "num_lower", num_lower), integer("band_part", "num_upper", num_upper)
     keep = ((lower < 0) | (rows - columns <= lower)) & ((upper < 0) | (columns - rows <= upper))
     return ops.where(to_tensor(keep), x, 0)

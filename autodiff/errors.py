@@ -224,7 +224,7 @@ def bad_key(key):
 def no_decomposition(function):
     """A matrix without inverse, or that is not positive definite, or not finite."""
     advice = {"cholesky": "the matrix must be symmetric positive definite", "inv": "Input matrix is not invertible"}
-    return InvalidArgumentError(f"{function}: {advice.get('inv' if function == 'solve' else function, 'the matrix must be finite')}")
+    return InvalidArgumentError(f"{function}: {advice.get('inv' if 'solve' in function else function, 'the matrix must be finite')}")
 
 
 # -------------------------------------------------------------------------------------------------------------------- tapes

@@ -96,7 +96,7 @@ def _mask(what, n, dtype):
     import numpy
 
     diagonal = numpy.eye(n)
-    mask = {"diagonal": diagonal, "all but the diagonal": 1 - diagonal, "lower half": numpy.tri(n, k=-1) + diagonal / 2}[what].astype(dtype)
+    mask = {"diagonal": diagonal, "lower": numpy.tri(n), "upper": numpy.tri(n).T, "all but the diagonal": 1 - diagonal, "lower half": numpy.tri(n, k=-1) + diagonal / 2}[what].astype(dtype)
     mask.flags.writeable = False
     return mask
 
@@ -119,7 +119,7 @@ def _lower_half(x):
 def _cholesky_vjp(g, x, y):
     """Murray, Differentiation of the Cholesky decomposition (2016), eq. 10."""
     inner = _lower_half(matmul(y, g, transpose_a=1, transpose_b=0))
-    half = solve(y, swap_last(solve(y, inner, adjoint=1)), adjoint=1)
+    half = triangular_solve(y, swap_last(triangular_solve(y, inner, lower=1, adjoint=1)), lower=1, adjoint=1)
     return (half + swap_last(half)) * 0.5
 
 
@@ -156,7 +156,7 @@ def _qr_vjp(g, x, y):
         g_rest, rest = part_of_rows(g, m + k, n - k), part_of_rows(swap_last(x), k, n - k)
         g_q = g_q + matmul(rest, g_rest, transpose_a=1, transpose_b=0)
     inner = _lower_half(matmul(upper, g_upper, transpose_a=1, transpose_b=0) - matmul(g_q, q, transpose_a=1, transpose_b=0))
-    share = solve(upper, swap_last(g_q + matmul(q, inner + swap_last(inner), transpose_a=0, transpose_b=0)), adjoint=1)
+    share = triangular_solve(upper, swap_last(g_q + matmul(q, inner + swap_last(inner), transpose_a=0, transpose_b=0)), lower=1, adjoint=1)
     if n > m:
         share = concat(share, matmul(g_rest, q, transpose_a=0, transpose_b=1), axis=len(x.shape) - 2)
     return swap_last(share)
@@ -169,6 +169,11 @@ def _pinv_vjp(g, x, rcond, y):
     down = matmul(matmul(y, y, transpose_a=1, transpose_b=0), swap_last(g), transpose_a=0, transpose_b=0)
     return (matmul(up, right, transpose_a=0, transpose_b=0) - matmul(left, y, transpose_a=0, transpose_b=1)
             + down - matmul(matmul(down, y, transpose_a=0, transpose_b=0), x, transpose_a=0, transpose_b=0))  # fmt: skip
+
+
+def triangle(x, lower):
+    """One triangle of x with its diagonal; not even nan stays of the other."""
+    return where(_mask("lower" if lower else "upper", x.shape[-1], bool), x, 0)
 
 
 def _fit(g, x):
@@ -195,6 +200,11 @@ solve       = of_matrices(                                 # a @ y = b: a (.., m
                                           -matmul(solve(a, g, adjoint=1), y, transpose_a=0, transpose_b=1), a),
          lambda g, a, b, y, adjoint: _fit(solve(a, g, adjoint=1 - adjoint), b)),
     arity=2, attrs="adjoint", doc="solution of linear equations")
+triangular_solve = of_matrices(                            # the same of one triangle of a with its diagonal
+    vjp=(lambda g, a, b, y, lower, adjoint: triangle(_fit(-matmul(y, triangular_solve(a, g, lower=lower, adjoint=0), transpose_a=0, transpose_b=1) if adjoint else
+                                                           -matmul(triangular_solve(a, g, lower=lower, adjoint=1), y, transpose_a=0, transpose_b=1), a), lower),
+         lambda g, a, b, y, lower, adjoint: _fit(triangular_solve(a, g, lower=lower, adjoint=1 - adjoint), b)),
+    arity=2, attrs="lower adjoint", doc="solution of linear equations by the lower or the upper triangle of a")
 cholesky    = of_matrices(vjp=_cholesky_vjp, doc="lower triangular factor of symmetric matrices")
 eigh        = of_matrices(vjp=_eigh_vjp, doc="eigenvalues of symmetric matrices as a first row, below it their vectors as columns")
 svd         = of_matrices(vjp=_svd_vjp, doc="singular values as a first row, below it the left vectors as columns, then the right ones")

@@ -93,12 +93,18 @@ def _solve(ts, a, b, y, adjoint):
     return ops.solve(a, _sum([ts[1], moved]), adjoint=adjoint)
 
 
+def _triangular_solve(ts, a, b, y, lower, adjoint):
+    of_a = None if ts[0] is None else ops.triangle(ts[0], lower)
+    moved = None if of_a is None else -ops.matmul(of_a, y, transpose_a=adjoint, transpose_b=0)
+    return ops.triangular_solve(a, _sum([ts[1], moved]), lower=lower, adjoint=adjoint)
+
+
 def _inv(ts, x, y):
     return -ops.matmul(ops.matmul(y, ts[0], transpose_a=0, transpose_b=0), y, transpose_a=0, transpose_b=0)
 
 
 FORMULAS = {ops.concat: _concat, ops.tensor_scatter_nd_update: _update, ops.softmax: _softmax, ops.log_softmax: _log_softmax,
-            ops.cumprod: _cumprod, ops.recurrence: _recurrence, ops.solve: _solve, ops.inv: _inv}  # fmt: skip
+            ops.cumprod: _cumprod, ops.recurrence: _recurrence, ops.solve: _solve, ops.triangular_solve: _triangular_solve, ops.inv: _inv}  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------- from the gradients

@@ -171,3 +171,11 @@ def test_cast_saturates_where_numbers_of_an_array_do_not_fit():
     assert ad.cast(np.array([2**64 - 1], np.uint64), "float64").numpy() == 2.0**64
     assert ad.cast(np.array([1e30], np.longdouble), "int32").numpy() == 2**31 - 1
     assert np.isinf(ad.cast(np.array([1e300], np.longdouble), "float32").numpy())
+
+
+def test_a_mask_of_a_row_is_an_array_of_truths_and_nothing_else():
+    """Bytes of numbers were taken for truths."""
+    np.testing.assert_array_equal(ad.ops.where(np.array([True, False]), ad.constant([1.0, 2.0]), 0), [1, 0])
+    for mask in (np.array([1.0, 0.0]), ad.constant([1.0, 0.0]), [1.0, 0.0]):
+        with pytest.raises(ad.errors.DtypeError, match=r"^where: got float\d\d, takes bool: compare it first"):
+            ad.ops.where(mask, ad.constant([1.0, 2.0]), 0)

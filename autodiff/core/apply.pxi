@@ -225,7 +225,7 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
             x[k].code = 255
     for k in range(n):
         if keep[k] is not None:                 # an array or a list
-            keep[k] = beside(keep[k], code, op) if code >= 0 else to_tensor(keep[k], -1, -1, op_name(op))
+            keep[k] = beside(keep[k], code, op) if code >= 0 and k >= first else to_tensor(keep[k], -1, -1, op_name(op))
             set_operand(&x[k], <Tensor>keep[k])
             if k >= first and code < 0:
                 code = x[k].code
@@ -241,6 +241,8 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
                 code = weak_code(operands, first, n)
                 if x[k].code != code:
                     take_number(operands[k], code, &x[k], op)
+    if first and x[0].code != AD_BOOL:
+        raise errors.bad_dtype(op_name(op), DTYPES[x[0].code].name, ("bool",))
     if ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec or ad_ops[op].matrices:
         while len(keep) < n:
             keep.append(None)

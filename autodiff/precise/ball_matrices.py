@@ -44,6 +44,11 @@ def _cofactors(a, t=None):
     return m.T * sign, slope.T * sign
 
 
+def _triangular_solve(a, b, lower, adjoint):
+    a = np.where(np.tri(len(a), dtype=bool) if lower else np.tri(len(a), dtype=bool).T, a, ZERO)
+    return _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)
+
+
 def _cholesky(a):
     """Lower triangular, a column after another."""
     n = a.shape[0]
@@ -179,6 +184,7 @@ MATRICES = {
     "cofactors": _by_matrices(lambda a: _cofactors(a)[0]), "cofactor_slope": _by_matrices(lambda a, t: _cofactors(a, t)[1]),
     "logabsdet": _by_matrices(lambda a: abs(_det(a)).log(), _nothing), "sign_of_det": _by_matrices(_sign_of_det, _nothing),
     "solve": _by_matrices(lambda a, b, adjoint: _entries(_matrix(a.T if adjoint else a).solve(_matrix(b)), b.shape)),
+    "triangular_solve": _by_matrices(_triangular_solve),
     "cholesky": _by_matrices(_cholesky), "eigh": _by_matrices(_eigh, lambda a: (a.shape[-1] + 1, a.shape[-1])),
     "svd": _by_matrices(_svd, lambda a: (1 + sum(a.shape[-2:]), min(a.shape[-2:]))), "qr": _by_matrices(_qr, lambda a: (sum(a.shape[-2:]), min(a.shape[-2:]))), "pinv": _by_matrices(_pinv, lambda a, _: a.shape[:-3:-1]),
 }  # fmt: skip
