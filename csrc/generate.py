@@ -53,11 +53,33 @@ def loop(name, parameters, text, result, dtype):
         lines += ["    size_t i = 0;", "#ifdef AD_LANES", f"    for (; {pays}i + AD_LANES <= n; i += AD_LANES)",
                   f"        ad_put({result} + i, {lanes_text(text)});", "#endif",
                   "    for (; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]  # fmt: skip
+    elif WHOLE.search(text.code):
+        lines += ["#ifdef AD_TARGET_FMA", *powers(text, result), "#else", *plain(text, result), "#endif"]
     elif not text.near:
-        lines += ["    for (size_t i = 0; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]
+        lines += plain(text, result)
     else:
         lines += blocks(text, result, SUFFIX[dtype])
     return "\n".join([*lines, "}", ""])
+
+
+def plain(text, result):
+    return ["    for (size_t i = 0; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]
+
+
+WHOLE = re.compile(r"ad_(pow|pow_slope)(f?)\(a, b\)")
+
+
+def powers(text, result):
+    """The loop in blocks, each of which takes the whole powers alone if it has no others (csrc/power_math.h)."""
+    name, suffix = WHOLE.search(text.code).groups()
+    lines = ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;",
+             f"        const enum ad_powers which = ad_powers_of{suffix}(a + s, b + s, e - s, {int(name == 'pow_slope')});"]  # fmt: skip
+    for which, call in ("3", "_up{}(a, 3)"), ("4", "_up{}(a, 4)"), ("UP", "_up{}(a, b)"), ("DOWN", "_down{}(a, b)"), ("NONE_WHOLE", "_any{}(a, b)"), ("", "_each{}(a, b)"):
+        code = WHOLE.sub(rf"ad_\g<1>{call.format(suffix)}", text.code)
+        condition = f"if (which == {which if which == 'NONE_WHOLE' else 'ALL_' + which})".replace("== ", "== AD_") if which else ""
+        lines += [f"        {'else ' if which != '3' else ''}{condition}".rstrip(),
+                  "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(code, text.reads)};"]  # fmt: skip
+    return [*lines, "    }"]
 
 
 LANES = frozenset("div sqrt reciprocal neg add sub mul equal where scale select".split())      # csrc/lanes.h

@@ -25,6 +25,132 @@ AD_INLINE double ad_signed_slope(double a, double b, double y)
 /* b, but as far off as matters: to a larger one every number but 1 over- or underflows, and 1 does not, as 0 times inf would. */
 AD_INLINE double ad_far_enough(double b) { return ad_within(b, -0x1p70, 0x1p70); }
 
+#ifdef AD_TARGET_FMA
+/* ------------------------------------------------------------------------------------------------- whole powers */
+/* From the first to the 15th, and their reciprocals, by squaring: a tenth of the time.  Kernels ask of a block of elements whether it has
+ * no other powers than a^(b - less) of these (csrc/generate.py): of one sign; or even the same b = 3 or 4 throughout. */
+enum ad_powers { AD_NONE_WHOLE, AD_SOME_WHOLE, AD_ALL_UP, AD_ALL_DOWN, AD_ALL_3, AD_ALL_4 };
+
+/* For numbers by themselves with branches, for vectors of all kinds of them without. */
+#define AD_CHOICE_OF_POWERS(T, name, s, less)                                                                                   \
+    static inline T ad_##name##s(T a, T b)                                                                                      \
+    {                                                                                                                           \
+        if (!ad_is_whole##s(a, b, less))                                                                                        \
+            return ad_##name##_any##s(a, b);                                                                                    \
+        return ad_is_up(b, less) ? ad_##name##_up##s(a, b) : ad_##name##_down##s(a, b);                                                  \
+    }                                                                                                                           \
+    AD_INLINE T ad_##name##_each##s(T a, T b)                                                                                   \
+    {                                                                                                                           \
+        const T any = ad_##name##_any##s(a, b), up = ad_##name##_up##s(a, b), down = ad_##name##_down##s(a, b);                 \
+        return ad_is_whole##s(a, b, less) ? ad_is_up(b, less) ? up : down : any;                                                         \
+    }
+
+/* (b - 1 is -1 for many a b.) */
+AD_INLINE int ad_is_small_whole(double b, double less)
+{
+    const double n = fabs(b - less);
+    return ((n >= 1) & (n <= 15) & (b + AD_MAGIC - AD_MAGIC == b)) | (b == 0);
+}
+
+/* (Of b = 0 both are whole numbers, 1 and 0.) */
+AD_INLINE int ad_is_up(double b, double less) { return (b > less) | (b == 0); }
+
+/* Where no pair of them over- or underflows; 0 has no reciprocal. */
+AD_INLINE int ad_is_whole(double a, double b, double less)
+{
+    const double u = fabs(a);
+    return ad_is_small_whole(b, less) & (u <= 0x1p60) & ((u >= 0x1p-60) | ((u == 0) & ad_is_up(b, less)));
+}
+AD_INLINE ad_pair ad_product_of_pairs(ad_pair x, ad_pair y)
+{
+    const double h = x.high * y.high;
+    return (ad_pair){h, AD_FMA(x.high, y.high, -h) + AD_FMA(x.high, y.low, x.low * y.high)};
+}
+
+/* The same of so many, in whole numbers, which vectors are quick with: is none of |a| outside, 0 but for reciprocals? */
+static int __attribute__((noinline)) ad_all_in_range(const double *a, size_t n, int up)
+{
+    const int64_t least = (int64_t)(1023 - 60) << 52, range = (int64_t)120 << 52, zero_too = up ? 0 : -1;
+    int64_t outside = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t u = (int64_t)ad_bits(fabs(a[i])), v = u - least;
+        outside |= (v | (range - v)) & (-(int64_t)(u != 0) | zero_too);
+    }
+    return outside >= 0;
+}
+static inline int ad_all_in_rangef(const float *a, size_t n, int up) { (void)a, (void)n, (void)up; return 1; }
+
+/* Off by 2^-98.  (Every power is computed whatever n is, as vectors have no branches, but for those that the compiler knows.) */
+AD_INLINE ad_pair ad_whole_power(double a, double n)
+{
+    const ad_pair two = ad_two_product(a, a), four = ad_product_of_pairs(two, two), eight = ad_product_of_pairs(four, four);
+    if (__builtin_constant_p(n) && n >= 2 && n <= 4)
+        return n == 2 ? two : n == 3 ? ad_product_of_pairs(two, (ad_pair){a, 0}) : four;
+    const double below_8 = n >= 8 ? n - 8 : n, below_4 = below_8 >= 4 ? below_8 - 4 : below_8, below_2 = below_4 >= 2 ? below_4 - 2 : below_4;
+    ad_pair y = {n >= 8 ? eight.high : 1, n >= 8 ? eight.low : 0};
+    y = ad_product_of_pairs(y, (ad_pair){below_8 >= 4 ? four.high : 1, below_8 >= 4 ? four.low : 0});
+    y = ad_product_of_pairs(y, (ad_pair){below_4 >= 2 ? two.high : 1, below_4 >= 2 ? two.low : 0});
+    return ad_product_of_pairs(y, (ad_pair){below_2 >= 1 ? a : 1, 0});
+}
+
+/* m a^n and m / a^n, rounded once.  What is 0 keeps its sign. */
+AD_INLINE double ad_times_whole_up(double m, double a, double n)
+{
+    const ad_pair y = ad_whole_power(a, n);
+    return y.low == 0 ? m * y.high : AD_FMA(m, y.high, m * y.low);
+}
+
+AD_INLINE double ad_times_whole_down(double m, double a, double n)
+{
+    const ad_pair y = ad_whole_power(a, n);
+    const double q = 1 / y.high, rest = AD_FMA(-y.high, q, 1) - y.low * q;
+    return AD_FMA(m, q, m * (q * rest));
+}
+
+AD_INLINE double ad_pow_up(double a, double b) { return ad_times_whole_up(1, a, b); }
+AD_INLINE double ad_pow_down(double a, double b) { return ad_times_whole_down(1, a, -b); }
+AD_INLINE double ad_pow_slope_up(double a, double b) { return ad_times_whole_up(b, a, b - 1); }
+AD_INLINE double ad_pow_slope_down(double a, double b) { return ad_times_whole_down(b, a, 1 - b); }
+
+/* Of float32 in doubles, which nothing leaves but what float32 has no number for. */
+AD_INLINE int ad_is_wholef(float a, float b, float less) { (void)a; return ad_is_small_whole(b, less); }
+AD_INLINE double ad_whole_power_short(double a, double n)
+{
+    const double two = a * a, four = two * two, eight = four * four;
+    const double below_8 = n >= 8 ? n - 8 : n, below_4 = below_8 >= 4 ? below_8 - 4 : below_8, below_2 = below_4 >= 2 ? below_4 - 2 : below_4;
+    return ((n >= 8 ? eight : 1) * (below_8 >= 4 ? four : 1)) * ((below_4 >= 2 ? two : 1) * (below_2 >= 1 ? a : 1));
+}
+
+#define AD_POWERS_OF(T, s, bits)                                                                                                \
+    static inline enum ad_powers ad_powers_of##s(const T *a, const T *b, size_t n, T less)                                      \
+    {                                                                                                                           \
+        int64_t differ = 0, up = -1, down = -1, some = 0;                                                                       \
+        for (size_t i = 0; i < n; i++)                                                                                          \
+            differ |= (int64_t)(bits(b[i]) ^ bits(b[0]));                                                                       \
+        if (differ == 0) {                                                                                                      \
+            if (!ad_is_small_whole(b[0], less))                                                                                 \
+                return AD_NONE_WHOLE;                                                                                           \
+            if (!ad_all_in_range##s(a, n, ad_is_up(b[0], less)))                                                                \
+                return AD_SOME_WHOLE;                                                                                           \
+            return b[0] == 3 ? AD_ALL_3 : b[0] == 4 ? AD_ALL_4 : ad_is_up(b[0], less) ? AD_ALL_UP : AD_ALL_DOWN;                \
+        }                                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                                        \
+            const int64_t whole = -(int64_t)ad_is_whole##s(a[i], b[i], less), above = -(int64_t)ad_is_up(b[i], less);           \
+            up &= whole & above;                                                                                                \
+            down &= whole & ~above;                                                                                             \
+            some |= whole;                                                                                                      \
+        }                                                                                                                       \
+        return up ? AD_ALL_UP : down ? AD_ALL_DOWN : some ? AD_SOME_WHOLE : AD_NONE_WHOLE;                                      \
+    }
+AD_POWERS_OF(double, , ad_bits)
+AD_POWERS_OF(float, f, ad_float_bits)
+
+AD_INLINE float ad_pow_upf(float a, float b) { return (float)ad_whole_power_short(a, b); }
+AD_INLINE float ad_pow_downf(float a, float b) { return (float)(1 / ad_whole_power_short(a, -(double)b)); }
+AD_INLINE float ad_pow_slope_upf(float a, float b) { return (float)(b * ad_whole_power_short(a, (double)b - 1)); }
+AD_INLINE float ad_pow_slope_downf(float a, float b) { return (float)(b / ad_whole_power_short(a, 1 - (double)b)); }
+#endif
+
 /* ------------------------------------------------------------------------------------------------- float64 */
 /* log(u) for u >= 0 as a pair, off by 2^-65 of itself.  u = 2^k m, s = f/(2 + f) with f = m - 1: log(m) = 2s (1 + z (1/3 + z (1/5 + z P(z)))),
  * z = s^2, P minimax; what is more than 2^-15 of the whole is known in pairs. */
@@ -71,15 +197,17 @@ AD_INLINE double ad_scaled_by(double y, double shift)
     return y * ad_from_bits((ad_bits(shift) << 52) + (UINT64_C(511) << 52) + below) * ad_from_bits((UINT64_C(1535) << 52) - below);
 }
 
-/* a^b, 1 ULP. */
-AD_INLINE double ad_pow(double a, double b)
+/* a^b, 1 ULP, whatever b is. */
+AD_INLINE double ad_pow_any(double a, double b)
 {
     const ad_power p = ad_power_parts(ad_log_long(fabs(a)), b, 0, 1000);
     return ad_signed_power(a, b, ad_scaled_by(p.high + p.low, p.shift));
 }
 
+AD_CHOICE_OF_POWERS(double, pow, , 0)
+
 /* b a^(b - 1), 1 ULP: b - 1 as it is before rounding; what of b is less than 2^-400 goes to the power of two. */
-AD_INLINE double ad_pow_slope(double a, double b)
+AD_INLINE double ad_pow_slope_any(double a, double b)
 {
     const ad_pair d = ad_two_sum(b, -1);
     const int tiny = fabs(b) < 0x1p-400;
@@ -88,6 +216,8 @@ AD_INLINE double ad_pow_slope(double a, double b)
     const double y = ad_scaled_by(AD_FMA(p.high, m, p.low * m), low > AD_MAGIC + 1500 ? AD_MAGIC + 1500 : low);
     return ad_signed_slope(a, b, p.x > 1600 ? b * AD_INF : p.x < -1600 ? (b < 0 ? -0.0 : 0.0) : y);
 }
+
+AD_CHOICE_OF_POWERS(double, pow_slope, , 1)
 
 /* a^b log(a), 1 ULP. */
 AD_INLINE double ad_pow_log(double a, double b)
@@ -150,21 +280,24 @@ AD_INLINE double ad_exp_far_short(double x)
     const double y = ad_exp_short(ad_within(x, -600, 600)), z = x < -600 ? 0 : y;
     return x > 600 ? AD_INF : z;
 }
-#ifdef AD_TARGET_FMA
-AD_INLINE float ad_powf(float x, float y)
-{
-    const double a = x, b = y;
-    return (float)ad_signed_power(a, b, ad_exp_far_short(ad_far_enough(b) * ad_log_middle(fabs(a))));
-}
-#else
-AD_THROUGH_DOUBLE_2(pow)                                                /* 10 ns for 12 */
-#endif
-AD_INLINE float ad_pow_slopef(float x, float y)
+AD_INLINE float ad_pow_slope_anyf(float x, float y)
 {
     const double a = x, b = y;
     const double p = ad_exp_far_short(ad_far_enough(b - 1) * ad_log_middle(fabs(a))), none = b < 0 ? -0.0 : 0.0;
     return (float)ad_signed_slope(a, b, p == 0 ? none : b * p);
 }
+#ifdef AD_TARGET_FMA
+AD_INLINE float ad_pow_anyf(float x, float y)
+{
+    const double a = x, b = y;
+    return (float)ad_signed_power(a, b, ad_exp_far_short(ad_far_enough(b) * ad_log_middle(fabs(a))));
+}
+AD_CHOICE_OF_POWERS(float, pow, f, 0)
+AD_CHOICE_OF_POWERS(float, pow_slope, f, 1)
+#else
+AD_THROUGH_DOUBLE_2(pow)                                                /* 10 ns for 12 */
+AD_INLINE float ad_pow_slopef(float a, float b) { return ad_pow_slope_anyf(a, b); }
+#endif
 AD_INLINE float ad_pow_logf(float x, float y)
 {
     const double a = x, b = y, l = ad_log_middle(fabs(a)), p = b == 0 ? 0 : ad_far_enough(b) * l;
