@@ -37,12 +37,13 @@ def ufunc(function, method, inputs, kwargs):
     dtype = kwargs.pop("dtype", None)
     plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method not in ("reduce", "accumulate")}
     if plain and method == "__call__" and (function in UFUNCS or function is np.matmul or _is_of_scipy(function)):
-        y = _matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {})
-        return y if dtype is None else math.cast(y, dtype)
+        if dtype is not None and _numpys(dtype).kind == "f":
+            inputs = [math.cast(as_array(x), _numpys(dtype)) for x in inputs]
+        return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
     if plain and dtype is None and method == "__call__" and function in FORMULAS and any(convert(x).dtype.is_floating for x in inputs):
         return FORMULAS[function](*inputs)
     if plain and dtype is None and method == "outer" and function in UFUNCS:
-        a, b = map(as_array, inputs)
+        a, b = as_arrays(*inputs)
         return function(shaping.reshape(a, [*a.shape, *[1] * b.ndim]), b)
     if plain and dtype is None and method == "accumulate" and function in SCANS and convert(inputs[0]).dtype.is_floating:
         return SCANS[function](inputs[0], kwargs.get("axis", 0))
@@ -58,7 +59,7 @@ def ufunc(function, method, inputs, kwargs):
             raise TypeError(f"np.{function.__name__}: out= is a tensor, and tensors are immutable; leave it out")
         kwargs["out"] = out if len(out) > 1 else out[0]
     if dtype is not None:
-        kwargs["dtype"] = dtypes.as_dtype(dtype).as_numpy_dtype if not isinstance(dtype, (str, type, np.dtype)) else dtype
+        kwargs["dtype"] = _numpys(dtype)
     words = f"np.{function.__name__}" + (" with out=" if out is not None else "")
     return getattr(function, method)(*_values(words, inputs), **{k: v if k == "out" else _values(words, v) for k, v in kwargs.items()})
 
@@ -74,9 +75,14 @@ def _is_of_scipy(function):
     return True
 
 
+def _numpys(dtype):
+    """A dtype as NumPy understands it: `float` is float64."""
+    return np.dtype(dtype.as_numpy_dtype if isinstance(dtype, dtypes.DType) else dtype)
+
+
 def _in_dtype(x, dtype):
     """x as NumPy has it before it adds up."""
-    return x if dtype is None else math.cast(x, dtype)
+    return x if dtype is None else math.cast(x, _numpys(dtype))
 
 
 def _without_gradient(xs):
@@ -138,14 +144,18 @@ class Refused(Exception):
 
 def _front(front):
     """An adaptor for front(x, axis, keepdims) to NumPy's reductions."""
+    extreme, of_truth = front in (math.reduce_max, math.reduce_min), front in (math.reduce_any, math.reduce_all)
 
     def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
         if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
             raise Refused
-        a = _in_dtype(a, dtype)
-        if front is math.reduce_mean and not convert(a).dtype.is_floating:      # whose mean is no integer in NumPy
+        a = _in_dtype(convert(a), dtype)
+        if front is math.reduce_mean and not a.dtype.is_floating:               # whose mean is no integer in NumPy
             raise Refused
-        return front(_truth(a) if front in (math.reduce_any, math.reduce_all) else a, axis, keepdims)
+        y = front(_truth(a) if of_truth else a, axis, keepdims)
+        if extreme and 0 in a.shape and 0 not in y.shape:       # of nothing there is none in NumPy
+            raise Refused
+        return y
 
     return adaptor
 
@@ -172,16 +182,21 @@ def _scan(front):
     def adaptor(a, axis=None, dtype=None, out=None):
         if out is not None or dtype is not None:
             raise Refused
-        return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
+        return front(*flat_if_none(a, axis))
 
     return adaptor
+
+
+def flat_if_none(a, axis):
+    """The array of one dimension that NumPy makes of `a` where no axis is given, and the axis."""
+    return (shaping.reshape(a, [-1]), 0) if axis is None else (as_array(a), axis)
 
 
 def _arg(front):
     def adaptor(a, axis=None, out=None, keepdims=False):
         if out is not None or keepdims:
             raise Refused
-        return front(shaping.reshape(a, [-1]), 0) if axis is None else front(a, axis)
+        return front(*flat_if_none(a, axis))
 
     return adaptor
 
@@ -214,7 +229,7 @@ def _dot(a, b, out=None):
         raise Refused
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
-    a, b = as_array(a), as_array(b)
+    a, b = as_arrays(a, b)
     if b.ndim == 1:
         return linalg.tensordot(a, b, 1)
     return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
@@ -230,6 +245,13 @@ def as_array(x):
     return _stacked(x, dtypes.as_dtype(values.dtype)) if isinstance(x, (list, tuple)) and _holds_tensors(x) else convert(values)
 
 
+def as_arrays(*xs):
+    """Operands as tensors: integers that are none take the dtype of a tensor of floats among them, as beside an operator."""
+    tensors = [as_array(x) for x in xs]
+    like = next((t for t, x in zip(tensors, xs) if is_tensor(x) and t.dtype.is_floating), None)
+    return [convert(x, like=like) if like is not None and t.dtype.is_integer and not is_tensor(x) else t for t, x in zip(tensors, xs)]
+
+
 def _holds_tensors(x):
     return any(is_tensor(e) or isinstance(e, (list, tuple)) and _holds_tensors(e) for e in x)
 
@@ -237,7 +259,7 @@ def _holds_tensors(x):
 def _stacked(x, dtype):
     if isinstance(x, (list, tuple)):
         return shaping.stack([_stacked(e, dtype) for e in x])
-    return math.cast(x, dtype)
+    return math.cast(as_array(x), dtype)
 
 
 def _where(condition, x=None, y=None):
@@ -252,50 +274,10 @@ def _reshape(a, shape=None, order="C", newshape=None, **rest):
     return shaping.reshape(a, newshape if shape is None else shape)
 
 
-def _norm(x, ord=None, axis=None, keepdims=False):
-    """Of vectors only: norms of matrices by another `ord` are others in NumPy (1: the largest sum of a column)."""
-    x = convert(x)
-    of_vectors = isinstance(axis, (int, np.integer)) or axis is None and x.ndim == 1
-    if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
-        return linalg.norm(x, "euclidean", axis, keepdims)
-    if not of_vectors or isinstance(ord, str) or not ord > 0:
-        raise Refused
-    return linalg.norm(x, ord, axis, keepdims)
-
-
-def _solve(a, b):
-    b = as_array(b)
-    if b.ndim != 1:
-        return linalg.solve(as_array(a), b)
-    y = linalg.solve(as_array(a), shaping.reshape(b, [-1, 1]))
-    return shaping.reshape(y, y.shape[:-1])
-
-
-def _qr(a, mode="reduced"):
-    x = as_array(a)
-    if mode == "r":
-        return linalg.qr(x)[1]
-    if mode not in ("reduced", "complete"):
-        raise Refused
-    return linalg.qr(x, mode == "complete")
-
-
-def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    y = linalg.svd(as_array(a), full_matrices and compute_uv, compute_uv)
-    return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
-
-
-def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
-    a = as_array(a)
-    if rcond is None:
-        rcond = 1e-15 if rtol is None else rtol
-    return linalg.pinv(a, rcond)
-
-
 def _einsum(subscripts, *xs, out=None, dtype=None, **rest):
     if out is not None or dtype is not None or not isinstance(subscripts, str):
         raise Refused
-    return linalg.einsum(subscripts, *[as_array(x) for x in xs])
+    return linalg.einsum(subscripts, *as_arrays(*xs))
 
 
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
@@ -305,9 +287,10 @@ def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
 
 
 def _take(a, indices, axis=None, out=None, mode="raise"):
-    if axis is None or out is not None or mode != "raise":
+    if out is not None or mode != "raise":
         raise Refused
-    indices, size = np.asarray(_quiet(indices)), convert(a).shape[axis]
+    a, axis = flat_if_none(a, axis)
+    indices, size = np.asarray(_quiet(indices)), a.shape[axis]
     return indexing.gather(a, np.where(indices < 0, indices + size, indices), axis=axis)
 
 
@@ -315,7 +298,7 @@ def _like(front):
     """An adaptor of zeros_like and ones_like, which keep the shape."""
 
     def adaptor(a, dtype=None, order="K", subok=True, shape=None, **rest):
-        return front(a, dtype) if shape is None else refuse()
+        return _in_dtype(front(a), dtype) if shape is None else refuse()
 
     return adaptor
 
@@ -323,8 +306,8 @@ def _like(front):
 def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **rest):
     if shape is not None or np.ndim(fill_value):
         raise Refused
-    y = constants.fill(convert(a).shape, convert(fill_value, like=convert(a)))
-    return y if dtype is None else math.cast(y, dtype)
+    a = _in_dtype(convert(a), dtype)
+    return constants.fill(a.shape, convert(fill_value, like=a))
 
 
 def _flip(m, axis=None):
@@ -334,7 +317,8 @@ def _flip(m, axis=None):
 def _outer(a, b, out=None):
     if out is not None:
         raise Refused
-    return shaping.reshape(as_array(a), [-1, 1]) * shaping.reshape(as_array(b), [1, -1])
+    a, b = as_arrays(a, b)
+    return shaping.reshape(a, [-1, 1]) * shaping.reshape(b, [1, -1])
 
 
 def _hstack(tup, **rest):
@@ -382,29 +366,24 @@ FUNCTIONS = {
     np.where:          _where,
     np.clip:           _clip,
     np.dot:            _dot,
-    np.inner:          lambda a, b: linalg.tensordot(as_array(a), as_array(b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
+    np.inner:          lambda a, b: linalg.tensordot(*as_arrays(a, b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
     np.outer:          _outer,
-    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(as_array(a), as_array(b), axes),
+    np.tensordot:      lambda a, b, axes=2: linalg.tensordot(*as_arrays(a, b), axes),
     np.einsum:         _einsum,
-    np.linalg.norm:    _norm,
     np.linalg.inv:     linalg.inv,
     np.linalg.det:     linalg.det,
-    np.linalg.solve:   _solve,
     np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else refuse(),
     np.linalg.slogdet: linalg.slogdet,
     np.linalg.eigh:    lambda a, UPLO="L": linalg.eigh(a) if UPLO in ("L", "l") else linalg.eigh(linalg.matrix_transpose(a)),
     np.linalg.eigvalsh: lambda a, UPLO="L": linalg.eigvalsh(a if UPLO in ("L", "l") else linalg.matrix_transpose(a)),
-    np.linalg.svd:     _svd,
-    np.linalg.qr:      _qr,
-    np.linalg.pinv:    _pinv,
     np.trace:          _trace,
-    np.diag:           lambda v, k=0: linalg.diag(v, k=k) if convert(v).ndim == 1 else linalg.diag_part(v, k=k),
+    np.diag:           lambda v, k=0: linalg.diag(v, k=k) if np.ndim(v) == 1 else linalg.diag_part(v, k=k) if np.ndim(v) == 2 else refuse(),
     np.diagonal:       lambda a, offset=0, axis1=0, axis2=1: linalg.diag_part(a, k=offset) if (axis1, axis2) == (0, 1) and convert(a).ndim == 2 else refuse(),
     np.reshape:        _reshape,
     np.ravel:          lambda a, order="C": _reshape(a, [-1], order),
     np.transpose:      lambda a, axes=None: shaping.transpose(a, axes),
-    np.swapaxes:       lambda a, axis1, axis2: shaping.transpose(a, _swapped(convert(a).ndim, axis1, axis2)),
-    np.moveaxis:       lambda a, source, destination: shaping.transpose(a, _moved(convert(a).ndim, source, destination)),
+    np.swapaxes:       lambda a, axis1, axis2: shaping.transpose(a, _order_by(np.swapaxes, a, axis1, axis2)),
+    np.moveaxis:       lambda a, source, destination: shaping.transpose(a, _order_by(np.moveaxis, a, source, destination)),
     np.squeeze:        lambda a, axis=None: shaping.squeeze(a, axis),
     np.expand_dims:    lambda a, axis: shaping.expand_dims(a, axis) if not isinstance(axis, (tuple, list)) else refuse(),
     np.broadcast_to:   lambda array, shape, subok=False: shaping.broadcast_to(array, shape),
@@ -418,7 +397,7 @@ FUNCTIONS = {
     np.zeros_like:     _like(constants.zeros_like),
     np.ones_like:      _like(constants.ones_like),
     np.full_like:      _full_like,
-    np.sort:           lambda a, axis=-1, **kw: indexing.sort(a, axis=axis) if axis is not None and not any(kw.values()) else refuse(),
+    np.sort:           lambda a, axis=-1, **kw: indexing.sort(*flat_if_none(a, axis)) if not any(kw.values()) else refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
     np.real:           math.real,
     np.sinc:           math.sinc,
@@ -445,19 +424,14 @@ def _same_rank(a, reps):
     return convert(a).ndim == (1 if isinstance(reps, int) else len(reps))
 
 
-def _swapped(rank, i, j):
-    order = list(range(rank))
-    order[i], order[j] = order[j], order[i]
-    return order
+def axis_of(axis, rank):
+    """An axis as 0 .. rank - 1; for others NumPy has an error."""
+    return axis % rank if -rank <= axis < rank else refuse()
 
 
-def _moved(rank, source, destination):
-    source, destination = (([x] if isinstance(x, int) else list(x)) for x in (source, destination))
-    source, destination = ([x % rank for x in xs] for xs in (source, destination))
-    order = [i for i in range(rank) if i not in source]
-    for d, s in sorted(zip(destination, source)):
-        order.insert(d, s)
-    return order
+def _order_by(function, a, *args):
+    """In which order a function of NumPy's puts the dimensions of `a`: it is asked of an array whose sizes are 0, 1, 2, .."""
+    return function(np.empty(range(np.ndim(a))), *args).shape
 
 
 def _count_holders():

@@ -4,8 +4,7 @@ import numpy as np
 
 from . import indexing, linalg, math, shaping
 from ._core import is_tensor
-from .arguments import axes_of
-from .arrays import as_array, refuse
+from .arrays import as_array, axis_of, refuse
 
 __all__ = ["CURVES"]
 
@@ -27,10 +26,18 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     corner = math.clip_by_value(indexing.searchsorted(xp, flat, "right", "int64") - 1, 0, n - 1)
     slopes = math.divide_no_nan(fp[1:] - fp[:-1], xp[1:] - xp[:-1])
     at, value, slope = indexing.gather(xp, corner), indexing.gather(fp, corner), indexing.gather(slopes, math.minimum(corner, n - 2))
-    y = value + (flat - at) * slope
-    y = indexing.where(flat < xp[0], fp[0] if left is None else math.cast(left, "float64"), y)
-    y = indexing.where(flat > xp[-1], fp[-1] if right is None else math.cast(right, "float64"), y)
+    y = _or_from_the_right(value + (flat - at) * slope, flat, at, value, xp, fp, math.minimum(corner + 1, n - 1), slope)
+    y = indexing.where(flat < xp[0], fp[0] if left is None else math.cast(as_array(left), "float64"), y)
+    y = indexing.where(flat > xp[-1], fp[-1] if right is None else math.cast(as_array(right), "float64"), y)
     return shaping.reshape(indexing.where(math.is_nan(flat), flat, y), x.shape)
+
+
+def _or_from_the_right(y, x, at, value, xp, fp, next, slope):
+    """y, and where that is nan by an infinite neighbour NumPy's value: that of the corner itself, or what comes from the next one."""
+    end = indexing.gather(fp, next)
+    back = end + (x - indexing.gather(xp, next)) * slope
+    back = indexing.where(math.logical_and(math.is_nan(back), math.equal(value, end)), value, back)
+    return indexing.where(math.is_nan(y), indexing.where(math.equal(x, at), value, back), y)
 
 
 def _wound(x, xp, fp, period):
@@ -47,9 +54,9 @@ def _wound(x, xp, fp, period):
 def _gradient(f, *varargs, axis=None, edge_order=1):
     """Differences of the second order inside, of edge_order at the ends."""
     f = as_array(f)
-    axes = list(range(f.ndim)) if axis is None else [a % f.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = [axis_of(a, f.ndim) for a in (range(f.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else [axis])]
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if len(steps) != len(axes) or edge_order not in (1, 2) or not f.dtype.is_floating or not axes:
+    if len(steps) != len(axes) or len(set(axes)) < len(axes) or edge_order not in (1, 2) or not f.dtype.is_floating or not axes:
         refuse()
     slopes = [_slope(f, a, step, edge_order) for a, step in zip(axes, steps)]
     return slopes[0] if len(slopes) == 1 else type(np.gradient(np.zeros((2, 2))))(slopes)
@@ -62,16 +69,15 @@ def _slope(f, axis, step, edge_order):
     if np.ndim(step) == 0:
         steps = shaping.broadcast_to(shaping.reshape(step, [1]), [n - 1]) if is_tensor(step) else np.full(n - 1, float(step))
     elif np.ndim(step) == 1 and np.shape(step)[0] == n:
-        step = as_array(step)
-        steps = step[1:] - step[:-1]
+        steps = as_array(step)[1:] - as_array(step)[:-1]
     else:
         refuse()
     order = [axis, *[k for k in range(f.ndim) if k != axis]]
     moved = shaping.transpose(f, order)
-    h = shaping.reshape(math.cast(steps, f.dtype) if not is_tensor(steps) else steps, [-1] + [1] * (f.ndim - 1))
+    h = shaping.reshape(steps if is_tensor(steps) and steps.dtype.is_floating else math.cast(steps, f.dtype), [-1] + [1] * (f.ndim - 1))
     s = (moved[1:] - moved[:-1]) / h                            # between neighbours
     before, after = h[:-1], h[1:]
-    inside = (s[:-1] * after + s[1:] * before) / (before + after)
+    inside = (moved[2:] - moved[:-2]) / (before + after) if np.ndim(step) == 0 else (s[:-1] * after + s[1:] * before) / (before + after)
     if edge_order == 1:
         first, last = s[:1], s[-1:]
     else:                                                       # where the parabola through three points goes
@@ -84,7 +90,7 @@ def _slope(f, axis, step, edge_order):
 # ------------------------------------------------------------------------------------------------------------------ fitting
 def _vander(x, N=None, increasing=False):
     x = as_array(x)
-    if x.ndim != 1 or not x.dtype.is_floating:
+    if x.ndim != 1 or not x.dtype.is_floating or N is not None and N < 0:
         refuse()
     powers = np.arange(x.shape[0] if N is None else N)
     x = math.cast(x, np.result_type(x.dtype.as_numpy_dtype, int))
@@ -105,20 +111,26 @@ def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         powers, right = powers * weights, right * weights
     length = math.sqrt(math.reduce_sum(powers * powers, 0))
     q, r = linalg.qr(powers / length)
+    if not math.reduce_min(math.abs(linalg.diag_part(r))) > x.shape[0] * np.finfo(float).eps:      # they do not determine it, which NumPy says
+        refuse()
     c = linalg.solve(r, linalg.matmul(q, right, transpose_a=True)) / shaping.reshape(length, [-1, 1])
     return shaping.reshape(c, [c.shape[0], *y.shape[1:]])
 
 
 # ------------------------------------------------------------------------------------------------------------------- pieces
+def _common(pairs):
+    """The dtype of all of pairs (what was given, as a tensor), in which Python's numbers count as NumPy's weak ones."""
+    return np.result_type(*[x if isinstance(x, (int, float)) else t.dtype.as_numpy_dtype for x, t in pairs])
+
+
 def _select(condlist, choicelist, default=0):
     """The first choice whose condition holds, else the default."""
     conditions = [as_array(c) for c in condlist]
     if len(conditions) != len(choicelist) or not conditions or any(not c.dtype.is_bool for c in conditions):
         refuse()
     choices = [as_array(c) for c in choicelist]
-    kinds = [c.dtype.as_numpy_dtype for c in choices]
-    dtype = np.result_type(*kinds, default if isinstance(default, (int, float)) else as_array(default).dtype.as_numpy_dtype)
-    y = math.cast(default, dtype)
+    dtype = _common([*zip(choicelist, choices), (default, as_array(default))])
+    y = math.cast(as_array(default), dtype)
     for condition, choice in reversed(list(zip(conditions, choices))):
         y = indexing.where(condition, math.cast(choice, dtype), y)
     return y
@@ -127,6 +139,9 @@ def _select(condlist, choicelist, default=0):
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Each function of the elements where its condition holds, the last one that does; one function more is for all others."""
     x = as_array(x)
+    if not x.ndim:                              # x[mask] is a vector
+        masks = [shaping.reshape(as_array(m), [1]) for m in (condlist if isinstance(condlist, (list, tuple)) else [condlist])]
+        return shaping.reshape(_piecewise(shaping.reshape(x, [1]), masks, funclist, *args, **kw), [])
     masks = condlist if isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim else [condlist]
     masks = [as_array(m) for m in masks]
     if any(not m.dtype.is_bool or m.shape != x.shape for m in masks) or len(funclist) not in (len(masks), len(masks) + 1):
@@ -140,18 +155,18 @@ def _piecewise(x, condlist, funclist, *args, **kw):
         if not len(places):
             continue
         part = f(indexing.boolean_mask(x, mask), *args, **kw) if callable(f) else f
-        y = indexing.tensor_scatter_nd_update(y, places, shaping.broadcast_to(math.cast(part, x.dtype), [len(places)]))
+        y = indexing.tensor_scatter_nd_update(y, places, shaping.broadcast_to(math.cast(as_array(part), x.dtype), [len(places)]))
     return y
 
 
 def _linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, **rest):
-    if retstep or dtype is not None or axis != 0 or any(v is not None for v in rest.values()) or not isinstance(num, (int, np.integer)) or num < 0:
+    if retstep or dtype is not None or any(v is not None for v in rest.values()) or not isinstance(num, (int, np.integer)) or num < 0:
         refuse()
     a, b = as_array(start), as_array(stop)
-    dtype = np.result_type(*[x if isinstance(x, (int, float)) else t.dtype.as_numpy_dtype for x, t in ((start, a), (stop, b))], 1.0)
+    dtype = np.result_type(_common([(start, a), (stop, b)]), 1.0)
     shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
     t = math.cast(np.linspace(0.0, 1.0, num, endpoint).reshape([-1] + [1] * len(shape)), dtype)
-    return math.cast(a, dtype) * (1 - t) + math.cast(b, dtype) * t
+    return np.moveaxis(math.cast(a, dtype) * (1 - t) + math.cast(b, dtype) * t, 0, axis)
 
 
 def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
@@ -163,7 +178,7 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
 def _along_axis(func1d, axis, arr, *args, **kwargs):
     """func1d of each vector along the axis; the dimensions of its result stand there."""
     x = as_array(arr)
-    axis = axes_of("apply_along_axis", axis, x.ndim)[0]
+    axis = axis_of(axis, x.ndim)
     kept = [k for k in range(x.ndim) if k != axis]
     shape = [x.shape[k] for k in kept]
     rows = shaping.reshape(shaping.transpose(x, [*kept, axis]), [-1, x.shape[axis]])

@@ -11,7 +11,7 @@ import numpy as np
 from . import custom_gradient, indexing, linalg, math, ops, repeating, shaping
 from ._core import is_tensor
 from .arguments import tensors
-from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, refuse
+from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
 from .numpy_curves import CURVES
 from .numpy_moves import MOVES
 from .numpy_statistics import STATISTICS
@@ -22,7 +22,7 @@ __all__ = []
 
 def _part(x, axis, start, stop):
     """x[start:stop] along an axis."""
-    return x[(slice(None),) * (axis % x.ndim) + (slice(start, stop),)]
+    return x[(slice(None),) * axis_of(axis, x.ndim) + (slice(start, stop),)]
 
 
 def _flat(x):
@@ -39,17 +39,16 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
 
 
 def _append(arr, values, axis=None):
-    arr, values = as_array(arr), as_array(values)
+    arr, values = as_arrays(arr, values)
     return shaping.concat([_flat(arr), _flat(values)], 0) if axis is None else shaping.concat([arr, values], axis)
 
 
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
-    y = as_array(y)
-    if not y.ndim or x is not None and np.ndim(x) != 1:
+    y, x = (as_array(y), None) if x is None else as_arrays(y, x)
+    if not y.ndim or x is not None and x.ndim != 1:
         refuse()
-    steps = dx if x is None else _diff(x)
-    if x is not None:                           # along that axis
-        steps = shaping.reshape(steps, [-1] + [1] * (y.ndim - 1 - axis % y.ndim))
+    axis = axis_of(axis, y.ndim)
+    steps = dx if x is None else shaping.reshape(_diff(x), [-1] + [1] * (y.ndim - 1 - axis))
     return math.reduce_sum(steps * (_part(y, axis, 1, None) + _part(y, axis, None, -1)) / 2.0, axis)
 
 
@@ -59,11 +58,11 @@ def _average(a, axis=None, weights=None, returned=False, keepdims=False):
         refuse()
     if weights is None:
         return math.reduce_mean(a, axis, keepdims)
-    weights = as_array(weights)
+    a, weights = as_arrays(a, weights)
     if tuple(weights.shape) != tuple(a.shape):
         if not isinstance(axis, int) or weights.ndim != 1:
             refuse()
-        weights = shaping.reshape(weights, [-1] + [1] * (a.ndim - 1 - axis % a.ndim))
+        weights = shaping.reshape(weights, [-1] + [1] * (a.ndim - 1 - axis_of(axis, a.ndim)))
     return math.reduce_sum(a * weights, axis, keepdims) / math.reduce_sum(shaping.broadcast_to(weights, a.shape), axis, keepdims)
 
 
@@ -73,7 +72,7 @@ def _columns(tup):
 
 
 def _kron(a, b):
-    a, b = as_array(a), as_array(b)
+    a, b = as_arrays(a, b)
     rank = max(a.ndim, b.ndim)
     a, b = ([1] * (rank - x.ndim) + list(x.shape) for x in (a, b)), (a, b)
     (rows, columns), (left, right) = a, b
@@ -98,6 +97,8 @@ def _pad(array, pad_width, mode="constant", **kwargs):
     if kwargs or mode not in ("constant", "reflect", "symmetric") or np.ndim(value) or isinstance(pad_width, dict):
         refuse()
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
+    if mode != "constant" and (widths.T > np.array(x.shape) - (mode == "reflect")).any():      # round and round
+        refuse()
     return repeating.pad(x, widths.tolist(), mode.upper(), **({"constant_values": value} if mode == "constant" else {}))
 
 
@@ -108,17 +109,17 @@ def _power(a, n):
 
 
 def _polyval(p, x):
-    p = as_array(p)
+    p, x = as_arrays(p, x)
     if p.ndim != 1 or not p.shape[0]:
         refuse()
-    y = p[0] + 0.0 * as_array(x)
+    y = p[0] + 0 * x
     for k in range(1, p.shape[0]):
         y = y * x + p[k]
     return y
 
 
 def _convolve(a, v, mode="full"):
-    a, v = as_array(a), as_array(v)
+    a, v = as_arrays(a, v)
     if a.ndim != 1 or v.ndim != 1 or mode not in ("full", "same", "valid") or not a.shape[0] or not v.shape[0]:
         refuse()
     a, v = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
@@ -130,7 +131,7 @@ def _convolve(a, v, mode="full"):
 
 
 def _correlate(a, v, mode="valid"):
-    a, v = as_array(a), as_array(v)
+    a, v = as_arrays(a, v)
     if a.ndim != 1 or v.ndim != 1 or mode != "full" and a.shape[0] < v.shape[0]:
         refuse()
     return _convolve(a, v[::-1], mode)
@@ -148,7 +149,7 @@ def _cumulative(scan, neutral):
         x = as_array(x)
         if dtype is not None or out is not None or axis is None and x.ndim != 1:
             refuse()
-        axis = (0 if axis is None else axis) % x.ndim
+        axis = axis_of(0 if axis is None else axis, x.ndim)
         y = scan(x, axis)
         first = [1 if k == axis else n for k, n in enumerate(x.shape)]
         return shaping.concat([math.cast(np.full(first, neutral), x.dtype), y], axis) if include_initial else y
@@ -212,14 +213,14 @@ def _polyint(p, m=1, k=None):
     if p.ndim != 1 or not p.dtype.is_floating or m != 1 or np.ndim(k):
         refuse()
     p = math.cast(p, "float64")
-    return _append(p / np.arange(float(p.shape[0]), 0, -1), [0.0 if k is None else k])
+    return _append(p / np.arange(float(p.shape[0]), 0, -1), 0.0 if k is None else k)
 
 
 def _polyadd(sign):
     """Of coefficients from the highest power down, the shorter ones filled up with 0."""
 
     def adaptor(a1, a2):
-        a, b = (_flat(as_array(x)) for x in (a1, a2))
+        a, b = map(_flat, as_arrays(a1, a2))
         n = max(a.shape[0], b.shape[0])
         a, b = (repeating.pad(x, [[n - x.shape[0], 0]]) for x in (a, b))
         return a + b if sign > 0 else a - b
@@ -242,11 +243,67 @@ def _lstsq(a, b, rcond=None):
     return shaping.reshape(x, [x.shape[0], *b.shape[1:]]), left, rank, s
 
 
+_MATRIX_NORMS = {
+    1: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 0)),
+    np.inf: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 1)),
+    2: lambda x: math.reduce_max(linalg.svd(x, compute_uv=False)),
+    "nuc": lambda x: math.reduce_sum(linalg.svd(x, compute_uv=False)),
+}
+
+
+def _norm(x, ord=None, axis=None, keepdims=False):
+    """Other norms of matrices than these few are others in NumPy."""
+    x = as_array(x)
+    of_vectors = isinstance(axis, (int, np.integer)) or axis is None and x.ndim == 1
+    if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
+        return linalg.norm(x, "euclidean", axis, keepdims)
+    if ord in _MATRIX_NORMS and x.ndim == 2 and axis in (None, (0, 1), (-2, -1)) and not keepdims and x.dtype.is_floating:
+        return _MATRIX_NORMS[ord](x)
+    if not of_vectors or isinstance(ord, str) or not ord > 0:
+        refuse()
+    return linalg.norm(x, ord, axis, keepdims)
+
+
+def _solve(a, b):
+    a, b = as_arrays(a, b)
+    if b.ndim != 1:
+        return linalg.solve(a, b)
+    y = linalg.solve(a, shaping.reshape(b, [-1, 1]))
+    return shaping.reshape(y, y.shape[:-1])
+
+
+def _qr(a, mode="reduced"):
+    x = as_array(a)
+    if mode == "r":
+        return linalg.qr(x)[1]
+    if mode not in ("reduced", "complete"):
+        refuse()
+    return linalg.qr(x, mode == "complete")
+
+
+def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    y = linalg.svd(as_array(a), full_matrices and compute_uv, compute_uv)
+    return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
+
+
+def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
+    a = as_array(a)
+    if rcond is None:
+        rcond = 1e-15 if rtol is None else rtol
+    return linalg.pinv(a, rcond)
+
+
 def _cond(x, p=None):
     if p not in (None, 2):
         refuse()
     s = linalg.svd(as_array(x), compute_uv=False)
     return s[..., 0] / s[..., -1]
+
+
+def _partition(a, kth, axis):
+    a, axis = flat_if_none(a, axis)
+    n = a.shape[axis]
+    return indexing.sort(a, axis) if all(-n <= k < n for k in np.ravel(kth)) else refuse()
 
 
 def _truncated(x):
@@ -270,13 +327,6 @@ def _larger(pick):
     return lambda a, b: indexing.where(math.is_nan(a), b, indexing.where(math.is_nan(b), a, pick(a, b)))
 
 
-def _roll(a, shift, axis=None):
-    if axis is not None or np.ndim(shift):
-        return _ROLL(a, shift, axis)
-    return shaping.reshape(shaping.roll(_flat(a), shift, 0), as_array(a).shape)
-
-
-_ROLL = FUNCTIONS[np.roll]
 # fmt: off
 MORE = {
     "diff":             _diff,
@@ -314,20 +364,24 @@ MORE = {
     "linalg.trace":     lambda x, *, offset=0, dtype=None: linalg.trace(x) if offset == 0 and dtype is None else refuse(),
     "linalg.diagonal":  lambda x, *, offset=0: linalg.diag_part(x, k=offset),
     "linalg.svdvals":   lambda x: linalg.svd(x, compute_uv=False),
-    "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: FUNCTIONS[np.linalg.norm](_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
-    "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": FUNCTIONS[np.linalg.norm](x, ord, (-2, -1), keepdims),
+    "linalg.norm":      _norm,
+    "linalg.solve":     _solve,
+    "linalg.qr":        _qr,
+    "linalg.svd":       _svd,
+    "linalg.pinv":      _pinv,
+    "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: _norm(_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
+    "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims),
     "linalg.lstsq":     _lstsq,
     "bincount":         _bincount,
     "choose":           _choose,
-    "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: indexing.sort(as_array(a), axis) if axis is not None and order is None else refuse(),
+    "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
     "polyder":          _polyder,
     "polyint":          _polyint,
     "polyadd":          _polyadd(1),
     "polysub":          _polyadd(-1),
-    "polymul":          lambda a1, a2: _convolve(_flat(as_array(a1)), _flat(as_array(a2))),
+    "polymul":          lambda a1, a2: _convolve(*map(_flat, as_arrays(a1, a2))),
     "linalg.cond":      _cond,
-    "roll":             _roll,
     "linalg.multi_dot": lambda arrays, *, out=None: functools.reduce(np.dot, arrays) if out is None else refuse(),
     "linalg.matrix_power": _power,
     **CURVES, **MOVES, **STATISTICS,
@@ -344,7 +398,7 @@ UFUNC_FORMULAS = {
     "fmin":       _larger(math.minimum),
     "fmod":       math.truncatemod,
     "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
-    "copysign":   lambda a, b: indexing.where(b < 0, -math.abs(a), math.abs(a)),
+    "copysign":   lambda a, b: indexing.where(math.minimum(b, 1.0 / b) < 0, -math.abs(a), math.abs(a)),      # -0.0 has a sign too
     "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),
     "vecdot":     lambda a, b: math.reduce_sum(a * b, -1),
     "matvec":     linalg.matvec,

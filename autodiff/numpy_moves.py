@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 
-from . import indexing, shaping
-from .arrays import as_array, refuse
-from .math import cast
+from . import constants, indexing, shaping
 from ._core import is_tensor
+from .arrays import FUNCTIONS, Refused, as_array, axis_of, flat_if_none, refuse
+from .math import cast
 
 __all__ = ["MOVES"]
 
@@ -26,7 +26,9 @@ def moved(function, *xs):
     whole = shaping.concat([shaping.reshape(x, [-1]) for x in _of_one_dtype(xs)], 0)
 
     def taken(at):
-        return type(at)([taken(each) for each in at]) if isinstance(at, (list, tuple)) else indexing.gather(whole, at)
+        if isinstance(at, (list, tuple)):
+            return type(at)([taken(each) for each in at])
+        return indexing.gather(whole, at) if start else constants.zeros(at.shape, whole.dtype)      # np.resize fills up with 0
 
     return taken(found)
 
@@ -52,6 +54,19 @@ def _of_one(name):
     return adaptor
 
 
+def _or_moved(name):
+    """The adaptor that there is, which is faster, and for what it refuses a gather."""
+    adaptor, general = FUNCTIONS[getattr(np, name)], _of_one(name)
+
+    def either(array, *args, **kwargs):
+        try:
+            return adaptor(array, *args, **kwargs)
+        except Refused:
+            return general(array, *args, **kwargs)
+
+    return either
+
+
 def _insert(arr, obj, values, axis=None):
     x, obj = as_array(arr), _where_to(obj)
     new = cast(as_array(values), x.dtype)                       # it takes the array's dtype
@@ -59,8 +74,8 @@ def _insert(arr, obj, values, axis=None):
 
 
 def _take_along_axis(arr, indices, axis=-1):
-    x, indices = as_array(arr), as_array(indices)
-    x, axis = (shaping.reshape(x, [-1]), 0) if axis is None else (x, axis % max(x.ndim, 1))
+    (x, axis), indices = flat_if_none(arr, axis), as_array(indices)
+    axis = axis_of(axis, x.ndim)
     rest = [k for k in range(x.ndim) if k != axis]
     if not indices.dtype.is_integer or indices.ndim != x.ndim or any(x.shape[k] != indices.shape[k] for k in rest):
         refuse()
@@ -94,6 +109,12 @@ def _block(arrays):
     return moved(lambda *places: np.block(filled(arrays, iter(places))), *leaves(arrays))
 
 
+def _broadcast_arrays(*args, subok=False):
+    xs = [as_array(x) for x in args]                            # which keep their dtypes
+    shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
+    return type(np.broadcast_arrays(0))([shaping.broadcast_to(x, shape) for x in xs])
+
+
 # fmt: off
 MOVES = {
     "insert":           _insert,
@@ -101,8 +122,10 @@ MOVES = {
     "compress":         _compress,
     "dstack":           _dstack,
     "block":            _block,
-    "broadcast_arrays": lambda *args, subok=False: moved(np.broadcast_arrays, *args),
+    "broadcast_arrays": _broadcast_arrays,
     "take_along_axis":  _take_along_axis,
-    **{name: _of_one(name) for name in ("delete", "resize", "rollaxis", "rot90", "array_split", "hsplit", "vsplit", "dsplit")},
+    **{name: _of_one(name) for name in ("delete", "resize", "rollaxis", "rot90", "array_split", "hsplit", "vsplit", "dsplit", "unstack") if hasattr(np, name)},
+    **{name: _or_moved(name) for name in ("reshape", "ravel", "expand_dims", "diagonal", "tile", "roll", "split")},
+    "lib.stride_tricks.sliding_window_view": lambda x, window_shape, axis=None, **_: moved(lambda at: np.lib.stride_tricks.sliding_window_view(at, window_shape, axis), x),
 }
 # fmt: on

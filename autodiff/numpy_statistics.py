@@ -29,7 +29,7 @@ def _cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=
         away = x - math.reduce_mean(x, 1, True)
         return shaping.squeeze(linalg.matmul(away, away, transpose_b=True) / float(count - ddof))
     w = math.cast(as_array(aweights), "float64")
-    if w.ndim != 1 or w.shape[0] != count:
+    if w.ndim != 1 or w.shape[0] != count or not is_tensor(aweights) and np.min(aweights) < 0:
         refuse()
     total = math.reduce_sum(w)
     away = x - math.reduce_sum(x * w, 1, True) / total
@@ -80,16 +80,34 @@ def _quantile(scale, a, q, axis=None, out=None, overwrite_input=False, method="l
 def _nanquantile(scale, a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **rest):
     """The same of what is not nan; of nothing, nan."""
     x, q, axes = _rows_to_order(scale, a, q, axis, out, method, rest)
-    rows, kept = _along_last(x, axes)
     if method != "linear":
         refuse()
-    order = indexing.sort(rows)                                 # nan last
-    count = math.reduce_sum(math.cast(math.logical_not(math.is_nan(rows)), "float64"), -1, True)
-    place = math.maximum(count - 1.0, 0.0) * q.ravel()
+    rows, kept = _along_last(x, axes)
+    order, last = _numbers_first(rows)
+    place = last * q.ravel()
     low = math.floor(place)
-    first, second = (indexing.gather(order, math.cast(k, "int64"), axis=rows.ndim - 1, batch_dims=rows.ndim - 1)
-                     for k in (low, math.minimum(low + 1.0, math.maximum(count - 1.0, 0.0))))  # fmt: skip
+    first, second = (_each_at(order, k) for k in (low, math.minimum(low + 1.0, last)))
     return _quantiles_first(_on_the_way(first, second, math.cast(place - low, x.dtype)), q, x, axes, kept, keepdims)
+
+
+def _nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """The one in the middle, or the mean of the two there: a quantile has nan beside an infinity."""
+    x, q, axes = _rows_to_order(1, a, 0.5, axis, out, "linear", {})
+    rows, kept = _along_last(x, axes)
+    order, last = _numbers_first(rows)
+    low, high = math.floor(last / 2), math.ceil(last / 2)
+    first, second = _each_at(order, low), _each_at(order, high)
+    return _quantiles_first(indexing.where(math.equal(low, high), first, (first + second) / 2), q, x, axes, kept, keepdims)
+
+
+def _numbers_first(rows):
+    """Rows in order, nan last, and the place of the last number in each, 0 if there is none."""
+    count = math.reduce_sum(math.cast(math.logical_not(math.is_nan(rows)), "float64"), -1, True)
+    return indexing.sort(rows), math.maximum(count - 1.0, 0.0)
+
+
+def _each_at(order, places):
+    return indexing.gather(order, math.cast(places, "int64"), axis=order.ndim - 1, batch_dims=order.ndim - 1)
 
 
 def _rows_to_order(scale, a, q, axis, out, method, rest):
@@ -152,7 +170,7 @@ def _over_numbers(reduce):
 
 
 def _instead(x, counts, value):
-    return indexing.where(counts, x, math.cast(value, x.dtype))
+    return indexing.where(counts, x, math.cast(as_array(value), x.dtype))
 
 
 def _count(counts, like, axis, keepdims):
@@ -166,6 +184,8 @@ def _mean(x, counts, axis, keepdims):
 def _extreme(reduce, least):
     def adaptor(x, counts, axis, keepdims):
         y = reduce(_instead(x, counts, least), axis, keepdims)
+        if 0 in x.shape and 0 not in y.shape:                   # of nothing there is none
+            refuse()
         return _instead(y, math.reduce_any(counts, axis, keepdims), np.nan)
 
     return _over_numbers(adaptor)
@@ -218,7 +238,7 @@ STATISTICS = {
     "nanquantile":   functools.partial(_nanquantile, 1),
     "nanpercentile": functools.partial(_nanquantile, 100),
     "median":        _median,
-    "nanmedian":     lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: _nanquantile(1, a, 0.5, axis, out, keepdims=keepdims),
+    "nanmedian":     _nanmedian,
     "nansum":        _over_numbers(lambda x, counts, axis, keepdims: math.reduce_sum(_instead(x, counts, 0), axis, keepdims)),
     "nanprod":       _over_numbers(lambda x, counts, axis, keepdims: math.reduce_prod(_instead(x, counts, 1), axis, keepdims)),
     "nanmean":       _over_numbers(_mean),

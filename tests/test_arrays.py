@@ -172,3 +172,12 @@ def test_tensors_are_not_written_to_by_numpy():
         np.exp(A, out=t)
     with pytest.raises(TypeError, match="np.add.at: tensors are immutable"):
         np.add.at(t, 0, 1.0)
+
+
+@pytest.mark.parametrize("case", ["np.sum(x, dtype=float)", "np.ones_like(x, dtype=float)", "np.full_like(x, 0.1, dtype=float)", "np.exp(x, dtype=float)",
+                                  "np.add.reduce(x, dtype=float)", "np.add(x, 0.1, dtype='float64')", "np.sum(x > 1, dtype=int)", "np.equal(x, 0.5, dtype=bool)"])  # fmt: skip
+def test_a_dtype_is_numpys_and_what_is_computed_in_it_has_its_digits(case):
+    x = np.array([0.3, 1.7], np.float32)
+    got, want = (eval(case, {"np": np, "x": each}) for each in (ad.constant(x), x))
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-15)

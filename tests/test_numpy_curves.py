@@ -19,7 +19,8 @@ np.select([M > 1, M < 0], [M * 2, M ** 3], 7.0)|np.select([X > 0], [X])|np.selec
 np.piecewise(X, [X < 0, X > 1], [lambda x: x * x, lambda x: 2 * x])|np.piecewise(M, [M < 0], [lambda x: x * x, 3.0])|np.piecewise(X, X < 0, [lambda x: -x, lambda x: x])
 np.linspace(X[0], X[1], 5)|np.linspace(X, 2.0, 3)|np.linspace(0.0, X[0], 4, endpoint=False)|np.linspace(M, X[:3], 2)|np.meshgrid(X, M[0])[1]
 np.meshgrid(X, M[0], indexing="ij")[0]|np.apply_along_axis(lambda r: np.sum(r * r), 1, M)|np.apply_along_axis(lambda r: np.cumsum(r * r)[:2], 0, M)
-np.apply_along_axis(np.sort, 1, M)""".replace("\n", "|").split("|")
+np.apply_along_axis(np.sort, 1, M)|np.gradient(M, axis=[1, 0])[1]|np.gradient(X, [0, 1, 3, 4])|np.linspace(X, X * X, 3, axis=-1)|np.linspace(M, 1.0, 4, axis=1)
+np.select([X > 0, X > 1], [X, 1], 2)|np.piecewise(X[0], [X[0] < 0, X[0] > 0], [lambda x: -x, lambda x: x * x])""".replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -41,6 +42,25 @@ def test_points_of_one_place_are_a_step():
     np.testing.assert_array_equal(np.interp(ad.constant(x), [0.0, 1.0, 1.0], [0.0, 1.0, 5.0]).numpy(), np.interp(x, [0.0, 1.0, 1.0], [0.0, 1.0, 5.0]))
 
 
+@pytest.mark.parametrize("xp, fp", [([0.0, 1.0, 2.0], [1.0, np.inf, 2.0]), ([0.0, 1.0, np.inf], [1.0, 2.0, 2.0]), ([0.0, 1.0, 2.0], [-np.inf, -np.inf, 2.0]),
+                                    ([0.0, 1.0, 2.0], [np.inf, -np.inf, np.nan])])  # fmt: skip
+def test_beside_an_infinity_there_are_the_numbers_that_numpy_has(xp, fp):
+    x = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+    np.testing.assert_array_equal(np.interp(ad.constant(x), xp, fp).numpy(), np.interp(x, xp, fp))
+
+
+def test_a_slope_passes_over_what_stands_in_its_middle():
+    x = np.array([1.0, np.nan, 3.0, np.inf])
+    np.testing.assert_array_equal(np.gradient(ad.constant(x)).numpy(), np.gradient(x))
+
+
+def test_powers_that_do_not_determine_a_fit_are_numpys_with_its_warning():
+    with pytest.warns(Warning, match="poorly conditioned"):
+        y = np.polyfit(1e8 + np.arange(4.0), ad.constant(X), 2)
+    with pytest.warns(Warning, match="poorly conditioned"):
+        np.testing.assert_array_equal(y, np.polyfit(1e8 + np.arange(4.0), X, 2))
+
+
 def test_nothing_is_interpolated_at_no_place():
     assert np.interp(ad.zeros(0), P, P).shape == (0,) and np.interp(ad.zeros((2, 0)), P, P).shape == (2, 0)
 
@@ -56,6 +76,7 @@ def test_a_table_of_thousands_is_interpolated_as_numpy_does():
 @pytest.mark.parametrize("case", ["np.interp(X, [], [])", "np.interp(X, P, X)", "np.interp(X, P, P, period=0)", "np.gradient(X[:1])", "np.gradient(X, 1.0, 2.0)",
                                   "np.select([X > 0], [X, X])", "np.select([X], [X])", "np.polyfit(X, X, 1, full=True)[0]", "np.piecewise(X, [X > 0], [])",
                                   "np.linspace(X[0], 1.0, -1)", "np.linspace(X[0], 1.0, 3, dtype='float32')", "np.linspace(X[0], 1.0, retstep=True)[1]",
-                                  "np.vander(M)", "np.polyfit(M, X, 1)", "np.meshgrid(X, X, sparse=True)[0]"])  # fmt: skip
+                                  "np.vander(M)", "np.vander(X, -1)", "np.gradient(M, axis=2)", "np.gradient(M, axis=-3)", "np.gradient(M, axis=(0, 0))",
+                                  "np.polyfit(M, X, 1)", "np.meshgrid(X, X, sparse=True)[0]"])  # fmt: skip
 def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
     agree_or_raise(case, {"X": X, "M": M}, P=P)

@@ -33,6 +33,9 @@ np.polyadd(X, M[0])|np.polysub([1.0], X)|np.polymul(X, M[0])|np.polymul(X, [2.0]
 np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
 np.linalg.lstsq(M[:2], M[:2, 2], rcond=None)[0]|np.correlate(X, [1.0, 2.0])|np.correlate(X, [1.0, 2.0, 3.0], "full")|np.correlate(X, X, "same")
 np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(0.4, X)|np.fmod(X, 0.45)|np.fmod(M * 7, M[::-1] + 0.07)|np.heaviside(np.array([-1.0, 0.0, 2.0, 0.0]), X)
+np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
+np.polyval([1, 2, 3], X)|np.polyval(X, 2)|np.convolve(X, [1, 2])|np.polyadd(X, [1, 2])|np.polyint(X, k=2)|np.dot(X, [1, 2, 3, 4])|np.linalg.solve(M, [1, 2, 3])
+np.einsum("i,i", X, [1, 2, 3, 4])|np.subtract.outer(X, [1, 2])|np.linalg.norm(M, 1)|np.linalg.norm(M, np.inf)|np.linalg.norm(M, 2)|np.linalg.norm(M[:2], "nuc")
 np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)""".replace("\n", "|").split("|")
 if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
     CASES += """np.cumulative_sum(X)|np.cumulative_sum(M, axis=1, include_initial=True)|np.cumulative_prod(M, axis=0)|np.matrix_transpose(M)|np.linalg.trace(M)
@@ -43,8 +46,21 @@ np.linalg.vector_norm(X, ord=3)|np.linalg.matrix_norm(M)|np.vecdot(M, M * M)|np.
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_what_numpy_gives_with_its_gradient(case):
-    dtypes = not ("polyval" in case or "logspace" in case) or np.lib.NumpyVersion(np.__version__) >= "2.0.0"     # before it a float64 number took float32
+    whole = any(list in case for list in ("[1, 2", "X, 3)", "X, 2)", "k=2)"))            # integers take the tensor's dtype, as beside operators
+    dtypes = not whole and not ("polyval" in case or "logspace" in case) or not whole and np.lib.NumpyVersion(np.__version__) >= "2.0.0"     # before it a float64 number took float32
     check(case, X, M, {"B": B}, dtypes, "median" not in case)                           # which sorts
+
+
+@pytest.mark.parametrize("case", ["np.interp(x, [0.0, 1.0], [0.0, 1.0], left=0.1, right=0.3)", "np.select([x > 9], [x], 0.1)", "np.piecewise(x, [x > 0], [0.1, 0.3])",
+                                  "np.nan_to_num(x, nan=0.1, posinf=0.3)", "np.append(x, [x[0], 0.1])", "np.outer(x[:2], [x[0], 0.1])", "np.insert(x, 1, 0.1)",
+                                  "np.pad(x, 1, constant_values=0.1)", "np.clip(x, -0.1, 0.1)", "np.where(x > 0, 0.1, x)", "np.linspace(x[:2], 0.1, 3)", "np.full_like(x, 0.1)",
+                                  "np.ediff1d(x, 0.1)", "np.heaviside(x, 0.1)", "np.choose([0, 1, 0, 1], [x, 0.1])", "np.polyval(x, 0.1)", "np.convolve(x, [0.1])",
+                                  "np.gradient(x, 0.1)", "np.logspace(x[0], 0.1, 3)", "np.polyint(x, k=0.1)", "np.block([x, 0.1])", "np.quantile(x[:2], 0.1)"])  # fmt: skip
+def test_numbers_of_python_keep_their_digits_beside_float64(case):
+    x = np.array([-0.25, 2.0, np.inf, np.nan])
+    with np.errstate(invalid="ignore"):
+        want = eval(case, {"np": np, "x": x})
+    np.testing.assert_allclose(eval(case, {"np": np, "x": ad.constant(x)}).numpy(), want, rtol=1e-15)
 
 
 def test_an_integer_may_come_first():

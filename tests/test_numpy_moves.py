@@ -16,7 +16,9 @@ CASES = """np.insert(X, 1, 5.0)|np.insert(X, [1, 3], X[:2])|np.insert(M, 1, X[:3
 np.delete(X, 1)|np.delete(M, [0, 2], axis=1)|np.resize(X, (3, 3))|np.rollaxis(M, 1)|np.rot90(M)|np.rot90(M, 2)|np.take_along_axis(M, PLACES, axis=1)
 np.take_along_axis(M, PLACES.T, 0)|np.take_along_axis(M, np.arange(3), None)|np.array_split(X, 3)[0]|np.hsplit(M, 3)[1]|np.vsplit(M, [1])[1]|np.dstack([X, X * 2])
 np.dstack((M, B[:1] * M))|np.block([[M, M[:, :1]], [B, B[:, :1]]])|np.broadcast_arrays(M, X[:3])[1]|np.compress([True, False, True], M, axis=1)
-np.extract([True, False, True, True], X)|np.dsplit(np.dstack([M, M]), 2)[1]""".replace("\n", "|").split("|")
+np.tile(X, (2, 2))|np.tile(M, 2)|np.expand_dims(X, (0, 2))|np.reshape(M, (3, -1), order="F")|np.ravel(M, "F")|np.roll(M, (1, 2), axis=0)|np.diagonal(np.dstack([M, M]), 0, 1, 2)
+np.lib.stride_tricks.sliding_window_view(X, 2)|np.take(X, [1, 0, -1])|np.take(M, 5)|np.sort(M, axis=None)|np.split(M, [3, 1])[0]|np.moveaxis(np.dstack([M, X[:3] * M]), [0, 1], [-1, 0])
+np.swapaxes(np.dstack([M, M]), 0, -1)|np.extract([True, False, True, True], X)|np.dsplit(np.dstack([M, M]), 2)[1]""".replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -31,11 +33,21 @@ def test_a_condition_that_is_a_tensor_picks():
     assert tape.gradient(y, x).numpy().tolist() == [0.6, 2.4, 4.0, 0.0]
 
 
+def test_what_is_broadcast_keeps_its_dtype():
+    x, one = np.broadcast_arrays(ad.constant([1.5, 2.5], "float32"), 1)
+    assert (x.dtype, one.dtype) == ("float32", "int64") and one.numpy().tolist() == [1, 1]
+
+
+def test_nothing_is_filled_up_with_0():
+    assert np.resize(ad.zeros(0), 3).numpy().tolist() == [0, 0, 0] and np.resize(ad.ones(2), 0).shape == (0,)
+
+
 def test_values_take_the_dtype_of_the_array_that_they_are_inserted_in():
     assert np.insert(ad.constant([1, 2]), 1, ad.constant(7.9)).numpy().tolist() == [1, 7, 2]
 
 
-@pytest.mark.parametrize("case", ["np.insert(X, 9, 1.0)", "np.delete(X, 9)", "np.rot90(X)", "np.insert(X, X, 1.0)", "np.dsplit(M, 2)", "np.take_along_axis(M, M, 0)"])
+@pytest.mark.parametrize("case", ["np.insert(X, 9, 1.0)", "np.delete(X, 9)", "np.rot90(X)", "np.insert(X, X, 1.0)", "np.dsplit(M, 2)", "np.take_along_axis(M, M, 0)",
+                                  "np.take_along_axis(M, [[0]], 5)", "np.moveaxis(M, 0, 5)", "np.moveaxis(M, -3, 0)", "np.swapaxes(M, 0, 5)", "np.diag(M[:, None])", "np.partition(X, 9)"])
 def test_what_numpy_refuses_is_refused_as_numpy_does(case):
     kinds = []
     for x, m in ((X, M), (ad.constant(X), ad.constant(M))):

@@ -19,7 +19,7 @@ np.quantile(M, [0.2, 0.3], axis=0, keepdims=True)|np.quantile(X, 0.4, method="lo
 np.quantile(X, 0.4, method="midpoint")|np.median(X)|np.median(M, axis=0)|np.median(M, axis=(0, 1))|np.median(M, 1, keepdims=True)|np.nanmedian(N * M, 0)
 np.nanquantile(N * M, [0.2, 0.7], axis=1)|np.nanpercentile(N * M, 40)|np.nansum(N * M, axis=0)|np.nanmean(N * M, axis=1, keepdims=True)|np.nanmax(N * M)
 np.nanmin(N * M, axis=0)|np.nanvar(N * M, ddof=1)|np.nanstd(N * M, axis=0)|np.nanprod(N * M, 1)|np.nancumsum(N * M, 1)|np.nancumprod(N * M)
-np.nan_to_num(N * M)|np.nan_to_num(N * M, nan=3.0)|np.nansum(M)|np.nansum(N * M, axis=1)""".replace("\n", "|").split("|")
+np.nanmedian(N * M, axis=(0, 1), keepdims=True)|np.nan_to_num(N * M)|np.nan_to_num(N * M, nan=3.0)|np.nansum(M)|np.nansum(N * M, axis=1)""".replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -39,6 +39,11 @@ def test_nan_is_where_numpy_has_it(case):
         warnings.simplefilter("ignore")
         want = eval(case, {"np": np, "x": x})
     np.testing.assert_allclose(eval(case, {"np": np, "x": ad.constant(x)}).numpy(), want)
+
+
+def test_a_median_beside_an_infinity_is_a_number():
+    x = np.array([[1.0, np.nan, 3.0, np.inf], [np.inf, np.inf, 2.0, np.nan], [-np.inf, 1.0, np.nan, np.nan]])
+    np.testing.assert_array_equal(np.nanmedian(ad.constant(x), axis=1).numpy(), np.nanmedian(x, axis=1))
 
 
 def test_equal_numbers_have_no_slope_of_their_deviation():
@@ -63,6 +68,7 @@ def test_a_quantile_is_shared_by_the_elements_between_which_it_lies():
 
 @pytest.mark.parametrize("case", ["np.quantile(X, 1.5)", "np.quantile(X[:0], 0.5)", "np.median(X > 0)", "np.cov(X[:1], ddof=1)", "np.quantile(X, 0.3, method='hazen')",
                                   "np.percentile(X, 50, method='nearest')", "np.cov(M, fweights=[1, 2, 1])", "np.nanmax(X > 0)", "np.nanmean(M, where=M > 0)",
-                                  "np.cov(M, aweights=X)", "np.nanmedian(X[:0])", "np.nansum(M, dtype='float32')"])  # fmt: skip
+                                  "np.cov(M, aweights=X)", "np.nanmedian(X[:0])", "np.nanmax(X[:0])", "np.nanmin(M[:0], axis=0)", "np.nanmax(M[:0], axis=1)",
+                                  "np.max(X[:0])", "np.min(M[:0], axis=0)", "np.max(M[:0], axis=1)", "np.cov(M, aweights=[1.0, -2.0, 3.0])", "np.nansum(M, dtype='float32')"])  # fmt: skip
 def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
     agree_or_raise(case, {"X": X, "M": M})
