@@ -21,6 +21,19 @@ def test_a_second_gradient_of_a_tape_that_is_not_persistent():
                                "make it GradientTape(persistent=True) to ask again")  # fmt: skip
 
 
+@pytest.mark.parametrize("arguments, named, text", [((), {"persistant": True}, "got an unexpected keyword argument 'persistant'"),
+                                                    ((True,), {"persistent": True}, "got multiple values for keyword argument 'persistent'"),
+                                                    ((True,) * 5, {}, "takes at most 4 positional arguments (5 given)")])  # fmt: skip
+def test_arguments_that_no_tape_takes(arguments, named, text):
+    class Tape(ad.GradientTape):
+        pass
+
+    for kind in (ad.GradientTape, Tape):
+        with pytest.raises(TypeError) as info:
+            kind(*arguments, **named)
+        assert str(info.value) == f"GradientTape: {text}; it takes persistent, watch_accessed_variables, precise and stabilize"
+
+
 def test_a_tape_never_entered():
     with pytest.raises(RuntimeError) as info:
         ad.GradientTape().gradient(ad.constant(1.0), ad.constant(1.0))

@@ -20,6 +20,7 @@ cdef extern from *:
     static PyTypeObject *ad_tape_type;
     static destructor ad_tape_dealloc_any;
     static vectorcallfunc ad_tape_call_any;
+    static newfunc ad_tape_new_any;
     static void (*ad_tape_give_up)(PyObject *);
     static ad_tape *ad_free_tapes[AD_FREE_TAPES];               /* under the GIL; each holds its type, program and watched are None */
     static int ad_free_tape_count;
@@ -68,9 +69,36 @@ cdef extern from *:
         }
     }
 
+    /* The tape; or NULL, and of arguments that do not fit not what Cython says, "__cinit__() ..". */
+    static PyObject *ad_tape_in_words(PyObject *tape)
+    {
+        PyObject *kind, *error, *trace, *text;
+        const char *words;
+        if (tape != NULL || !PyErr_ExceptionMatches(PyExc_TypeError))
+            return tape;
+        PyErr_Fetch(&kind, &error, &trace);
+        text = PyObject_Str(error);
+        words = text == NULL ? NULL : PyUnicode_AsUTF8(text);
+        if (words == NULL || strncmp(words, "__cinit__()", 11)) {
+            PyErr_Restore(kind, error, trace);
+        } else {
+            PyErr_Format(PyExc_TypeError, "GradientTape:%s; it takes persistent, watch_accessed_variables, precise and stabilize", words + 11);
+            Py_XDECREF(kind);
+            Py_XDECREF(error);
+            Py_XDECREF(trace);
+        }
+        Py_XDECREF(text);
+        return NULL;
+    }
+
     static PyObject *ad_tape_any(PyObject *type, PyObject *const *args, size_t n, PyObject *names)
     {
-        return ad_tape_call_any(type, args, n, names);
+        return ad_tape_in_words(ad_tape_call_any(type, args, n, names));
+    }
+
+    static PyObject *ad_tape_new(PyTypeObject *type, PyObject *args, PyObject *names)
+    {
+        return ad_tape_in_words(ad_tape_new_any(type, args, names));
     }
 
     static void ad_tape_own(PyTypeObject *type, vectorcallfunc call, void (*give_up)(PyObject *))
@@ -79,6 +107,8 @@ cdef extern from *:
         ad_tape_type = type;
         ad_tape_dealloc_any = type->tp_dealloc;
         type->tp_dealloc = ad_tape_dealloc;
+        ad_tape_new_any = type->tp_new;
+        type->tp_new = ad_tape_new;
         ad_tape_call_any = type->tp_vectorcall;
         if (ad_tape_call_any)
             type->tp_vectorcall = call;
