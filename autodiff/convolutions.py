@@ -194,7 +194,9 @@ def _transposed(name, rank, input, filters, output_shape, strides, padding, data
     kernel, channels = tuple(w.shape[:rank]), w.shape[-2]
     wanted = sizes(name, "output_shape", output_shape)
     if len(wanted) == rank + 2:
-        wanted = wanted[1:-1] if last else wanted[2:]
+        given, wanted = (wanted[0], wanted[-1 if last else 1]), wanted[1:-1] if last else wanted[2:]
+        if given != (x.shape[0], channels):
+            raise errors.ShapeError(f"{name}: output_shape has a batch of {given[0]} and {given[1]} channels, input and filters make {x.shape[0]} and {channels}")
     if len(wanted) != rank:
         raise errors.ShapeError(f"{name}: output_shape must have {rank + 2} sizes, or {rank}, got {errors.shorten(output_shape)}")
     look = _Windows(name, wanted, kernel, strides, padding, dilations, last)

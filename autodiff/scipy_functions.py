@@ -93,7 +93,7 @@ SCIPY_FUNCTIONS = {name: _by_scipy(name, *slopes) for name, slopes in {
     "k1":     [lambda x: -0.5 * (_of("k0")(x) + _of("kv")(2.0, x))],
     "kv":     [None, lambda v, x: -_orders("kv", 1.0)(v, x)],
     "k0e":    [lambda x: _of("k0e")(x) - _of("k1e")(x)],
-    "k1e":    [lambda x: _of("k1e")(x) - 0.5 * (_of("k0e")(x) + _of("kve")(2.0, x))],
+    "k1e":    [lambda x: _of("k1e")(x) * (1.0 - 1.0 / x) - _of("k0e")(x)],      # by k0e and kve(2, x) it were inf - inf at 0
     "kve":    [None, lambda v, x: _of("kve")(v, x) - _orders("kve", 1.0)(v, x)],
     "iv":     [None, _orders("iv", 1.0)],
     "ive":    [None, lambda v, x: _orders("ive", 1.0)(v, x) - ops.sign(x) * _of("ive")(v, x)],

@@ -91,14 +91,14 @@ class TensorArray:
     def stack(self, name=None) -> Tensor:
         """All tensors, along a new first dimension."""
         if not self._tensors:
-            return constants.zeros((0, *self._known_shape("stack")), self._dtype)
+            return self._nothing()
         return shaping.stack([self._written(k, "stack") for k in range(len(self._tensors))])
 
     def gather(self, indices, name=None) -> Tensor:
         """The tensors at these places, along a new first dimension."""
         places = [self._place("gather", k, len(self._tensors)) for k in integers("TensorArray.gather", "indices", indices)]
         if not places:
-            return constants.zeros((0, *self._known_shape("gather")), self._dtype)
+            return self._nothing()
         return shaping.stack([self._written(k, "gather") for k in places])
 
     def concat(self, name=None) -> Tensor:
@@ -182,6 +182,10 @@ class TensorArray:
         if self._tensors[k] is None:
             self._tensors[k] = constants.zeros(self._known_shape(method), self._dtype)
         return self._tensors[k]
+
+    def _nothing(self):
+        """No tensors, stacked: scalars where nothing is known of them."""
+        return constants.zeros((0, *(self._shape if self._shape.is_fully_defined() else ())), self._dtype)
 
     def _known_shape(self, method):
         if not self._shape.is_fully_defined():

@@ -75,6 +75,7 @@ def test_slopes_keep_their_digits_where_the_short_formula_has_none():
         for x in (1 - 1e-9, 1.0, 1 + 1e-6, 1.0009, 1.0011, 3.0, 1e-3):
             d = mpmath.mpf(x)
             assert slope(ad.math.special.spence, x) == pytest.approx(float(mpmath.log(d) / (1 - d)) if x != 1 else -1, rel=1e-13)
+    assert slope(ad.math.special.bessel_k1e, 0.0) == -np.inf and slope(ad.math.special.bessel_k1e, np.inf) == 0
     assert slope(ad.math.special.bessel_j1, 0.0) == 0.5 and slope(ad.math.special.bessel_j0, 0.0) == 0
 
 

@@ -54,6 +54,7 @@ def test_what_it_is():
     assert array.dtype is ad.float32 and array.size().numpy() == 2 and array.element_shape.as_list() == [None, 3] and not array.dynamic_size
     assert array.write(ad.constant(1), ad.ones((4, 3))) is array is array.identity() and array.element_shape == (4, 3)
     assert repr(array) == "<ad.TensorArray size=2 dtype=float32 element_shape=(4, 3)>"
+    assert ad.TensorArray(ad.int32, size=0, dynamic_size=True).stack().shape == (0,)
     array.close()
     assert array.size().numpy() == 0 and array.stack().shape == (0, 4, 3) and array.gather([]).shape == (0, 4, 3)
 
