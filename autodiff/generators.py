@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 from . import errors, ops
-from ._core import Tensor, is_tensor, untraceable
+from ._core import Tensor, untraceable
 from .arguments import dtype_or, integer, integers, sizes
 from .arguments import tensor as to_tensor
 
@@ -184,11 +184,15 @@ def uniform(draw, name, shape, minval, maxval, dtype):
     if dtype.is_integer:
         if maxval is None:
             raise ValueError(f"{name}: Must specify maxval for integer dtype {dtype.name}")
-        low, high = (to_tensor(x, name).numpy() for x in (minval, maxval))
+        low, high = (to_tensor(x, name, dtype).numpy() for x in (minval, maxval))
+        if not np.all(low < high):
+            raise errors.InvalidArgumentError(f"{name}: Need minval < maxval, got {errors.shorten(minval)} and {errors.shorten(maxval)}")
+        fits(name, shape, "minval", low)
+        fits(name, shape, "maxval", high)
         return draw(lambda r, n: r.integers(low, high, n), shape, dtype)
-    u = draw(lambda r, n: r.random(n, np.float32 if dtype.size == 4 else np.float64), shape, dtype)
+    u = draw(lambda r, n: r.random(n, np.float32 if dtype.size == 4 else np.float64), shape, floating_or(name, dtype))
     maxval = 1 if maxval is None else maxval
-    if not is_tensor(minval) and not is_tensor(maxval) and (minval, maxval) == (0, 1):
+    if _are(minval, 0) and _are(maxval, 1):
         return u
     low, high = to_tensor(minval, name, dtype), to_tensor(maxval, name, dtype)
     return u * (high - low) + low
@@ -229,11 +233,15 @@ def _truncated(generator, shape):
 
 
 def _moved(z, mean, stddev):
-    if not is_tensor(mean) and not is_tensor(stddev):
-        if np.ndim(mean) == np.ndim(stddev) == 0 and (mean, stddev) == (0, 1):
-            return z
+    if _are(mean, 0) and _are(stddev, 1):
+        return z
     mean, stddev = to_tensor(mean, "random.normal", z.dtype), to_tensor(stddev, "random.normal", z.dtype)
     return z * stddev + mean
+
+
+def _are(x, number):
+    """Is a parameter this number, by which nothing is moved?"""
+    return isinstance(x, (int, float)) and x == number
 
 
 # ------------------------------------------------------------------------------------------------------------------- states

@@ -112,6 +112,12 @@ def test_parameters_get_gradients():
     assert slope.shape == (2,) and (slope > 0).all()
 
 
+def test_bounds_may_be_arrays():
+    x = random.Generator.from_seed(1).uniform([2], np.array([0.0, 10.0]), [1.0, 11.0]).numpy()
+    assert (x >= [0, 10]).all() and (x < [1, 11]).all()
+    assert random.Generator.from_seed(1).uniform([2], np.array([0, 10]), [1, 11], "int64").numpy().tolist() == [0, 10]
+
+
 def test_a_function_that_draws_runs_as_written():
     g = random.Generator.from_seed(1)
     with pytest.warns(UserWarning, match="draws random numbers"):
@@ -131,6 +137,12 @@ def test_a_function_that_draws_runs_as_written():
          "random.Generator.normal: got int32, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
         (lambda g: g.uniform([-2]), ValueError, "random.Generator.uniform: shape (-2,) has a negative size"),
         (lambda g: g.uniform([2], dtype="int32"), ValueError, "random.Generator.uniform: Must specify maxval for integer dtype int32"),
+        (lambda g: g.uniform([2], dtype="bool"), TypeError,
+         "random.Generator.uniform: got bool, takes float32 or float64: write it as a float (1.0, not 1), or cast it"),
+        (lambda g: g.uniform([2], 5, 5, "int32"), ValueError, "random.Generator.uniform: Need minval < maxval, got 5 and 5"),
+        (lambda g: g.uniform([3], [0, 1], 5, "int32"), ValueError, "random.Generator.uniform: minval of shape (2,) does not broadcast to shape (3,)"),
+        (lambda g: g.uniform([2], 0, 2.5, "int32"), TypeError, "random.Generator.uniform: Cannot convert 2.5 to a tensor of dtype int32"),
+        (lambda g: random.uniform([2], 0, 2**40, "int32"), TypeError, "random.uniform: Cannot convert 1099511627776 to a tensor of dtype int32"),
         (lambda g: g.uniform_full_int([2], "float32"), TypeError, "random.Generator.uniform_full_int: got float32, takes int32 or int64; cast it first"),
         (lambda g: g.binomial([2], 3, 1.5), ValueError, "random.Generator.binomial: probs must be from 0 to 1, got 1.5"),
         (lambda g: g.binomial([2], [1, 2, 3], 0.5), ValueError, "random.Generator.binomial: counts of shape (3,) does not broadcast to shape (2,)"),
