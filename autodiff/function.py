@@ -16,7 +16,7 @@ from .errors import ReplayError, shorten
 from .places import warn
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, same, stabilised, unending
 from .shapes import TensorSpec
-from .signatures import ConcreteFunction, described, fitted, refilled, spec_of, unbound
+from .signatures import ConcreteFunction, described, fitted, holding, refilled, spec_of, unbound
 from .variable import Variable
 
 __all__ = ["function", "load_function"]
@@ -87,7 +87,8 @@ class Function(Replayed):
                 raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
-        super().__init__(func, input_signature is None and not check, stabilised(func) if stabilize else func)
+        self._held = holding(func)
+        super().__init__(func, input_signature is None and not check, holding(stabilised(func)) if stabilize else self._held)
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = {}  # by the identity of an instance, as one may be equal to another: (a weak reference, its method)
@@ -136,7 +137,7 @@ class Function(Replayed):
     def _runner(self, args, kwargs):
         """The function of the tensors among such arguments."""
         args, kwargs = refilled(args, itertools.repeat(HOLE)), refilled(kwargs, itertools.repeat(HOLE))
-        function = self.python_function
+        function = self._held
 
         def run(own, expected):
             own = iter(own)
@@ -186,7 +187,7 @@ class Function(Replayed):
         with trace:
             own = iter([trace.input(x) for x in tensors])
             with unending(_name(self.python_function)):
-                result = self.python_function(*refilled(args, own), **refilled(kwargs, own))
+                result = self._held(*refilled(args, own), **refilled(kwargs, own))
             leaves = nest.flatten(result)
             check_leaves(trace, leaves)
             trace.finish(result, leaves)

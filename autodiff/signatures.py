@@ -8,13 +8,29 @@ from . import nest
 from ._core import Tensor, convert, has_only_items
 from .errors import shorten
 from .shapes import TensorSpec
+from .variable import Variable
 
-__all__ = ["ConcreteFunction", "described", "fitted", "refilled", "spec_of", "unbound"]
+__all__ = ["ConcreteFunction", "described", "fitted", "holding", "refilled", "spec_of", "unbound"]
 
 
 def spec_of(x):
     """The TensorSpec of a tensor or an array; anything else as it is."""
     return TensorSpec(x.shape, x.dtype) if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, TensorSpec) else x
+
+
+def holding(function):
+    """The function, and of variables that it returns the values that they hold then: these themselves would show what is assigned later."""
+
+    def held(*args, **kwargs):
+        result = function(*args, **kwargs)
+        if type(result) is Tensor:
+            return result
+        leaves = nest.flatten(result)
+        if not any(isinstance(x, Variable) for x in leaves):
+            return result
+        return nest.pack_sequence_as(result, [x.value() if isinstance(x, Variable) else x for x in leaves])
+
+    return held
 
 
 def fitted(spec, x, signature):

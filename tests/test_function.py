@@ -451,3 +451,15 @@ def test_a_function_that_calls_otherwise():
 
     f = Counted(lambda x: x + 1)
     assert float(f(ad.constant(1.0))) == float(f(ad.constant(1.0))) == 2.0 and f.calls == 2
+
+
+@pytest.mark.parametrize("decorate", [ad.function, ad.function(stabilize=True), lambda f: ad.function(lambda: ad.function(f)())])
+def test_a_variable_among_the_results_is_the_value_that_it_holds_then(decorate):
+    v = ad.Variable([1.0, 2.0])
+    count = decorate(lambda: (v.assign_add([1.0, 1.0]), {"v": v}))
+    results = [count() for _ in range(3)]
+    assert [[x.numpy().tolist() for x in (a, d["v"])] for a, d in results] == [[[2, 3]] * 2, [[3, 4]] * 2, [[4, 5]] * 2]
+    with ad.GradientTape() as tape:
+        _, d = count()
+        y = d["v"] * d["v"]
+    assert type(d["v"]) is ad.Tensor and tape.gradient(y, v).numpy().tolist() == [10, 12]
