@@ -142,11 +142,10 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     index = to_tensor(indices, "one_hot")
     if not index.dtype.is_integer:
         raise errors.bad_dtype("one_hot", index.dtype.name, ("int32", "int64"))
-    depth = integer("one_hot", "depth", depth)
-    sizes("one_hot", "shape", (*index.shape, max(depth, 0)))
-    axis = axis_of("one_hot", -1 if axis is None else axis, index.ndim + 1)
-    shape = tuple(index.shape)
-    places = np.arange(depth, dtype=index.dtype.as_numpy_dtype).reshape((-1,) + (1,) * (index.ndim - axis))
+    shape, depth = tuple(index.shape), integer("one_hot", "depth", depth)
+    sizes("one_hot", "shape", (*shape, max(depth, 0)))
+    axis = axis_of("one_hot", -1 if axis is None else axis, len(shape) + 1)
+    places = np.arange(depth, dtype=index.dtype.as_numpy_dtype).reshape((-1,) + (1,) * (len(shape) - axis))
     hot = ops.reshape(index, shape=(*shape[:axis], 1, *shape[axis:])) == to_tensor(places)
     if on_value is None and off_value is None:
         return ops.cast(hot, dtype=dtype_or(dtype).code)

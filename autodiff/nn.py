@@ -146,17 +146,14 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
     index, x = to_tensor(labels, name), floating(logits, name)
     if not index.dtype.is_integer:
         raise errors.bad_dtype(name, index.dtype.name, ("int32", "int64"))
-    if not x.ndim or index.shape != x.shape[:-1]:
-        raise errors.ShapeError(
-            f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}"
-        )
-    if not ops.reduce_all(ops.logical_and(index >= 0, index < x.shape[-1]), axes=tuple(range(index.ndim)), keepdims=0):
+    shape = tuple(x.shape)
+    if not shape or tuple(index.shape) != shape[:-1]:
+        raise errors.ShapeError(f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}")
+    if not ops.reduce_all(ops.logical_and(index >= 0, index < shape[-1]), axes=tuple(range(index.ndim)), keepdims=0):
         values = index.numpy()
         worst = values.min() if values.min() < 0 else values.max()
-        raise errors.BadIndexError(
-            f"{name}: Received a label value of {worst} which is outside the valid range of [0, {x.shape[-1]})"
-        )
-    return ops.softmax_cross_entropy(one_hot(index, x.shape[-1], dtype=x.dtype), x, axis=x.ndim - 1)
+        raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {shape[-1]})")
+    return ops.softmax_cross_entropy(one_hot(index, shape[-1], dtype=x.dtype), x, axis=x.ndim - 1)
 
 
 def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> Tensor:

@@ -326,3 +326,13 @@ def test_masks_and_tensors_as_indices():
     for key in ([0, 1], "a", 1.5, True):
         with pytest.raises(TypeError, match="Only integers, slices"):
             t[key]
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "i4", "i8", "?", "q", ">i4", ">f8"])
+def test_an_array_is_copied_whatever_its_layout(kind):
+    x = np.array([[1, 0, 3], [0, 5, 6]], kind)
+    for given in (x, x.T, x[:, ::-1], x[:, 1:], np.asfortranarray(x), x[:0], x[0, 0]):
+        t, expected = ad.constant(given), np.array(given)
+        assert t.dtype == expected.dtype.newbyteorder("=") and t.shape == expected.shape
+        x += x
+        np.testing.assert_array_equal(t.numpy(), expected)

@@ -240,8 +240,9 @@ cdef Tensor from_array(object value, int code, str name):
     """A copy of a NumPy array or number of any layout; -1 keeps its dtype."""
     cdef int kind
     if cnp.PyArray_CheckExact(value) and cnp.PyArray_ISCARRAY_RO(value) and cnp.PyArray_NDIM(value) <= AD_MAX_RANK:
-        kind = cnp.PyArray_TYPE(value)          # what gradients are mostly asked for
-        kind = AD_F64 if kind == cnp.NPY_DOUBLE else AD_F32 if kind == cnp.NPY_FLOAT else -1
+        kind = cnp.PyArray_TYPE(value)          # what gradients are mostly asked for, and labels and indices
+        kind = (AD_F64 if kind == cnp.NPY_DOUBLE else AD_F32 if kind == cnp.NPY_FLOAT else AD_I64 if kind == cnp.NPY_INT64
+                else AD_I32 if kind == cnp.NPY_INT32 else AD_BOOL if kind == cnp.NPY_BOOL else -1)
         if kind >= 0 and (code < 0 or code == kind):
             return copied_array(value, kind, name)
     array = np.asarray(value)
@@ -251,7 +252,7 @@ cdef Tensor from_array(object value, int code, str name):
         raise errors.masked(name, value)        # (NumPy's masked arrays are imported by those who make them)
     if code < 0:
         code = dtypes.of_array(array, name).code
-    if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size:
+    if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size and array.dtype != NUMPY_DTYPES[code]:
         info = np.iinfo(NUMPY_DTYPES[code])
         if array.max() > info.max or array.min() < info.min:
             raise errors.cannot_convert(name, array.item() if array.ndim == 0 else value, DTYPES[code].name)
