@@ -6,7 +6,7 @@ import numpy as np
 
 from . import errors, ops
 from ._core import Tensor
-from .arguments import floating, integers
+from .arguments import floating, integers, tensors
 from .arguments import tensor as to_tensor
 from .decompositions import eigh, eigvalsh, solve, triangular_solve
 from .diagonals import diag, diag_part
@@ -30,8 +30,8 @@ def tridiagonal_matmul(diagonals, rhs, diagonals_format="compact", name=None) ->
     >>> tridiagonal_matmul([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0], [0.0, 3.0, 3.0]], [[1.0], [1.0], [1.0]]).numpy().tolist()
     [[3.0], [6.0], [5.0]]
     """
-    above, main, below = _three("tridiagonal_matmul", diagonals, diagonals_format)
-    x = as_matrices("tridiagonal_matmul", to_tensor(rhs, "tridiagonal_matmul", like=main))
+    above, main, below, x = _three("tridiagonal_matmul", diagonals, diagonals_format, rhs)
+    x = as_matrices("tridiagonal_matmul", x)
     _check_rows("tridiagonal_matmul", main, x)
     if not main.shape[-2]:
         return ops.identity(x)
@@ -58,8 +58,7 @@ def tridiagonal_solve(diagonals, rhs, diagonals_format="compact", transpose_rhs=
     >>> tridiagonal_solve([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0], [0.0, 1.0, 1.0]], [3.0, 4.0, 3.0]).numpy().round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    above, main, below = _three("tridiagonal_solve", diagonals, diagonals_format)
-    d = to_tensor(rhs, "tridiagonal_solve", like=main)
+    above, main, below, d = _three("tridiagonal_solve", diagonals, diagonals_format, rhs)
     vectors = d.ndim == main.ndim - 1
     if vectors:
         d = reshape(d, (*d.shape, 1))
@@ -94,7 +93,8 @@ def banded_triangular_solve(bands, rhs, lower=True, adjoint=False, name=None) ->
     >>> banded_triangular_solve([[2.0, 4.0], [0.0, 1.0]], [[2.0], [5.0]]).numpy().tolist()
     [[1.0], [1.0]]
     """
-    x = floating(as_matrices("banded_triangular_solve", bands), "banded_triangular_solve")
+    x, rhs = _in_one_dtype("banded_triangular_solve", bands, rhs)
+    x = as_matrices("banded_triangular_solve", x)
     count, n = x.shape[-2:]
     if not 0 < count <= max(n, 1):
         raise errors.ShapeError(f"banded_triangular_solve: bands must have from 1 to {n} diagonals of {n} elements, got shape {tuple(x.shape)}")
@@ -116,8 +116,7 @@ def eigh_tridiagonal(alpha, beta, eigvals_only=True, select="a", select_range=No
     >>> eigh_tridiagonal([2.0, 2.0], [1.0]).numpy().round(5).tolist()
     [1.0, 3.0]
     """
-    a = floating(alpha, "eigh_tridiagonal")
-    b = to_tensor(beta, "eigh_tridiagonal", like=a)
+    a, b = _in_one_dtype("eigh_tridiagonal", alpha, beta)
     if not a.ndim or b.shape != (*a.shape[:-1], max(a.shape[-1] - 1, 0)):
         raise errors.ShapeError(f"eigh_tridiagonal: beta must have one element less than alpha in its last dimension, got {tuple(a.shape)} and {tuple(b.shape)}")
     full = diag(a) + (diag(b, k=-1) if a.shape[-1] > 1 else 0.0)
@@ -127,20 +126,28 @@ def eigh_tridiagonal(alpha, beta, eigvals_only=True, select="a", select_range=No
 
 
 # ------------------------------------------------------------------------------------------------------------------ helpers
-def _three(name, diagonals, form):
-    """Superdiagonal, diagonal and subdiagonal as columns: (..., m - 1, 1), (..., m, 1), (..., m - 1, 1)."""
+def _in_one_dtype(name, *xs):
+    """Operands as floats of one dtype: float64 where one has it, as operators make it."""
+    xs = [floating(x, name) for x in tensors(name, *xs)]
+    code = max([x.dtype for x in xs], key=lambda dtype: dtype.size).code
+    return [x if x.dtype.code == code else ops.cast(x, dtype=code) for x in xs]
+
+
+def _three(name, diagonals, form, rhs):
+    """Superdiagonal, diagonal and subdiagonal as columns, (..., m - 1, 1), (..., m, 1), (..., m - 1, 1), and the right side."""
     if form == "sequence":
         if not isinstance(diagonals, (list, tuple)) or len(diagonals) != 3:
             raise ValueError(f"{name}: diagonals must be a list of three, superdiagonal, diagonal and subdiagonal, got {errors.shorten(diagonals)}")
-        main = floating(diagonals[1], name)
-        above, below = (to_tensor(x, name, like=main) for x in (diagonals[0], diagonals[2]))
+        above, main, below, d = _in_one_dtype(name, *diagonals, rhs)
     elif form == "compact":
-        x = floating(as_matrices(name, diagonals), name)
+        x, d = _in_one_dtype(name, diagonals, rhs)
+        x = as_matrices(name, x)
         if x.shape[-2] != 3:
             raise errors.ShapeError(f"{name}: Expected 3 diagonals got {x.shape[-2]}: compact diagonals have shape (..., 3, m), got {tuple(x.shape)}")
         above, main, below = x[..., 0, :], x[..., 1, :], x[..., 2, :]
     elif form == "matrix":
-        x = floating(as_matrices(name, diagonals), name)
+        x, d = _in_one_dtype(name, diagonals, rhs)
+        x = as_matrices(name, x)
         if x.shape[-1] != x.shape[-2]:
             raise errors.ShapeError(f"{name}: Expected last two dimensions of diagonals to be same, got {tuple(x.shape)}")
         main = diag_part(x)
@@ -152,7 +159,7 @@ def _three(name, diagonals, form):
     below = below[..., 1:] if below.ndim and below.shape[-1] == n and n else below
     if not main.ndim or any(x.shape != (*main.shape[:-1], max(n - 1, 0)) for x in (above, below)):
         raise errors.ShapeError(f"{name}: diagonals do not fit: {tuple(above.shape)}, {tuple(main.shape)}, {tuple(below.shape)}; the outer ones have one element less")
-    return [reshape(x, (*x.shape, 1)) for x in (above, main, below)]
+    return [*[reshape(x, (*x.shape, 1)) for x in (above, main, below)], d]
 
 
 def _row_of_zeros(x):

@@ -205,3 +205,15 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert text is None or str(caught.value) == text
+
+
+@pytest.mark.parametrize("f", [lambda d, x: linalg.tridiagonal_solve(d, x), lambda d, x: linalg.tridiagonal_matmul(d, x),
+                               lambda d, x: linalg.tridiagonal_solve(d, x[:, 0], "sequence") if isinstance(d, list) else linalg.tridiagonal_solve(d, x[:, 0]),
+                               lambda d, x: linalg.banded_triangular_solve(d, x), lambda d, x: linalg.eigh_tridiagonal(x[:, 0], d[0][1:])])  # fmt: skip
+def test_numbers_of_python_keep_their_digits_beside_float64_and_float32_becomes_it(f):
+    d, x = [[0.1, 0.2, 0.3], [1.1, 1.2, 1.3], [0.1, 0.2, 0.3]], ad.constant([[0.1], [0.2], [0.7]], "float64")
+    expected = f(ad.constant(d, "float64"), x)
+    np.testing.assert_array_equal(f(d, x).numpy(), expected.numpy())
+    y = f(ad.constant(d, "float32"), x)
+    assert y.dtype == "float64"
+    np.testing.assert_allclose(y.numpy(), expected.numpy(), rtol=1e-6)
