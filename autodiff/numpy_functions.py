@@ -13,7 +13,7 @@ from ._core import is_tensor
 from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
 from .numpy_curves import CURVES
-from .numpy_moves import MOVES
+from .numpy_moves import MOVES, moved
 from .numpy_statistics import STATISTICS
 from .scipy_functions import SCIPY_FUNCTIONS
 
@@ -29,10 +29,14 @@ def _flat(x):
     return shaping.reshape(x, [-1])
 
 
-def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
-    if prepend is not np._NoValue or append is not np._NoValue or n < 0:
+def _diff(a, n=1, axis=-1, prepend=None, append=None):
+    if n < 0:
         refuse()
     a = as_array(a)
+    if n and (prepend is not None or append is not None):
+        parts = as_arrays(*[x for x in (prepend, a, append) if x is not None])
+        one = [1 if k == axis_of(axis, a.ndim) else size for k, size in enumerate(a.shape)]
+        a = shaping.concat([x if x.ndim else shaping.broadcast_to(x, one) for x in parts], axis)
     for _ in range(n):
         a = _part(a, axis, 1, None) - _part(a, axis, None, -1)
     return a
@@ -94,11 +98,13 @@ def _triangle(keep):
 def _pad(array, pad_width, mode="constant", **kwargs):
     x = as_array(array)
     value = kwargs.pop("constant_values", 0)
+    if mode in ("edge", "wrap") and not kwargs:
+        return moved(lambda at: np.pad(at, pad_width, mode), x)
     if kwargs or mode not in ("constant", "reflect", "symmetric") or np.ndim(value) or isinstance(pad_width, dict):
         refuse()
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
-    if mode != "constant" and (widths.T > np.array(x.shape) - (mode == "reflect")).any():      # round and round
-        refuse()
+    if mode != "constant" and (widths.T > np.array(x.shape) - (mode == "reflect")).any():      # to and fro
+        return moved(lambda at: np.pad(at, pad_width, mode), x)
     return repeating.pad(x, widths.tolist(), mode.upper(), **({"constant_values": value} if mode == "constant" else {}))
 
 

@@ -12,7 +12,7 @@ from ._core import is_tensor
 from .arrays import FUNCTIONS, Refused, as_array, axis_of, flat_if_none, refuse
 from .math import cast
 
-__all__ = ["MOVES"]
+__all__ = ["MOVES", "moved"]
 
 
 def moved(function, *xs):
@@ -125,7 +125,7 @@ MOVES = {
     "broadcast_arrays": _broadcast_arrays,
     "take_along_axis":  _take_along_axis,
     **{name: _of_one(name) for name in ("delete", "resize", "rollaxis", "rot90", "array_split", "hsplit", "vsplit", "dsplit", "unstack") if hasattr(np, name)},
-    **{name: _or_moved(name) for name in ("reshape", "ravel", "expand_dims", "diagonal", "tile", "roll", "split")},
+    **{name: _or_moved(name) for name in ("reshape", "ravel", "expand_dims", "diagonal", "tile", "roll", "split", "take")},
     "lib.stride_tricks.sliding_window_view": lambda x, window_shape, axis=None, **_: moved(lambda at: np.lib.stride_tricks.sliding_window_view(at, window_shape, axis), x),
 }
 # fmt: on

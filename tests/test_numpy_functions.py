@@ -33,7 +33,7 @@ np.polyadd(X, M[0])|np.polysub([1.0], X)|np.polymul(X, M[0])|np.polymul(X, [2.0]
 np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
 np.linalg.lstsq(M[:2], M[:2, 2], rcond=None)[0]|np.correlate(X, [1.0, 2.0])|np.correlate(X, [1.0, 2.0, 3.0], "full")|np.correlate(X, X, "same")
 np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(0.4, X)|np.fmod(X, 0.45)|np.fmod(M * 7, M[::-1] + 0.07)|np.heaviside(np.array([-1.0, 0.0, 2.0, 0.0]), X)
-np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
+np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.diff(X, prepend=0.0)|np.diff(M, axis=0, prepend=M[:1] * 2, append=0.5)|np.diff(X, 2, append=[X[0], 1.0])|np.diff(X, 0, append=0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
 np.polyval([1, 2, 3], X)|np.polyval(X, 2)|np.convolve(X, [1, 2])|np.polyadd(X, [1, 2])|np.polyint(X, k=2)|np.dot(X, [1, 2, 3, 4])|np.linalg.solve(M, [1, 2, 3])
 np.einsum("i,i", X, [1, 2, 3, 4])|np.subtract.outer(X, [1, 2])|np.linalg.norm(M, 1)|np.linalg.norm(M, np.inf)|np.linalg.norm(M, 2)|np.linalg.norm(M[:2], "nuc")
 np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)""".replace("\n", "|").split("|")
@@ -82,7 +82,7 @@ def test_tensors_in_a_list_beside_a_tensor_are_followed():
     assert tape.gradient(y, x).numpy().tolist() == [3, 4, 1, 1]
 
 
-@pytest.mark.parametrize("case", ["np.diff(X, prepend=0.0)", "np.average(X, returned=True)", "np.pad(X, 1, 'edge')", "np.cross(M[:2, :2], M[:2, 1:])",
+@pytest.mark.parametrize("case", ["np.diff(X, prepend=[[0.0]])", "np.diff(X, -1)", "np.average(X, returned=True)", "np.pad(X, 1, 'edge')", "np.cross(M[:2, :2], M[:2, 1:])",
                                   "np.linalg.matrix_power(M, -1)", "np.linalg.matrix_power(M, 0)", "np.correlate(X[:2], X)", "np.tril(X)", "np.diff(M > 0)",
                                   "np.average(M, axis=(0, 1), weights=M)", "np.nansum(M, initial=2.0)", "np.unwrap(M > 0)", "np.linalg.lstsq(M, X, rcond=None)[0]", "np.var(X[:1], ddof=1)", "np.ptp(M > 0)",
                                   "np.deg2rad(M > 0)", "np.deg2rad(np.argmax(M))", "np.add.outer(M, X, dtype='float32')"])  # fmt: skip
