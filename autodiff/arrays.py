@@ -55,8 +55,8 @@ def ufunc(function, method, inputs, kwargs):
     if method == "at":
         raise TypeError(f"np.{function.__name__}.at: tensors are immutable; use ad.tensor_scatter_nd_add(t, indices, updates)")
     if out is not None:
-        if any(isinstance(o, Tensor) for o in out):
-            raise TypeError(f"np.{function.__name__}: out= is a tensor, and tensors are immutable; leave it out")
+        if any(is_tensor(o) for o in out):
+            raise TypeError(f"np.{function.__name__}: out= is a tensor, and tensors are immutable; leave it out, or assign to a variable")
         kwargs["out"] = out if len(out) > 1 else out[0]
     if dtype is not None:
         kwargs["dtype"] = _numpys(dtype)
@@ -129,6 +129,8 @@ def function(func, types, args, kwargs):
         words = None
         return func(*_quiet(args), **{k: _quiet(v) for k, v in kwargs.items()})
     words = f"np.{func.__name__}"
+    if func in WRITERS and is_tensor([*args, *kwargs.values()][0]) or is_tensor(kwargs.get("out")):
+        raise TypeError(f"{words}: would write into a tensor, and tensors are immutable; write into t.numpy(), a copy, or assign to a variable")
     return func(*_values(words, args), **{k: _values(words, v) for k, v in kwargs.items()})
 
 
@@ -414,6 +416,8 @@ QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr,
          np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique,
          np.argwhere, np.argpartition, np.digitize, np.lexsort, np.isin, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.isreal,
          np.iscomplex, np.ix_, np.empty_like, np.linalg.matrix_rank}  # fmt: skip
+
+WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 
 
 def refuse():

@@ -350,6 +350,7 @@ MORE = {
     "flipud":           lambda m: shaping.reverse(as_array(m), [0]),
     "fliplr":           lambda m: shaping.reverse(as_array(m), [1]),
     "ptp":              lambda a, axis=None, out=None, keepdims=False: math.reduce_max(a, axis, keepdims) - math.reduce_min(a, axis, keepdims) if out is None else refuse(),
+    "i0":               lambda x: math.bessel_i0(x),
     "vdot":             lambda a, b: math.reduce_sum(_flat(as_array(a)) * _flat(as_array(b))),
     "polyval":          _polyval,
     "convolve":         _convolve,
@@ -403,6 +404,9 @@ UFUNC_FORMULAS = {
     "fmax":       _larger(math.maximum),
     "fmin":       _larger(math.minimum),
     "fmod":       math.truncatemod,
+    "divmod":     lambda a, b: (math.floordiv(a, b), math.floormod(a, b)),
+    "modf":       lambda x: (indexing.where(math.is_inf(x), 0.0, x - _truncated(x)), _truncated(x)),
+    "ldexp":      lambda x, n: x * math.pow(2.0, n),
     "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
     "copysign":   lambda a, b: indexing.where(math.minimum(b, 1.0 / b) < 0, -math.abs(a), math.abs(a)),      # -0.0 has a sign too
     "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),

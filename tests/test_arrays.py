@@ -181,3 +181,13 @@ def test_a_dtype_is_numpys_and_what_is_computed_in_it_has_its_digits(case):
     got, want = (eval(case, {"np": np, "x": each}) for each in (ad.constant(x), x))
     assert got.dtype == want.dtype
     np.testing.assert_allclose(got.numpy(), want, rtol=1e-15)
+
+
+def test_nothing_is_written_into_a_variable_by_numpy():
+    v = ad.Variable([1.0, 2.0])
+    for x in (v, v.value()):
+        with pytest.raises(TypeError, match="^np.add: out= is a tensor, and tensors are immutable; leave it out, or assign to a variable$"):
+            np.add(x, x, out=x)
+        for write in (lambda x: np.copyto(x, [3.0, 3.0]), lambda x: np.put(x, [0], [3.0]), lambda x: np.cumsum(x, out=x), lambda x: np.clip(x, 0, 1, out=x)):
+            with pytest.raises(TypeError, match="would write into a tensor, and tensors are immutable; write into t.numpy.., a copy, or assign to a variable$"):
+                write(x)

@@ -33,7 +33,7 @@ np.polyadd(X, M[0])|np.polysub([1.0], X)|np.polymul(X, M[0])|np.polymul(X, [2.0]
 np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[0]|np.linalg.lstsq(M[:, :2], M, rcond=None)[1]|np.linalg.lstsq(M[:, :2], M[:, 2], rcond=None)[3]
 np.linalg.lstsq(M[:2], M[:2, 2], rcond=None)[0]|np.correlate(X, [1.0, 2.0])|np.correlate(X, [1.0, 2.0, 3.0], "full")|np.correlate(X, X, "same")
 np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(0.4, X)|np.fmod(X, 0.45)|np.fmod(M * 7, M[::-1] + 0.07)|np.heaviside(np.array([-1.0, 0.0, 2.0, 0.0]), X)
-np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.diff(X, prepend=0.0)|np.diff(M, axis=0, prepend=M[:1] * 2, append=0.5)|np.diff(X, 2, append=[X[0], 1.0])|np.diff(X, 0, append=0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
+np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.divmod(X, 0.45)[1]|np.modf(M * 0.99)[0]|np.ldexp(X, [1, -2, 3, 0])|np.i0(X)|np.diff(X, prepend=0.0)|np.diff(M, axis=0, prepend=M[:1] * 2, append=0.5)|np.diff(X, 2, append=[X[0], 1.0])|np.diff(X, 0, append=0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
 np.polyval([1, 2, 3], X)|np.polyval(X, 2)|np.convolve(X, [1, 2])|np.polyadd(X, [1, 2])|np.polyint(X, k=2)|np.dot(X, [1, 2, 3, 4])|np.linalg.solve(M, [1, 2, 3])
 np.einsum("i,i", X, [1, 2, 3, 4])|np.subtract.outer(X, [1, 2])|np.linalg.norm(M, 1)|np.linalg.norm(M, np.inf)|np.linalg.norm(M, 2)|np.linalg.norm(M[:2], "nuc")
 np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)""".replace("\n", "|").split("|")
