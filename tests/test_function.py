@@ -359,6 +359,22 @@ def test_a_program_is_read():
     assert slope.program(x, w).steps == 5 and slope.experimental_get_tracing_count() == 1
 
 
+def test_a_tape_inside_takes_the_same_tensor_given_twice_for_two():
+    @ad.function
+    def slope(a, b):
+        with ad.GradientTape() as tape:
+            tape.watch(a)
+            y = a**3 * b
+        return tape.gradient(y, a)
+
+    x = ad.constant(2.0)
+    assert [float(slope(x, x)) for _ in range(2)] == [24.0, 24.0]
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = slope(x, x)
+    assert float(tape.gradient(y, x)) == 36.0               # of 3 a**2 b, by both
+
+
 def test_what_is_computed_twice_runs_once_and_what_nothing_needs_not_at_all():
     @ad.function
     def f(x):
