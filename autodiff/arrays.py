@@ -254,6 +254,15 @@ def as_arrays(*xs):
     return [convert(x, like=like) if like is not None and t.dtype.is_integer and not is_tensor(x) else t for t, x in zip(tensors, xs)]
 
 
+def places_of(indices):
+    """A tensor of integers; of arrays also those of dtypes that tensors have not."""
+    if not is_tensor(indices):
+        indices = np.asarray(_quiet(indices))
+        indices = indices.astype(np.int64) if indices.dtype.kind in "iu" else indices
+    t = as_array(indices)
+    return t if t.dtype.is_integer else refuse()
+
+
 def _holds_tensors(x):
     return any(is_tensor(e) or isinstance(e, (list, tuple)) and _holds_tensors(e) for e in x)
 
@@ -291,9 +300,8 @@ def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
 def _take(a, indices, axis=None, out=None, mode="raise"):
     if out is not None or mode != "raise":
         raise Refused
-    a, axis = flat_if_none(a, axis)
-    indices, size = np.asarray(_quiet(indices)), a.shape[axis]
-    return indexing.gather(a, np.where(indices < 0, indices + size, indices), axis=axis)
+    (a, axis), indices = flat_if_none(a, axis), places_of(indices)
+    return indexing.gather(a, indexing.where(indices < 0, indices + a.shape[axis], indices), axis=axis)
 
 
 def _like(front):

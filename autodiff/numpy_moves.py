@@ -9,7 +9,7 @@ import numpy as np
 
 from . import constants, indexing, shaping
 from ._core import is_tensor
-from .arrays import FUNCTIONS, Refused, as_array, axis_of, flat_if_none, refuse
+from .arrays import FUNCTIONS, Refused, as_array, axis_of, flat_if_none, places_of, refuse
 from .math import cast
 
 __all__ = ["MOVES", "moved"]
@@ -74,10 +74,10 @@ def _insert(arr, obj, values, axis=None):
 
 
 def _take_along_axis(arr, indices, axis=-1):
-    (x, axis), indices = flat_if_none(arr, axis), as_array(indices)
+    (x, axis), indices = flat_if_none(arr, axis), places_of(indices)
     axis = axis_of(axis, x.ndim)
     rest = [k for k in range(x.ndim) if k != axis]
-    if not indices.dtype.is_integer or indices.ndim != x.ndim or any(x.shape[k] != indices.shape[k] for k in rest):
+    if indices.ndim != x.ndim or any(x.shape[k] != indices.shape[k] for k in rest):
         refuse()
     order = [*rest, axis]                                       # a gather of rows, whose indices a replay may find anew
     rows, places = shaping.transpose(x, order), shaping.transpose(indices, order)

@@ -17,7 +17,7 @@ np.delete(X, 1)|np.delete(M, [0, 2], axis=1)|np.resize(X, (3, 3))|np.rollaxis(M,
 np.take_along_axis(M, PLACES.T, 0)|np.take_along_axis(M, np.arange(3), None)|np.array_split(X, 3)[0]|np.hsplit(M, 3)[1]|np.vsplit(M, [1])[1]|np.dstack([X, X * 2])
 np.dstack((M, B[:1] * M))|np.block([[M, M[:, :1]], [B, B[:, :1]]])|np.broadcast_arrays(M, X[:3])[1]|np.compress([True, False, True], M, axis=1)
 np.tile(X, (2, 2))|np.tile(M, 2)|np.expand_dims(X, (0, 2))|np.reshape(M, (3, -1), order="F")|np.ravel(M, "F")|np.roll(M, (1, 2), axis=0)|np.diagonal(np.dstack([M, M]), 0, 1, 2)
-np.lib.stride_tricks.sliding_window_view(X, 2)|np.take(X, [1, 0, -1])|np.take(X, [9, -7], mode="wrap")|np.take(M, [9, -7], 1, mode="clip")|np.pad(M, 1, "edge")|np.pad(X, (2, 5), "wrap")|np.pad(X, 7, "reflect")|np.take(M, 5)|np.sort(M, axis=None)|np.split(M, [3, 1])[0]|np.moveaxis(np.dstack([M, X[:3] * M]), [0, 1], [-1, 0])
+np.lib.stride_tricks.sliding_window_view(X, 2)|np.take(X, [1, 0, -1])|np.take(M, np.array([2, 0], np.uint8), 1)|np.take_along_axis(M, PLACES.astype("int16"), 1)|np.take(X, [9, -7], mode="wrap")|np.take(M, [9, -7], 1, mode="clip")|np.pad(M, 1, "edge")|np.pad(X, (2, 5), "wrap")|np.pad(X, 7, "reflect")|np.take(M, 5)|np.sort(M, axis=None)|np.split(M, [3, 1])[0]|np.moveaxis(np.dstack([M, X[:3] * M]), [0, 1], [-1, 0])
 np.swapaxes(np.dstack([M, M]), 0, -1)|np.extract([True, False, True, True], X)|np.dsplit(np.dstack([M, M]), 2)[1]""".replace("\n", "|").split("|")
 
 
@@ -31,6 +31,12 @@ def test_a_condition_that_is_a_tensor_picks():
     with ad.GradientTape() as tape:
         y = np.extract(x > 0, x * x)
     assert tape.gradient(y, x).numpy().tolist() == [0.6, 2.4, 4.0, 0.0]
+
+
+def test_places_that_are_computed_are_recorded():
+    take = ad.function(lambda x: np.take(x, ad.argsort(x) - 1))
+    for x in (X, X[::-1].copy()):
+        assert take(x).numpy().tolist() == np.take(x, np.argsort(x) - 1).tolist()
 
 
 def test_what_is_broadcast_keeps_its_dtype():
