@@ -98,10 +98,11 @@ def _vander(x, N=None, increasing=False):
 
 
 def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
-    """The coefficients of least squares, by q @ r of the powers of x, each of length 1."""
+    """The coefficients of least squares, by q @ r of the powers of x, each of length 1.  Where these do not determine them NumPy says so, of
+    an x that is no tensor; else they are nan, as no way is chosen by an x that is computed."""
     if full or cov or rcond is not None or not isinstance(deg, (int, np.integer)):
         refuse()
-    x, y = math.cast(as_array(x), "float64"), math.cast(as_array(y), "float64")
+    given, x, y = x, math.cast(as_array(x), "float64"), math.cast(as_array(y), "float64")
     if x.ndim != 1 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0] or not 0 <= deg < x.shape[0]:
         refuse()
     powers = _vander(x, int(deg) + 1)
@@ -111,8 +112,10 @@ def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         powers, right = powers * weights, right * weights
     length = math.sqrt(math.reduce_sum(powers * powers, 0))
     q, r = linalg.qr(powers / length)
-    if not math.reduce_min(math.abs(linalg.diag_part(r))) > x.shape[0] * np.finfo(float).eps:      # they do not determine it, which NumPy says
+    determined = math.reduce_min(math.abs(linalg.diag_part(r))) > x.shape[0] * np.finfo(float).eps
+    if not is_tensor(given) and not determined:
         refuse()
+    r = indexing.where(determined, r, np.nan)
     c = linalg.solve(r, linalg.matmul(q, right, transpose_a=True)) / shaping.reshape(length, [-1, 1])
     return shaping.reshape(c, [c.shape[0], *y.shape[1:]])
 

@@ -59,6 +59,8 @@ def test_powers_that_do_not_determine_a_fit_are_numpys_with_its_warning():
         y = np.polyfit(1e8 + np.arange(4.0), ad.constant(X), 2)
     with pytest.warns(Warning, match="poorly conditioned"):
         np.testing.assert_array_equal(y, np.polyfit(1e8 + np.arange(4.0), X, 2))
+    fits = ad.vectorized_map(lambda x: np.polyfit(x, X, 2), np.stack([1e8 + np.arange(4.0), X])).numpy()
+    assert np.isnan(fits[0]).all() and np.isfinite(fits[1]).all()
 
 
 def test_nothing_is_interpolated_at_no_place():
