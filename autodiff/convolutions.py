@@ -25,7 +25,8 @@ def convolution(input, filters, strides=None, padding="VALID", data_format=None,
     """y[.., i, .., o] = the sum over k and c of input[.., i * stride + k * dilation, .., c] * filters[k, .., c, o], in one to three dimensions.
 
     input        (batch.., sizes.., channels), or with data_format "NCW", "NCHW", "NCDHW" (batch, channels, sizes..)
-    filters      (sizes of the window.., channels, channels of the result)
+    filters      (sizes of the window.., channels, channels of the result); of fewer channels, of which the input's are a multiple: the
+                 filters are split into as many groups, each for some of the input's channels
     strides      how far a window is from the next one, in each dimension or in all
     padding      "VALID": windows inside the input; "SAME": as many as there are strides in it, zeros around; or a pair of numbers of zeros
                  for each dimension of input
@@ -118,17 +119,16 @@ def depthwise_conv2d(input, filter, strides, padding, data_format=None, dilation
     if w.ndim != 4 or w.shape[2] != x.shape[-1]:
         raise errors.ShapeError(f"depthwise_conv2d: filter must have two dimensions, the {x.shape[-1]} channels of the input and how many each becomes; "
                                 f"got shape {tuple(w.shape)}")  # fmt: skip
-    (height, width, channels, many), size = w.shape, w.shape[0] * w.shape[1]
+    height, width, channels, many = w.shape
     look = _Windows("depthwise_conv2d", x.shape[1:-1], (height, width), strides, padding, dilations, last)
-    rows = reshape(look.of(x, 0), (x.shape[0] * math.prod(look.count), size, channels))
-    y = ops.matmul(transpose(rows, [2, 0, 1]), transpose(reshape(w, (size, channels, many)), [1, 0, 2]), transpose_a=0, transpose_b=0)
-    return _given_back(reshape(transpose(y, [1, 0, 2]), (*batch, *look.count, channels * many)), 2, last)
+    y = _groups(look, x, reshape(w, (height, width, 1, channels * many)), channels)
+    return _given_back(reshape(y, (*batch, *look.count, channels * many)), 2, last)
 
 
 def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None, name=None) -> Tensor:
     """`depthwise_conv2d`, and its channels mixed in each place by pointwise_filter (1, 1, c * m, channels of the result)."""
     y = depthwise_conv2d(input, depthwise_filter, strides, padding, data_format, dilations)
-    return _convolved("separable_conv2d", 2, y, pointwise_filter, 1, "VALID", data_format, None)
+    return _convolved("separable_conv2d", 2, y, pointwise_filter, 1, "VALID", data_format, None, False)
 
 
 def space_to_depth(input, block_size, data_format="NHWC", name=None) -> Tensor:
@@ -170,18 +170,32 @@ def _blocks(name, input, block_size, data_format):
     return _one_batch(name, 2, x, last)[0], b, last
 
 
-def _convolved(name, rank, input, filters, strides, padding, data_format, dilations):
+def _convolved(name, rank, input, filters, strides, padding, data_format, dilations, grouped=True):
     x, w = tensors(name, input, filters)
     last = _channels_last(name, rank, data_format)
     x, batch = _one_batch(name, rank, x, last)
-    if w.ndim != rank + 2 or w.shape[-2] != x.shape[-1]:
+    groups = x.shape[-1] // w.shape[-2] if w.ndim == rank + 2 and w.shape[-2] else 0
+    if not groups or groups * w.shape[-2] != x.shape[-1] or w.shape[-1] % groups or groups > 1 and not grouped:
         raise errors.ShapeError(f"{name}: filters must have {rank} dimensions, then {x.shape[-1]} channels of the input and those of the result; "
                                 f"got shape {tuple(w.shape)}")  # fmt: skip
     kernel = tuple(w.shape[:rank])
     look = _Windows(name, x.shape[1:-1], kernel, strides, padding, dilations, last)
-    rows = reshape(look.of(x, 0), (x.shape[0] * math.prod(look.count), math.prod(kernel) * x.shape[-1]))
-    y = ops.matmul(rows, reshape(w, (rows.shape[-1], w.shape[-1])), transpose_a=0, transpose_b=0)
+    if groups > 1:
+        y = _groups(look, x, w, groups)
+    else:
+        rows = reshape(look.of(x, 0), (x.shape[0] * math.prod(look.count), math.prod(kernel) * x.shape[-1]))
+        y = ops.matmul(rows, reshape(w, (rows.shape[-1], w.shape[-1])), transpose_a=0, transpose_b=0)
     return _given_back(reshape(y, (*batch, *look.count, w.shape[-1])), rank, last)
+
+
+def _groups(look, x, w, groups):
+    """Groups of the input's channels, each by filters of its own: (places, channels of the result)."""
+    size, each = math.prod(look.kernel), w.shape[-2]
+    places = x.shape[0] * math.prod(look.count)
+    rows = transpose(reshape(look.of(x, 0), (places, size, groups, each)), [2, 0, 1, 3])
+    filters = transpose(reshape(w, (size * each, groups, w.shape[-1] // groups)), [1, 0, 2])
+    y = ops.matmul(reshape(rows, (groups, places, size * each)), filters, transpose_a=0, transpose_b=0)
+    return reshape(transpose(y, [1, 0, 2]), (places, w.shape[-1]))
 
 
 def _transposed(name, rank, input, filters, output_shape, strides, padding, data_format, dilations):

@@ -63,6 +63,15 @@ def test_a_convolution_is_its_definition(shape, window, steps, padding, gaps):
         np.testing.assert_array_equal(recorded(each, w).numpy(), FRONT[rank](each, w, steps, padding, dilations=gaps).numpy())
 
 
+def test_groups_of_channels_have_filters_of_their_own():
+    x, w = RNG.normal(size=(1, 4, 5, 4)), RNG.normal(size=(2, 3, 2, 6))
+    expected = np.concatenate([by_definition(x[..., :2], w[..., :3], [1, 2], "SAME", [1, 1]), by_definition(x[..., 2:], w[..., 3:], [1, 2], "SAME", [1, 1])], -1)
+    np.testing.assert_allclose(nn.conv2d(x, w, [1, 2], "SAME").numpy(), expected, rtol=1e-13)
+    check_gradients(lambda x, w: nn.conv2d(x, w, [1, 2], "SAME"), x, w)
+    with pytest.raises(ValueError, match="conv2d: filters must have 2 dimensions, then 4 channels"):
+        nn.conv2d(x, w[..., :5], 1)
+
+
 @pytest.mark.parametrize("shape, window, steps, padding, gaps", CASES, ids=str)
 def test_a_transposed_convolution_is_its_adjoint(shape, window, steps, padding, gaps):
     """<y, conv(x)> = <transposed(y), x>."""
