@@ -80,23 +80,32 @@ def exponential(shape, rate=1.0, dtype=None, seed=None, name=None) -> Tensor:
 
 
 def gamma(shape, alpha, beta=None, dtype=None, seed=None, name=None) -> Tensor:
-    """Gamma distributed numbers of shape `shape` + alpha.shape; differentiable in alpha and beta.
+    """Gamma distributed numbers, `shape` of them for each element of alpha and beta, which broadcast; differentiable in both.
 
     >>> gamma(2, [1.0, 2.0, 3.0]).shape
     TensorShape([2, 3])
     """
-    a = to_tensor(alpha, "random.gamma")
-    return _gamma(partial(_draw, seed), "random.gamma", sizes("random.gamma", "shape", shape) + tuple(a.shape), alpha, beta, dtype)
+    parameters = [tuple(to_tensor(x, "random.gamma").shape) for x in (alpha, 1 if beta is None else beta)]
+    try:
+        each = np.broadcast_shapes(*parameters)
+    except ValueError:
+        raise errors.unlike_shapes("random.gamma", *parameters) from None
+    return _gamma(partial(_draw, seed), "random.gamma", sizes("random.gamma", "shape", shape) + each, alpha, beta, dtype)
 
 
 def _gamma(draw, name, shape, alpha, beta, dtype):
-    a = to_tensor(alpha, name)
+    dtype = floating_or(name, dtype)
+    a = to_tensor(alpha, name, None if hasattr(alpha, "dtype") else dtype)
     _require(not (a.numpy() < 0).any(), name, "alpha must not be negative", alpha)
     fits(name, shape, "alpha", a)
-    z = draw(lambda r, n: r.standard_gamma(a.numpy(), n), shape, floating_or(name, dtype))
+    z = draw(lambda r, n: r.standard_gamma(a.numpy(), n), shape, dtype)
     if is_tensor(alpha) and a.dtype.is_floating:
         z = _quantile(z, broadcast_to(ops.cast(a, dtype=z.dtype.code), z.shape))
-    return z if beta is None else z / to_tensor(beta, name, like=z)
+    if beta is None:
+        return z
+    b = to_tensor(beta, name, like=z)
+    fits(name, shape, "beta", b)
+    return z / b
 
 
 def _quantile(z, a):

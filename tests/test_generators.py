@@ -112,6 +112,14 @@ def test_parameters_get_gradients():
     assert slope.shape == (2,) and (slope > 0).all()
 
 
+def test_every_element_of_the_parameters_of_gamma_has_numbers_of_its_own():
+    assert random.gamma([2], 3.0, beta=[1.0, 2.0]).shape == (2, 2) and random.gamma([3], [[1.0], [2.0]], [1.0, 2.0, 3.0]).shape == (3, 2, 3)
+    x = random.gamma([1000], [3.0], beta=[1.0, 1.0], dtype="float64", seed=1).numpy()
+    assert abs(np.corrcoef(x.T)[0, 1]) < 0.2
+    assert random.stateless_gamma([2, 3], [1, 2], [1.0, 2.0, 3.0], [[1.0], [2.0]]).shape == (2, 3)
+    np.testing.assert_array_equal(random.stateless_gamma([3], [1, 2], 0.1, dtype="float64"), random.stateless_gamma([3], [1, 2], np.float64(0.1), dtype="float64"))
+
+
 def test_bounds_may_be_arrays():
     x = random.Generator.from_seed(1).uniform([2], np.array([0.0, 10.0]), [1.0, 11.0]).numpy()
     assert (x >= [0, 10]).all() and (x < [1, 11]).all()
@@ -148,6 +156,10 @@ def test_a_function_that_draws_runs_as_written():
         (lambda g: g.binomial([2], [1, 2, 3], 0.5), ValueError, "random.Generator.binomial: counts of shape (3,) does not broadcast to shape (2,)"),
         (lambda g: random.stateless_poisson([3], [1, 2], [1.0, 2.0]), ValueError, "random.stateless_poisson: lam of shape (2,) does not broadcast to shape (3,)"),
         (lambda g: random.stateless_gamma([3], [1, 2], [[1.0]]), ValueError, "random.stateless_gamma: alpha of shape (1, 1) does not broadcast to shape (3,)"),
+        (lambda g: random.stateless_gamma([3], [1, 2], 1.0, [[1.0], [2.0]]), ValueError,
+         "random.stateless_gamma: beta of shape (2, 1) does not broadcast to shape (3,)"),
+        (lambda g: random.gamma([3], [1.0, 2.0], [1.0, 2.0, 3.0]), ValueError,
+         "random.gamma: Incompatible shapes: [2] vs. [3]. Counted from the last, sizes must be equal or 1; reshape one of them"),
         (lambda g: random.fold_in([1, 2], 0.5), TypeError, "random.fold_in: data must be an integer, got 0.5"),
     ],
 )  # fmt: skip
