@@ -236,8 +236,8 @@ def _polyadd(sign):
 
 def _lstsq(a, b, rcond=None):
     """(the shortest x of least squares, the sums of squares left, rank, singular values), by the pseudo-inverse."""
-    a, b = as_array(a), as_array(b)
-    if a.ndim != 2 or b.ndim not in (1, 2) or isinstance(rcond, str) or is_tensor(rcond) or a.shape[0] != b.shape[0]:
+    a, b = as_arrays(a, b)
+    if a.ndim != 2 or not a.dtype.is_floating or b.ndim not in (1, 2) or isinstance(rcond, str) or is_tensor(rcond) or a.shape[0] != b.shape[0]:
         refuse()
     eps = np.finfo(a.dtype.as_numpy_dtype).eps
     rcond = max(a.shape) * eps if rcond is None else eps if rcond == -1 else rcond
