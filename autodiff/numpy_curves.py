@@ -13,6 +13,7 @@ __all__ = ["CURVES"]
 def _interp(x, xp, fp, left=None, right=None, period=None):
     """The polygon through (xp, fp), in float64 as NumPy has it.  Its derivative at a corner is that of the line to the right of it; at
     the last one that of the line before."""
+    known = all(isinstance(t, np.ndarray) and np.isfinite(t).all() for t in (xp, fp))
     x, xp, fp = (math.cast(as_array(t), "float64") for t in (x, xp, fp))
     if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
         refuse()
@@ -26,7 +27,9 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     corner = math.clip_by_value(indexing.searchsorted(xp, flat, "right", "int64") - 1, 0, n - 1)
     slopes = math.divide_no_nan(fp[1:] - fp[:-1], xp[1:] - xp[:-1])
     at, value, slope = indexing.gather(xp, corner), indexing.gather(fp, corner), indexing.gather(slopes, math.minimum(corner, n - 2))
-    y = _or_from_the_right(value + (flat - at) * slope, flat, at, value, xp, fp, math.minimum(corner + 1, n - 1), slope)
+    y = value + (flat - at) * slope
+    if not known:                               # to be finite
+        y = _or_from_the_right(y, flat, at, value, xp, fp, math.minimum(corner + 1, n - 1), slope)
     y = indexing.where(flat < xp[0], fp[0] if left is None else math.cast(as_array(left), "float64"), y)
     y = indexing.where(flat > xp[-1], fp[-1] if right is None else math.cast(as_array(right), "float64"), y)
     return shaping.reshape(indexing.where(math.is_nan(flat), flat, y), x.shape)
