@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from . import custom_gradient, indexing, linalg, math, ops, repeating, shaping
+from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping
 from ._core import is_tensor
 from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
@@ -408,7 +408,7 @@ UFUNC_FORMULAS = {
     "modf":       lambda x: (indexing.where(math.is_inf(x), 0.0, x - _truncated(x)), _truncated(x)),
     "ldexp":      lambda x, n: x * math.pow(2.0, n),
     "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
-    "copysign":   lambda a, b: indexing.where(math.minimum(b, 1.0 / b) < 0, -math.abs(a), math.abs(a)),      # -0.0 has a sign too
+    "copysign":   lambda a, b: math.abs(a) * indexing.where(math.minimum(b, 1.0 / b) < 0, -1.0, constants.ones_like(b)),     # -0.0 has a sign too
     "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),
     "vecdot":     lambda a, b: math.reduce_sum(a * b, -1),
     "matvec":     linalg.matvec,

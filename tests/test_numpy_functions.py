@@ -63,6 +63,12 @@ def test_numbers_of_python_keep_their_digits_beside_float64(case):
     np.testing.assert_allclose(eval(case, {"np": np, "x": ad.constant(x)}).numpy(), want, rtol=1e-15)
 
 
+def test_a_sign_is_copied_in_the_wider_dtype():
+    y = np.copysign(ad.constant([1.0, -np.inf, np.nan, 0.0]), np.array([-0.0, 2.0, -1.0, -np.inf]))
+    assert y.dtype == "float64"
+    np.testing.assert_array_equal(y.numpy(), [-1.0, np.inf, np.nan, -0.0])
+
+
 def test_an_integer_may_come_first():
     assert np.fmax(1, ad.constant([0.5, 2.0])).numpy().tolist() == [1.0, 2.0] and np.fmod(7, ad.constant([4.0])).numpy().tolist() == [3.0]
 
