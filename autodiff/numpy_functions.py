@@ -325,7 +325,8 @@ def _gamma(x):
     odd = math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
     y = math.exp(math.lgamma(x))
     y = indexing.where(odd, -y, y)
-    return indexing.where(math.logical_and(x <= 0, math.equal(x, math.floor(x))), np.nan, y)
+    y = indexing.where(math.equal(x, 0), 1.0 / x, y)            # an infinity of the sign of 0
+    return indexing.where(math.logical_and(x < 0, math.equal(x, math.floor(x))), np.nan, y)
 
 
 def _larger(pick):
@@ -425,7 +426,7 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "betaln":       math.betaln,
     "rel_entr":     lambda x, y: math.xlogy(x, x / y),
     "kl_div":       lambda x, y: math.xlogy(x, x / y) - x + y,
-    "huber":        lambda delta, r: indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta)),
+    "huber":        lambda delta, r: indexing.where(delta < 0, np.inf, indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta))),
     "pseudo_huber": lambda delta, r: delta * delta * math.expm1(0.5 * math.log1p((r / delta) ** 2)),
     "exp10":        lambda x: math.pow(10.0, x),
 }.items()})  # fmt: skip
