@@ -56,7 +56,7 @@ static int cholesky(const problem *p)
     return call(AD_LAPACK_CHOLESKY, operands, (intptr_t[]){p->count, p->m}, (intptr_t[]){p->to_a, p->to_y, p->m * ITEM, ITEM, p->m * ITEM, ITEM});
 }
 
-/* (Its steps within a matrix, and whether any of them is not finite, which makes nan of its own.) */
+/* (What is not finite has nan for one, and that is no failure.) */
 static int determinants(const problem *p, double *y, intptr_t to_y)
 {
     char *operands[] = {(char *)p->a, (char *)y};
