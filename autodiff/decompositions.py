@@ -191,10 +191,10 @@ def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
     """
     x = floating(as_matrices("pinv", a), "pinv")
     least = 10 * max(x.shape[-2:]) * np.finfo(x.dtype.as_numpy_dtype).eps
-    limit = to_tensor(least if rcond is None else rcond, "pinv", like=x)
+    limit = ops.cast(to_tensor(least if rcond is None else rcond, "pinv", like=x), dtype=x.dtype.code)
     if rcond is None or (limit.numpy() <= least).all():
         return ops.pinv(x, limit)
-    return ops.pinv(x - _small_part(x, limit, least), to_tensor(least, "pinv", like=x))
+    return ops.pinv(x - _small_part(x, limit, least), to_tensor(float(least), "pinv", like=x))
 
 
 def matrix_rank(a, tol=None, validate_args=False, name=None) -> Tensor:

@@ -424,6 +424,12 @@ def test_a_numpy_without_a_part_of_lapack_is_named():
     same(linalg.inv(S), np.linalg.inv(S))
 
 
+@pytest.mark.parametrize("rcond", [None, 1e-6, np.float64(1e-6), np.float32(1e-6), np.array([1e-6, 0.5])])
+def test_what_counts_as_0_has_no_say_in_the_dtype(rcond):
+    for dtype in ("float32", "float64"):
+        assert linalg.pinv(ad.constant(M, dtype), rcond).dtype == dtype
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 3), (2, 0, 0), (0, 0)])
 def test_of_no_matrices_and_of_no_elements(shape):
     x = np.zeros(shape)
