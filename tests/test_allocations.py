@@ -73,6 +73,22 @@ def branching():
     return [f(ad.constant(1.0)), f(ad.constant(-2.0)), f(ad.constant(-2.0))]
 
 
+def decomposed():
+    @ad.function
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            s = ad.matmul(x, x, transpose_a=True)
+            y = ad.linalg.logdet(s) + ad.reduce_sum(ad.linalg.solve(s, x[:5])) + ad.reduce_sum(ad.linalg.eigh(s)[0]) + ad.reduce_sum(ad.linalg.qr(x)[1])
+        return [y, tape.gradient(y, x)]
+
+    f(X)
+    with ad.GradientTape() as tape:
+        x = ad.Variable(X.astype("float32"))
+        y = ad.linalg.det(ad.matmul(x, x, transpose_a=True)) + ad.reduce_sum(ad.linalg.pinv(x))
+    return [*f(X * 2), tape.gradient(y, x)]
+
+
 KEPT = ad.function(lambda x: ad.reduce_sum(ad.exp(x) * x[::-1]) + ad.reduce_sum(x[1:] ** 2))
 KEPT(X[0])
 STORED = pickle.dumps(KEPT)
@@ -128,7 +144,7 @@ def same(a, b):
     return isinstance(a, list) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("f", [eager, many_operands, replayed, recurrent, branching, stored, mapped, sparse, precise, jacobians], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [eager, many_operands, replayed, recurrent, branching, decomposed, stored, mapped, sparse, precise, jacobians], ids=lambda f: f.__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_every_allocation_may_fail(f):
     attempt(f, 0, 0)
