@@ -32,6 +32,13 @@ def bounded(x):
     return clip_by_value(x, -1000, 1000)
 
 
+def cross_entropy_slope(a, b):
+    """(1 - a) * sigmoid(b) - a * sigmoid(-b), by the smaller of both sigmoids."""
+    above = b > 0
+    s = sigmoid(where(above, -b, b))
+    return where(above, (1 - a) - s, s - a)
+
+
 def over_power(y, x, power):
     """y / x**power: rounded twice."""
     return y * pow(x, -power)
@@ -120,7 +127,7 @@ sigmoid     = row(d=lambda x, y: sigmoid_slope(x),          on=REAL,            
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=2,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
-sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: (1 - a) * sigmoid(b) - a * sigmoid(-b)), on=(UNIT_INTERVAL, REAL), ulp=2, d32="double",   # not sigmoid(b) - a
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: cross_entropy_slope(a, b)), on=(UNIT_INTERVAL, REAL), ulp=2, d32="double",
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(1 + exp(x)), no overflow")
