@@ -3,6 +3,8 @@
 A rule is called on `Text` operands, whose operators return C text; what the rule mentions tells which operands a backward kernel reads.
 """
 
+import re
+
 OPERANDS = ("a", "b", "c")
 FLOATS = ("float32", "float64")
 C_TYPE = {"float32": "float", "float64": "double", "int32": "int32_t", "int64": "int64_t", "bool": "uint8_t"}
@@ -147,6 +149,10 @@ def share_text(row, d, g, dtype):
         return d            # whatever g is: not inf * 0
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
         return Text(f"({g.code} * {d.code})", dtype, {"g"})
+    chosen = re.fullmatch(r"ad_where(f?)\(a, ([01])\.0f?, ([01])\.0f?\)", d.code)
+    if chosen and row.selects:          # of a choice: g, whose -0 becomes 0 as in every product, or 0
+        some, none = f"ad_add{chosen[1]}({g.code}, 0)", "0"
+        return Text(f"ad_where{chosen[1]}(a, {', '.join((some, none) if chosen[2] == '1' else (none, some))})", dtype, d.reads | {"g"})
     product = "select" if row.selects else "scale"
     return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"}, near=d.near)
 

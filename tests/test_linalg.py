@@ -415,6 +415,7 @@ def test_a_replay_that_meets_a_singular_matrix_says_so_and_goes_on():
 def test_a_numpy_without_a_part_of_lapack_is_named():
     names = {name: getattr(_core.numpy_lapack, name) for names in _core.LAPACK_NAMES for name in names if hasattr(_core.numpy_lapack, name)}
     try:
+        assert len(_core.set_lapack(None)) == len(_core.LAPACK_NAMES)
         assert _core.set_lapack(types.SimpleNamespace(**{name: f for name, f in names.items() if name != "inv"}, inv=np.add)) == []
         assert _core.set_lapack(types.SimpleNamespace(**{name: f for name, f in names.items() if name != "inv"}, inv=max)) == ["inv"]
         with pytest.raises(errors.UnimplementedError, match=f"^inv: NumPy {np.__version__} has not the part of LAPACK"):

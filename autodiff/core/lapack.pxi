@@ -1,6 +1,6 @@
 # LAPACK, from where NumPy keeps it: the inner loops of its ufuncs on matrices, which a replay calls without Python (csrc/lapack.c).
 
-from numpy.linalg import _umath_linalg as numpy_lapack
+numpy_lapack = getattr(np.linalg, "_umath_linalg", None)         # (a name of NumPy's own: where it is gone, a function says so when it is used)
 
 cdef extern from "lapack.h":
     ctypedef void (*ad_lapack_loop)(char **operands, const Py_ssize_t *sizes, const Py_ssize_t *steps, void *data) noexcept nogil
