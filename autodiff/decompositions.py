@@ -24,7 +24,9 @@ Lu = collections.namedtuple("Lu", "lu p")
 
 
 def inv(input, adjoint=False, name=None) -> Tensor:
-    """The inverse of square matrices, or of their transposes.  Raises InvalidArgumentError where there is none.
+    """The inverse of square matrices, or of their transposes, (..., m, m) -> (..., m, m), by LAPACK's getrf and getrs.
+
+    Raises InvalidArgumentError where there is none, ShapeError unless the matrices are square, DtypeError of what is no float.
 
     >>> inv([[2.0, 0.0], [0.0, 4.0]]).numpy().tolist()
     [[0.5, 0.0], [0.0, 0.25]]
@@ -34,7 +36,9 @@ def inv(input, adjoint=False, name=None) -> Tensor:
 
 
 def det(input, name=None) -> Tensor:
-    """The determinant of square matrices.
+    """The determinant of square matrices, (..., m, m) -> (...), by LAPACK's getrf; singular ones have a gradient too.
+
+    Raises ShapeError unless the matrices are square, DtypeError of what is no float.
 
     >>> float(det([[2.0, 0.0], [0.0, 4.0]]))
     8.0
@@ -43,7 +47,9 @@ def det(input, name=None) -> Tensor:
 
 
 def slogdet(input, name=None) -> SLogDet:
-    """(sign, log|det|) of square matrices; sign 0 and -inf where the determinant is 0.
+    """(sign, log|det|) of square matrices, (..., m, m) -> (...) each; sign 0 and -inf where the determinant is 0.
+
+    Raises ShapeError unless the matrices are square, DtypeError of what is no float; the gradient InvalidArgumentError where it is 0.
 
     >>> [float(t) for t in slogdet([[0.0, 1.0], [1.0, 0.0]])]
     [-1.0, 0.0]
@@ -53,7 +59,9 @@ def slogdet(input, name=None) -> SLogDet:
 
 
 def logdet(matrix, name=None) -> Tensor:
-    """log(det) of symmetric positive definite matrices, by their Cholesky factors.
+    """log(det) of symmetric positive definite matrices, (..., m, m) -> (...), by their Cholesky factors.
+
+    Raises as `cholesky` does.
 
     >>> round(float(logdet([[2.0, 0.0], [0.0, 4.0]])), 4)
     2.0794
@@ -63,7 +71,10 @@ def logdet(matrix, name=None) -> Tensor:
 
 
 def cholesky(input, name=None) -> Tensor:
-    """The lower triangular L with L @ transpose(L) = input, which is symmetric positive definite; only its lower half is read.
+    """The lower triangular L with L @ transpose(L) = input, which is symmetric positive definite, (..., m, m) -> (..., m, m), by LAPACK's
+    potrf; only its lower half is read.
+
+    Raises InvalidArgumentError of what is not positive definite, ShapeError unless the matrices are square, DtypeError of what is no float.
 
     >>> cholesky([[4.0, 2.0], [2.0, 5.0]]).numpy().tolist()
     [[2.0, 0.0], [1.0, 2.0]]
@@ -72,7 +83,9 @@ def cholesky(input, name=None) -> Tensor:
 
 
 def solve(matrix, rhs, adjoint=False, name=None) -> Tensor:
-    """X with matrix @ X = rhs (or transpose(matrix) @ X = rhs): (..., m, m) and (..., m, k) -> (..., m, k).
+    """X with matrix @ X = rhs (or transpose(matrix) @ X = rhs): (..., m, m) and (..., m, k) -> (..., m, k), by LAPACK's gesv.
+
+    Raises InvalidArgumentError where a matrix has no inverse, ShapeError where shapes do not fit, DtypeError of what is no float.
 
     >>> solve([[2.0, 0.0], [0.0, 4.0]], [[1.0], [1.0]]).numpy().tolist()
     [[0.5], [0.25]]
@@ -81,7 +94,9 @@ def solve(matrix, rhs, adjoint=False, name=None) -> Tensor:
 
 
 def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None) -> Tensor:
-    """`solve` of the lower (or upper) triangle of `matrix`.
+    """`solve` of the lower (or upper) triangle of `matrix`, by substitution; what stands beside it is not read.
+
+    Raises InvalidArgumentError where its diagonal has a 0, else as `solve` does.
 
     >>> triangular_solve([[2.0, 0.0], [1.0, 1.0]], [[2.0], [3.0]]).numpy().tolist()
     [[1.0], [2.0]]
@@ -91,7 +106,7 @@ def triangular_solve(matrix, rhs, lower=True, adjoint=False, name=None) -> Tenso
 
 
 def cholesky_solve(chol, rhs, name=None) -> Tensor:
-    """X with chol @ transpose(chol) @ X = rhs.
+    """X with chol @ transpose(chol) @ X = rhs: (..., m, m) and (..., m, k) -> (..., m, k).  Raises as `triangular_solve` does.
 
     >>> cholesky_solve([[2.0, 0.0], [0.0, 1.0]], [[4.0], [1.0]]).numpy().tolist()
     [[1.0], [1.0]]

@@ -227,6 +227,11 @@ def no_decomposition(function):
     return InvalidArgumentError(f"{function}: {advice.get('inv' if 'solve' in function else function, 'the matrix must be finite')}")
 
 
+def no_lapack(function, version):
+    """This NumPy keeps LAPACK elsewhere than those that are known."""
+    return UnimplementedError(f"{function}: NumPy {version} has not the part of LAPACK that this needs where NumPy 1.26 to 2.4 have it: install one of those")
+
+
 # -------------------------------------------------------------------------------------------------------------------- tapes
 TAPE_USED_UP = ("A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
                 "make it GradientTape(persistent=True) to ask again")  # fmt: skip

@@ -67,6 +67,7 @@ def plain(text, result):
 
 
 WHOLE = re.compile(r"ad_(pow|pow_slope)(f?)\(a, b\)")
+POWERS = {"AD_ALL_3": "_up(a, 3)", "AD_ALL_4": "_up(a, 4)", "AD_ALL_UP": "_up(a, b)", "AD_ALL_DOWN": "_down(a, b)", "AD_NONE_WHOLE": "_any(a, b)", None: "_each(a, b)"}
 
 
 def powers(text, result):
@@ -74,10 +75,9 @@ def powers(text, result):
     name, suffix = WHOLE.search(text.code).groups()
     lines = ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;",
              f"        const enum ad_powers which = ad_powers_of{suffix}(a + s, b + s, e - s, {int(name == 'pow_slope')});"]  # fmt: skip
-    for which, call in ("3", "_up{}(a, 3)"), ("4", "_up{}(a, 4)"), ("UP", "_up{}(a, b)"), ("DOWN", "_down{}(a, b)"), ("NONE_WHOLE", "_any{}(a, b)"), ("", "_each{}(a, b)"):
-        code = WHOLE.sub(rf"ad_\g<1>{call.format(suffix)}", text.code)
-        condition = f"if (which == {which if which == 'NONE_WHOLE' else 'ALL_' + which})".replace("== ", "== AD_") if which else ""
-        lines += [f"        {'else ' if which != '3' else ''}{condition}".rstrip(),
+    for k, (which, call) in enumerate(POWERS.items()):
+        code = WHOLE.sub(rf"ad_\g<1>{call.replace('(', suffix + '(')}", text.code)
+        lines += [f"        {'else ' if k else ''}if (which == {which})" if which else "        else",
                   "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(code, text.reads)};"]  # fmt: skip
     return [*lines, "    }"]
 

@@ -132,7 +132,7 @@ cdef object raise_status(int status, int op, const Operand *x, int n):
     if status == AD_NO_DECOMPOSITION:
         raise errors.no_decomposition(name)
     if status == AD_NO_LAPACK:
-        raise errors.UnimplementedError(f"{name}: NumPy {np.__version__} has not the part of LAPACK that this needs, where others have it; another version of NumPy will do")
+        raise errors.no_lapack(name, np.__version__)
     raise errors.unlike_shapes(name, *shapes)
 
 
