@@ -8,6 +8,7 @@ takes no digit with it.  docs/distributed.md says what a step costs.
 import os
 import pickle
 import threading
+import time
 import warnings
 
 from . import config
@@ -161,15 +162,16 @@ class _Placed:
 
     def __init__(self, client, make, numbers, shards):
         self.client, self.make, self.numbers, self.shards = client, make, numbers, shards
-        self.actor = self.worker = self.made = None
+        self.actor = self.worker = self.made = self.sent = None
         self.moves = 0
 
     def send(self, worker):
         """Have a worker make the group; what fails is said by `arrive`."""
         self.worker = worker
         try:
-            sent = [x if _is_future(x) or callable(x) else self.client.scatter([x], workers=[worker], hash=False)[0] for x in self.shards]
-            self.made = self.client.submit(_Group, *self.make, list(self.numbers), sent, actor=True, workers=[worker], pure=False)
+            # Kept until the group is made: the scheduler reads a task in a thread of its own, and what is released meanwhile is lost to it.
+            self.sent = [x if _is_future(x) or callable(x) else self.client.scatter([x], workers=[worker], hash=False)[0] for x in self.shards]
+            self.made = self.client.submit(_Group, *self.make, list(self.numbers), self.sent, actor=True, workers=[worker], pure=False)
         except Exception as error:
             self.made = _Failed(error)
 
@@ -177,7 +179,7 @@ class _Placed:
         """Wait until the group is made, on another worker if that one was lost."""
         for _ in range(MOST_MOVES + 1):
             try:
-                self.actor = _waited(self.made, self.is_gone)
+                self.actor, self.sent = _waited(self.made, self.is_gone), None
                 return
             except _Lost:
                 self.move()
@@ -222,13 +224,17 @@ def _is_future(x):
 
 
 def _workers(client):
-    """The addresses of the workers, in order; waits for one."""
-    if not client.nthreads():
-        try:
-            client.wait_for_workers(1, timeout=WAIT)
-        except Exception:
-            raise DistributedError(f"distributed.objective: the cluster has no workers, and none came within {WAIT:g} s") from None
-    return sorted(client.nthreads())
+    """The addresses of the workers, in order; waits for one.
+
+    Not by `client.wait_for_workers`: it takes the cluster's list of workers from the scheduler, ahead of the messages that say who has
+    gone, and such a message of a worker that is in no list any more is a KeyError when the cluster is closed (Dask 2026.8).
+    """
+    until = time.monotonic() + WAIT
+    while not (workers := client.nthreads()):
+        if time.monotonic() > until:
+            raise DistributedError(f"distributed.objective: the cluster has no workers, and none came within {WAIT:g} s")
+        time.sleep(LOOK)
+    return sorted(workers)
 
 
 def _waited(future, is_gone):
@@ -241,6 +247,12 @@ def _waited(future, is_gone):
         except (TimeoutError, AsyncTimeoutError):  # one class from Python 3.11 on
             if is_gone():
                 raise _Lost from None
+        except UnboundLocalError:  # Dask's own, where the task is cancelled and where the time is up in the midst of fetching its result
+            status = getattr(future, "status", "error")
+            if status == "cancelled" or is_gone():
+                raise _Lost from None
+            if status == "error":
+                raise
 
 
 def _result(future, groups=()):
