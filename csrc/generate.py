@@ -42,43 +42,56 @@ def table_hash():
     return digest.hexdigest()[:16]
 
 
+# How many vectors a loop computes side by side (AD_BESIDE): two, but for rows for which four were faster, or one was.  Each waits for a chain
+# of products, four or five cycles each, and what a processor sees ahead of it is hardly more than one vector's.
+BESIDE = dict.fromkeys("exp log log2 log10 erf sigmoid softplus log_sigmoid silu logaddexp sigmoid_cross_entropy pow pow_slope".split(), 4)
+BESIDE |= dict.fromkeys("hypot over_hypot atan2 atan2_slope asinh mod erfinv erfinv_slope ndtri ndtri_slope erfcx_slope".split(), 1)
+
+
+def each(name, start, end, indent):
+    """The head of a loop over elements."""
+    beside = BESIDE.get(re.sub(r"_(vjp\d|twin)$", "", name.rpartition("_")[0]), 2)
+    head = f"{' ' * indent}for (size_t i = {start}; i < {end}; i++)"
+    return [f"{' ' * indent}AD_BESIDE({beside})", head] if beside > 1 else [head]
+
+
 def loop(name, parameters, text, result, dtype):
-    pointers = ", ".join(f"const void *{p}_" for p in parameters)
-    lines = [f"static void {name}({pointers}, void *{result}_, size_t n)", "{"]
+    pointers = ", ".join(f"const void *restrict {p}_" for p in parameters)
+    lines = [f"static void {name}({pointers}, void *restrict {result}_, size_t n)", "{"]
     for p, t in parameters.items():
-        lines.append(f"    const {C_TYPE[t]} *restrict {p} = {p}_;" if p in text.reads else f"    (void){p}_;")
-    lines.append(f"    {C_TYPE[dtype]} *restrict {result} = {result}_;")
+        lines.append(f"    const {C_TYPE[t]} *{p} = {p}_;" if p in text.reads else f"    (void){p}_;")
+    lines.append(f"    {C_TYPE[dtype]} *{result} = {result}_;")
     if in_lanes(text, parameters):
         pays = "" if "ad_sqrt(" in text.code else "ad_divides_slowly && "
         lines += ["    size_t i = 0;", "#ifdef AD_LANES", f"    for (; {pays}i + AD_LANES <= n; i += AD_LANES)",
                   f"        ad_put({result} + i, {lanes_text(text)});", "#endif",
                   "    for (; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]  # fmt: skip
     elif WHOLE.search(text.code):
-        lines += ["#ifdef AD_TARGET_FMA", *powers(text, result), "#else", *plain(text, result), "#endif"]
+        lines += ["#ifdef AD_TARGET_FMA", *powers(name, text, result), "#else", *plain(name, text, result), "#endif"]
     elif not text.near:
-        lines += plain(text, result)
+        lines += plain(name, text, result)
     else:
-        lines += blocks(text, result, SUFFIX[dtype])
+        lines += blocks(name, text, result, SUFFIX[dtype])
     return "\n".join([*lines, "}", ""])
 
 
-def plain(text, result):
-    return ["    for (size_t i = 0; i < n; i++)", f"        {result}[i] = {indexed(text.code, text.reads)};"]
+def plain(name, text, result):
+    return [*each(name, "0", "n", 4), f"        {result}[i] = {indexed(text.code, text.reads)};"]
 
 
 WHOLE = re.compile(r"ad_(pow|pow_slope)(f?)\(a, b\)")
 POWERS = {"AD_ALL_3": "_up(a, 3)", "AD_ALL_4": "_up(a, 4)", "AD_ALL_UP": "_up(a, b)", "AD_ALL_DOWN": "_down(a, b)", "AD_NONE_WHOLE": "_any(a, b)", None: "_each(a, b)"}
 
 
-def powers(text, result):
+def powers(name, text, result):
     """The loop in blocks, each of which takes the whole powers alone if it has no others (csrc/power_math.h)."""
-    name, suffix = WHOLE.search(text.code).groups()
+    function, suffix = WHOLE.search(text.code).groups()
     lines = ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;",
-             f"        const enum ad_powers which = ad_powers_of{suffix}(a + s, b + s, e - s, {int(name == 'pow_slope')});"]  # fmt: skip
+             f"        const enum ad_powers which = ad_powers_of{suffix}(a + s, b + s, e - s, {int(function == 'pow_slope')});"]  # fmt: skip
     for k, (which, call) in enumerate(POWERS.items()):
         code = WHOLE.sub(rf"ad_\g<1>{call.replace('(', suffix + '(')}", text.code)
         lines += [f"        {'else ' if k else ''}if (which == {which})" if which else "        else",
-                  "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(code, text.reads)};"]  # fmt: skip
+                  *each(name, "s", "e", 12), f"                {result}[i] = {indexed(code, text.reads)};"]  # fmt: skip
     return [*lines, "    }"]
 
 
@@ -113,12 +126,11 @@ def all_within(near, suffix):
     return " && ".join(sorted({f"ad_all_within{suffix}({v} + s, e - s, {least}, {most})" for _, _, v, (least, most) in near}))
 
 
-def blocks(text, result, suffix):
+def blocks(name, text, result, suffix):
     """The loop in blocks, each of which takes the branch-free function if it holds for all of it."""
     near, test = branch_free(text), all_within(text.near, suffix)
     return ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;", f"        if ({test})",
-            "            for (size_t i = s; i < e; i++)", f"                {result}[i] = {indexed(near, text.reads)};",
-            "        else", "            for (size_t i = s; i < e; i++)",
+            *each(name, "s", "e", 12), f"                {result}[i] = {indexed(near, text.reads)};", "        else", *each(name, "s", "e", 12),
             f"                {result}[i] = {indexed(text.code, text.reads)};", "    }"]  # fmt: skip
 
 
@@ -165,25 +177,23 @@ def twin(row, dtype):
     """The loop that has value and share at once; g may be a block of ones.  Numbers are read before any is written: the compiler
     must see that both start from the same one, or it computes the exponential twice."""
     t, value, share = C_TYPE[dtype], forward_text(row, dtype), partial_text(row, 0, dtype)
+    name = f"{row.name}_twin_{FIELD[dtype]}"
 
-    def body(y, gx):
-        return [f"const {t} a = as[i], g = gs[i], y = {y};", f"const {t} gx = {gx};", "ys[i] = y;", "gxs[i] = gx;"]
+    def pairs(start, end, indent, y, gx):
+        *pragma, head = each(name, start, end, indent)
+        lines = [f"const {t} a = as[i], g = gs[i], y = {y};", f"const {t} gx = {gx};", "ys[i] = y;", "gxs[i] = gx;"]
+        return [*pragma, head + " {", *(f"{' ' * indent}    {line}" for line in lines), f"{' ' * indent}}}"]
 
     if value.near:
         lines = ["    for (size_t s = 0, e; s < n; s = e) {", "        e = n - s < 512 ? n : s + 512;",
                  f"        if ({all_within(value.near | share.near, SUFFIX[dtype]).replace('a + s', 'as + s')})",
-                 *each("s", "e", 12, body(branch_free(value), branch_free(share))), "        else",
-                 *each("s", "e", 12, body(value.code, share.code)), "    }"]  # fmt: skip
+                 *pairs("s", "e", 12, branch_free(value), branch_free(share)), "        else",
+                 *pairs("s", "e", 12, value.code, share.code), "    }"]  # fmt: skip
     else:
-        lines = each("0", "n", 4, body(value.code, share.code))
+        lines = pairs("0", "n", 4, value.code, share.code)
     return "\n".join([
-        f"static void {row.name}_twin_{FIELD[dtype]}(const void *g_, const void *a_, void *y_, void *gx_, size_t n)", "{",
-        f"    const {t} *restrict gs = g_, *restrict as = a_;", f"    {t} *restrict ys = y_, *restrict gxs = gx_;", *lines, "}", ""])  # fmt: skip
-
-
-def each(start, end, indent, lines):
-    space = " " * indent
-    return [f"{space}for (size_t i = {start}; i < {end}; i++) {{", *(f"{space}    {line}" for line in lines), f"{space}}}"]
+        f"static void {name}(const void *restrict g_, const void *restrict a_, void *restrict y_, void *restrict gx_, size_t n)", "{",
+        f"    const {t} *gs = g_, *as = a_;", f"    {t} *ys = y_, *gxs = gx_;", *lines, "}", ""])  # fmt: skip
 
 
 def kernel_table(rows):

@@ -3,6 +3,7 @@
 #include "plan_runner.h"
 #include "rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,16 @@ static inline void *seek_past(const runner *r, uint16_t stream, int is_short, si
 {
     char *at = seek_in(r, stream, is_short);
     return at ? at + bytes : at;
+}
+
+/* Nothing a kernel reads is where it writes (AD_BESIDE in csrc/elementwise.inc). */
+static inline int is_apart(const runner *r, const ad_loop_step *s)
+{
+    const uint16_t read[] = {s->in[0], s->in[1], s->in[2], s->g, s->y};
+    int apart = 1;
+    for (int i = 0; i < 5; i++)
+        apart &= !seek(r, read[i]) || (seek(r, read[i]) != seek(r, s->out) && seek(r, read[i]) != seek(r, s->share));
+    return apart;
 }
 
 /* Of n elements, behind the first `past` bytes. */
@@ -190,6 +201,7 @@ static inline void run_steps(const runner *r, int64_t rows, int is_short)
     const int64_t wide = rows * l->width;
     for (const ad_loop_step *s = l->steps.at, *end = s + l->steps.n; s < end; s++) {
         const int64_t n = s->wide ? wide : rows;
+        assert(!(s->forward || s->vjp || s->twin) || is_apart(r, s));
         switch (s->kind) {
         case AD_ONE: s->forward(seek_in(r, s->in[0], is_short), NULL, NULL, seek_in(r, s->out, is_short), (size_t)n); break;
         case AD_TWO:
