@@ -36,7 +36,11 @@ typedef struct {
 } ad_chain;
 
 /* What can be a step of one: the value (k < 0) or share of a row. */
-typedef struct { uint16_t op, code; int8_t k; uint8_t reads, operands, divides, scales; } ad_chain_link;   /* reads: AD_READS_*, so many; scales: see above */
+typedef struct {
+    uint16_t op, code;
+    int8_t k, mask;                                         /* mask: which operand is one, bytes in memory; -1: none is */
+    uint8_t reads, operands, divides, scales, compares;     /* reads: AD_READS_*, so many; scales: see above; compares: gives bytes in memory */
+} ad_chain_link;
 
 extern const ad_chain ad_chain_baseline[2];                 /* float32, float64: as in enum ad_dtype */
 #ifdef __x86_64__

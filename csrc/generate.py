@@ -214,22 +214,44 @@ def kernel_table(rows):
 
 
 # ------------------------------------------------------------------------------------------------- chains
-CHAINED = frozenset("add sub mul div neg square squared_difference reciprocal sqrt scale select".split())      # what csrc/chain_type.inc has for vectors
+CHAINED = frozenset("add sub mul div neg square squared_difference reciprocal sqrt scale select abs sign maximum minimum relu where equal not_equal "
+                    "less less_equal greater greater_equal".split())                                   # what csrc/chain_type.inc has for vectors
+
+
+class Link:
+    """What can be a step of a chain: of a row the value, with k = -1, or a share.  `code` is text of vectors p, q and r, its operands `names` in
+    the order g, a, b, c, y; `mask` says which of them is one, -1 that none is.  Several links may have the same text."""
+
+    def __init__(self, row, k, text, dtype, masks):
+        self.row, self.k, self.compares = row, k, text.dtype == "bool"
+        self.names = [v for v in ORDER if v in text.reads]
+        self.mask = next((i for i, v in enumerate(self.names) if v in masks), -1)
+        self.code = vector_text(text.code, self.names, dtype)
+        self.function = f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}"
+        self.divides = int(bool(re.search(r"v_(div|reciprocal|sqrt)_", self.code)))
+        # the first operand times what the second gives, unless the first is 0?
+        self.scales = int(len(self.names) == 2 and bool(re.fullmatch(r"v_scale_\w+\(p, ((?!\bp\b).)*", self.code)))
+
+    @property
+    def forms(self):
+        """The macro in csrc/chain.inc that makes its forms, and how many codes they take."""
+        kind = "_MASKS" if self.compares else "_BY_MASK" if self.mask >= 0 else "_KNOWN" if self.scales else ""
+        return f"FORMS_{len(self.names)}{kind}", (2, 12 if self.scales else 8, 8)[len(self.names) - 1]
 
 
 def chain_links(rows, dtype):
-    """What can be a step of a chain: (row, k, function, operands it reads in the order g, a, b, c, y), of the value with k = -1.  A function
-    is text of vectors p, q and r; several links may have the same."""
     for row in rows:
         if row.kind != "elementwise" or dtype not in row.takes:
             continue
-        own = {"g", "y", *(s.code for s in symbols(row, dtype) if s.dtype == dtype)}
-        texts = [(-1, forward_text(row, dtype))] if gives(row, dtype) == dtype else []
+        operands = symbols(row, dtype)
+        masks = {s.code for s in operands if s.dtype == "bool"}
+        own = {"g", "y", *masks, *(s.code for s in operands if s.dtype == dtype)}
+        texts = [(-1, forward_text(row, dtype))] if gives(row, dtype) == dtype or (gives(row, dtype) == "bool" and row.arity == 2) else []
         texts += [(k, partial_text(row, k, dtype)) for k, d in enumerate(derivatives(row)) if d]
         for k, text in texts:
-            called, names = set(re.findall(r"ad_(\w+)\(", text.code)), [v for v in ORDER if v in text.reads]
-            if called <= {name + SUFFIX[dtype] for name in CHAINED} and "(double)" not in text.code and 0 < len(names) <= 3 and text.reads <= own:
-                yield row, k, vector_text(text.code, names, dtype), names
+            called = set(re.findall(r"ad_(\w+)\(", text.code))
+            if called <= {name + SUFFIX[dtype] for name in CHAINED} and "(double)" not in text.code and 0 < len(text.reads) <= 3 and text.reads <= own:
+                yield Link(row, k, text, dtype, masks)
 
 
 def vector_text(code, names, dtype):
@@ -241,41 +263,32 @@ def vector_text(code, names, dtype):
             return f"v_{word[3:-1].removesuffix(SUFFIX[dtype])}_{FIELD[dtype]}("
         return f"v_all_{FIELD[dtype]}({word})"
 
-    return re.sub(r"ad_\w+\(|\b[a-z]\b|(?<![\w.])\d[\d.]*(?:e[+-]?\d+)?f?", term, code)
+    return re.sub(r"ad_\w+\(|\b[a-z]\b|INFINITY|NAN|(?<![\w.])\d[\d.]*(?:e[+-]?\d+)?f?", term, code)
 
 
 def chain_codes(rows, dtype):
-    """By function: (its first link's name, its operands, its code behind AD_CHAIN_FIRST), after which come those of its other forms
-    (csrc/chain.inc), four of which for a first operand that is known."""
+    """By text: its first link and its code behind AD_CHAIN_FIRST, after which come those of its other forms (csrc/chain.inc), four of which
+    for a first operand that is known."""
     codes, code = {}, 0
-    for row, k, text, names in chain_links(rows, dtype):
-        if text not in codes:
-            codes[text] = (f"{row.name}_{'value' if k < 0 else f'vjp{k}'}_{FIELD[dtype]}", names, code)
-            code += (2, 12 if scales(text, names) else 8, 8)[len(names) - 1]
+    for link in chain_links(rows, dtype):
+        if link.code not in codes:
+            codes[link.code] = (link, code)
+            code += link.forms[1]
     return codes
-
-
-def scales(text, names):
-    """Is it the first operand times what the second gives, unless the first is 0?"""
-    return int(len(names) == 2 and bool(re.fullmatch(r"v_scale_\w+\(p, ((?!\bp\b).)*", text)))
-
-
-def divides(text):
-    return int(bool(re.search(r"v_(div|reciprocal|sqrt)_", text)))
 
 
 def chain_header(rows, dtype):
     """The links' functions and their list (csrc/chain_type.inc)."""
-    codes = chain_codes(rows, dtype)
-    lines = [vector_function(name, len(names), text) for text, (name, names, _) in codes.items()]
-    lines += [vector_function(f"{name}_known", 2, text.replace("v_scale_", "v_mul_", 1)) for text, (name, names, _) in codes.items() if scales(text, names)]
-    forms = [f"FORMS_{len(names)}{'_KNOWN' if scales(text, names) else ''}(DO, {name}, AD_CHAIN_FIRST + {code})" for text, (name, names, code) in codes.items()]
-    listed = ["#define AD_LINKS(DO)", *(f"    {form}" for form in forms)]
+    links = [(link, code) for link, code in chain_codes(rows, dtype).values()]
+    lines = [vector_function(link.function, link, link.code) for link, _ in links]
+    lines += [vector_function(f"{link.function}_known", link, link.code.replace("v_scale_", "v_mul_", 1)) for link, _ in links if link.scales]
+    listed = ["#define AD_LINKS(DO)", *(f"    {link.forms[0]}(DO, {link.function}, AD_CHAIN_FIRST + {code})" for link, code in links)]
     return "\n".join([*lines, "", " \\\n".join(listed), ""])
 
 
-def vector_function(name, n, text):
-    return f"INLINE VECTOR {name}({', '.join(f'VECTOR {v}' for v in 'pqr'[:n])}) {{ return {text}; }}"
+def vector_function(name, link, code):
+    takes = ", ".join(f"{'MASK' if i == link.mask else 'VECTOR'} {v}" for i, v in enumerate("pqr"[: len(link.names)]))
+    return f"INLINE VECTOR {name}({takes}) {{ return {f'(VECTOR){code}' if link.compares else code}; }}"
 
 
 def chain_table(rows):
@@ -284,7 +297,10 @@ def chain_table(rows):
     for dtype in FLOATS:
         codes = chain_codes(rows, dtype)
         lines += [f"static const ad_chain_link links_{FIELD[dtype]}[] = {{"]
-        lines += [f"    {{AD_OP_{row.name}, AD_CHAIN_FIRST + {codes[text][2]}, {k}, {sum(ORDER[v] for v in names)}, {len(names)}, {divides(text)}, {scales(text, names)}}}," for row, k, text, names in chain_links(rows, dtype)]
+        for link in chain_links(rows, dtype):
+            fields = (f"AD_OP_{link.row.name}", f"AD_CHAIN_FIRST + {codes[link.code][1]}", link.k, link.mask, sum(ORDER[v] for v in link.names),
+                      len(link.names), link.divides, link.scales, int(link.compares))  # fmt: skip
+            lines += ["    {" + ", ".join(map(str, fields)) + "},"]
         lines += ["};"]
     return "\n".join([*lines, ""])
 

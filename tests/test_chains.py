@@ -12,27 +12,34 @@ from autodiff import _core
 # A tile is 8 vectors of 16, 32 or 64 bytes: 16 to 128 numbers.
 SIZES = [15, 16, 63, 64, 65, 127, 128, 129, 500, 511, 513, 540, 700, 1030]
 UNARY = [ad.square, lambda a: -a, lambda a: a * 3.0, lambda a: 2.0 - a, lambda a: a - 0.5, lambda a: a * a, lambda a: a + a, lambda a: a / 7.0, ad.tan,
-         ad.exp, ad.math.reciprocal, ad.abs, ad.tanh, ad.sqrt, ad.math.rsqrt, lambda a: 1.0 / a, lambda a: 0.0 * a, ad.stop_gradient]  # fmt: skip
+         ad.exp, ad.math.reciprocal, ad.abs, ad.sign, ad.nn.relu, ad.math.log1p, ad.tanh, ad.sqrt, ad.math.rsqrt, lambda a: 1.0 / a, lambda a: 0.0 * a, ad.stop_gradient]  # fmt: skip
 BINARY = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: b - a, lambda a, b: a * b, ad.math.squared_difference, ad.math.multiply_no_nan,
-          lambda a, b: a / b, ad.maximum]  # fmt: skip
+          lambda a, b: a / b, ad.maximum, ad.minimum, ad.math.xdivy, ad.math.divide_no_nan]  # fmt: skip
+# Masks are bytes in memory: one may be read by several steps, or by none for a while.
+MASKS = [lambda a, b: a < b, lambda a, b: a <= b, lambda a, b: a > 0.5, lambda a, b: -1.0 >= b, ad.equal, lambda a, b: ad.not_equal(a, b * b)]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -5e-324, 1e300, 1e-300, 1e-40]
 
 
 def program(seed, longest=25):
     """A program at random on two arrays; several of its values are results, and its gradients."""
     r = random.Random(seed)
-    steps = [(r.random(), r.choice(UNARY), r.choice(BINARY), r.random(), r.random()) for _ in range(r.randint(2, longest))]
+    steps = [(r.random(), r.choice(UNARY), r.choice(BINARY), r.choice(MASKS), r.random(), r.random()) for _ in range(r.randint(2, longest))]
 
     def f(x, y):
         with ad.GradientTape() as tape:
             tape.watch([x, y])
-            values = [x, y]
-            for kind, one, two, i, j in steps:
+            values, masks = [x, y], [x < y]
+            for kind, one, two, compare, i, j in steps:
                 a = values[-1] if i < 0.6 else values[int(i * 1000) % len(values)]
                 b = values[int(j * 1000) % len(values)]
-                values.append(one(a) if kind < 0.4 else two(a, b))
+                if kind < 0.1:
+                    masks.append(compare(a, b))
+                elif kind < 0.25:
+                    values.append(ad.where(masks[int(kind * 10000) % len(masks)], a, b if j < 0.7 else 0.5))
+                else:
+                    values.append(one(a) if kind < 0.5 else two(a, b))
             total = ad.reduce_sum(values[-1]) + ad.reduce_sum(values[len(values) // 2] * 0.25)
-        return total, values[-2], tape.gradient(total, [x, y], unconnected_gradients="zero")
+        return total, values[-2], masks[-1], tape.gradient(total, [x, y], unconnected_gradients="zero")
 
     return f
 

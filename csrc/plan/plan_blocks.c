@@ -21,13 +21,18 @@ static void name_none(const ad_loop *l, ad_loop_step *s)
             *streams[i] = (uint16_t)l->streams.n;
 }
 
-static void free_blocks(ad_loop *l, uint32_t step, uint32_t *spare, uint32_t *n_spare)
+/* Blocks given back.  Those of bytes apart: in a chain a mask is yet to be read where the next tile's numbers would be written. */
+typedef struct { uint32_t *at[2], n[2]; } spares;
+
+static int is_bytes(const ad_stream *s) { return s->item == 1; }
+
+static void free_blocks(ad_loop *l, uint32_t step, spares *spare)
 {
     for (int i = 0; i < TOUCHED; i++) {
         const uint16_t stream = touched_by(&l->steps.at[step], i);
         const ad_stream *x = stream == AD_NO_STREAM ? NULL : &l->streams.at[stream];
         if (x && x->kind == AD_BLOCK && !x->kept && l->notes.at[stream].last == step) {
-            spare[(*n_spare)++] = x->block;
+            spare->at[is_bytes(x)][spare->n[is_bytes(x)]++] = x->block;
             l->notes.at[stream].last = AD_NONE;
         }
     }
@@ -264,9 +269,10 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
         return filled;
     finish_places(t, l, at);
     read_once(l);
-    uint32_t *spare = malloc((l->streams.n + 1) * sizeof *spare), n_spare = 0;
-    if (spare == NULL)
+    uint32_t *const room = malloc(2 * (l->streams.n + 1) * sizeof *room);
+    if (room == NULL)
         return AD_NO_MEMORY;
+    spares spare = {{room, room + l->streams.n + 1}, {0, 0}};
     for (uint32_t i = 0; i < l->streams.n; i++) {
         ad_stream *s = &l->streams.at[i];
         if ((s->kind == AD_NUMBER || s->kind == AD_ONES) && !s->written)
@@ -294,12 +300,14 @@ int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
     }
     for (uint32_t step = 0; step < l->steps.n; step++) {
         const uint16_t made[] = {l->steps.at[step].out, l->steps.at[step].share};
-        for (int i = 0; i < 2; i++)
-            if (made[i] != AD_NO_STREAM && l->streams.at[made[i]].kind == AD_BLOCK && l->streams.at[made[i]].block == AD_NONE)
-                l->streams.at[made[i]].block = n_spare ? spare[--n_spare] : l->n_blocks++;
-        free_blocks(l, step, spare, &n_spare);
+        for (int i = 0; i < 2; i++) {
+            ad_stream *s = made[i] == AD_NO_STREAM ? NULL : &l->streams.at[made[i]];
+            if (s && s->kind == AD_BLOCK && s->block == AD_NONE)
+                s->block = spare.n[is_bytes(s)] ? spare.at[is_bytes(s)][--spare.n[is_bytes(s)]] : l->n_blocks++;
+        }
+        free_blocks(l, step, &spare);
     }
-    free(spare);
+    free(room);
     sort_kernels(l);
     for (uint32_t step = 0; step < l->steps.n; step++)      /* no stream is the one after the last, which is nowhere */
         name_none(l, &l->steps.at[step]);

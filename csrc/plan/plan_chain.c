@@ -64,8 +64,9 @@ static usage *count_uses(const ad_loop *l)
     return of;
 }
 
-/* A link while it is made, how many operands it has, which stream it gives, and has it forms for a known number? */
-typedef struct { ad_loop_link link; int operands; uint16_t made; int scales; } growing;
+/* A link while it is made, how many operands it has, which stream it gives, has it forms for a known number, and which operand is a mask,
+ * which is read from memory whatever it is? */
+typedef struct { ad_loop_link link; int operands; uint16_t made; int scales, mask; } growing;
 
 /* A chain while it is made: the stream that its last link gives, unless that is written or need not be, or `none`; and could that link as well
  * give the negative of it? */
@@ -96,7 +97,7 @@ static int read_last(const maker *m, growing *g)
 static const ad_stream *number_of(const maker *m, const growing *g, int k)
 {
     const ad_stream *s = &m->l->streams.at[g->link.at[k]];
-    return g->link.at[k] != m->none && (s->kind == AD_NUMBER || s->kind == AD_ONES) ? s : NULL;
+    return k != g->mask && g->link.at[k] != m->none && (s->kind == AD_NUMBER || s->kind == AD_ONES) ? s : NULL;
 }
 
 static int is_known(const maker *m, const ad_stream *s)
@@ -156,7 +157,7 @@ static int is_negative(const maker *m, const ad_chain_link *known, const growing
 static int add_links(maker *m, const ad_loop_step *s, const ad_chain_link *known)
 {
     int status = AD_OK;
-    growing sum = {{.code = code_of(AD_OP_add, s->is_f32), .at = {s->acc, s->g, m->none, m->none}}, 2, s->out, 0};
+    growing sum = {{.code = code_of(AD_OP_add, s->is_f32), .at = {s->acc, s->g, m->none, m->none}}, 2, s->out, 0, -1};
     if (known == NULL)
         return add_link(m, sum);
     if (negates(known) && s->acc != m->none) {              /* acc + -x has the bits of acc - x */
@@ -164,8 +165,13 @@ static int add_links(maker *m, const ad_loop_step *s, const ad_chain_link *known
         operands_of(s, known->reads, &sum.link.at[1]);
         return add_link(m, sum);
     }
-    growing own = {{.code = known->code, .at = {m->none, m->none, m->none, m->none}}, known->operands, s->acc == m->none ? s->out : m->none, known->scales};
+    growing own = {{.code = known->code, .at = {m->none, m->none, m->none, m->none}}, known->operands, s->acc == m->none ? s->out : m->none, known->scales,
+                   known->mask};
     operands_of(s, known->reads, own.link.at);
+    if (known->compares) {
+        own.link.at[AD_CHAIN_RESULT] = own.made;
+        own.made = m->none;
+    }
     if (is_negative(m, known, &own)) {
         ad_loop_link *last = &m->l->links.at[m->l->links.n - 1];
         last->code = (uint16_t)(last->code + AD_CHAIN_NEGATIVE);
@@ -221,7 +227,7 @@ static int is_total(const ad_loop *l, const ad_loop_step *s, int64_t elements)
 static int add_total(maker *m, const ad_loop_step *s, uint32_t step)
 {
     m->c.total = m->c.totals++ ? m->c.total : step;
-    return add_link(m, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], m->none, m->none, s->share}}, 1, m->none, 0});
+    return add_link(m, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], m->none, m->none, s->share}}, 1, m->none, 0, -1});
 }
 
 /* What is left over of whole tiles takes a call of each kernel, as if there were no chain: that must leave something to gain. */

@@ -158,7 +158,9 @@ static void add_kernel(builder *b, const ad_step *s, const ad_array *whole, uint
         to->g = to->y = AD_NO_STREAM;
         to->forward = ad_cpu->kernels[AD_OP_scale].forward[s->dtype];
     } else if (s->kind == AD_FORWARD) {
-        to->forward = ad_cpu->kernels[s->op].forward[b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype];
+        const int takes = b->t->registers.at[b->t->words.at[s->in + s->n - 1]].dtype;
+        to->forward = ad_cpu->kernels[s->op].forward[takes];
+        to->is_f32 = takes == AD_F32;                       /* (a comparison gives bools) */
         to->which = s->dtype <= AD_F64 && ad_cpu->kernels[s->op].twin[s->dtype];     /* it takes long: csrc/plan/plan_blocks.c */
         if (divides_by_number(b, s, in[1], whole))
             to->forward = ad_rows(s->dtype)->divide;

@@ -26,11 +26,11 @@ static void clear_rest(const runner *r, const ad_loop_step *s, uint16_t stream, 
         memset((char *)seek(r, stream) + (size_t)n * (s->is_f32 ? 4 : 8), 0, s->which * (s->is_f32 ? 4 : 8));
 }
 
-/* So many bytes further on: of no stream, NULL. */
-static inline void *seek_past(const runner *r, uint16_t stream, int is_short, size_t bytes)
+/* So many elements further on: of no stream, NULL. */
+static inline void *seek_past(const runner *r, uint16_t stream, int is_short, size_t past)
 {
     char *at = seek_in(r, stream, is_short);
-    return at ? at + bytes : at;
+    return at && past ? at + past * r->l->streams.at[stream].item : at;
 }
 
 /* Nothing a kernel reads is where it writes (AD_BESIDE in csrc/elementwise.inc). */
@@ -43,7 +43,7 @@ static inline int is_apart(const runner *r, const ad_loop_step *s)
     return apart;
 }
 
-/* Of n elements, behind the first `past` bytes. */
+/* Of n elements, behind the first `past`. */
 static inline void run_kernel(const runner *r, const ad_loop_step *s, int64_t n, int is_short, size_t past)
 {
     void *out = seek_past(r, s->out, is_short, past), *g = seek_past(r, s->g, is_short, past);
@@ -112,7 +112,7 @@ static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_
     const int64_t rest = n - (int64_t)(bytes / item);
     for (uint32_t k = 0; k < c->steps && rest; k++)
         if (s[k].kind != AD_SUM_ALL)
-            run_kernel(r, s + k, rest, is_short, bytes);
+            run_kernel(r, s + k, rest, is_short, bytes / item);
         else if (!r->ahead)                                 /* (before a later kernel writes where its operand stands) */
             end_total(r, s + k, n, rest);
     for (uint32_t k = c->total, left = rest || r->ahead ? 0 : c->totals; left > 0; k++)
