@@ -225,8 +225,9 @@ AD_INLINE double ad_pow_log(double a, double b)
     const ad_pair l = ad_log_long(fabs(a));
     const ad_power p = ad_power_parts(l, b, 0, 1000);
     const double y = ad_scaled_by(AD_FMA(p.high, l.high, AD_FMA(p.high, l.low, p.low * l.high)), p.shift);
-    const double end = b > 0 ? (a > 1 ? AD_INF : -0.0) : b < 0 ? (a > 1 ? 0.0 : -AD_INF) : l.high + b;
-    return a < 0 ? AD_NAN : fabs(l.high) == AD_INF ? end : y;
+    const int vanishes = ((b > 0) & !(a > 1)) | ((b < 0) & (a > 1));        /* of 0 or infinity; a choice within a choice has no vectors */
+    const double end = vanishes ? copysign(0, -b) : l.high + b, any = fabs(l.high) == AD_INF ? end : y;
+    return a < 0 ? AD_NAN : any;
 }
 #else
 /* Without FMA exact products cost more than the tables of libm: 33 ns for its 9. */
@@ -253,10 +254,14 @@ static inline double ad_pow_slope(double a, double b)
     return ad_signed_slope(a, b, (u > 0) & (u < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(u, d.high, d.low, b) : ad_zero_times(pow(u, b - 1), b));
 }
 
-/* a^b log(a), 3 ULP for a > 0. */
+/* a^b log(a) for a > 0: 2 ULP, 3 where the power alone would over- or underflow. */
 static inline double ad_pow_log(double a, double b)
 {
-    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, b, 0, ad_log(a)) : ad_zero_times(pow(a, b), ad_log(a));
+    const double y = pow(a, b), s = y < 1 ? 0x1p200 : 0x1p-200;
+    if (!((a > 0) & (a < AD_INF) & (fabs(b) < AD_INF)))
+        return ad_zero_times(y, ad_log(a));
+    const ad_pair l = ad_log_long(a), p = ad_two_product(y * s, l.high);
+    return y < 0x1p-1020 || y == AD_INF ? ad_power_times(a, b, 0, l.high) : (p.high + (p.low + y * s * l.low)) / s;
 }
 #endif
 
