@@ -124,6 +124,25 @@ def test_norm_and_std_neither_overflow_nor_vanish(size):
     same(math.reduce_std(x), np.float64(3.5 * size), 1e-15)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("front", [math.reduce_variance, math.reduce_std])
+def test_rows_that_are_short_have_the_bits_that_each_has_by_itself(front, dtype):
+    """Eight of them are taken side by side."""
+    r = np.random.default_rng(3)
+    for n in range(1, 18):
+        x = (r.normal(size=(21, n)) * 10.0 ** r.integers(-3, 4, (21, 1)) + 100).astype(dtype)
+        x[2] = x[2, 0]
+        x[5, 0] = np.inf
+        x[9, -1] = 1e-30
+        x[13] *= dtype == "float64" and 1e200 or 1e15
+        rows = ad.value_and_grad(lambda x: ad.reduce_sum(front(x, axis=1) * np.arange(1, 22).astype(dtype)))(x)[1].numpy()
+        values = front(x, axis=1).numpy()
+        for k in range(21):
+            assert np.array_equal(front(x[k]).numpy(), values[k], equal_nan=True), (n, k)
+            alone = ad.grad(lambda x, k=k: front(x) * float(k + 1))(x[k]).numpy()
+            assert np.array_equal(alone, rows[k], equal_nan=True), (n, k)
+
+
 @pytest.mark.parametrize("n", [3, 7, 16, 40, 700])
 def test_the_deviation_of_what_is_near_the_mean_has_its_digits(n):
     r = np.random.default_rng(n)
