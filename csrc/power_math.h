@@ -233,14 +233,17 @@ AD_INLINE double ad_pow_log(double a, double b)
 /* Without FMA exact products cost more than the tables of libm: 33 ns for its 9. */
 static inline double ad_pow(double a, double b) { return pow(a, b); }
 
-/* m a^(b + low) for a > 0, 2 ULP.  Where the power alone would over- or underflow, 3 ULP: in two halves, and m between them. */
-static inline double ad_power_times(double a, double b, double low, double m)
+/* (m + m_low) a^(b + low) for a > 0, 2 ULP: the product exactly.  Where the power alone would over- or underflow, or m is far, 3 ULP: in two
+ * halves, and m between them. */
+static inline double ad_power_times(double a, double b, double low, double m, double m_low)
 {
-    const double s = fabs(m) < 0x1p-400 ? 0x1p300 : 1, f = m * s, c = AD_FMA(f * low, ad_log(a), f), y = pow(a, b);
-    if (y > 0x1p-500 && y < 0x1p500)
-        return c * y / s;
-    const double p = pow(a, 0.5 * b);
-    return c * p * p / s;
+    const double s = fabs(m) < 0x1p-400 ? 0x1p300 : 1, f = m * s, rest = AD_FMA(f * low, ad_log(a), m_low * s), y = pow(a, b), t = y < 1 ? 0x1p200 : 0x1p-200;
+    if (y >= 0x1p-1020 && y < AD_INF && fabs(f) > 0x1p-400 && fabs(f) < 0x1p400) {
+        const ad_pair p = ad_two_product(y * t, f);
+        return (p.high + AD_FMA(y * t, rest, p.low)) / t / s;
+    }
+    const double c = f + rest, half = pow(a, 0.5 * b);
+    return c * half * half / s;
 }
 
 /* p m; the limit 0 where p is 0, be m infinite. */
@@ -251,17 +254,14 @@ static inline double ad_pow_slope(double a, double b)
 {
     const ad_pair d = ad_two_sum(b, -1);
     const double u = fabs(a);
-    return ad_signed_slope(a, b, (u > 0) & (u < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(u, d.high, d.low, b) : ad_zero_times(pow(u, b - 1), b));
+    return ad_signed_slope(a, b, (u > 0) & (u < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(u, d.high, d.low, b, 0) : ad_zero_times(pow(u, b - 1), b));
 }
 
-/* a^b log(a) for a > 0: 2 ULP, 3 where the power alone would over- or underflow. */
+/* a^b log(a) for a > 0, as that. */
 static inline double ad_pow_log(double a, double b)
 {
-    const double y = pow(a, b), s = y < 1 ? 0x1p200 : 0x1p-200;
-    if (!((a > 0) & (a < AD_INF) & (fabs(b) < AD_INF)))
-        return ad_zero_times(y, ad_log(a));
-    const ad_pair l = ad_log_long(a), p = ad_two_product(y * s, l.high);
-    return y < 0x1p-1020 || y == AD_INF ? ad_power_times(a, b, 0, l.high) : (p.high + (p.low + y * s * l.low)) / s;
+    const ad_pair l = ad_log_long(a);
+    return (a > 0) & (a < AD_INF) & (fabs(b) < AD_INF) ? ad_power_times(a, b, 0, l.high, l.low) : ad_zero_times(pow(a, b), ad_log(a));
 }
 #endif
 
