@@ -50,7 +50,7 @@ GCC_FLAGS_OF = {f"csrc/{name}_{isa}.c": ["-fno-tree-pre"]
 # Vectors side by side (AD_BESIDE) are computed one after the other unless what is unrolled has registers of its own and is scheduled before
 # they are given out: erfc takes 1.35 times as long without these three, pow 1.4 times.
 GCC_FLAGS_OF |= {f"csrc/{name}_{isa}.c": [*GCC_FLAGS_OF.get(f"csrc/{name}_{isa}.c", []), "-fweb", "-fschedule-insns", "-fsched-pressure"]
-                 for name in ("elementwise", "rows") for isa in ("avx2", "avx512")}  # fmt: skip
+                 for name in ("elementwise", "rows", "twofold/onefold", "twofold/twofold") for isa in ("avx2", "avx512")}  # fmt: skip
 # What Cython writes is no faster with -O3, and takes a third longer to compile.  Nobody waits for a sanitized scalar; and nearly every line of
 # Cython's reads a Python object, which Python has aligned: each would be another half a minute.
 CHECKED_FLAGS_OF = {"csrc/scalars_baseline.c": ["-O0"], "csrc/scalars_fma.c": ["-O0"], "autodiff/_core.c": ["-fno-sanitize=alignment"]}
