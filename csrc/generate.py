@@ -279,7 +279,7 @@ def chain_codes(rows, dtype):
 
 def chain_header(rows, dtype):
     """The links' functions and their list (csrc/chain_type.inc)."""
-    links = [(link, code) for link, code in chain_codes(rows, dtype).values()]
+    links = list(chain_codes(rows, dtype).values())
     lines = [vector_function(link.function, link, link.code) for link, _ in links]
     lines += [vector_function(f"{link.function}_known", link, link.code.replace("v_scale_", "v_mul_", 1)) for link, _ in links if link.scales]
     listed = ["#define AD_LINKS(DO)", *(f"    {link.forms[0]}(DO, {link.function}, AD_CHAIN_FIRST + {code})" for link, code in links)]

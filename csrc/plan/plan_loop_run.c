@@ -33,7 +33,7 @@ static inline void *seek_past(const runner *r, uint16_t stream, int is_short, si
     return at && past ? at + past * r->l->streams.at[stream].item : at;
 }
 
-/* Nothing a kernel reads is where it writes (AD_BESIDE in csrc/elementwise.inc). */
+/* Nothing a kernel reads is where it writes (AD_BESIDE in csrc/join.h). */
 static inline int is_apart(const runner *r, const ad_loop_step *s)
 {
     const uint16_t read[] = {s->in[0], s->in[1], s->in[2], s->g, s->y};
