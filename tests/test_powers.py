@@ -67,3 +67,43 @@ def test_powers_of_what_is_no_ordinary_number_are_as_c_has_them(e):
         y = ad.pow(x, float(e)).numpy()
         np.testing.assert_array_equal(y, expected)
         np.testing.assert_array_equal(np.signbit(y)[:4], np.signbit(expected)[:4])
+
+
+def test_slopes_by_the_exponent_are_there_at_0_and_at_1_too():
+    """x**p has p x**(p - 1), which is 0 at p = 0 for every x but is no constant: by p it has 1 / x."""
+
+    def thrice(x, p):
+        with ad.GradientTape() as third:
+            third.watch(p)
+            with ad.GradientTape(persistent=True) as second:
+                second.watch([x, p])
+                with ad.GradientTape() as first:
+                    first.watch(x)
+                    y = x**p
+                slope = first.gradient(y, x)
+            by_x, by_p = second.gradient(slope, x), second.gradient(slope, p)
+        return by_x, by_p, third.gradient(by_x, p)
+
+    x = np.array([2.0, 0.5, 1e-200, 3.0])
+    for p in (0.0, 1.0):
+        got = thrice(ad.constant(x), ad.constant(np.full(4, p)))
+        with np.errstate(all="ignore"):
+            by_p, third = np.log(x) + 1 if p else 1 / x, (2 * p - 1) * x ** (p - 2)
+        for g, right in zip(got, ([0, 0, 0, 0], by_p, third)):
+            np.testing.assert_allclose(g, right, rtol=1e-14)
+    hessian = ad.hessian(lambda v: v[0] ** v[1])(np.array([2.0, 0.0]))
+    np.testing.assert_allclose(hessian, [[0, 0.5], [0.5, np.log(2) ** 2]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("e", [0.0, 1.0])
+def test_slopes_of_whole_powers_end_at_0_and_nan(e):
+    x = ad.constant([0.0, -0.0, np.nan, np.inf, -np.inf, -2.0, 5e-324], dtype="float64")
+    p = ad.constant(np.full(7, e))
+    with ad.GradientTape() as second:
+        second.watch(x)
+        with ad.GradientTape() as first:
+            first.watch(x)
+            y = x**p
+        slope = first.gradient(y, x)
+    np.testing.assert_array_equal(slope, e)
+    np.testing.assert_array_equal(second.gradient(slope, x), 0)
