@@ -424,9 +424,9 @@ FUNCTIONS = {
 # What looks at values only, so that no gradient is expected of it.
 QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr, np.array_str, np.array2string, np.save, np.savetxt,
          np.savez, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
-         np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.unique,
-         np.argwhere, np.argpartition, np.digitize, np.lexsort, np.isin, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.isreal,
-         np.iscomplex, np.ix_, np.empty_like, np.linalg.matrix_rank}  # fmt: skip
+         np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.argwhere,
+         np.argpartition, np.digitize, np.lexsort, np.isin, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.isreal, np.iscomplex,
+         np.ix_, np.empty_like, np.linalg.matrix_rank}  # fmt: skip
 
 WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 

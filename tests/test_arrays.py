@@ -109,7 +109,7 @@ def test_an_array_on_the_left_gives_a_tensor_that_records():
 LOST = {
     "float": lambda t: float(t[0, 0]), "np.asarray": lambda t: np.asarray(t), "math.exp": lambda t: math.exp(t[0, 0]),
     "np.exp with out=": lambda t: np.exp(t, out=np.empty((2, 3))), "item assignment": lambda t: np.zeros(3).__setitem__(0, t[0, 0]),
-    "np.histogram": lambda t: np.histogram(t), "complex": lambda t: complex(t[0, 0]),
+    "np.histogram": lambda t: np.histogram(t), "np.unique": lambda t: np.unique(t), "complex": lambda t: complex(t[0, 0]),
 }  # fmt: skip
 
 
