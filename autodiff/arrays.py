@@ -22,7 +22,8 @@ SPECIAL = {"gammaln": "lgamma", "psi": "digamma", "digamma": "digamma", "gammain
                                       "cbrt", "exp2", "expm1", "log1p", "softplus")}}  # fmt: skip
 SPECIAL_FORMULAS = {}  # of numpy_functions.py
 
-FORMULAS = {np.conjugate: math.conj}  # and those of numpy_functions.py
+FORMULAS = {np.conjugate: math.conj,  # and those of numpy_functions.py
+            np.float_power: lambda a, b: math.pow(math.cast(as_array(a), dtypes.float64), math.cast(as_array(b), dtypes.float64))}  # fmt: skip
 
 # What ufunc.accumulate and ufunc.reduce come to.
 SCANS = {np.add: math.cumsum, np.multiply: math.cumprod, np.logaddexp: math.cumulative_logsumexp}

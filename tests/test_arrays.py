@@ -175,12 +175,18 @@ def test_tensors_are_not_written_to_by_numpy():
 
 
 @pytest.mark.parametrize("case", ["np.sum(x, dtype=float)", "np.ones_like(x, dtype=float)", "np.full_like(x, 0.1, dtype=float)", "np.exp(x, dtype=float)",
-                                  "np.add.reduce(x, dtype=float)", "np.add(x, 0.1, dtype='float64')", "np.sum(x > 1, dtype=int)", "np.equal(x, 0.5, dtype=bool)"])  # fmt: skip
+                                  "np.add.reduce(x, dtype=float)", "np.add(x, 0.1, dtype='float64')", "np.sum(x > 1, dtype=int)", "np.equal(x, 0.5, dtype=bool)", "np.float_power(x, 0.1)",
+                                  "np.float_power(x, x)", "np.float_power([2, 3], x)"])  # fmt: skip
 def test_a_dtype_is_numpys_and_what_is_computed_in_it_has_its_digits(case):
     x = np.array([0.3, 1.7], np.float32)
     got, want = (eval(case, {"np": np, "x": each}) for each in (ad.constant(x), x))
     assert got.dtype == want.dtype
     np.testing.assert_allclose(got.numpy(), want, rtol=1e-15)
+
+
+def test_a_power_of_integers_by_float_power_is_a_float():
+    n = ad.constant([2, 3])
+    np.testing.assert_array_equal(np.float_power(n, -1), [0.5, 1 / 3])
 
 
 def test_nothing_is_written_into_a_variable_by_numpy():
