@@ -160,5 +160,6 @@ def _fold(name, fn, parts, initializer):
 
 
 def _stacked(results):
-    columns = zip(*[nest.flatten(r) for r in results])
-    return nest.pack_sequence_as(results[0], [shaping.stack(list(column)) for column in columns])
+    """The parts' results in one structure; a gradient that none of them has is None."""
+    columns = [list(column) for column in zip(*[nest.flatten(r) for r in results])]
+    return nest.pack_sequence_as(results[0], [shaping.stack(c) if any(y is not None for y in c) else None for c in columns])

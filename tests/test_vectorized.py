@@ -106,6 +106,19 @@ def test_structures_of_elems():
     np.testing.assert_allclose(y.numpy(), X[:, 0] * M.sum((1, 2)))
 
 
+@pytest.mark.parametrize("stops", [False, True], ids=["at once", "row by row"])
+def test_a_gradient_that_no_row_has_is_none(stops):
+    def f(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = ad.stop_gradient(x) if stops else ad.constant(1.0)
+        return ad.reduce_sum(x), tape.gradient(y, x)
+
+    total, slope = ad.vectorized_map(f, X, warn=False)
+    np.testing.assert_allclose(total.numpy(), X.sum(1))
+    assert slope is None
+
+
 def test_what_cannot_be_done_at_once_is_done_row_by_row():
     branch = lambda x: x * 2 if x > 1 else -x  # noqa: E731
     custom = ad.custom_gradient(lambda x: (x * x, lambda g: 7.0 * g))
