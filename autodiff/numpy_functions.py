@@ -320,11 +320,21 @@ def _of_tensors(formula, *xs):
     return formula(*tensors("NumPy", *xs))
 
 
+def _is_gamma_negative(x):
+    """Below 0 it changes sign at every whole number."""
+    return math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
+
+
+def _beta(a, b):
+    """gamma(a) gamma(b) / gamma(a + b), by its logarithm."""
+    y, negative = math.exp(math.betaln(a, b)), [_is_gamma_negative(x) for x in (a, b, a + b)]
+    return indexing.where(functools.reduce(math.logical_xor, negative), -y, y)
+
+
 def _gamma(x):
-    """By its logarithm, to some 1e-15 times that; below 0 it changes sign at every whole number, where there is none."""
-    odd = math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
+    """By its logarithm, to some 1e-15 times that; at whole numbers below 0 there is none."""
     y = math.exp(math.lgamma(x))
-    y = indexing.where(odd, -y, y)
+    y = indexing.where(_is_gamma_negative(x), -y, y)
     y = indexing.where(math.equal(x, 0), 1.0 / x, y)            # an infinity of the sign of 0
     return indexing.where(math.logical_and(x < 0, math.equal(x, math.floor(x))), np.nan, y)
 
@@ -422,7 +432,7 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "erfcinv":      math.erfcinv,
     "entr":         lambda x: indexing.where(x < 0, -np.inf, math.entr(x)),
     "gamma":        _gamma,
-    "beta":         lambda a, b: math.exp(math.betaln(a, b)),
+    "beta":         _beta,
     "betaln":       math.betaln,
     "rel_entr":     lambda x, y: math.xlogy(x, x / y),
     "kl_div":       lambda x, y: math.xlogy(x, x / y) - x + y,

@@ -92,3 +92,9 @@ def test_a_function_with_them_runs_as_written():
 def test_misuse_is_said(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_the_beta_function_has_its_sign_below_0():
+    a, b = np.array([[3.3, -0.3, -1.6, -0.4], [-0.5, 1.9, -2.2, -0.7]])
+    np.testing.assert_allclose(scipy_special.beta(ad.constant(a), ad.constant(b)).numpy(), scipy_special.beta(a, b), rtol=1e-13)
+    check_gradients(scipy_special.beta, a, b)
