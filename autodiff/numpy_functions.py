@@ -320,6 +320,16 @@ def _of_tensors(formula, *xs):
     return formula(*tensors("NumPy", *xs))
 
 
+def _rel_entr(x, y):
+    """x log(x / y): 0 at (0, 0), where the quotient is nan; inf below 0."""
+    y = indexing.where(math.logical_and(math.equal(x, 0), math.equal(y, 0)), 1.0, y + 0.0)      # not -0.0: x / -0.0 has no logarithm
+    return indexing.where(math.minimum(x, y) < 0, np.inf, math.xlogy(x, x / y))
+
+
+def _kl_div(x, y):
+    return indexing.where(math.minimum(x, y) < 0, np.inf, _rel_entr(x, y) - x + y)
+
+
 def _is_gamma_negative(x):
     """Below 0 it changes sign at every whole number."""
     return math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
@@ -434,8 +444,8 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "gamma":        _gamma,
     "beta":         _beta,
     "betaln":       math.betaln,
-    "rel_entr":     lambda x, y: math.xlogy(x, x / y),
-    "kl_div":       lambda x, y: math.xlogy(x, x / y) - x + y,
+    "rel_entr":     _rel_entr,
+    "kl_div":       _kl_div,
     "huber":        lambda delta, r: indexing.where(delta < 0, np.inf, indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta))),
     "pseudo_huber": lambda delta, r: delta * delta * math.expm1(0.5 * math.log1p((r / delta) ** 2)),
     "exp10":        lambda x: math.pow(10.0, x),

@@ -98,3 +98,17 @@ def test_the_beta_function_has_its_sign_below_0():
     a, b = np.array([[3.3, -0.3, -1.6, -0.4], [-0.5, 1.9, -2.2, -0.7]])
     np.testing.assert_allclose(scipy_special.beta(ad.constant(a), ad.constant(b)).numpy(), scipy_special.beta(a, b), rtol=1e-13)
     check_gradients(scipy_special.beta, a, b)
+
+
+@pytest.mark.parametrize("name", ["rel_entr", "kl_div"])
+def test_divergences_of_empty_classes_and_out_of_their_domain_are_scipys(name):
+    """A class that is empty in both histograms adds 0, not nan."""
+    f, ends = getattr(scipy_special, name), [0.0, -0.0, 0.3, 2.0, -1.0, np.nan]
+    x, y = (a.ravel() for a in np.meshgrid(ends, ends))
+    np.testing.assert_allclose(f(ad.constant(x), ad.constant(y)).numpy(), f(x, y), rtol=1e-14)
+    p = ad.constant([0.0, 0.0, 0.5, 0.5], "float64")
+    with ad.GradientTape() as tape:
+        tape.watch(p)
+        total = ad.reduce_sum(f([0.0, 0.4, 0.3, 0.3], p))
+    slope = tape.gradient(total, p).numpy()
+    assert total == np.inf and slope[0] == (name == "kl_div")
