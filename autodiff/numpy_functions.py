@@ -330,6 +330,12 @@ def _kl_div(x, y):
     return indexing.where(math.minimum(x, y) < 0, np.inf, _rel_entr(x, y) - x + y)
 
 
+def _pseudo_huber(delta, r):
+    """delta^2 (sqrt(1 + (r / delta)^2) - 1); as huber it is 0 at delta = 0, and inf below."""
+    y = delta * delta * math.expm1(0.5 * math.log1p((r / indexing.where(math.equal(delta, 0), 1.0, delta)) ** 2))
+    return indexing.where(delta < 0, np.inf, y)
+
+
 def _is_gamma_negative(x):
     """Below 0 it changes sign at every whole number."""
     return math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
@@ -447,7 +453,7 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "rel_entr":     _rel_entr,
     "kl_div":       _kl_div,
     "huber":        lambda delta, r: indexing.where(delta < 0, np.inf, indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta))),
-    "pseudo_huber": lambda delta, r: delta * delta * math.expm1(0.5 * math.log1p((r / delta) ** 2)),
+    "pseudo_huber": _pseudo_huber,
     "exp10":        lambda x: math.pow(10.0, x),
 }.items()})  # fmt: skip
 
