@@ -141,6 +141,7 @@ def test_rows_that_are_short_have_the_bits_that_each_has_by_itself(front, dtype)
             assert np.array_equal(front(x[k]).numpy(), values[k], equal_nan=True), (n, k)
             alone = ad.grad(lambda x, k=k: front(x) * float(k + 1))(x[k]).numpy()
             assert np.array_equal(alone, rows[k], equal_nan=True), (n, k)
+    assert np.isnan(front(np.zeros((21, 0), dtype), axis=1).numpy()).all()
 
 
 @pytest.mark.parametrize("n", [3, 7, 16, 40, 700])
