@@ -35,6 +35,12 @@ def test_a_rule_that_branches_on_a_value_is_refused_when_the_core_is_built():
     assert str(info.value) == "a rule cannot branch on a value: use where(condition, a, b)"
 
 
+def test_what_the_generator_lists_by_name_is_in_the_table():
+    generate = generator()
+    table = generate.load_table()
+    assert set(generate.BESIDE) | set(generate.CHAINED) | set(generate.LANES) <= set(table.ROWS)
+
+
 def test_bare_numbers_in_a_rule_take_its_dtype():
     assert number(2, "float32").code == "2.0f" and number(-0.5, "float64").code == "(-0.5)"
     assert number(float("inf"), "float32").code == "INFINITY" and number(3, "int64").code == "3"

@@ -38,7 +38,7 @@ static inline int is_apart(const runner *r, const ad_loop_step *s)
 {
     const uint16_t read[] = {s->in[0], s->in[1], s->in[2], s->g, s->y};
     int apart = 1;
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
         apart &= !seek(r, read[i]) || (seek(r, read[i]) != seek(r, s->out) && seek(r, read[i]) != seek(r, s->share));
     return apart;
 }
