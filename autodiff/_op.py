@@ -66,6 +66,7 @@ class Row:
     d32       how kernels compute the derivatives in float32 where the rule's steps, each rounded to float32, would lose digits:
               "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h;
               a tuple, for each operand None or a formula of the operands that is to be taken in float64
+    d64       "own": kernels compute the derivative in float64 by ad_<name>_slope, which takes fewer exponentials than the rule
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear, each by itself: its own tangent there
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
@@ -109,7 +110,7 @@ def _each(rule, n):
     return (rule,) * (n or 1)
 
 
-def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, d32=None,
+def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, gives=None, ulp=1, ulp32=None, d_ulp=4, d32=None, d64=None,
         numpy=(), linear=(), selects=False, near="", near32="", twin=False, given=None, doc):  # fmt: skip
     """An elementwise row. `arity` is told by `d` where there is one."""
     d = _each(d, arity)
@@ -118,7 +119,7 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
         raise TypeError(f"row: {len(d)} derivatives for {arity} operands")
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
-               ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, numpy=_names(numpy), linear=tuple(linear),
+               ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, d64=d64, numpy=_names(numpy), linear=tuple(linear),
                selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, matrices=False, doc=doc)  # fmt: skip
 
 

@@ -202,7 +202,7 @@ relu6      = row(d=lambda x, y: where((x > 0) & (x < 6), 1, 0),                 
 leaky_relu = row(d=(lambda a, b, y: where(a > 0, 1, b), lambda a, b, y: where(a > 0, 0, a)),          selects=True, doc="a where positive, else b * a")
 elu        = row(d=lambda x, y: where(x >= 0, 1, exp(minimum(x, 0))),                            ulp=1, ulp32=0.6, doc="x where positive, else exp(x) - 1")
 selu       = row(d=lambda x, y: where(x >= 0, 1.0507009873554805, 1.7580993408473766 * exp(minimum(x, 0))), ulp=2, ulp32=0.6, doc="1.0507 * (x where positive, else 1.6733 * (exp(x) - 1))")
-silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), bounded(x)), sigmoid(-x) * (SILU_ROOT(bounded(x)) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", doc="x * sigmoid(x)")
+silu       = row(d=lambda x, y: scale(sigmoid(x), where(x > -0.5, 1 + scale(sigmoid(-x), bounded(x)), sigmoid(-x) * (SILU_ROOT(bounded(x)) + 0.27846454276107374 * expm1(SILU_ROOT(minimum(x, 0)))))), ulp=1, ulp32=0.6, d32="own", d64="own", twin=True, doc="x * sigmoid(x)")
 gelu       = row(d=lambda x, y: ndtr(x) + scale(normal_pdf(x), bounded(x)),                           ulp=2, ulp32=0.6, d32="own", twin=True, doc="x * ndtr(x)")
 gelu_tanh  = row(d=lambda x, y: scale(gelu_gate(x), 1 + scale(gelu_gate(-x), bounded(x) * (1.5957691216057308 + 0.21406444881780074 * square(bounded(x))))), ulp=1, ulp32=0.6, d32="own", doc="gelu as approximated by tanh: x * sigmoid(1.5958 * (x + 0.044715 * x**3))")
 gelu_gate  = row(d=lambda x, y: scale(y * gelu_gate(-x), 1.5957691216057308 + 0.21406444881780074 * square(bounded(x))), ulp=1, ulp32=0.6, d32="own", doc="sigmoid(1.5958 * (x + 0.044715 * x**3))")

@@ -29,6 +29,22 @@ AD_INLINE double ad_silu(double x)
     return x > 40 ? x : x == 0 ? x : y;
 }
 
+/* Its derivative, e (1 + x + e)/(1 + e)^2 with e = exp(x); above 0 in powers of exp(-x): (1 + e (1 + x))/(1 + e)^2.  Beside the root of
+ * 1 + x + e, whose terms cancel there, x less the root times an interpolation of the quotient of both, off by 2^-53. */
+AD_INLINE double ad_silu_slope(double x)
+{
+    const double z = x < -900 ? -900 : x > 40 ? 40 : x, t = (z - -0x1.474973c84120bp+0) - -0x1.f8d74bc9ac154p-54, t2 = t * t;
+    const ad_scaled e = ad_exp_scaled(-fabs(z));
+    const double s = e.scale * 0x1p-512, h = e.high * s;
+    const ad_pair d = ad_one_plus((ad_pair){h, e.low * s});
+    const double p1 = AD_FMA(0x1.7c3269815b306p-5, t, 0x1.1d25cf210482fp-3), p2 = AD_FMA(0x1.302854690d9bcp-9, t, 0x1.7c3269815a158p-7);
+    const double p3 = AD_FMA(0x1.cf7a52a0dc37ap-15, t, 0x1.958b1b423483ep-12), p4 = AD_FMA(0x1.9c74a6db48cc2p-21, t, 0x1.cf79fc034b7ffp-18);
+    const double q = AD_FMA(AD_FMA(AD_FMA(AD_FMA(0x1.4acd91daa5f99p-24, t2, p4), t2, p3), t2, p2), t2, p1);
+    const double near = AD_FMA(t, 0x1.474973c84120bp+0, t * AD_FMA(t, q, 0x1.f8d74bc9ac154p-54)), far = (1 + z) + h, below = fabs(t) < 0.22 ? near : far;
+    const double n = x < 0 ? AD_FMA(below, e.high, below * e.low) : AD_FMA(h, 1 + z, 1), y = n / AD_FMA(d.high, d.high, 2 * d.high * d.low);
+    return x > 40 ? 1 : x < 0 ? y * e.scale * 0x1p-512 : y;
+}
+
 /* x tanh(softplus(x)) = x n/(n + 2) with n = e (e + 2), e = exp(x); above 0 in powers of exp(-x): x (1 + 2 e)/(1 + 2 e + 2 e^2).  2 ULP. */
 AD_INLINE double ad_mish(double x)
 {

@@ -315,8 +315,8 @@ AD_INLINE float ad_sincf(float x)
  * Elsewhere the slopes' terms have one sign or do not cancel. */
 AD_INLINE float ad_siluf(float x)
 {
-    const double z = x < -200 ? -200 : x;
-    return (float)(z / (1 + ad_exp_short(-ad_within_f(x, -200, 150))));
+    const double z = x < -200 ? -200 : x, e = ad_exp_short(ad_within_f(x, -150, 90));
+    return (float)(z * e / (1 + e));
 }
 AD_INLINE float ad_silu_slopef(float x)                                 /* e (1 + x + e) / (1 + e)^2, e = exp(x) */
 {

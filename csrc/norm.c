@@ -1,4 +1,5 @@
 /* Lengths and spreads over any axes: euclidean norm, variance, standard deviation (csrc/rows_measure.inc). */
+#include "plan/plan.h"
 #include "reduce.h"
 #include "rows.h"
 
@@ -7,6 +8,18 @@
     static void what##_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc)                 \
     {                                                                                                                           \
         ad_rows(dtype)->measure_vjp(what, rows, n, g, x, y, acc);                                                               \
+    }
+#define DEFINE_TWIN(s, dtype, what)                                                                                             \
+    static void what##_twin_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc)                \
+    {                                                                                                                           \
+        ad_rows(dtype)->measure_twin(what, rows, n, g, x, (void *)y, acc);                                                      \
+    }
+#define DEFINE_TWINS(what, name)                                                                                                \
+    DEFINE_TWIN(f32, AD_F32, what)                                                                                              \
+    DEFINE_TWIN(f64, AD_F64, what)                                                                                              \
+    int ad_reduce_##name##_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc)          \
+    {                                                                                                                           \
+        return ad_reduce_rows_vjp(x->dtype == AD_F32 ? what##_twin_f32 : what##_twin_f64, g, x, y, attr, acc, 1);               \
     }
 #define DEFINE_REDUCTION(what, name)                                                                                            \
     DEFINE_ROWS(f32, AD_F32, what)                                                                                              \
@@ -26,3 +39,5 @@
 DEFINE_REDUCTION(AD_LENGTH, euclidean_norm)
 DEFINE_REDUCTION(AD_VARIANCE, variance)
 DEFINE_REDUCTION(AD_DEVIATION, std)
+DEFINE_TWINS(AD_VARIANCE, variance)
+DEFINE_TWINS(AD_DEVIATION, std)

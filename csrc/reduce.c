@@ -374,27 +374,13 @@ int ad_reduce_all_forward(const ad_array *const *in, int n, const int64_t *attr,
 DEFINE_PRODUCT_VJP(float, f32)
 DEFINE_PRODUCT_VJP(double, f64)
 
-/* What an element gets that is not the extreme.  Where none is, the extreme is nan, and of what that depends on nobody knows: nan,
- * as TensorFlow, unless the cotangent is 0. */
-#define DEFINE_EXTREME_VJP(T, s)                                                            \
-    static T no_extreme_##s(T g, T ties) { return ties == 0 && g != 0 ? (T)NAN : 0; }       \
-    static void extreme_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x_, const void *y_, void *acc_) \
+#define DEFINE_EXTREME_VJP(dtype, s)                                                        \
+    static void extreme_vjp_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc) \
     {                                                                                       \
-        const T *x = x_;                                                                    \
-        T *acc = acc_;                                                                      \
-        for (int64_t r = 0; r < rows; r++, x += n, acc += n) {                              \
-            const T y = ((const T *)y_)[r];                                                 \
-            int64_t ties = 0;                                                               \
-            for (int64_t i = 0; i < n; i++)                                                 \
-                ties += x[i] == y;                                                          \
-            const T of_y = ((const T *)g)[r], share = of_y / (T)(ties ? ties : 1);          \
-            const T other = no_extreme_##s(of_y, (T)ties);                                  \
-            for (int64_t i = 0; i < n; i++)                                                 \
-                acc[i] = x[i] == y ? share : other;                                         \
-        }                                                                                   \
+        ad_rows(dtype)->extreme_vjp(rows, n, g, x, y, acc);                                 \
     }
-DEFINE_EXTREME_VJP(float, f32)
-DEFINE_EXTREME_VJP(double, f64)
+DEFINE_EXTREME_VJP(AD_F32, f32)
+DEFINE_EXTREME_VJP(AD_F64, f64)
 
 /* A number a column, for as many columns as fit. */
 enum { AT_ONCE = 256 };
@@ -414,7 +400,7 @@ enum { AT_ONCE = 256 };
                     for (int64_t j = 0; j < wide; j++)                                      \
                         share[j] += x[i * n + j] == y[j] ? 1 : 0;                           \
                 for (int64_t j = 0; j < wide; j++) {                                        \
-                    other[j] = no_extreme_##s(g[j], share[j]);                              \
+                    other[j] = (T)ad_other_than_extreme(g[j], share[j]);                              \
                     share[j] = g[j] / (share[j] == 0 ? 1 : share[j]);                       \
                 }                                                                           \
                 for (int64_t i = 0; i < u->length; i++)                                     \
@@ -452,7 +438,6 @@ int ad_reduce_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in,
     return vjp_over(ad_rows(acc->dtype)->logsumexp_vjp, NULL, g, in[0], y, attr, acc, fresh);
 }
 
-/* Value and share at once: y, which is there already, is written to. */
 #define DEFINE_TWIN(s, dtype)                                                                                                   \
     static void logsumexp_twin_##s(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc)             \
     {                                                                                                                           \

@@ -4,6 +4,12 @@
 
 #include "strided.h"
 
+#include <math.h>
+
+/* What an element gets that is not the extreme.  Where none is, the extreme is nan, and of what that depends on nobody knows: nan,
+ * as TensorFlow, unless the cotangent is 0. */
+static inline double ad_other_than_extreme(double g, double ties) { return ties == 0 && g != 0 ? NAN : 0; }
+
 enum ad_measure { AD_LENGTH, AD_VARIANCE, AD_DEVIATION };
 
 /* `rows` rows of n numbers, one after another; y, g, acc likewise, or one number to a row.  A vjp assigns acc. */
@@ -13,12 +19,14 @@ typedef struct {
     void (*logsumexp)(int64_t rows, int64_t n, const void *x, void *y);
     void (*max)(int64_t rows, int64_t n, const void *x, void *y);
     void (*min)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*extreme_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*logsumexp_twin)(int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* value and share at once */
     void (*measure)(enum ad_measure what, int64_t rows, int64_t n, const void *x, void *y);
     void (*measure_vjp)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
+    void (*measure_twin)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* of no length */
     void (*short_sums)(int64_t rows, int64_t n, const void *x, void *y);      /* n < AD_SHORT_SUM */
     void (*spread)(int64_t rows, int64_t n, const void *x, void *y);          /* one number to a row in */
     void (*add_rows)(int64_t rows, int64_t n, const void *x, void *y);        /* y += each row */

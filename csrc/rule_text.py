@@ -138,8 +138,8 @@ def partial_text(row, k, dtype):
         return rounded(share_text(row, number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64"))
     if isinstance(row.d32, tuple) and row.d32[k] and dtype == "float32":
         return rounded(share_text(row, number(row.d32[k](*map(widened, operands)), "float64"), widened(g), "float64"))
-    if row.d32 == "own" and dtype == "float32":
-        return share_text(row, Text(f"ad_{row.name}_slopef(a)", dtype, {"a"}), g, dtype)
+    if (row.d32 if dtype == "float32" else row.d64) == "own":
+        return share_text(row, Text(f"ad_{row.name}_slope{SUFFIX[dtype]}(a)", dtype, {"a"}), g, dtype)
     return share_text(row, number(derivative(*operands, y), dtype), g, dtype)
 
 

@@ -1,7 +1,8 @@
 /* Steps that are run at once.
  *
- * Value and share: a reduce_logsumexp whose cotangent is known before it (it was summed, or averaged) computes its share beside its
- * value.  The exponentials, which both need, are computed once; outside of a plan each computes them by itself, to the same bits.
+ * Value and share: a reduction whose cotangent is known before it (it was summed, or averaged, or is the result) computes its share beside its
+ * value.  The exponentials of reduce_logsumexp, and the mean of reduce_variance and reduce_std, which both need, are computed once; outside of
+ * a plan each computes them by itself, to the same bits.
  *
  * Both shares of a row that was multiplied by a matrix: the one reads the matrix, the other writes as much, neither computes a lot. */
 #include "matmul.h"
@@ -11,11 +12,19 @@
 
 #include "generated/opcodes.h"
 
+ad_reduction_twin *ad_reduction_twin_of(int op)
+{
+    return op == AD_OP_reduce_logsumexp ? ad_reduce_logsumexp_twin : op == AD_OP_reduce_variance ? ad_reduce_variance_twin
+           : op == AD_OP_reduce_std ? ad_reduce_std_twin : NULL;
+}
+
 static int is_own(const ad_plan *t, uint32_t r)
 {
     const ad_register *x = &t->registers.at[r];
     return x->is_array && x->number == AD_NONE && x->base == AD_NONE && x->like->size > 0;
 }
+
+static int is_own_or_number(const ad_plan *t, uint32_t r) { return !t->registers.at[r].is_array || is_own(t, r); }
 
 /* For every step the share that goes with it, and of that the step that writes out its cotangent; or AD_NONE. */
 typedef struct { uint32_t share, spread; } pair;
@@ -33,7 +42,8 @@ static int find_pairs(const ad_plan *t, pair *pairs, uint32_t *made, uint8_t *mo
         pairs[i] = (pair){AD_NONE, AD_NONE};
         if (s->out != AD_NONE)
             made[s->out] = i;
-        if (s->kind != AD_VJP || s->op != AD_OP_reduce_logsumexp || s->acc != AD_NONE || !is_own(t, s->out) || !is_own(t, s->y) || !is_own(t, s->g))
+        if (s->kind != AD_VJP || !ad_reduction_twin_of(s->op) || s->acc != AD_NONE || !is_own(t, s->out) || !is_own_or_number(t, s->y) ||
+            !is_own_or_number(t, s->g))
             continue;
         const uint32_t f = made[s->y], from = made[s->g];
         if (f == AD_NONE || pairs[f].share != AD_NONE || t->steps.at[f].kind != AD_FORWARD || t->steps.at[f].slot != s->slot)

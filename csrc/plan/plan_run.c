@@ -82,15 +82,15 @@ typedef struct {
     ad_array *scalars, few_scalars[FEW];
 } operands;
 
+static ad_array *number_at(const ad_plan *t, uint32_t reg, ad_array *scalar)
+{
+    *scalar = (ad_array){.refs = 1, .dtype = ad_known_of(t, reg)->dtype, .size = 1, .data = &t->value[reg]};
+    return scalar;
+}
+
 static void wrap(const ad_plan *t, uint32_t reg, ad_array *scalar, const ad_array **to)
 {
-    const ad_known *r = ad_known_of(t, reg);
-    if (r->is_array) {
-        *to = t->value[reg].array;
-        return;
-    }
-    *scalar = (ad_array){.refs = 1, .dtype = r->dtype, .size = 1, .data = &t->value[reg]};
-    *to = scalar;
+    *to = ad_known_of(t, reg)->is_array ? t->value[reg].array : number_at(t, reg, scalar);
 }
 
 static int open_operands(const ad_plan *t, const ad_step *s, operands *o)
@@ -229,14 +229,18 @@ static int outers(ad_plan *t, const ad_step *s, const char *const *seats)
 /* A value and its share, or both shares of a product. */
 static int both(ad_plan *t, const ad_step *s)
 {
-    const ad_array *x = t->value[t->words.at[s->in]].array, *g = t->value[s[1].g].array;
-    ad_array *y = room_for(t, s->out), *share = room_for(t, s[1].out);
+    const ad_array *x = t->value[t->words.at[s->in]].array, *g;
+    ad_array g_scalar, number, *y = ad_known_of(t, s->out)->is_array ? room_for(t, s->out) : number_at(t, s->out, &number);
+    ad_array *share = room_for(t, s[1].out);
     int status = AD_OK;
     if (y == NULL || share == NULL)
         return AD_NO_MEMORY;
+    if (y == &number)
+        t->value[s->out].bits = 0;
+    wrap(t, s[1].g, &g_scalar, &g);
     void *left = leave(s->kind == AD_FORWARD ? x->size : share->size);
     if (s->kind == AD_FORWARD)
-        status = ad_reduce_logsumexp_twin(g, x, attributes(t, s), y, share);
+        status = ad_reduction_twin_of(s->op)(g, x, attributes(t, s), y, share);
     else
         ad_run_shares_of_row(t, s, y, share);
     enter(left);
