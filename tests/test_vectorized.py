@@ -282,3 +282,27 @@ def test_a_gradient_that_is_recomputed_is_recorded_row_by_row():
     for k in range(3):
         x = ad.constant(X[k])
         np.testing.assert_allclose(replayed(x).numpy(), ad.jacobian(peaks)(x).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("inside", [lambda r, v: r * v, lambda r, v: r * v.value(), ad.custom_gradient(lambda r, v: (r * v, lambda dy: (dy, dy))),
+                                    ad.grad(lambda r, v: ad.reduce_sum(r * r * v)), lambda r, v: v.assign(r * v) * 1.0])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:vectorized_map")
+def test_a_variable_that_was_assigned_before_in_a_recorded_function(inside):
+    """What a replay assigns is what the rows see, and what the variable holds afterwards."""
+    v = ad.Variable([1.0, 2.0])
+
+    def step(x):
+        v.assign_add(x[0])
+        y = ad.vectorized_map(lambda r: inside(r, v), x)
+        v.assign_add(x[1])
+        return y, ad.vectorized_map(lambda r: inside(r, v), x), v * 1.0
+
+    replayed = ad.function(step)
+    for k in range(3):
+        x = ad.constant([[1.0, 2.0], [3.0, 4.0]]) + float(k)
+        results = []
+        for run in (step, replayed):
+            v.assign([1.0, 2.0])
+            results.append([y.numpy().tolist() for y in (*run(x), v)])
+        assert results[0] == results[1]
+    assert replayed.experimental_get_tracing_count() == 1

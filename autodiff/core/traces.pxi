@@ -47,6 +47,7 @@ cdef class Trace:
         ad_plan_free(self.plan)
 
     def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False, bint followed=False):
+    cdef list started                           # [(variable, what it held)] that it is to hold again: of a trace around which others go on
         """keeps        shall the numbers of the recording stay?  departs and listing need them
         spelled_out  shall gradients that the function takes be recorded operation by operation?
         followed     do tapes around it want gradients through it?"""
@@ -60,7 +61,7 @@ cdef class Trace:
 
     def __enter__(self):
         global ad_current
-        self.inputs, self.events, self.assigned, self.path, self.outside = [], [], [], [], []
+        self.inputs, self.events, self.assigned, self.path, self.outside, self.started = [], [], [], [], [], []
         self.outer = ad_current
         ad_current = NULL
         try:
@@ -90,8 +91,7 @@ cdef class Trace:
         for k in range(self.program.n_variables):                               # what they hold is theirs
             v = <object>self.program.variables[k]
             (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
-        if self.captured is not None:
-            put_back(variables_at_start(self))
+        put_back([(v, copy_known_to(self.outer, t)) for v, t in self.started])
         if self.pull is not None:
             leave(self.pull)
             forget(self.pull)

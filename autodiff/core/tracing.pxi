@@ -146,6 +146,14 @@ cdef int capture(ad_program *p, int64_t slot, Tensor t) except -1:
     return 0
 
 
+cdef int note_start(ad_program *p, VariableCore v) except -1:
+    """A variable is read or assigned for the first time."""
+    cdef Trace trace = (<Program>p.host).trace if p.tracing else None
+    if trace is not None and trace.captured is not None:
+        trace.started.append((v, v.tensor))
+    return 0
+
+
 cdef int note_outside(ad_program *p, Tensor t) except -1:
     """A tensor from outside the trace."""
     cdef Trace trace = (<Program>p.host).trace

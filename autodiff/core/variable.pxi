@@ -193,13 +193,18 @@ cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64
         return 0
     slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
     put_in(v.root, p, slot)
+    note_start(p, v)
     return add_variable(<Program>p.host, v)
 
 
 cdef Tensor snapshot(VariableCore v):
     """The value as a tensor of its own, known to the programs that record as the read it is."""
-    cdef Tensor t = read(v), copy = fresh(t)
-    cdef ad_program *p = ad_current
+    return copy_known_to(ad_current, read(v))
+
+
+cdef Tensor copy_known_to(ad_program *p, Tensor t):
+    """A tensor of its own, known to p and those that record around it as t is."""
+    cdef Tensor copy = fresh(t)
     cdef int64_t slot
     while p is not NULL:
         slot = slot_in(t, p)
