@@ -16,6 +16,7 @@ from ._op import ELEMENTWISE
 from .constants import zeros
 from .control_flow import map_fn
 from .errors import ShapeError
+from .variable import Variable
 
 __all__ = ["vectorized_map"]
 
@@ -68,7 +69,7 @@ def _at_once(fn, elems, leaves):
         own = [trace.input(x) for x in first]
         starts = [trace.slot_of(x) for x in own]  # before fn: a tape that watches one gives it another slot
         result = fn(nest.pack_sequence_as(elems, own))
-        given = nest.flatten(result)
+        given = [y.value() if isinstance(y, Variable) else y for y in nest.flatten(result)]
         told = [None if y is None or not hasattr(y, "__ad_apply__") else trace.slot_of(y) for y in given]
     if trace.reason is not None:
         raise _Rowwise(trace.reason)

@@ -306,3 +306,13 @@ def test_a_variable_that_was_assigned_before_in_a_recorded_function(inside):
             results.append([y.numpy().tolist() for y in (*run(x), v)])
         assert results[0] == results[1]
     assert replayed.experimental_get_tracing_count() == 1
+
+
+def test_a_variable_among_the_results():
+    v = ad.Variable([1.0, 2.0])
+    with ad.GradientTape() as tape:
+        held, scaled = ad.vectorized_map(lambda r: (v, r * v), ad.constant([[3.0, 4.0], [5.0, 6.0]]))
+        y = ad.reduce_sum(held * scaled)
+    assert type(held) is ad.Tensor and held.numpy().tolist() == [[1, 2]] * 2
+    assert scaled.numpy().tolist() == [[3, 8], [5, 12]]
+    assert tape.gradient(y, v).numpy().tolist() == [2 * 8, 2 * 2 * 10]
