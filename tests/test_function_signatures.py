@@ -1,5 +1,6 @@
 """What an ad.function takes: signatures, concrete functions, shapes that differ, calls of itself."""
 
+import warnings
 from collections import OrderedDict, defaultdict
 
 import numpy as np
@@ -251,3 +252,60 @@ def test_keys_that_are_equal_are_told_apart():
     assert [float(f({key: x})[0]) for key in (1, True, 1.0, True)] == [1.0, 10.0, 1.0, 10.0]
     missing = ad.function(lambda d: d["x"] + d["y"])
     assert [float(missing(defaultdict(g, x=x))) for g in (float, lambda: 7.0, float)] == [1.0, 8.0, 1.0]
+
+
+# ------------------------------------------------------------------------------------------------------- the settings of a call
+@pytest.fixture
+def settings_back():
+    yield
+    ad.config.stabilize = False
+    ad.set_floatx("float32")
+
+
+@pytest.mark.parametrize("around", ["alone", "tape"])
+def test_a_recording_is_of_the_settings_under_which_it_was_made(around, settings_back):
+    def naive(x):
+        return ad.math.log(1 + ad.exp(x))
+
+    def slope(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        return tape.gradient(y, x)
+
+    f = naive if around == "alone" else ad.function(naive)
+    of_x = ad.function(slope) if around == "alone" else slope
+    x = ad.constant(100.0)
+    for on in (False, True, False, True, True):
+        ad.config.stabilize = on
+        assert repr(float(of_x(x))) == ("1.0" if on else "nan")
+    assert (of_x if around == "alone" else f).experimental_get_tracing_count() <= 2
+
+
+def test_python_floats_in_a_function_become_what_floatx_says_now(settings_back):
+    make = ad.function(lambda: ad.constant(0.1) * ad.ones([2]))
+    scale = ad.function(lambda x: ad.cast(x, ad.floatx()) * ad.constant(0.1))
+    for dtype in ("float64", "float32", "float64", "float32", "float32"):
+        ad.set_floatx(dtype)
+        for y in (make(), scale(ad.constant([1, 1]))):
+            assert y.dtype == dtype and y.numpy().tolist() == [np.dtype(dtype).type(0.1)] * 2
+    assert make.experimental_get_tracing_count() == scale.experimental_get_tracing_count() == 2
+
+
+def test_what_was_stored_runs_under_all_settings(settings_back):
+    scale = ad.function(lambda x: x * ad.constant(0.5))
+    scale(ad.constant(3.0))
+    loaded = ad.load_function(scale.to_bytes())
+    ad.set_floatx("float64")
+    ad.config.stabilize = True
+    assert float(loaded(ad.constant(3.0, ad.float32))) == 1.5
+
+
+def test_ways_are_counted_under_each_setting_by_themselves(settings_back):
+    f = ad.function(lambda x, n: x * float(int(n)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for on in (False, True):
+            ad.config.stabilize = on
+            for n in range(40):
+                assert float(f(ad.constant(2.0), ad.constant(n))) == 2.0 * n

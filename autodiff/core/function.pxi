@@ -130,7 +130,7 @@ cdef class Replayed:
         """What `last`, or one beside it, comes to; NOTHING: none of them fits."""
         cdef Trace trace = self.last
         cdef Py_ssize_t k
-        if n != trace.n_inputs:
+        if n != trace.n_inputs or not trace.is_of_now():
             return NOTHING
         for k in range(n):
             if not trace.fits(k, <Tensor>inputs[k]):
@@ -358,6 +358,8 @@ cdef bint same_inputs(Trace a, Trace b):
     cdef const ad_instruction *x
     cdef const ad_instruction *y
     cdef Py_ssize_t k
+    if a.settings != b.settings:
+        return False
     for k in range(len(a.inputs)):
         x, y = &a.program.p.code[<int64_t>a.inputs[k]], &b.program.p.code[<int64_t>b.inputs[k]]
         if x.dtype != y.dtype or (x.flags ^ y.flags) & AD_IS_ARRAY or (x.flags & AD_IS_ARRAY and not same_shape_of(x.value.array, y.value.array)):
@@ -366,7 +368,7 @@ cdef bint same_inputs(Trace a, Trace b):
 
 
 cdef Trace going(list traces, inputs, list path):
-    """A trace for such inputs that went this way, is not running in another thread, and was used last."""
+    """A trace for such inputs, recorded under the settings of now, that went this way, is not running in another thread, and was used last."""
     cdef Trace trace
     cdef Py_ssize_t k, n = len(path)
     for trace in traces:
@@ -374,7 +376,7 @@ cdef Trace going(list traces, inputs, list path):
             if not trace.fits(k, <Tensor>inputs[k]):
                 break
         else:
-            if not trace.running and (n == 0 or trace.path[:n] == path):
+            if not trace.running and trace.is_of_now() and (n == 0 or trace.path[:n] == path):
                 return trace
     return None
 

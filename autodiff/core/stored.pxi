@@ -60,6 +60,7 @@ def trace_of(dict parts not None, list read not None, list assigned not None, st
     cdef Trace trace = Trace()
     cdef ad_program *outer = ad_current
     cdef ad_program *p
+    trace.settings = ANY_SETTINGS               # there is no function to record anew
     code = parts["code"]
     demand(len(code) < AD_NO_SLOT // 2, "it is too long")
     with trace:

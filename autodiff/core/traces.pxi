@@ -1,5 +1,14 @@
 # What a trace holds, and its replay.
 
+cdef enum:
+    ANY_SETTINGS = -1
+
+
+cdef int settings_now() noexcept:
+    """What a run as written depends on beside its arguments and variables: `config.stabilize` and `floatx`, as one number."""
+    return 2 * stabilise_all + (floatx == AD_F64)
+
+
 @cython.final
 @cython.no_gc_clear                             # its plan is laid over its program; the ring that it may stand in breaks elsewhere
 cdef class Trace:
@@ -10,6 +19,7 @@ cdef class Trace:
     cdef readonly str reason                    # why it cannot be replayed, or None
     cdef bint keeps                             # the numbers it was recorded with
     cdef readonly dict captured                 # slot: the tensor there that no input has a share in; None: gradients are not spelled out
+    cdef int settings                           # under which it was recorded (settings_now); ANY_SETTINGS: it runs under all
     cdef bint running
     cdef list inputs                            # slots,
     cdef uint32_t *input_slots                  # once more
@@ -37,6 +47,7 @@ cdef class Trace:
     cdef list kept, kept_registers              # slots that the gradient wants, and where they are
     cdef list first_kept                        # what stood there in the recording
     cdef list outside                           # tensors from outside that were used
+    cdef list started                           # [(variable, what it held)] that it is to hold again: of a trace around which others go on
     cdef dict plans_back                        # by which of the pulled leaves have a cotangent: Backs, or None
     cdef int64_t end                            # a leaf that takes results of sweeps
 
@@ -47,11 +58,10 @@ cdef class Trace:
         ad_plan_free(self.plan)
 
     def __init__(self, stabilize=None, bint keeps=False, bint spelled_out=False, bint followed=False):
-    cdef list started                           # [(variable, what it held)] that it is to hold again: of a trace around which others go on
         """keeps        shall the numbers of the recording stay?  departs and listing need them
         spelled_out  shall gradients that the function takes be recorded operation by operation?
         followed     do tapes around it want gradients through it?"""
-        self.keeps = keeps
+        self.keeps, self.settings = keeps, settings_now()
         self.captured = {} if spelled_out else None
         self.tape = GradientTape(stabilize=stabilize)
         self.tape.accessed = True
@@ -190,6 +200,10 @@ cdef class Trace:
     def departs(self, Trace now not None):
         """Where another recording of the function, `now`, departs from this one, in words, or None; both keep their numbers."""
         return first_difference(self, now)
+
+    cdef bint is_of_now(self) noexcept:
+        """Would a call as written have the settings that it was recorded under?"""
+        return self.settings == settings_now() or self.settings == ANY_SETTINGS
 
     cdef bint fits(self, Py_ssize_t k, Tensor x) except -1:
         """Has the k-th input the dtype and shape that were recorded?"""
