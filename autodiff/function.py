@@ -16,7 +16,7 @@ from .errors import ReplayError, shorten
 from .places import warn
 from .pullback import CREATES, MOST_WAYS, Followed, check_leaves, same, stabilised, unending
 from .shapes import TensorSpec
-from .signatures import ConcreteFunction, described, fitted, holding, refilled, spec_of, unbound
+from .signatures import ConcreteFunction, described, fitted, holding, refilled, spec_of, unbound, unrecorded
 from .variable import Variable
 
 __all__ = ["function", "load_function"]
@@ -447,13 +447,14 @@ def load_function(data: bytes) -> "Function":
         if isinstance(loaded.kinds.get((argument_kind(args, []), argument_kind(kwargs, []) if kwargs else None)), list) and recorded_here():
             raise TypeError(f"function: {name} was loaded: a tape, or another function that is recorded, cannot follow what it does. Take its "
                             "gradient inside of it, where it is made, and store that")  # fmt: skip
-        given = nest.map_structure(lambda x: TensorSpec(x.shape, x.dtype) if isinstance(x, Tensor) else x, (args, kwargs))
-        raise TypeError(f"function: {name} was loaded, and has no recording for {shorten(given, 200)}; call it so where it was made, "
-                        "before storing it")  # fmt: skip
+        raise unrecorded(name, args, kwargs)
+
+    def untold(args, kwargs, tensors):
+        raise unrecorded(name, args, kwargs)
 
     unknown.__name__ = unknown.__qualname__ = name
     loaded = Function(unknown)
-    loaded.variables = tuple(variables)
+    loaded._trace, loaded.variables = untold, tuple(variables)
     for kind, traces in kinds:
         for trace in reversed(traces):
             loaded._keep(kind, trace)

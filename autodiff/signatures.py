@@ -10,7 +10,7 @@ from .errors import shorten
 from .shapes import TensorSpec
 from .variable import Variable
 
-__all__ = ["ConcreteFunction", "described", "fitted", "holding", "refilled", "spec_of", "unbound"]
+__all__ = ["ConcreteFunction", "described", "fitted", "holding", "refilled", "spec_of", "unbound", "unrecorded"]
 
 
 def spec_of(x):
@@ -62,6 +62,13 @@ def unbound(error, args, kwargs, signature):
     """What a call says whose arguments are not those of the signature."""
     args, kwargs = nest.map_structure(spec_of, (args, kwargs))
     return TypeError(f"Binding inputs to ad.function failed due to `{error}`. Received args: {args} and kwargs: {kwargs} for signature {signature}.")
+
+
+def unrecorded(name, args, kwargs):
+    """What a call says of a stored function that has not been there, for such arguments or by the way that their values take."""
+    given = nest.map_structure(spec_of, (args, kwargs))
+    return TypeError(f"function: {name} was loaded, and has no recording for {shorten(given, 200)} that goes the way of these values; call it "
+                     "so where it was made, before storing it")  # fmt: skip
 
 
 def _misfit(error, x, signature):

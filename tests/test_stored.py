@@ -207,3 +207,14 @@ def test_a_number_is_no_array_without_dimensions():
             ad.load_function(encoded(told))
         instruction[2] = None
     assert ad.load_function(encoded(told))(ad.ones(5)).numpy().tolist() == [3, 2, 2, 2, 2]
+
+
+def test_a_loaded_function_says_which_call_was_not_stored():
+    v = ad.Variable(0.0)
+    f = ad.function(lambda x: v.assign_add(ad.reduce_sum(x)) if ad.reduce_sum(x) > 0 else -v)
+    f(ad.constant([1.0, 2.0]))
+    loaded = ad.load_function(f.to_bytes())
+    for call, x in ((loaded, [-1.0, 0.5]), (loaded, [3.0]), (loaded.program, [3.0])):  # another way, another shape
+        with pytest.raises(TypeError, match=r"was loaded, and has no recording for \(\(TensorSpec\(shape=\(\d,\), .* that goes the way of these"):
+            call(ad.constant(x))
+    assert float(loaded.variables[0]) == 3.0 and float(loaded(ad.constant([1.0, 1.0]))) == 5.0
