@@ -13,6 +13,8 @@ typedef struct {
 /* Rows that are taken at once: intermediate results of so many stay in the second-level cache. */
 enum { AD_STRIP = 128 };
 enum { AD_OUTERS = 8 };
+/* Of a vector by a matrix: more rows than these are summed in chunks of so many. */
+enum { AD_SUMMED_ROWS = 2048 };
 
 /* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order; with `fresh` nothing stands there. */
 typedef struct {

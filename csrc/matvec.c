@@ -19,7 +19,6 @@ static int pose_vector(int64_t *m, int64_t *n, batches *s, const ad_array *a, co
 
 /* y += a x: rows, shared out in fours, as they are taken.  y += x a: rows are summed in chunks, each by itself where there are several,
  * so that the order of sums depends on m alone. */
-enum { CHUNK = 2048 };
 typedef struct {
     int dtype;
     int64_t m, n;
@@ -39,14 +38,14 @@ static void apply_chunks(void *arg, int64_t from, int64_t to)
     const some_products *s = arg;
     const size_t item = ad_itemsize(s->dtype);
     for (int64_t c = from; c < to; c++) {
-        const int64_t at = c * CHUNK, rows = s->m - at < CHUNK ? s->m - at : CHUNK;
+        const int64_t at = c * AD_SUMMED_ROWS, rows = s->m - at < AD_SUMMED_ROWS ? s->m - at : AD_SUMMED_ROWS;
         ad_products_here()->apply_transposed[s->dtype](rows, s->n, s->a + (size_t)(at * s->n) * item, s->x + (size_t)at * item, s->y + (size_t)(c * s->n) * item);
     }
 }
 
 static int apply_by_chunks(int dtype, int64_t m, int64_t n, const void *a, const void *x, void *y)
 {
-    const int64_t chunks = (m + CHUNK - 1) / CHUNK, shape[2] = {chunks, n};
+    const int64_t chunks = (m + AD_SUMMED_ROWS - 1) / AD_SUMMED_ROWS, shape[2] = {chunks, n};
     ad_array *sums = ad_zeros(dtype, 2, shape);
     if (sums == NULL)
         return AD_NO_MEMORY;
@@ -63,7 +62,7 @@ static int apply_by_chunks(int dtype, int64_t m, int64_t n, const void *a, const
 static int apply(int dtype, int flip, int64_t m, int64_t n, const void *a, const void *x, void *y)
 {
     some_products s = {dtype, m, n, a, x, y};
-    if (flip && m > CHUNK)
+    if (flip && m > AD_SUMMED_ROWS)
         return apply_by_chunks(dtype, m, n, a, x, y);
     if (flip)
         ad_products_here()->apply_transposed[dtype](m, n, a, x, y);

@@ -264,3 +264,18 @@ def test_shares_of_any_number_of_operands(join, n):
         return ad.reduce_sum(ad.sin(join(states)))
 
     agree(f, [[np.random.default_rng(n + k).normal(size=n)] for k in range(2)], ["gradients", "vjp"])
+
+
+@pytest.mark.parametrize("rows", [2047, 2048, 2049, 4100, 16384])
+@pytest.mark.parametrize("f", [lambda a, x: ad.linalg.matvec(a, x, transpose_a=True),
+                               ad.grad(lambda a, x: ad.reduce_sum(ad.sin(ad.linalg.matvec(a, x[: a.shape[1]]))), 1),
+                               lambda a, x: ad.matmul(x[None], a), ad.grad(lambda a, x: ad.reduce_sum(ad.sin(ad.matmul(x[None], a))), (0, 1))],
+                         ids=["transposed", "share of the vector", "row", "shares of a row"])  # fmt: skip
+def test_long_sums_over_rows_of_narrow_matrices(f, rows):
+    """Small enough to be called directly, and long enough to be summed in chunks."""
+    replayed = ad.function(f)
+    for columns in (1, 2, 3, 7):
+        for k in range(2):
+            rng = np.random.default_rng(k)
+            a, x = ad.constant(rng.normal(size=(rows, columns))), ad.constant(rng.normal(size=rows))
+            same(f(a, x), replayed(a, x))

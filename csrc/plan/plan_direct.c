@@ -133,8 +133,11 @@ static int as_direct(ad_plan *t, const ad_step *s, ad_direct *d)
     const int64_t *attr = ad_attributes(t->program, &t->program->code[s->slot]);
     const uint32_t first = t->words.at[s->in], second = t->words.at[s->in + 1];
     if (s->op == AD_OP_matvec && (s->kind == AD_FORWARD || s->k == 1)) {
-        const ad_array *out = own_array(t, s->out);
-        return out && out->ndim == 1 && as_product(t, first, s->kind == AD_FORWARD ? second : s->g, (s->kind == AD_FORWARD) == (attr[0] != 0), s->out, d);
+        const ad_array *out = own_array(t, s->out), *a = own_array(t, first);
+        const int rows_are_summed = (s->kind == AD_FORWARD) == (attr[0] != 0);
+        if (!out || out->ndim != 1 || !a || (rows_are_summed && a->shape[0] > AD_SUMMED_ROWS))
+            return 0;                                       /* (sums in chunks go another way) */
+        return as_product(t, first, s->kind == AD_FORWARD ? second : s->g, rows_are_summed, s->out, d);
     }
     const ad_array *x = own_array(t, first), *w = own_array(t, second), *out = own_array(t, s->out);
     if (s->op != AD_OP_matmul || attr[0] || attr[1] || !x || !w || x->ndim != 2 || x->shape[0] != 1 || w->shape[0] < 2 || w->shape[w->ndim - 1] < 2)
