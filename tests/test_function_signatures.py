@@ -260,6 +260,7 @@ def settings_back():
     yield
     ad.config.stabilize = False
     ad.set_floatx("float32")
+    ad.config.lost_gradient = "warn"
 
 
 @pytest.mark.parametrize("around", ["alone", "tape"])
@@ -309,3 +310,22 @@ def test_ways_are_counted_under_each_setting_by_themselves(settings_back):
             ad.config.stabilize = on
             for n in range(40):
                 assert float(f(ad.constant(2.0), ad.constant(n))) == 2.0 * n
+
+
+def test_a_recording_that_lost_a_gradient_is_not_replayed_where_that_raises(settings_back):
+    @ad.function
+    def slope(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = x * float(ad.reduce_sum(x))
+        return tape.gradient(y, x)
+
+    x = ad.constant([1.0, 2.0])
+    for how in ("ignore", "raise", "ignore", "raise"):
+        ad.config.lost_gradient = how
+        if how == "raise":
+            with pytest.raises(ad.errors.LostGradientError):
+                slope(x)
+        else:
+            assert slope(x).numpy().tolist() == [3.0, 3.0]
+    assert slope.experimental_get_tracing_count() == 1

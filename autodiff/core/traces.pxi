@@ -5,8 +5,9 @@ cdef enum:
 
 
 cdef int settings_now() noexcept:
-    """What a run as written depends on beside its arguments and variables: `config.stabilize` and `floatx`, as one number."""
-    return 2 * stabilise_all + (floatx == AD_F64)
+    """What a run as written depends on beside its arguments and variables, as one number: `config.stabilize`, `floatx`, and whether
+    `config.lost_gradient` is to raise."""
+    return 4 * (lost_gradient == LOST_RAISE) + 2 * stabilise_all + (floatx == AD_F64)
 
 
 @cython.final
