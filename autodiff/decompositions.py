@@ -209,7 +209,8 @@ def pinv(a, rcond=None, validate_args=False, name=None) -> Tensor:
     limit = ops.cast(to_tensor(least if rcond is None else rcond, "pinv", like=x), dtype=x.dtype.code)
     if rcond is None or (limit.numpy() <= least).all():
         return ops.pinv(x, limit)
-    return ops.pinv(x - _small_part(x, limit, least), to_tensor(float(least), "pinv", like=x))
+    kept = ops.where(ops.reshape(limit, shape=(*limit.shape, 1, 1)) < 1, x - _small_part(x, limit, least), 0)   # not the rounding of x - x
+    return ops.pinv(kept, to_tensor(float(least), "pinv", like=x))
 
 
 def matrix_rank(a, tol=None, validate_args=False, name=None) -> Tensor:

@@ -290,6 +290,8 @@ def test_the_pseudo_inverse_with_singular_values_that_count_as_0(shape):
         check_gradients(lambda x: linalg.pinv(x, 0.3), x, order=2 if len({0.0, *s}) == 4 else 1)
     both = np.stack([u * [3.0, 2.0, 0.5] @ v.T, u * [1.0, 0.9, 0.8] @ v.T])
     same(linalg.pinv(both, [0.3, 0.85]), np.stack([np.linalg.pinv(both[0], 0.3), np.linalg.pinv(both[1], 0.85)]), 1e-11)
+    same(linalg.pinv(both, [0.3, 1.0]), np.stack([np.linalg.pinv(both[0], 0.3), np.zeros(shape[::-1])]), 1e-11)     # all of them
+    assert not linalg.pinv(both, 2.0).numpy().any() and not gradient(lambda x: linalg.pinv(x, 1.0), both)[0].any()
     assert gradient(lambda x: linalg.pinv(x, 0.1), np.eye(3))[0].tolist() == (-np.ones((3, 3))).tolist()
 
 
