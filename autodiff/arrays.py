@@ -418,7 +418,7 @@ FUNCTIONS = {
     np.round:          lambda a, decimals=0, out=None: math.round(a) if decimals == 0 and out is None else refuse(),
     np.shape:          lambda a: tuple(a.shape),
     np.ndim:           lambda a: a.ndim,
-    np.size:           lambda a, axis=None: int(np.prod(a.shape)) if axis is None else a.shape[axis],
+    np.size:           lambda a, axis=None: int(np.prod(a.shape)) if axis is None else a.shape[axis] if isinstance(axis, int) else refuse(),
 }
 # fmt: on
 
@@ -427,7 +427,7 @@ QUIET = {np.allclose, np.isclose, np.array_equal, np.array_equiv, np.array_repr,
          np.savez, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
          np.common_type, np.min_scalar_type, np.nonzero, np.flatnonzero, np.argsort, np.searchsorted, np.argwhere,
          np.argpartition, np.digitize, np.lexsort, np.isin, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.isreal, np.iscomplex,
-         np.ix_, np.empty_like, np.linalg.matrix_rank}  # fmt: skip
+         np.empty_like, np.linalg.matrix_rank}  # fmt: skip
 
 WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 

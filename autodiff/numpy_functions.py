@@ -14,6 +14,7 @@ from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
 from .numpy_curves import CURVES
 from .numpy_moves import MOVES, moved
+from .numpy_polynomials import POLYNOMIALS
 from .numpy_statistics import STATISTICS
 from .scipy_functions import SCIPY_FUNCTIONS
 
@@ -109,38 +110,17 @@ def _pad(array, pad_width, mode="constant", **kwargs):
 
 
 def _power(a, n):
-    if not isinstance(n, (int, np.integer)) or n < 1:
+    if not isinstance(n, (int, np.integer)) or n < 1 or np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
         refuse()
     return functools.reduce(linalg.matmul, [as_array(a)] * int(n))
 
 
-def _polyval(p, x):
-    p, x = as_arrays(p, x)
-    if p.ndim != 1 or not p.shape[0]:
+def _multi_dot(arrays, *, out=None):
+    """Matrices; the first may be a row, the last a column."""
+    arrays = [as_array(x) for x in arrays]
+    if out is not None or len(arrays) < 2 or any(x.ndim not in ((1, 2) if k in (0, len(arrays) - 1) else (2,)) for k, x in enumerate(arrays)):
         refuse()
-    y = p[0] + 0 * x
-    for k in range(1, p.shape[0]):
-        y = y * x + p[k]
-    return y
-
-
-def _convolve(a, v, mode="full"):
-    a, v = as_arrays(a, v)
-    if a.ndim != 1 or v.ndim != 1 or mode not in ("full", "same", "valid") or not a.shape[0] or not v.shape[0]:
-        refuse()
-    a, v = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
-    n, m = a.shape[0], v.shape[0]
-    room = repeating.pad(a, [[m - 1, m - 1]])
-    y = linalg.matvec(indexing.gather(room, np.arange(n + m - 1)[:, None] + np.arange(m)), v[::-1])
-    first, size = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}[mode]
-    return y[first : first + size]
-
-
-def _correlate(a, v, mode="valid"):
-    a, v = as_arrays(a, v)
-    if a.ndim != 1 or v.ndim != 1 or mode != "full" and a.shape[0] < v.shape[0]:
-        refuse()
-    return _convolve(a, v[::-1], mode)
+    return functools.reduce(np.dot, arrays)
 
 
 def _ediff1d(ary, to_end=None, to_begin=None):
@@ -204,34 +184,27 @@ def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0)
     return math.pow(base, CURVES["linspace"](start, stop, num, endpoint, False, dtype, axis)) if not np.ndim(base) else refuse()
 
 
-def _polyder(p, m=1):
-    p = as_array(p)
-    if p.ndim != 1 or not p.dtype.is_floating or m < 1:
+def _ptp(a, axis=None, out=None, keepdims=False):
+    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims) if out is None else refuse()
+
+
+def _vdot(a, b):
+    a, b = map(_flat, as_arrays(a, b))
+    return math.reduce_sum(a * b) if a.shape == b.shape else refuse()
+
+
+def _vecdot(a, b, axis=-1):
+    if not a.ndim or not b.ndim or a.shape[axis] != b.shape[axis]:
         refuse()
-    p = math.cast(p, "float64")                                 # as integers of 64 bits make it
-    for _ in range(m):
-        p = p[:-1] * np.arange(p.shape[0] - 1.0, 0, -1) if p.shape[0] > 1 else p[:0]
-    return p
+    return math.reduce_sum(a * b, axis)
 
 
-def _polyint(p, m=1, k=None):
-    p = as_array(p)
-    if p.ndim != 1 or not p.dtype.is_floating or m != 1 or np.ndim(k):
+def _open_mesh(*args):
+    """Vectors, each along a dimension of its own; truth values stand for places."""
+    xs = [as_array(x) for x in args]
+    if any(x.ndim != 1 or x.dtype.is_bool for x in xs) or not any(x.dtype.is_floating for x in xs):
         refuse()
-    p = math.cast(p, "float64")
-    return _append(p / np.arange(float(p.shape[0]), 0, -1), 0.0 if k is None else k)
-
-
-def _polyadd(sign):
-    """Of coefficients from the highest power down, the shorter ones filled up with 0."""
-
-    def adaptor(a1, a2):
-        a, b = map(_flat, as_arrays(a1, a2))
-        n = max(a.shape[0], b.shape[0])
-        a, b = (repeating.pad(x, [[n - x.shape[0], 0]]) for x in (a, b))
-        return a + b if sign > 0 else a - b
-
-    return adaptor
+    return tuple(shaping.reshape(x, [-1 if j == k else 1 for j in range(len(xs))]) for k, x in enumerate(xs))
 
 
 def _lstsq(a, b, rcond=None):
@@ -312,6 +285,15 @@ def _partition(a, kth, axis):
     return indexing.sort(a, axis) if all(-n <= k < n for k in np.ravel(kth)) else refuse()
 
 
+def _ldexp(x, n):
+    """x * 2**n, in factors that are there where 2**n is not: ldexp(1e300, -1100), whose 2**n would be 0."""
+    most = 1000 if x.dtype.size == 8 else 100
+    for _ in range(3):                                          # from the largest to the least
+        part = math.clip_by_value(n, -most, most)
+        x, n = x * math.pow(math.cast(2.0, x.dtype), math.cast(part, x.dtype)), n - part
+    return x
+
+
 def _truncated(x):
     return indexing.where(x < 0, math.ceil(x), math.floor(x))
 
@@ -376,12 +358,10 @@ MORE = {
     "pad":              _pad,
     "flipud":           lambda m: shaping.reverse(as_array(m), [0]),
     "fliplr":           lambda m: shaping.reverse(as_array(m), [1]),
-    "ptp":              lambda a, axis=None, out=None, keepdims=False: math.reduce_max(a, axis, keepdims) - math.reduce_min(a, axis, keepdims) if out is None else refuse(),
+    "ptp":              _ptp,
     "i0":               lambda x: math.bessel_i0(x),
-    "vdot":             lambda a, b: math.reduce_sum(_flat(as_array(a)) * _flat(as_array(b))),
-    "polyval":          _polyval,
-    "convolve":         _convolve,
-    "correlate":        _correlate,
+    "vdot":             _vdot,
+    "ix_":              _open_mesh,
     "ediff1d":          _ediff1d,
     "cumulative_sum":   _cumulative(math.cumsum, 0),
     "cumulative_prod":  _cumulative(math.cumprod, 1),
@@ -394,7 +374,7 @@ MORE = {
     "linalg.outer":     lambda x1, x2: np.outer(x1, x2) if np.ndim(x1) == np.ndim(x2) == 1 else refuse(),
     "linalg.cross":     lambda x1, x2, *, axis=-1: np.cross(x1, x2) if axis == -1 else refuse(),
     "linalg.tensordot": lambda x1, x2, *, axes=2: np.tensordot(x1, x2, axes),
-    "linalg.vecdot":    lambda x1, x2, *, axis=-1: math.reduce_sum(as_array(x1) * as_array(x2), axis),
+    "linalg.vecdot":    lambda x1, x2, *, axis=-1: _vecdot(as_array(x1), as_array(x2), axis),
     "linalg.trace":     lambda x, *, offset=0, dtype=None: linalg.trace(x) if offset == 0 and dtype is None else refuse(),
     "linalg.diagonal":  lambda x, *, offset=0: linalg.diag_part(x, k=offset),
     "linalg.svdvals":   lambda x: linalg.svd(x, compute_uv=False),
@@ -410,15 +390,10 @@ MORE = {
     "choose":           _choose,
     "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
-    "polyder":          _polyder,
-    "polyint":          _polyint,
-    "polyadd":          _polyadd(1),
-    "polysub":          _polyadd(-1),
-    "polymul":          lambda a1, a2: _convolve(*map(_flat, as_arrays(a1, a2))),
     "linalg.cond":      _cond,
-    "linalg.multi_dot": lambda arrays, *, out=None: functools.reduce(np.dot, arrays) if out is None else refuse(),
+    "linalg.multi_dot": _multi_dot,
     "linalg.matrix_power": _power,
-    **CURVES, **MOVES, **STATISTICS,
+    **CURVES, **MOVES, **POLYNOMIALS, **STATISTICS,
 }
 # fmt: on
 
@@ -433,11 +408,11 @@ UFUNC_FORMULAS = {
     "fmod":       math.truncatemod,
     "divmod":     lambda a, b: (math.floordiv(a, b), math.floormod(a, b)),
     "modf":       lambda x: (indexing.where(math.is_inf(x), 0.0, x - _truncated(x)), _truncated(x)),
-    "ldexp":      lambda x, n: x * math.pow(2.0, n),
+    "ldexp":      _ldexp,
     "heaviside":  lambda x, h: indexing.where(x < 0, 0.0, indexing.where(x > 0, 1.0, indexing.where(math.equal(x, 0), h, x))),  # nan stays
     "copysign":   lambda a, b: math.abs(a) * indexing.where(math.minimum(b, 1.0 / b) < 0, -1.0, constants.ones_like(b)),     # -0.0 has a sign too
     "logaddexp2": lambda a, b: ops.logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),
-    "vecdot":     lambda a, b: math.reduce_sum(a * b, -1),
+    "vecdot":     lambda a, b: _vecdot(*as_arrays(a, b)),
     "matvec":     linalg.matvec,
     "vecmat":     lambda x, a: linalg.matvec(a, x, transpose_a=True),
 }

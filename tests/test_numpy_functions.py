@@ -36,7 +36,7 @@ np.correlate([1.0, 2.0], X, "full")|np.fmax(X, 0.5)|np.fmin(M, M[::-1])|np.fmin(
 np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.trace(M, 1)|np.trace(np.stack([M, M * M]), axis1=2, axis2=1)|np.linalg.lstsq([[1, 0], [1, 1], [1, 2]], M[0], rcond=None)[0]|np.divmod(X, 0.45)[1]|np.modf(M * 0.99)[0]|np.ldexp(X, [1, -2, 3, 0])|np.i0(X)|np.diff(X, prepend=0.0)|np.diff(M, axis=0, prepend=M[:1] * 2, append=0.5)|np.diff(X, 2, append=[X[0], 1.0])|np.diff(X, 0, append=0.0)|np.outer(X, [1, 2])|np.average(X, weights=[1, 2, 0, 1])|np.append(X, 3)|np.kron([1, 2], X)
 np.polyval([1, 2, 3], X)|np.polyval(X, 2)|np.convolve(X, [1, 2])|np.polyadd(X, [1, 2])|np.polyint(X, k=2)|np.dot(X, [1, 2, 3, 4])|np.linalg.solve(M, [1, 2, 3])
 np.einsum("i,i", X, [1, 2, 3, 4])|np.subtract.outer(X, [1, 2])|np.linalg.norm(M, 1)|np.linalg.norm(M, np.inf)|np.linalg.norm(M, 2)|np.linalg.norm(M[:2], "nuc")
-np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)""".replace("\n", "|").split("|")
+np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)|np.polymul([0.0, 0.0, 2.0, 1.0], X)|np.polymul(X - X[:1], X * X)|np.ix_(X, X * X)[1]|np.ix_(X, [1.0, 2.0])[0]""".replace("\n", "|").split("|")
 if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
     CASES += """np.cumulative_sum(X)|np.cumulative_sum(M, axis=1, include_initial=True)|np.cumulative_prod(M, axis=0)|np.matrix_transpose(M)|np.linalg.trace(M)
 np.linalg.matrix_transpose(M)|np.linalg.matmul(M, M)|np.linalg.outer(X, X)|np.linalg.cross(M, M * M)|np.linalg.tensordot(M, M, axes=1)
@@ -91,7 +91,9 @@ def test_tensors_in_a_list_beside_a_tensor_are_followed():
 @pytest.mark.parametrize("case", ["np.diff(X, prepend=[[0.0]])", "np.diff(X, -1)", "np.average(X, returned=True)", "np.pad(X, 1, 'edge')", "np.cross(M[:2, :2], M[:2, 1:])",
                                   "np.linalg.matrix_power(M, -1)", "np.linalg.matrix_power(M, 0)", "np.correlate(X[:2], X)", "np.tril(X)", "np.diff(M > 0)",
                                   "np.average(M, axis=(0, 1), weights=M)", "np.nansum(M, initial=2.0)", "np.unwrap(M > 0)", "np.linalg.lstsq(M, X, rcond=None)[0]", "np.var(X[:1], ddof=1)", "np.ptp(M > 0)",
-                                  "np.deg2rad(M > 0)", "np.deg2rad(np.argmax(M))", "np.add.outer(M, X, dtype='float32')"])  # fmt: skip
+                                  "np.deg2rad(M > 0)", "np.deg2rad(np.argmax(M))", "np.polymul(M, X)", "np.polyadd(M, X)", "np.polysub(M, M * M)", "np.ptp(M[:0])", "np.ptp(X[:0], axis=0)",
+                                  "np.vdot(M, X)", "np.vdot(X, 2.0)", "np.linalg.multi_dot([M])", "np.linalg.multi_dot([M, X[:3], M])", "np.linalg.multi_dot(M)",
+                                  "np.linalg.matrix_power(M[:2], 1)", "np.ix_(M)", "np.size(M, (0, 1))", "np.add.outer(M, X, dtype='float32')"])  # fmt: skip
 def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
     results = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -105,6 +107,12 @@ def test_what_has_no_formula_is_computed_by_numpy_or_raises_as_it_does(case):
         np.testing.assert_allclose(results[1].astype(float), results[0].astype(float))
     else:
         assert not isinstance(results[1], np.ndarray)
+
+
+@pytest.mark.parametrize("dtype, x, n", [("float64", [1e300, 1e-300, 1.5, 5e-324, -3.0], [-1100, 1100, -1074, 2097, -4000]), ("float32", [1e38, 3e-45, 1.5], [-200, 270, -149])])
+def test_a_power_of_2_that_is_not_there_may_still_be_a_factor(dtype, x, n):
+    x = np.array(x, dtype)
+    np.testing.assert_array_equal(np.ldexp(ad.constant(x), n).numpy(), np.ldexp(x, n))
 
 
 SPECIAL = {"gammaln": [X], "psi": [X], "gammainc": [X + 2, X + 1], "gammaincc": [X + 2, X + 1], "expit": [X], "log_expit": [X], "i0": [X], "i1": [X],
