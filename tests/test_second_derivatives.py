@@ -76,3 +76,35 @@ def test_a_slope_of_0_stops_an_infinity_also_where_the_sweep_is_recorded():
         outer.watch(x)
         moved = ad.jvp(ad.sign, [x], [x])[1]
     assert moved.numpy().tolist() == [0, 0, 0]
+
+
+CHOSEN = {"a branch": (lambda x: ad.where(x > 0, ad.sqrt(x), x * x), [2.0, 2.0, -0.03125]), "relu": (lambda x: ad.sqrt(ad.nn.relu(x)) + x * x, [2.0, 2.0, 2 - 0.03125])}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_branch_that_is_not_taken_has_no_second_derivative_either_in_any_direction(name):
+    """Its slope is infinite or nan there, and so is what a tangent makes of it."""
+    f, want = CHOSEN[name]
+    x = np.array([-1.0, 0.0, 4.0])
+    diagonal, total = np.diag(want), lambda x: ad.reduce_sum(f(x))
+    assert ad.hessian(total)(x).numpy().tolist() == diagonal.tolist() == ad.function(ad.hessian(total))(x).numpy().tolist()
+    v, ones = ad.Variable(x), ad.constant(np.ones(3))
+
+    def by_forward(v):
+        with ad.autodiff.ForwardAccumulator(v, ones) as acc:
+            with ad.GradientTape() as tape:
+                tape.watch(v)
+                y = total(v)
+            g = tape.gradient(y, v)
+        return acc.jvp(g)
+
+    for g in (by_forward(v), by_forward(v.value()), ad.function(by_forward)(v.value())):
+        assert g.numpy().tolist() == want
+    for k in range(3):
+        s = ad.Variable(x[k])
+        with ad.GradientTape(persistent=True) as tape:
+            with ad.GradientTape() as inner:
+                y = f(s)
+            g = inner.gradient(y, s)
+            many = ad.stack([g, 2 * g, 3 * g])
+        assert tape.gradient(g, s).numpy() == want[k] and tape.jacobian(many, s).numpy().tolist() == [want[k], 2 * want[k], 3 * want[k]]
