@@ -99,9 +99,9 @@ scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                      
 select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
 
 # Products and quotients with a convention for 0 * inf and x / 0.
-divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), d32=(None, lambda a, b: -divide_no_nan(a, b * b)), doc="a / b; 0 where b is 0")
-reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                                       doc="1 / x; 0 where x is 0")
-multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                                     doc="a * b; 0 where b is 0, even if a is inf or nan")
+divide_no_nan     = row(value=lambda a, b: where(b == 0, 0, a / b), d=(lambda a, b, y: reciprocal_no_nan(b), lambda a, b, y: -divide_no_nan(y, b)), linear=(0,), d32=(None, lambda a, b: -divide_no_nan(a, b * b)), selects=True, doc="a / b; 0 where b is 0")
+reciprocal_no_nan = row(value=lambda x: where(x == 0, 0, 1 / x),    d=lambda x, y: -y * y,                                                         selects=True, doc="1 / x; 0 where x is 0")
+multiply_no_nan   = row(value=lambda a, b: where(b == 0, 0, a * b), d=(lambda a, b, y: b, lambda a, b, y: a), linear=(0, 1),                       selects=True, doc="a * b; 0 where b is 0, even if a is inf or nan")
 xdivy             = row(value=lambda a, b: where(a == 0, 0, a / b), d=(lambda a, b, y: where(a == 0, reciprocal_no_nan(b), 1 / b), lambda a, b, y: -xdivy(y, b)), linear=(0,), d32=(None, lambda a, b: -xdivy(a, b * b)), doc="a / b; 0 where a is 0, even if b is")
 
 # ------------------------------------------------------------------------------------------- exponentials and logarithms

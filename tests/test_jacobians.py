@@ -424,3 +424,17 @@ def test_a_jacobian_has_the_dtype_of_its_source(rows):
     for jacobian in (ad.jacobian(f), ad.function(ad.jacobian(f))):
         assert jacobian(x).dtype == ad.float64
         np.testing.assert_array_equal(jacobian(x).numpy(), [[2, 0, 0], [0, 2, 0], [0, 0, 2], [2, 0, 0], [0, -4, 0]][:rows])
+
+
+@pytest.mark.parametrize("f", [lambda x: ad.math.multiply_no_nan(ad.sqrt(x), np.array([0.0, 0.0, 2.0])), lambda x: ad.math.divide_no_nan(ad.sqrt(x), np.array([0.0, 0.0, 0.5])),
+                               lambda x: ad.math.reciprocal_no_nan(ad.sqrt(ad.nn.relu(x)))], ids=["multiply", "divide", "reciprocal"])  # fmt: skip
+def test_what_no_nan_leaves_out_has_no_slope_in_any_direction(f):
+    x = ad.Variable([-1.0, 0.0, 4.0], dtype=ad.float64)
+    with ad.GradientTape(persistent=True) as tape:
+        y, root = f(x), ad.sqrt(f(x))           # whose slope is infinite at 0
+    slopes = tape.gradient(y, x).numpy()
+    assert slopes.tolist()[:2] == [0, 0] == tape.gradient(root, x).numpy().tolist()[:2] and np.isfinite(slopes).all()
+    assert tape.jacobian(y, x).numpy().tolist() == np.diag(slopes).tolist()
+    with ad.autodiff.ForwardAccumulator(x, ad.ones_like(x)) as acc:
+        y = f(x)
+    assert acc.jvp(y).numpy().tolist() == slopes.tolist()
