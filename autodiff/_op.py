@@ -66,7 +66,8 @@ class Row:
     d32       how kernels compute the derivatives in float32 where the rule's steps, each rounded to float32, would lose digits:
               "double", the rule (and a value that is a formula) in float64, rounded once; "own", by ad_<name>_slopef of csrc/float_math.h;
               a tuple, for each operand None or a formula of the operands that is to be taken in float64
-    d64       "own": kernels compute the derivative in float64 by ad_<name>_slope, which takes fewer exponentials than the rule
+    d64       how kernels compute the derivatives in float64 where that takes fewer exponentials than the rule: "own", by ad_<name>_slope; a
+              tuple, for each operand None or a formula of the operands
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear, each by itself: its own tangent there
     selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
@@ -76,7 +77,7 @@ class Row:
     given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
               was computed; of one operand
     matrices  are the last two dimensions of the operands those of matrices, and what is before them a batch, each of which is for itself?
-    near      the ends, as names of C, of the interval for which there is a function ad_<name>_near without branches
+    near      the ends, as names of C, of the interval of the last operand for which there is a function ad_<name>_near without branches
     near32    the same of float32 alone
     """
 

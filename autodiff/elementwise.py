@@ -39,6 +39,11 @@ def cross_entropy_slope(a, b):
     return where(above, (1 - a) - s, s - a)
 
 
+def cross_entropy_slope_from(s, a, b):
+    """The same from the smaller sigmoid, for kernels: signed at the end, or compilers divide in each branch."""
+    return (s - where(b > 0, 1 - a, a)) * where(b > 0, -1, 1)
+
+
 def over_power(y, x, power):
     """y / x**power: rounded twice."""
     return y * pow(x, -power)
@@ -127,7 +132,7 @@ sigmoid     = row(d=lambda x, y: sigmoid_slope(x),          on=REAL,            
 sigmoid_of_difference = row(d=(lambda a, b, y: y * sigmoid_of_difference(b, a), lambda a, b, y: -y * sigmoid_of_difference(b, a)), ulp=2,
                                                                                                       doc="exp(a) / (exp(a) + exp(b)); 1/2 where both are one infinity")
 logit       = row(d=lambda x, y: 1 / (x * (1 - x)),         on=OPEN_UNIT,       ulp=1,                doc="log(x / (1 - x)), the inverse of sigmoid")
-sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: cross_entropy_slope(a, b)), on=(UNIT_INTERVAL, REAL), ulp=2, d32="double",
+sigmoid_cross_entropy = row(d=(lambda a, b, y: -b, lambda a, b, y: cross_entropy_slope(a, b)), on=(UNIT_INTERVAL, REAL), ulp=2, near32="-40 40", d32=(None, lambda a, b: cross_entropy_slope_from(exp(-abs(b)) / (1 + exp(-abs(b))), a, b)), d64=(None, lambda a, b: cross_entropy_slope_from(sigmoid(-abs(b)), a, b)),
                                                                                                       doc="cross entropy of a probability a and sigmoid(b), exact in both tails")
 log_sigmoid = row(d=lambda x, y: softplus_slope(-x),        on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(sigmoid(x)) = -softplus(-x)")
 softplus    = row(d=lambda x, y: softplus_slope(x),         on=REAL,            ulp=1, ulp32=0.6, near32="-40 40", twin=True, doc="log(1 + exp(x)), no overflow")

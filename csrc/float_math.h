@@ -193,11 +193,13 @@ AD_INLINE float ad_softplusf(float x)
     return x > 40 ? x : y;
 }
 /* As ad_sigmoid_cross_entropy: what is not the logarithm is as good as exact. */
-AD_INLINE float ad_sigmoid_cross_entropyf(float a, float b)
+AD_INLINE double ad_weighted_size(double p, double b)
 {
-    const double p = a, w = b > 0 ? 1 - p : p, m = w == 0 ? 0 : w * fabs((double)b);
-    return (float)(m + ad_softplusf(ad_minus_abs_f(b)));
+    const double w = b > 0 ? 1 - p : p;
+    return w == 0 ? 0 : w * fabs(b);
 }
+AD_INLINE float ad_sigmoid_cross_entropy_nearf(float a, float b) { return (float)(ad_weighted_size(a, b) + ad_softplus_nearf(ad_minus_abs_f(b))); }
+AD_INLINE float ad_sigmoid_cross_entropyf(float a, float b) { return (float)(ad_weighted_size(a, b) + ad_softplusf(ad_minus_abs_f(b))); }
 AD_INLINE float ad_log_sigmoid_nearf(float x) { return -ad_softplus_nearf(-x); }
 AD_INLINE float ad_log_sigmoidf(float x) { return -ad_softplusf(-x); }
 

@@ -55,8 +55,9 @@ def call(row, operands, dtype):
     arguments, suffix = ", ".join(x.code for x in operands), SUFFIX[takes]
     code = f"ad_{row.name}{suffix}({arguments})"
     near = frozenset().union(*(x.near for x in operands))
-    ends, operand = near_ends(row, takes), signless(arguments, suffix)
-    if ends and (arguments in OPERANDS or operand in OPERANDS and ends[0] == f"-{ends[1]}"):
+    ends, last = near_ends(row, takes), operands[-1].code
+    operand = signless(last, suffix)
+    if ends and (last in OPERANDS or operand in OPERANDS and ends[0] == f"-{ends[1]}"):
         near |= {(code, f"ad_{row.name}_near{suffix}({arguments})", operand, ends)}
     return Text(code, gives(row, dtype), frozenset().union(*(x.reads for x in operands)), of=dtype, near=near)
 
@@ -138,6 +139,8 @@ def partial_text(row, k, dtype):
         return rounded(share_text(row, number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64"))
     if isinstance(row.d32, tuple) and row.d32[k] and dtype == "float32":
         return rounded(share_text(row, number(row.d32[k](*map(widened, operands)), "float64"), widened(g), "float64"))
+    if isinstance(row.d64, tuple) and row.d64[k] and dtype == "float64":
+        return share_text(row, number(row.d64[k](*operands), dtype), g, dtype)
     if (row.d32 if dtype == "float32" else row.d64) == "own":
         return share_text(row, Text(f"ad_{row.name}_slope{SUFFIX[dtype]}(a)", dtype, {"a"}), g, dtype)
     return share_text(row, number(derivative(*operands, y), dtype), g, dtype)

@@ -83,8 +83,8 @@ def operands(row, dtype, n):
     ends = near_ends(row, dtype)
     if ends:        # a block of 512 is taken without branches only if nothing in it is far
         least, most = (NEAR[end] if end in NEAR else float(end) for end in ends)
-        moderate = columns[0][(columns[0] >= least) & (columns[0] <= most)]
-        columns = [np.concatenate([np.resize(moderate, 512), columns[0]])]
+        moderate = (columns[-1] >= least) & (columns[-1] <= most)
+        columns = [np.concatenate([np.resize(c[moderate], 512), c]) for c in columns]
     return [np.ascontiguousarray(c) for c in columns]
 
 
@@ -332,11 +332,13 @@ def test_float32_values_over_the_whole_format(row):
 @pytest.mark.parametrize("row", [r for r in VALUED if r.near or r.near32], ids=ids)
 def test_a_number_has_the_same_result_in_a_block_without_branches_and_in_another(row, dtype, isa):
     x = np.linspace(0.01, 39, 512).astype(dtype)
+    others = [np.linspace(0, 1, 512).astype(dtype)] * (row.arity - 1)
     for near in (x, -x):
         far = near.copy()
         far[-1] = 1e30
-        assert (isa.value(row, [near])[:-1] == isa.value(row, [far])[:-1]).all()
-        assert (isa.partial(row, 0, [near])[:-1] == isa.partial(row, 0, [far])[:-1]).all()
+        assert (isa.value(row, [*others, near])[:-1] == isa.value(row, [*others, far])[:-1]).all()
+        for k in range(row.arity):
+            assert (isa.partial(row, k, [*others, near])[:-1] == isa.partial(row, k, [*others, far])[:-1]).all()
 
 
 @pytest.mark.parametrize("name, x", [("softplus_slope", -4.157293796539307), ("softplus_slope", -6.237699031829834)])
