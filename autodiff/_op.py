@@ -70,8 +70,8 @@ class Row:
               tuple, for each operand None or a formula of the operands
     numpy     names of the NumPy functions that are this operator
     linear    operands in which the operator is linear, each by itself: its own tangent there
-    selects   is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent: sqrt(maximum(x, 0))
-              has the gradient 0 at -1, not inf * 0
+    selects   tuple: by each operand, is a derivative of 0 the choice of another branch?  Then it stops even an infinite cotangent:
+              sqrt(maximum(x, 0)) has the gradient 0 at -1, not inf * 0
     twin      do the value and the derivative share work (an exponential, a root)?  Then a traced loop that needs both has them from
               one kernel; of one operand
     given     the derivative where the operand was given (a variable, a constant, what a tape watches), if it is another than where it
@@ -121,7 +121,7 @@ def row(d=None, *, arity=None, value=None, plainly=None, on=REAL, takes=FLOATS, 
     on = on if isinstance(on, tuple) else (on,) * arity
     return Row(ELEMENTWISE, arity=arity, d=d, vjp=None, value=value, plainly=plainly or value, attrs=(), on=on, takes=takes, gives=gives,
                ulp=ulp, ulp32=ulp if ulp32 is None else ulp32, d_ulp=d_ulp, d32=d32, d64=d64, numpy=_names(numpy), linear=tuple(linear),
-               selects=selects, near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, matrices=False, doc=doc)  # fmt: skip
+               selects=_each(selects, arity), near=tuple(near.split()), near32=tuple(near32.split()), twin=twin, given=given, matrices=False, doc=doc)  # fmt: skip
 
 
 def structural(vjp=None, *, value=None, kernel=None, arity=1, attrs=(), takes=ANY, gives=None, kernel_vjp=True, numpy=(), linear=(), matrices=False, doc):

@@ -100,7 +100,7 @@ pow_slope  = row(d=(lambda a, b, y: where((b != 1) | (abs(a) > 0), where((a == 0
 pow_log    = row(d=(lambda a, b, y: pow_slope(a, b) * log(a) + pow_before(a, b, pow_slope(a, b)), lambda a, b, y: y * log(a)), on=(POSITIVE, REAL), plainly=lambda a, b: pow(a, b) * log(a), ulp=3, ulp32=0.6, d_ulp=5, d32="double",
                                                                                                                              doc="a**b * log(a), exact where a**b is too small to be")
 identity   = row(d=lambda x, y: 1,                                takes=ANY,     linear=(0,),   numpy="positive",             doc="x, as a value of its own")
-scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                               doc="g * s; exactly 0 where g is 0, whatever s is")
+scale      = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),        selects=(False, True), doc="g * s; exactly 0 where g is 0, whatever s is")
 select     = row(d=(lambda g, s, y: s, lambda g, s, y: g),                       linear=(0, 1),                 selects=True, doc="g * s; exactly 0 where either is 0")
 
 # Products and quotients with a convention for 0 * inf and x / 0.

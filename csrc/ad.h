@@ -125,7 +125,7 @@ typedef struct {
     uint8_t reads[AD_MAX_OPERANDS][2];                      /* what a share is computed from, in float32 and float64: AD_READS_A << k for operand k, ... */
     uint8_t passes[AD_MAX_OPERANDS];                        /* is it the constant 1, so that g passes through? */
     uint8_t given;                                          /* has it a second derivative, for an operand that was given? */
-    uint8_t selects;                                        /* is a derivative of 0 the choice of another branch? */
+    uint8_t selects;                                        /* 1 << k: by operand k a derivative of 0 is the choice of another branch */
     uint8_t linear;                                         /* 1 << k: structural, and its own tangent in operand k */
     uint8_t matrices;                                       /* does it decompose them, in a time that grows with their rows? */
     ad_structural structural;

@@ -334,9 +334,14 @@ def table_header(rows):
         result = DTYPE[row.gives] if row.gives else "-1"
         lines.append(f'    {{"{row.name}", AD_{row.kind.upper()}, {row.arity or -1}, {result}, '
                      f"{int(row.differentiable)}, {{{uses}}}, {{{passes}}}, {int(bool(row.given))}, "
-                     f"{int(bool(getattr(row, 'selects', False)))}, {own_tangent(row)}, {int(row.matrices)}, {kernel}}},")  # fmt: skip
+                     f"{choices(row)}, {own_tangent(row)}, {int(row.matrices)}, {kernel}}},")  # fmt: skip
     hashed = f'#define AD_TABLE_HASH "{table_hash()}"\n'
     return "\n".join(dict.fromkeys(prototypes)) + "\n\n#define AD_OPS \\\n" + " \\\n".join(lines) + "\n\n" + hashed
+
+
+def choices(row):
+    """In which operands, as bits, is a derivative of 0 the choice of another branch?"""
+    return sum(1 << k for k, chosen in enumerate(row.selects) if chosen) if row.kind == "elementwise" else 0
 
 
 def own_tangent(row):

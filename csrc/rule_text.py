@@ -130,33 +130,33 @@ def derivatives(row):
 
 def partial_text(row, k, dtype):
     """C text of g times the derivative k: what the backward pass adds to an operand."""
-    derivative = derivatives(row)[k]
+    derivative, selects = derivatives(row)[k], row.selects[k % row.arity]
     if derivative is None:
         return None
     operands, y, g = symbols(row, dtype), Text("y", dtype, {"y"}), Text("g", dtype, {"g"})
     if row.d32 == "double" and dtype == "float32":      # y anew: float32's has lost the digits that the derivative is made of
         operands, g = [widened(x) for x in operands], widened(g)
-        return rounded(share_text(row, number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64"))
+        return rounded(share_text(number(derivative(*operands, call(row, operands, "float64")), "float64"), g, "float64", selects))
     if isinstance(row.d32, tuple) and row.d32[k] and dtype == "float32":
-        return rounded(share_text(row, number(row.d32[k](*map(widened, operands)), "float64"), widened(g), "float64"))
+        return rounded(share_text(number(row.d32[k](*map(widened, operands)), "float64"), widened(g), "float64", selects))
     if isinstance(row.d64, tuple) and row.d64[k] and dtype == "float64":
-        return share_text(row, number(row.d64[k](*operands), dtype), g, dtype)
+        return share_text(number(row.d64[k](*operands), dtype), g, dtype, selects)
     if (row.d32 if dtype == "float32" else row.d64) == "own":
-        return share_text(row, Text(f"ad_{row.name}_slope{SUFFIX[dtype]}(a)", dtype, {"a"}), g, dtype)
-    return share_text(row, number(derivative(*operands, y), dtype), g, dtype)
+        return share_text(Text(f"ad_{row.name}_slope{SUFFIX[dtype]}(a)", dtype, {"a"}), g, dtype, selects)
+    return share_text(number(derivative(*operands, y), dtype), g, dtype, selects)
 
 
-def share_text(row, d, g, dtype):
-    """g times the derivative d."""
+def share_text(d, g, dtype, selects):
+    """g times the derivative d; `selects`: a derivative of 0 is the choice of another branch."""
     if d.constant and float(d.code.strip("()f")) == 0:
         return d            # whatever g is: not inf * 0
     if d.constant:      # g * 1.0: nothing to protect, and the compiler drops it
         return Text(f"({g.code} * {d.code})", dtype, {"g"})
     chosen = re.fullmatch(r"ad_where(f?)\(a, ([01])\.0f?, ([01])\.0f?\)", d.code)
-    if chosen and row.selects:          # of a choice: g, whose -0 becomes 0 as in every product, or 0
+    if chosen and selects:          # of a choice: g, whose -0 becomes 0 as in every product, or 0
         some, none = f"ad_add{chosen[1]}({g.code}, 0)", "0"
         return Text(f"ad_where{chosen[1]}(a, {', '.join((some, none) if chosen[2] == '1' else (none, some))})", dtype, d.reads | {"g"})
-    product = "select" if row.selects else "scale"
+    product = "select" if selects else "scale"
     return Text(f"ad_{product}{SUFFIX[dtype]}({g.code}, {d.code})", dtype, d.reads | {"g"}, near=d.near)
 
 

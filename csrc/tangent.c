@@ -70,17 +70,10 @@ int ad_push_add(ad_push *s, int64_t slot, ad_array *share)
 }
 
 /* ------------------------------------------------------------------------------------------------- elementwise rows */
-/* The row whose products with tangents are taken.  A cotangent of 0, scale's first operand, stops also an infinite tangent of the slope,
- * as it stops the slope: of where(x > 0, sqrt(x), x * x) at -1 the second derivative is 2, whatever that of sqrt is. */
-static int rule_of(const ad_instruction *in, int k)
-{
-    return in->op == AD_OP_scale && k == 1 ? AD_OP_select : in->op;
-}
-
 /* A bare number's share of a bare number, without an array. */
 static void push_number(ad_push *s, const ad_instruction *in, int k, const ad_array *const *x, ad_value *to)
 {
-    const ad_vjp_kernel kernel = ad_cpu->kernels[rule_of(in, k)].vjp[ad_partial(s->program, in, k)][in->dtype];
+    const ad_vjp_kernel kernel = ad_cpu->kernels[in->op].vjp[ad_partial(s->program, in, k)][in->dtype];
     const ad_value t = *tangent_of(s, ad_operand(s->program, in, k));
     ad_value share = {.bits = 0};
     const int n = ad_ops[in->op].arity;
@@ -128,7 +121,7 @@ static int push_one(ad_push *s, int64_t i, int k, const ad_array *const *x, int 
     int status = AD_NO_MEMORY;
     if (acc) {
         to->array = acc;
-        status = ad_elementwise_vjp(rule_of(in, k), ad_partial(s->program, in, k), g, x, n, y, acc, fresh);
+        status = ad_elementwise_vjp(in->op, ad_partial(s->program, in, k), g, x, n, y, acc, fresh);
     }
     ad_array_release(g);
     return status;
@@ -169,7 +162,7 @@ static int push_many(ad_push *s, int64_t i, int k, const ad_array *const *x, int
         status = ad_elementwise_vjp(in->op, ad_partial(s->program, in, k), one, x, n, y, slope, 1);
         const ad_array *const factors[2] = {t, slope};
         if (status == AD_OK)
-            status = ad_elementwise_forward(ad_ops[rule_of(in, k)].selects ? AD_OP_select : AD_OP_scale, factors, 2, &share);
+            status = ad_elementwise_forward(ad_ops[in->op].selects >> k & 1 ? AD_OP_select : AD_OP_scale, factors, 2, &share);
     }
     if (t) ad_array_release(t);
     if (one) ad_array_release(one);

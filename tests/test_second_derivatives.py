@@ -108,3 +108,35 @@ def test_a_branch_that_is_not_taken_has_no_second_derivative_either_in_any_direc
             g = inner.gradient(y, s)
             many = ad.stack([g, 2 * g, 3 * g])
         assert tape.gradient(g, s).numpy() == want[k] and tape.jacobian(many, s).numpy().tolist() == [want[k], 2 * want[k], 3 * want[k]]
+
+
+HIDDEN = {  # what `where` hides at 0 has steps of infinite slope, one behind the other
+    "log(sqrt(x))": lambda x: ad.math.log(ad.sqrt(x)),
+    "sqrt(x) * log(x)": lambda x: ad.sqrt(x) * ad.math.log(x),
+    "sqrt(sqrt(x))": lambda x: ad.sqrt(ad.sqrt(x)),
+    "exp(-1 / x)": lambda x: ad.exp(-1 / x),
+    "softplus(log(x))": lambda x: ad.math.softplus(ad.math.log(x)),
+    "reciprocal": ad.math.reciprocal,
+}
+
+
+@pytest.mark.parametrize("order, want", [(1, 0.0), (2, 2.0), (3, 0.0)])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_branch_that_is_not_taken_adds_no_infinity_times_0_where_gradients_are_of_gradients(name, order, want):
+    """The slope that the cotangent 0 has stopped gets none of the next sweep's: infinity times that 0 was nan."""
+
+    def f(x):
+        return ad.where(x > 0, HIDDEN[name](x), x * x)
+
+    def slope(x):
+        return derivative(f, x, order)
+
+    def pushed(x):
+        with ad.autodiff.ForwardAccumulator(x, ad.ones_like(x)) as acc:
+            y = derivative(f, x, order - 1)
+        return acc.jvp(y)
+
+    x, zeros = ad.constant(0.0, "float64"), ad.constant(np.zeros(3))
+    for way in (slope, pushed, ad.function(slope), ad.function(pushed)):
+        assert way(x).numpy() == want and way(zeros).numpy().tolist() == [want] * 3
+    assert ad.vectorized_map(slope, zeros).numpy().tolist() == [want] * 3

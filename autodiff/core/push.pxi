@@ -250,11 +250,6 @@ cdef list called_back(Program program, int64_t i, list dys, list ts):
             for k, (g, t) in enumerate(zip(shares, ts))]
 
 
-cdef object rule_for_tangents(object row, int k):
-    """The row whose products with tangents of operand k are taken: rule_of in tangent.c says why."""
-    return ops.select if row is ops.scale and k == 1 else row
-
-
 cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bint given, dict in_c):
     """The sum of tangents times local derivatives, 0 where a tangent is 0.  in_c: attributes, if these products are to be as C has them."""
     total = None
@@ -265,7 +260,7 @@ cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bi
         if in_c is not None:
             t = ts[k] if shape_tuple(<Tensor>ts[k]) == shape_tuple(y) else ops.broadcast_to(ts[k], shape_tuple(y))
             wide = [x if j != k or shape_tuple(<Tensor>x) == shape_tuple(y) else ops.broadcast_to(x, shape_tuple(y)) for j, x in enumerate(operands)]
-            share = in_c_of(rule_for_tangents(row, k), wide, in_c, [j == k for j in range(len(ts))], [None] * len(ts), t)[k]
+            share = in_c_of(row, wide, in_c, [j == k for j in range(len(ts))], [None] * len(ts), t)[k]
             if share is not None:
                 total = share if total is None else apply(ops.add, (total, share), {})
             continue
@@ -275,7 +270,7 @@ cdef object elementwise_tangent(object row, list ts, list operands, Tensor y, bi
         else:
             if (<Tensor>d).code != (<Tensor>share).code:
                 d = apply(ops.cast, (d,), {"dtype": (<Tensor>share).code})
-            share = (ops.select if rule_for_tangents(row, k).selects else ops.scale)(share, d)
+            share = (ops.select if row.selects[k] else ops.scale)(share, d)
         if shape_tuple(<Tensor>share) != shape_tuple(y):
             share = ops.broadcast_to(share, shape_tuple(y))
         total = share if total is None else apply(ops.add, (total, share), {})
@@ -347,4 +342,4 @@ cdef object block_share(object row, int k, Tensor t, list operands, Tensor y, di
         return t
     wide = [x if j != k or shape_tuple(<Tensor>x) == shape_tuple(y) else ops.broadcast_to(x, shape_tuple(y)) for j, x in enumerate(operands)]
     slope = in_c_of(row, wide, attrs, [j == k for j in range(len(wide))], [None] * len(wide), filled(y.code, y, 1.0))[k]
-    return None if slope is None else (ops.select if rule_for_tangents(row, k).selects else ops.scale)(t, slope)
+    return None if slope is None else (ops.select if row.selects[k] else ops.scale)(t, slope)

@@ -77,10 +77,9 @@ cdef list rule_shares(Program program, int64_t slot, uint64_t bit, object g):
 cdef list shares_of(object row, list followed, list operands, Tensor y, dict attrs, object g, bint given):
     cdef Py_ssize_t k, n = len(operands)
     if row.d is not None:
-        product = ops.select if row.selects else ops.scale
         if given:
-            return [elementwise_share(row.given, product, g, operands, y, operands[0])]
-        return [elementwise_share(row.d[k], product, g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
+            return [elementwise_share(row.given, row.selects[0], g, operands, y, operands[0])]
+        return [elementwise_share(row.d[k], row.selects[k], g, operands, y, operands[k]) if followed[k] else None for k in range(n)]
     if row.vjp is None:
         return [None] * n
     if row.arity is None:
@@ -88,7 +87,7 @@ cdef list shares_of(object row, list followed, list operands, Tensor y, dict att
     return [row.vjp[k](g, *operands, y, **attrs) if followed[k] and row.vjp[k] is not None else None for k in range(n)]
 
 
-cdef object elementwise_share(object derivative, object product, Tensor g, list operands, object y, Tensor x):
+cdef object elementwise_share(object derivative, bint selects, Tensor g, list operands, object y, Tensor x):
     """g times the local derivative, 0 where g is 0, summed over what was broadcast."""
     if derivative is None:
         return None
@@ -98,7 +97,7 @@ cdef object elementwise_share(object derivative, object product, Tensor g, list 
     else:
         if (<Tensor>d).code != g.code:          # where(a > b, 1, 0): numbers among themselves are integers
             d = apply(ops.cast, (d,), {"dtype": g.code})
-        share = product(g, d)
+        share = (ops.select if selects else ops.scale)(g, d)
     if shape_tuple(<Tensor>share) != shape_tuple(x):
         share = ops.sum_to(share, shape=shape_tuple(x))
     return share

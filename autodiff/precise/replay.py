@@ -258,7 +258,7 @@ class Replay:
         asked = [isinstance(x, Node) and x.number in on_way for x in node.operands]
         d, count = RULES.get(row.name, row.d), range(len(operands))
         if d is not None:
-            return [elementwise_share(d[k], row.selects and not (row is ops.div and k == 0), g, operands, y, operands[k]) if asked[k] else None for k in count]
+            return [elementwise_share(d[k], row.selects[k] and not (row is ops.div and k == 0), g, operands, y, operands[k]) if asked[k] else None for k in count]
         vjp = FURTHER_RULES.get(row.name, row.vjp)
         if vjp is None:
             return [None] * len(operands)
