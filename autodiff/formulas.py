@@ -75,8 +75,8 @@ l2_loss = composite(lambda x: reduce_sum(square(x), axes=tuple(range(x.ndim)), k
 softmax_cross_entropy = structural(                 # labels z, logits x
     value=lambda z, x, axis: -reduce_sum(scale(z, log_softmax(x, axis=axis)), axes=(axis,), keepdims=0),
     vjp=(lambda g, z, x, y, axis: -scale(_kept(g, x, (axis,)), log_softmax(x, axis=axis)),
-         lambda g, z, x, y, axis: _kept(g, x, (axis,)) * (softmax(x, axis=axis) * (reduce_sum(z, axes=(axis,), keepdims=1) - z)
-                                                          + scale(z, expm1(log_softmax(x, axis=axis))))),
+         lambda g, z, x, y, axis: scale(_kept(g, x, (axis,)), softmax(x, axis=axis) * (reduce_sum(z, axes=(axis,), keepdims=1) - z)
+                                                              + scale(z, expm1(log_softmax(x, axis=axis))))),
     arity=2, attrs="axis", takes=FLOATS, doc="-sum(z * log_softmax(x))")  # fmt: skip
 
 
@@ -190,10 +190,10 @@ def _third_slope_of_det(g, x, t, y):
 
 # fmt: off
 inv         = of_matrices(vjp=lambda g, x, y: -matmul(matmul(y, g, transpose_a=1, transpose_b=0), y, transpose_a=0, transpose_b=1), doc="inverse of square matrices")
-det         = of_matrices(vjp=lambda g, x, y: _matrices(g, x) * cofactors(x), doc="determinant of square matrices")
+det         = of_matrices(vjp=lambda g, x, y: scale(_matrices(g, x), cofactors(x)), doc="determinant of square matrices")
 cofactors   = of_matrices(vjp=lambda g, x, y: cofactor_slope(x, g), doc="slope of det, which singular matrices have too")
 cofactor_slope = of_matrices(vjp=(_third_slope_of_det, lambda g, x, t, y: cofactor_slope(x, g)), arity=2, doc="derivative of the cofactors along t; it is symmetric")
-logabsdet   = of_matrices(vjp=lambda g, x, y: _matrices(g, x) * swap_last(inv(x)), doc="logarithm of the absolute value of the determinant")
+logabsdet   = of_matrices(vjp=lambda g, x, y: scale(_matrices(g, x), swap_last(inv(x))), doc="logarithm of the absolute value of the determinant")
 sign_of_det = of_matrices(vjp=None, doc="sign of the determinant")
 solve       = of_matrices(                                 # a @ y = b: a (.., m, m), b (.., m, k); with `adjoint` transpose(a) @ y = b
     vjp=(lambda g, a, b, y, adjoint: _fit(-matmul(y, solve(a, g, adjoint=0), transpose_a=0, transpose_b=1) if adjoint else

@@ -5,7 +5,7 @@ row-major order, and `unview` adds them back: with the three functions below the
 """
 
 from ._op import BOOL, FLOATS, INF, NAN, NUMBERS, structural
-from .elementwise import div, equal, exp, exp2, expm1, floor, greater, is_finite, is_nan, log2, maximum, mul, neg, scale, sub, where
+from .elementwise import div, equal, exp, exp2, expm1, floor, greater, is_finite, is_nan, log2, maximum, mul, neg, scale, select, sub, where
 
 
 def elements(shape):
@@ -166,9 +166,9 @@ def cumulative_logsumexp_rule(g, x, y, axis, exclusive, reverse):
 
 
 def recurrence_a(g, a, b, y, axis, own, reverse):
-    """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1]: what arrives at y[i] in all, times the y that a[i] met."""
+    """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1]: what arrives at y[i] in all, times the y that a[i] met, of which 0 stops even an infinity."""
     arrived = recurrence(a, g, axis=axis, own=1 - own, reverse=1 - reverse)
-    return scale(arrived, shift(y, axis, reverse)) if own else scale(shift(arrived, axis, 1 - reverse), y)
+    return select(arrived, shift(y, axis, reverse)) if own else select(shift(arrived, axis, 1 - reverse), y)
 
 
 def matmul_a(g, a, b, y, transpose_a, transpose_b):

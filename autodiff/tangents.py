@@ -81,10 +81,10 @@ def _cumprod(ts, x, y, axis, exclusive, reverse):
 
 
 def _recurrence(ts, a, b, y, axis, own, reverse):
-    """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1]: likewise, and a's tangent meets the y that a met."""
+    """y[i] = b[i] + a[i] * y[i-1], or a[i-1] * y[i-1]: likewise, and a's tangent meets the y that a met, of which 0 stops even an infinity."""
     met = None
     if ts[0] is not None:
-        met = ops.scale(ts[0], ops.shift(y, axis, reverse)) if own else ops.shift(ops.scale(ts[0], y), axis, reverse)
+        met = ops.select(ts[0], ops.shift(y, axis, reverse)) if own else ops.shift(ops.select(ts[0], y), axis, reverse)
     return ops.recurrence(a, _sum([ts[1], met]), axis=axis, own=own, reverse=reverse)
 
 

@@ -145,6 +145,8 @@ int ad_cumsum_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
     }
 static inline float ad_scale_float(float g, float s) { return g == 0 ? 0 : g * s; }
 static inline double ad_scale_double(double g, double s) { return g == 0 ? 0 : g * s; }
+static inline float ad_select_float(float g, float s) { return s == 0 ? 0 : ad_scale_float(g, s); }
+static inline double ad_select_double(double g, double s) { return s == 0 ? 0 : ad_scale_double(g, s); }
 DEFINE_CUMPROD_VJP(float)
 DEFINE_CUMPROD_VJP(double)
 
@@ -285,7 +287,7 @@ int ad_cumulative_logsumexp_vjp(int k, const ad_array *g, const ad_array *const 
             }                                                                               \
         }                                                                                   \
     }                                                                                       \
-    /* What arrived at y[p] in all, times the y that a met; `after` elements later in the scan arrived at. */ \
+    /* What arrived at y[p] in all, times the y that a met, of which 0 stops even an infinity; `after` elements later in the scan arrived at. */ \
     static void recurrence_a_##T(const void *arrived_, const void *y_, void *acc_, const scan *s, int own, int fresh) \
     {                                                                                       \
         for (int64_t o = 0; o < s->outer && s->n; o++) {                                    \
@@ -295,8 +297,8 @@ int ad_cumulative_logsumexp_vjp(int k, const ad_array *g, const ad_array *const 
             for (int64_t j = 0; j < s->n; j++, p += s->move) {                              \
                 const int none = own ? j == 0 : j == s->n - 1;                              \
                 for (int64_t i = 0; i < s->inner; i++) {                                    \
-                    const T share = none ? 0 : own ? ad_scale_##T(arrived[p + i], y[p - s->move + i]) \
-                                                   : ad_scale_##T(arrived[p + s->move + i], y[p + i]); \
+                    const T share = none ? 0 : own ? ad_select_##T(arrived[p + i], y[p - s->move + i]) \
+                                                   : ad_select_##T(arrived[p + s->move + i], y[p + i]); \
                     acc[p + i] = share + (fresh ? 0 : acc[p + i]);                          \
                 }                                                                           \
             }                                                                               \

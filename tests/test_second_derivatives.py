@@ -117,6 +117,12 @@ HIDDEN = {  # what `where` hides at 0 has steps of infinite slope, one behind th
     "exp(-1 / x)": lambda x: ad.exp(-1 / x),
     "softplus(log(x))": lambda x: ad.math.softplus(ad.math.log(x)),
     "reciprocal": ad.math.reciprocal,
+    "cumprod": lambda x: ad.math.cumprod(ad.stack([1 / x, ad.sqrt(x), x], axis=-1), axis=-1)[..., 2],
+    "cumprod but itself": lambda x: ad.math.cumprod(ad.stack([1 / x, x], axis=-1), axis=-1, exclusive=True, reverse=True)[..., 0],
+    "cumulative_logsumexp": lambda x: ad.math.cumulative_logsumexp(ad.stack([ad.math.log(x), x], axis=-1), axis=-1)[..., 1],
+    "reduce_prod": lambda x: ad.reduce_prod(ad.stack([1 / x, ad.sqrt(x), x], axis=-1), axis=-1),
+    "cross entropy": lambda x: ad.nn.softmax_cross_entropy_with_logits(ad.stack([x, 1 - x], axis=-1), ad.stack([1 / x, ad.math.log(x)], axis=-1)),
+    "cross entropy of a class": lambda x: ad.nn.sparse_softmax_cross_entropy_with_logits(ad.zeros_like(x, dtype="int64"), ad.stack([ad.math.log(x), x], axis=-1)),
 }
 
 
@@ -140,3 +146,11 @@ def test_a_branch_that_is_not_taken_adds_no_infinity_times_0_where_gradients_are
     for way in (slope, pushed, ad.function(slope), ad.function(pushed)):
         assert way(x).numpy() == want and way(zeros).numpy().tolist() == [want] * 3
     assert ad.vectorized_map(slope, zeros).numpy().tolist() == [want] * 3
+
+
+def test_a_determinant_that_where_hides_bends_nothing():
+    def f(x):
+        return ad.where(x > 0, ad.linalg.det(ad.sqrt(x)[..., None, None]), x * x)
+
+    x = ad.constant(0.0, "float64")
+    assert derivative(f, x, 2).numpy() == 2 == ad.hessian(f)(x).numpy() == ad.function(lambda x: derivative(f, x, 2))(x).numpy()
