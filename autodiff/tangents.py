@@ -36,6 +36,7 @@ def _sum(terms):
 # Each element of the result depends on numbers of its own.
 FOLDED = {ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_logsumexp, ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm,
           ops.softmax_cross_entropy, ops.det, ops.logabsdet}  # fmt: skip
+EXTREMES = {ops.reduce_max, ops.reduce_min}                 # what is less than the largest is not chosen: even an infinite tangent of it is not
 
 
 def _folded(row, ts, operands, y, attrs, before=0):
@@ -46,7 +47,7 @@ def _folded(row, ts, operands, y, attrs, before=0):
         if t is not None:
             axes = attrs.get("axes", (attrs["axis"],) if "axis" in attrs else (x.ndim - 2, x.ndim - 1))
             axes = tuple(a + before for a in axes)
-            weighted = ops.scale(t, rule(ones, *operands, y, **attrs))
+            weighted = (ops.select if row in EXTREMES else ops.scale)(t, rule(ones, *operands, y, **attrs))
             parts.append(ops.reduce_sum(weighted, axes=axes, keepdims=attrs.get("keepdims", 0)))
     return _sum(parts)
 

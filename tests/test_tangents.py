@@ -239,3 +239,20 @@ def test_formulas_take_many_directions_at_once(f):
     for jacobian in (ad.jacobian(tall), traced, traced):
         np.testing.assert_allclose(jacobian(x).numpy().reshape(-1, 12), np.stack(columns, 1), rtol=1e-13, atol=1e-15)
     assert int(str(traced.program(x)).split()[1]) < 110
+
+
+@pytest.mark.parametrize("extreme, sign", [(ad.reduce_max, 1), (ad.reduce_min, -1)], ids=["max", "min"])
+def test_what_is_not_the_extreme_adds_no_infinite_tangent(extreme, sign):
+    """sqrt at 0 is less than 1 and moves no maximum: its slope met the weight 0 as infinity times 0, where gradient had 0."""
+
+    def f(x):
+        return extreme(ad.stack([sign * ad.sqrt(x), sign + x * x], axis=-1), axis=-1)
+
+    x = ad.Variable([0.0, 0.25, 4.0], dtype=ad.float64)
+    with ad.GradientTape(persistent=True) as tape:
+        with ad.autodiff.ForwardAccumulator(x, ad.ones_like(x)) as acc:
+            y = f(x)
+    slopes = tape.gradient(y, x).numpy()
+    assert slopes.tolist()[0] == 0 and acc.jvp(y).numpy().tolist() == slopes.tolist()
+    assert tape.jacobian(y, x).numpy().tolist() == np.diag(slopes).tolist()
+    assert ad.function(lambda x: ad.jvp(f, [x], [ad.ones_like(x)])[1])(x.value()).numpy().tolist() == slopes.tolist()
