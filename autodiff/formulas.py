@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ._op import FLOATS, INF, composite, of_matrices, structural
 from .elementwise import expm1, is_inf, reciprocal_no_nan, scale, sign, sqrt, square, where
-from .structural import cast, concat, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view
+from .structural import cast, concat, log_softmax, matmul, reduce_max, reduce_sum, reshape, softmax, steps, sum_to, swap_last, view, zeros_like
 
 
 def _count(x, axes):
@@ -181,7 +181,10 @@ def _fit(g, x):
 
 
 def _third_slope_of_det(g, x, t, y):
-    """Where there is an inverse: y is <t, b> c - c t' b, b the inverse transposed, c the cofactors."""
+    """Of a polynomial: 0 for less than three rows; for three x, t and g are alike in it; for more, where there is an inverse, y is
+    <t, b> c - c t' b, b the inverse transposed, c the cofactors."""
+    if x.shape[-1] <= 3:
+        return cofactor_slope(t, g) if x.shape[-1] == 3 else zeros_like(x)
     b, c, all_of = swap_last(inv(x)), cofactors(x), {"axes": (len(x.shape) - 2, len(x.shape) - 1), "keepdims": 1}
     to_b = reduce_sum(g * c, **all_of) * t - matmul(t, matmul(c, g, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)
     to_c = reduce_sum(t * b, **all_of) * g - matmul(g, matmul(b, t, transpose_a=1, transpose_b=0), transpose_a=0, transpose_b=0)

@@ -154,3 +154,25 @@ def test_a_determinant_that_where_hides_bends_nothing():
 
     x = ad.constant(0.0, "float64")
     assert derivative(f, x, 2).numpy() == 2 == ad.hessian(f)(x).numpy() == ad.function(lambda x: derivative(f, x, 2))(x).numpy()
+
+
+DETERMINANTS = {  # rows, elements in terms of x, the third and the fourth derivative of the determinant
+    "of one": (1, lambda x: [x * x * x], lambda x: 6, lambda x: 0),
+    "of two": (2, lambda x: [x, x * x, x, 1 + x], lambda x: -6, lambda x: 0),
+    "of three": (3, lambda x: [x, x * x, 0 * x, 2 * x, x, x * x, x, 0 * x, 3 * x], lambda x: 18 - 144 * x + 60 * x * x, lambda x: 120 * x - 144),
+}
+
+
+@pytest.mark.parametrize("name", DETERMINANTS)
+def test_small_determinants_have_third_derivatives_also_of_singular_matrices(name):
+    """The formula by the inverse raised an error there, and beside it kept no digits."""
+    n, elements, third, fourth = DETERMINANTS[name]
+    xs = np.array([0.0, 1e-8, 0.3, -2.0])
+
+    def f(x):
+        return ad.linalg.det(ad.reshape(ad.stack(elements(x), axis=-1), (-1, n, n)))
+
+    for order, exact in ((3, third), (4, fourth)):
+        want = np.broadcast_to(exact(xs), xs.shape)
+        for way in (lambda x: derivative(f, x, order), ad.function(lambda x: derivative(f, x, order))):
+            np.testing.assert_allclose(way(ad.constant(xs)).numpy(), want, rtol=1e-13, atol=1e-14)
