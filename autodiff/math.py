@@ -186,7 +186,8 @@ def truncatemod(x, y, name=None) -> Tensor:
     [1, -1]
     """
     a, b = tensors("truncatemod", x, y)
-    left = _divided("truncatemod", ops.mod, ops.abs(a), ops.abs(b))
+    size = ops.where(a < 0, -a, a)              # not abs(a): that has no slope at 0
+    left = _divided("truncatemod", ops.mod, size, ops.abs(b))
     return ops.where(a < 0, -left, left)
 
 

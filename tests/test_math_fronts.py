@@ -471,6 +471,8 @@ def test_division_towards_0():
 
 def test_what_is_left_of_a_division_has_its_slopes():
     check_gradients(lambda a, b: math.truncatemod(a, b) ** 2, A[:4] + 0.1, B[:4])
+    slopes = ad.grad(lambda a: ad.reduce_sum(math.truncatemod(a, [2.0, -2.0, 1.5, 1.5])))(ad.constant([0.0, -0.0, 2.0, -2.0]))
+    assert slopes.numpy().tolist() == [1, 1, 1, 1]
     assert gradient(math.truncatediv, A, B) == [None, None]
     got = ad.function(lambda a, b: math.truncatemod(a, b) + math.truncatediv(a, b))
     for a in (A, A + 1):
