@@ -147,7 +147,10 @@ class _Sparse:
         return found.numpy()[way.at], way
 
     def _x(self, x):
-        x = np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x, self._like.dtype)
+        given, x = x, np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x)
+        if x.dtype.kind not in "fiubO":  # of complex numbers NumPy would take the real parts
+            raise TypeError(f"{self._who}: expected x to be an array of floats, got {shorten(given)}")
+        x = np.asarray(x, self._like.dtype)
         if x.shape != self._like.shape and x.shape != (self._like.size,):
             raise ShapeError(f"{self._who}: expected x of shape {self._like.shape}, got {x.shape}")
         return x.reshape(self._like.shape)
@@ -306,7 +309,8 @@ class SparseJacobian(_Sparse):
 class SparseHessian(_Sparse):
     """What ad.sparse_hessian makes of a function.
 
-    called as H(x)   csr_array of shape (n, n), or H(x, v): of the sum of v * f(x), where f returns an array
+    called as H(x)   csr_array of shape (n, n), or H(x, v): of the sum of v * f(x), where f returns an array; of a scalar f times v[0],
+                     where v is an array of one: what SciPy gives a constraint that is one number
     rows, cols       where its entries are, in row-major order: the same arrays for each x
     values           H.values(x), H.values(x, v): their values
     lower_rows, lower_cols, lower_values    the same of the lower triangle, the diagonal included: what Ipopt wants
@@ -339,9 +343,22 @@ class SparseHessian(_Sparse):
         return tape.gradient(y, x, output_gradients=v)
 
     def _run(self, x, *args):
-        if self._weighted.rank and not args:
+        if not self._weighted.rank:
+            factor, args = self._multiplier(args)
+            values, way = super()._run(x, *args)
+            return values if factor is None else factor * values, way
+        if not args or args[0] is None:
             raise ValueError(f"{self._who}: {_name(self._f)} returns shape {tuple(self._weighted)}: expected weights of it too, H(x, v)")
-        return super()._run(x, *args)
+        v = args[0] if isinstance(args[0], (Tensor, Variable)) else np.asarray(args[0])  # (a list would be the weights of several results)
+        if tuple(v.shape) != tuple(self._weighted):
+            raise ShapeError(f"{self._who}: expected weights of shape {tuple(self._weighted)}, as {_name(self._f)} returns it, got {tuple(v.shape)}")
+        return super()._run(x, v, *args[1:])
+
+    def _multiplier(self, args):
+        """(that of a constraint that is one number, which SciPy gives as an array of one; the arguments of f), or (None, args)."""
+        if len(args) == len(self._args) + 1 and isinstance(args[0], np.ndarray) and args[0].shape == (1,):
+            return float(args[0][0]), args[1:]
+        return None, args
 
     def _way(self, found, n, by_hand, largest):
         from .colouring import stars

@@ -200,6 +200,20 @@ def test_a_weighted_hessian():
     np.testing.assert_array_equal(H.pattern.toarray(), band(4, 4, -1, 0, 1))
     with pytest.raises(ValueError, match=r"sparse_hessian: f returns shape \(7,\): expected weights of it too, H\(x, v\)"):
         H(x)
+    np.testing.assert_array_equal(H(x, list(v)).toarray(), H(x, v).toarray())
+    for wrong in (np.ones(1), 1.0, np.ones(8)):  # which broadcasting would have taken
+        with pytest.raises(ValueError, match=r"sparse_hessian: expected weights of shape \(7,\), as f returns it, got "):
+            H(x, wrong)
+
+
+@pytest.mark.parametrize("args", [(), (2.0,)])
+def test_a_constraint_of_one_number_gets_its_multiplier(args):
+    """SciPy's NonlinearConstraint gives hess an array of one weight where the constraint is one number."""
+    f, x = (lambda x, c=2.0: c * x[0] ** 3 * x[1]), np.array([1.0, 2.0])
+    H = ad.sparse_hessian(f, like=x, args=args)
+    np.testing.assert_array_equal(H(x, np.array([3.0]), *args).toarray(), [[72.0, 18.0], [18.0, 0.0]])
+    np.testing.assert_array_equal(H.lower_values(x, np.array([3.0]), *args), [72.0, 18.0])
+    np.testing.assert_array_equal(H(x, *args).toarray(), [[24.0, 6.0], [6.0, 0.0]])
 
 
 # ---------------------------------------------------------------------------------------------------------- targets of the plan
@@ -386,6 +400,8 @@ def test_errors_name_the_function():
         ad.sparse_jacobian(lambda x: "no", like=X)
     with pytest.raises(ValueError, match="sparse_jacobian: expected x of shape .5,., got .3,."):
         ad.sparse_jacobian(squares, like=X)(np.ones(3))
+    with pytest.raises(TypeError, match="sparse_jacobian: expected x to be an array of floats, got array"):
+        ad.sparse_jacobian(squares, like=X)(X + 1j)  # whose real part alone would be another point
 
     @ad.custom_gradient
     def by_numpy(x):
@@ -459,7 +475,7 @@ def test_objectives_have_them(monkeypatch):
     np.testing.assert_array_equal(obj.hess(fit.x, v).toarray(), np.diag(-4.0 * v))
     energy = ad.objective(lambda x: ad.reduce_sum(x**4) + ad.reduce_sum(x[1:] * x[:-1]), like=np.ones(9), sparse=True)
     plain = ad.objective(lambda x: ad.reduce_sum(x**4) + ad.reduce_sum(x[1:] * x[:-1]), like=np.ones(9))
-    constraint = NonlinearConstraint(energy.fun, 1.0, 1.0, jac=energy.jac, hess=lambda x, v: v[0] * energy.hess(x))
+    constraint = NonlinearConstraint(energy.fun, 1.0, 1.0, jac=energy.jac, hess=energy.hess)
     assert energy.grad(energy.x0).shape == (9,) and energy.hess(energy.x0).nnz == 25
     np.testing.assert_allclose(energy.hess(energy.x0).toarray(), plain.hess(plain.x0), rtol=1e-14)
     np.testing.assert_allclose(plain.sparse_hess(plain.x0).toarray(), plain.hess(plain.x0), rtol=1e-14)
