@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import ops, shaping
-from ._core import GradientTape, Tensor, Trace, convert, may_change
+from ._core import GradientTape, Tensor, Trace, convert, lost, may_change
 from .arguments import function_given
 from .constants import zeros
 from .dtypes import DType, as_dtype
@@ -147,7 +147,11 @@ class _Sparse:
         return found.numpy()[way.at], way
 
     def _x(self, x):
-        given, x = x, np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x)
+        given = x
+        if isinstance(x, (Tensor, Variable)):
+            lost(x, self._who)
+            x = x.numpy()
+        x = np.asarray(x)
         if x.dtype.kind not in "fiubO":  # of complex numbers NumPy would take the real parts
             raise TypeError(f"{self._who}: expected x to be an array of floats, got {shorten(given)}")
         x = np.asarray(x, self._like.dtype)

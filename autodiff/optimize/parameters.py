@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import nest, ops
-from .._core import Tensor
+from .._core import Tensor, lost
 from ..errors import ShapeError, masked, shorten
 from ..variable import Variable
 
@@ -21,7 +21,7 @@ class Parameters:
     """
 
     def __init__(self, like):
-        leaves = [plain(x) for x in nest.flatten(like)]
+        leaves = [plain(x.numpy() if isinstance(x, (Tensor, Variable)) else x) for x in nest.flatten(like)]  # (of which only shapes count)
         for x in leaves:
             if x.dtype.kind not in "fiu":
                 raise TypeError(f"objective: expected parameters of floats, got {shorten(x)} of dtype {x.dtype}")
@@ -62,10 +62,14 @@ class Parameters:
 
 
 def plain(x):
-    """An array of a tensor, a variable or whatever NumPy makes one of.  Raises InvalidArgumentError where numbers are masked."""
+    """An array of a tensor, a variable or whatever NumPy makes one of; it says so where a tape follows that, whose gradient ends here.
+    Raises InvalidArgumentError where numbers are masked."""
     if isinstance(x, np.ndarray) and np.any(getattr(x, "mask", False)):
         raise masked("objective", x)
-    return np.asarray(x.numpy() if isinstance(x, (Tensor, Variable)) else x)
+    if isinstance(x, (Tensor, Variable)):
+        lost(x, "objective")
+        x = x.numpy()
+    return np.asarray(x)
 
 
 def _names(x, path=""):
