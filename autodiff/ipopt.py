@@ -21,15 +21,15 @@ class IpoptProblem:
     f            takes the parameters, returns a scalar (ad.objective)
     like         what the parameters look like: an array, a tuple of arrays, or a nested dict or list of arrays; where Ipopt starts
     constraints  takes the parameters, returns an array, of any shape
-    lb, ub       bounds of the parameters: numbers, arrays, or in the structure of `like`; None: none
-    cl, cu       bounds of the constraints: numbers or arrays of their shape; None: none; equal ones make an equation
+    lb, ub       bounds of the parameters: numbers, arrays, or in the structure of `like`; None, or an infinity: none
+    cl, cu       bounds of the constraints: numbers or arrays of their shape; None, or an infinity: none; equal ones make an equation
 
     objective, gradient, constraints, jacobianstructure, jacobian, hessianstructure, hessian and intermediate are cyipopt's callbacks; x is one float64
     vector, the constraints' Jacobian and the lower triangle of the Lagrangian's Hessian are sparse (ad.sparse_jacobian,
     ad.sparse_hessian), and replayed in C.  `jac` and `hess` are the objects that compute them: `hess.include(x, weights)` adds the entries
     of another way through f and the constraints, where these branch on values.
 
-    Raises ValueError where bounds do not fit; errors of objective and sparse_jacobian; solve, ImportError without cyipopt.
+    Raises ValueError where bounds do not fit or are nan; errors of objective and sparse_jacobian; solve, ImportError without cyipopt.
 
     >>> import autodiff as ad
     >>> import numpy as np
@@ -71,10 +71,10 @@ class IpoptProblem:
         self.jac = None if constraints is None else sparse_jacobian(bounded, like=self.x0)
         self.hess = sparse_hessian(all_together, like=self.x0)
         self.m = 0 if constraints is None else self.jac.shape[0]
-        self.lb, self.ub = (self._bounds(name, b, sign) for name, b, sign in (("lb", lb, -1), ("ub", ub, 1)))
+        self.lb, self.ub = (_numbers(name, self._bounds(name, _infinite(b, sign), sign)) for name, b, sign in (("lb", lb, -1), ("ub", ub, 1)))
         if constraints is not None and cl is None and cu is None:
             raise ValueError("IpoptProblem: the constraints have no bounds: expected cl, cu or both; cl=0, cu=0 says that they are 0")
-        self.cl, self.cu = (self._filled(name, b, self.m, sign) for name, b, sign in (("cl", cl, -1), ("cu", cu, 1)))
+        self.cl, self.cu = (_numbers(name, self._filled(name, _infinite(b, sign), self.m, sign)) for name, b, sign in (("cl", cl, -1), ("cu", cu, 1)))
 
     def _vector(self, parameters):
         given = nest.is_nested(parameters) or np.shape(parameters) != self.x0.shape
@@ -157,3 +157,15 @@ class IpoptProblem:
 
     def __repr__(self):
         return f"<ad.IpoptProblem of {len(self.x0)} numbers, {self.m} constraints: Jacobian {self.jac}, Hessian {self.hess}>"
+
+
+def _infinite(b, sign):
+    """Bounds with an infinity for each None among them."""
+    return nest.map_structure(lambda bound: sign * np.inf if bound is None else bound, b) if nest.is_nested(b) else b
+
+
+def _numbers(name, b):
+    """Bounds that are numbers: Ipopt, which compares, takes a nan for no bound at all."""
+    if np.any(wrong := np.isnan(b)):
+        raise ValueError(f"IpoptProblem: {name} is nan at {np.flatnonzero(wrong)[0]}; an infinity, or None, says that there is no bound")
+    return b

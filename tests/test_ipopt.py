@@ -107,6 +107,13 @@ def test_another_way_stops_the_solver():
     assert report["status"] == 0 and np.allclose(x, [-3, 3], atol=1e-5)
 
 
+def test_bounds_that_are_none():
+    problem = ad.IpoptProblem(lambda p: p["a"] ** 2 + p["b"] ** 2, {"a": 1.0, "b": 2.0}, lambda p: [p["a"], p["b"]],
+                              lb={"a": None, "b": 0.0}, ub=np.inf, cl=[None, -1.0], cu=[3.0, None])  # fmt: skip
+    np.testing.assert_array_equal([problem.lb, problem.ub], [[-np.inf, 0.0], [np.inf, np.inf]])
+    np.testing.assert_array_equal([problem.cl, problem.cu], [[-np.inf, -1.0], [3.0, np.inf]])
+
+
 def test_errors_name_the_class(monkeypatch):
     with pytest.raises(TypeError, match="IpoptProblem: expected constraints to be a function, got 3"):
         ad.IpoptProblem(rosenbrock, np.ones(3), 3)
@@ -118,6 +125,9 @@ def test_errors_name_the_class(monkeypatch):
         ad.IpoptProblem(lambda x: x, np.ones(3))
     with pytest.raises(ValueError, match="^IpoptProblem: expected ub to be a number or like the parameters: flatten: expected parameters of shapes"):
         ad.IpoptProblem(rosenbrock, np.ones(3), ub=np.ones(2))
+    for name in ("lb", "ub", "cl", "cu"):  # Ipopt took it for no bound, and what came out was the optimum of another problem
+        with pytest.raises(ValueError, match=f"IpoptProblem: {name} is nan at 0; an infinity, or None, says that there is no bound"):
+            ad.IpoptProblem(rosenbrock, np.ones(3), bounded, **{"cl": 0.0, name: [np.nan] if name[0] == "c" else [np.nan, 1.0, 2.0]})
     real = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", lambda name, *rest: real("absent" if name == "cyipopt" else name, *rest))
     with pytest.raises(ImportError, match="IpoptProblem: solve needs cyipopt: pip install cyipopt-wheels"):
