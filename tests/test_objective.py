@@ -337,6 +337,22 @@ def made_with_a_warning():
         return ad.objective(first_alone, like=X0)
 
 
+def test_pickling_a_large_one_takes_no_matrix_of_second_derivatives():
+    x = np.linspace(0.0, 1.0, 200_000)  # whose square would be 300 gigabytes
+    obj = ad.objective(lambda x: ad.reduce_sum(x**3), like=x)
+    again = pickle.loads(pickle.dumps(obj))
+    assert again.fun(x) == obj.fun(x) and again.value(x) == obj.value(x)
+    np.testing.assert_array_equal(again.grad(x), obj.grad(x))
+    np.testing.assert_array_equal(again.hessp(x, x), obj.hessp(x, x))
+    with pytest.raises(TypeError, match="objective: <lambda> was unpickled as what had been recorded of it, which has not what is asked for"):
+        again.hess(x)
+    small = ad.objective(lambda x: ad.reduce_sum(x**3), like=X0)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(small)).hess(X0), np.diag(6 * X0))
+    large = ad.objective(lambda x: ad.reduce_sum(x**3), like=np.ones(1001))
+    large.hess(large.x0)
+    assert pickle.loads(pickle.dumps(large)).hess(large.x0).sum() == 6006
+
+
 def test_failures_are_named():
     with pytest.raises(TypeError, match="expected a function"):
         ad.objective(3, like=X0)

@@ -55,6 +55,9 @@ def objective(f, like, trace=True, args=(), sparse=False) -> "Objective":
 GRADIENT_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 SECOND = {"dogleg": "hess", "trust-exact": "hess", "trust-ncg": "hessp", "trust-krylov": "hessp"}
 
+# So many numbers an objective may have for its second derivatives, of which there are the square, to be recorded for a pickle unasked.
+MOST_UNASKED = 1000
+
 
 class Objective(Conventions, Evaluations):
     """What ad.objective makes of a function f of n numbers.
@@ -202,7 +205,8 @@ class Objective(Conventions, Evaluations):
         v = (np.ones(self._shape),) if self._shape else ()
         self._first(x, *self._arguments(args))
         self._run("alone")(x, *self._arguments(args))
-        self.hess(x, *v, *args)
+        if len(x) <= MOST_UNASKED:
+            self.hess(x, *v, *args)
         self.hessp(x, x, *v, *args)
         self.jvp(x, x, *args)
         self.vjp(x, np.ones(self._shape), *args)

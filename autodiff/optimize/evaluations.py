@@ -72,6 +72,9 @@ class Evaluations:
 
     # ---------------------------------------------------------------------------------------------------- what is recorded
     def _call(self, x, args):
+        if isinstance(self._f, str):
+            raise TypeError(f"objective: {self._f} was unpickled as what had been recorded of it, which has not what is asked for: "
+                            "ask for it once before pickling, or give f a name that can be imported")  # fmt: skip
         parameters = self._form.restore(x)
         y = self._f(*parameters, *args) if self._spread else self._f(parameters, *args)
         if isinstance(y, (list, tuple)) and y:
