@@ -354,6 +354,8 @@ class SparseHessian(_Sparse):
         if not args or args[0] is None:
             raise ValueError(f"{self._who}: {_name(self._f)} returns shape {tuple(self._weighted)}: expected weights of it too, H(x, v)")
         v = args[0] if isinstance(args[0], (Tensor, Variable)) else np.asarray(args[0])  # (a list would be the weights of several results)
+        if tuple(v.shape) == (math.prod(self._weighted),) and self._weighted.rank > 1:  # as J.fun gives f(x), and SciPy its weights
+            v = shaping.reshape(v, tuple(self._weighted))
         if tuple(v.shape) != tuple(self._weighted):
             raise ShapeError(f"{self._who}: expected weights of shape {tuple(self._weighted)}, as {_name(self._f)} returns it, got {tuple(v.shape)}")
         return super()._run(x, v, *args[1:])

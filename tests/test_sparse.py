@@ -204,6 +204,8 @@ def test_a_weighted_hessian():
     for wrong in (np.ones(1), 1.0, np.ones(8)):  # which broadcasting would have taken
         with pytest.raises(ValueError, match=r"sparse_hessian: expected weights of shape \(7,\), as f returns it, got "):
             H(x, wrong)
+    G = ad.sparse_hessian(lambda x: ad.reshape(x**3, (2, 2)), like=x)
+    np.testing.assert_array_equal(G(x, v[:4]).toarray(), G(x, v[:4].reshape(2, 2)).toarray())  # f(x) as a vector, as J.fun has it
 
 
 @pytest.mark.parametrize("args", [(), (2.0,)])
