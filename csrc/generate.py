@@ -42,15 +42,17 @@ def table_hash():
     return digest.hexdigest()[:16]
 
 
-# How many vectors a loop computes side by side (AD_BESIDE): two, but for rows for which four were faster, or one was.  Each waits for a chain
+# How many vectors a loop computes side by side (AD_BESIDE): two, but for rows, or kernels, for which four were faster, or one was.  Each waits for a chain
 # of products, four or five cycles each, and what a processor sees ahead of it is hardly more than one vector's.
 BESIDE = dict.fromkeys("exp log log2 log10 erf sigmoid softplus log_sigmoid silu logaddexp sigmoid_cross_entropy pow pow_slope".split(), 4)
 BESIDE |= dict.fromkeys("hypot over_hypot atan2 atan2_slope asinh mod erfinv erfinv_slope ndtri ndtri_slope erfcx_slope".split(), 1)
+BESIDE["silu_twin"] = 2     # more than registers hold of four
 
 
 def each(name, start, end, indent):
     """The head of a loop over elements."""
-    beside = BESIDE.get(re.sub(r"_(vjp\d|twin)$", "", name.rpartition("_")[0]), 2)
+    kernel = name.rpartition("_")[0]
+    beside = BESIDE.get(kernel, BESIDE.get(re.sub(r"_(vjp\d|twin)$", "", kernel), 2))
     head = f"{' ' * indent}for (size_t i = {start}; i < {end}; i++)"
     return [f"{' ' * indent}AD_BESIDE({beside})", head] if beside > 1 else [head]
 
