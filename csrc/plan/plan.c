@@ -321,8 +321,8 @@ static int add_share(ad_plan_sweep *s, const ad_instruction *in, ad_step step, i
     if (elementwise && ad_cpu->kernels[in->op].vjp[k][in->dtype] == NULL)
         return AD_OK;                                       /* piecewise constant in this operand */
     const int alike = like ? in->flags & AD_IS_ARRAY && ad_alike(like, in->value.array) : !(in->flags & AD_IS_ARRAY);
-    if (elementwise && op->passes[k] && alike)
-        return accumulate(t, adj, step.g);
+    if (alike && (elementwise ? op->passes[k] : in->op == AD_OP_reduce_sum && !like))
+        return accumulate(t, adj, step.g);                  /* (the sum of one number is that number) */
     if (in->op == AD_OP_reduce_sum && like && (!(in->flags & AD_IS_ARRAY) || is_uniform(t, step.g))) {
         const int status = add_uniform(t, ad_home(t, step.g), like, &share);
         return status == AD_OK ? accumulate(t, adj, share) : status;
