@@ -400,7 +400,7 @@ enum { AT_ONCE = 256 };
                     for (int64_t j = 0; j < wide; j++)                                      \
                         share[j] += x[i * n + j] == y[j] ? 1 : 0;                           \
                 for (int64_t j = 0; j < wide; j++) {                                        \
-                    other[j] = (T)ad_other_than_extreme(g[j], share[j]);                              \
+                    other[j] = (T)ad_other_than_extreme(g[j], share[j]);                    \
                     share[j] = g[j] / (share[j] == 0 ? 1 : share[j]);                       \
                 }                                                                           \
                 for (int64_t i = 0; i < u->length; i++)                                     \

@@ -129,9 +129,13 @@ def test_the_value_alone_takes_no_sweep():
 def test_a_gradient_that_ends_in_an_objective_is_said(trace):
     obj = ad.objective(rosenbrock, like=X0, trace=trace)
     rows, cubes = (lambda x: obj.rows(ad.stack([x]))), ad.sparse_jacobian(lambda x: x**3, like=X0)
+
+    def around(use):
+        return ad.grad(lambda x: ad.reduce_sum(x) + (use(x) is None))
+
     for use in (obj, obj.fun, obj.value, obj.grad, obj.hess, obj.flatten, rows, cubes, cubes.fun):
         with pytest.warns(ad.errors.LostGradientWarning, match="(objective|sparse_jacobian): the value of a tensor that a GradientTape follows"):
-            ad.grad(lambda x: ad.reduce_sum(x) + (use(x) is None))(X0)  # noqa: B023
+            around(use)(X0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ad.grad(lambda x: obj.fun(ad.stop_gradient(x)) + ad.reduce_sum(x))(X0).numpy().tolist() == [1.0] * 3

@@ -83,7 +83,7 @@ class Objective(Conventions, Evaluations):
     f is evaluated once at a point, whichever of value, derivative and products is asked first (an eager objective keeps the tape of the
     last point; a traced one replays a recording with second derivatives in it where they are asked); `evaluations` counts.  Threads may
     use one objective at once; each has a point of its own to remember.  It pickles by the name of f, or, where f has none that can be
-    imported, as what it has recorded.
+    imported, as recordings of all of it; of more than 1000 numbers without `hess`, unless that was asked for before.
     """
 
     def __init__(self, f, like, trace=True, args=()) -> None:
