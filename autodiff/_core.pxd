@@ -16,7 +16,7 @@ cdef extern from "ad.h" nogil:
 
     ctypedef struct ad_array:
         int32_t refs
-        uint8_t dtype, ndim, uniform
+        uint8_t dtype, ndim, uniform, lent
         int64_t size
         void *data
         int64_t *shape
@@ -34,6 +34,8 @@ cdef extern from "ad.h" nogil:
     ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape)
     ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape)
     ad_array *ad_array_hold(ad_array *a)
+    ad_array *ad_array_lent(int dtype, int ndim, const int64_t *shape, const void *data)
+    ad_array *ad_array_keep(ad_array *a)
     void ad_array_release(ad_array *a)
     size_t ad_array_bytes(const ad_array *a)
     ad_array *ad_spread(ad_array *a)

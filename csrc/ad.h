@@ -50,10 +50,11 @@ typedef union {
 
 /* ------------------------------------------------------------------------------------------------- arrays */
 /* Reference-counted.  `data` is the memory behind the header, or that of `base`, which is then held.  Rank 0 to
- * AD_MAX_RANK; size 0 is allowed.  `uniform`: one number stands for all `size` elements (only adjoints are uniform). */
+ * AD_MAX_RANK; size 0 is allowed.  `uniform`: one number stands for all `size` elements (only adjoints are uniform).  `lent`: the memory
+ * is a caller's, for the length of a replay; what may live longer takes ad_array_keep's. */
 typedef struct ad_array {
     int32_t refs;
-    uint8_t dtype, ndim, uniform, size_class;
+    uint8_t dtype, ndim, uniform : 1, lent : 1, size_class;
     int64_t size;                /* elements: the product of shape */
     void *data;
     struct ad_array *base;
@@ -65,6 +66,8 @@ ad_array *ad_array_new(int dtype, int ndim, const int64_t *shape);
 ad_array *ad_array_alike(int dtype, const ad_array *like);              /* of its shape */
 ad_array *ad_array_uniform(int dtype, int ndim, const int64_t *shape);  /* one number, to be written to data */
 ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t offset_bytes); /* shares memory */
+ad_array *ad_array_lent(int dtype, int ndim, const int64_t *shape, const void *data);           /* data is read and no more */
+ad_array *ad_array_copy(const ad_array *a);                             /* of one that is not uniform */
 void ad_array_destroy(ad_array *a);
 /* Every allocation of the core can be made to fail, by a test (memory.c); nothing is added to what takes a cached block. */
 void *ad_malloc(size_t bytes);
@@ -83,6 +86,7 @@ void ad_memory_give(void *p);
 static inline ad_array *ad_array_hold(ad_array *a) { a->refs++; return a; }
 static inline void ad_array_release(ad_array *a) { if (--a->refs == 0) ad_array_destroy(a); }
 static inline size_t ad_array_bytes(const ad_array *a) { return (size_t)a->size * ad_itemsize(a->dtype); }
+static inline ad_array *ad_array_keep(ad_array *a) { return a->lent ? ad_array_copy(a) : ad_array_hold(a); }   /* NULL: out of memory */
 
 /* ------------------------------------------------------------------------------------------------- kernels */
 /* Elementwise kernels see contiguous runs only: an operand that is broadcast comes as a block of equal numbers.

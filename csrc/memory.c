@@ -271,8 +271,28 @@ ad_array *ad_array_view(ad_array *base, int ndim, const int64_t *shape, size_t o
         return NULL;
     a->data = (char *)base->data + offset_bytes;
     a->uniform = base->uniform;
+    a->lent = base->lent;
     a->base = ad_array_hold(base->base ? base->base : base);    /* never a chain: freeing one would recurse */
     return a;
+}
+
+ad_array *ad_array_lent(int dtype, int ndim, const int64_t *shape, const void *data)
+{
+    const int64_t size = size_of_shape(ndim, shape);
+    ad_array *a = size < 0 ? NULL : header(dtype, ndim, shape, 0, size);
+    if (a) {
+        a->data = (void *)(uintptr_t)data;                  /* (nothing is written to what somebody else holds too) */
+        a->lent = 1;
+    }
+    return a;
+}
+
+ad_array *ad_array_copy(const ad_array *a)
+{
+    ad_array *y = ad_array_alike(a->dtype, a);
+    if (y)
+        memcpy(y->data, a->data, ad_array_bytes(a));
+    return y;
 }
 
 void ad_array_destroy(ad_array *a)

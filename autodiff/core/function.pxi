@@ -115,13 +115,13 @@ cdef class Replayed:
             return self._run(args, kwargs)
         if ad_current is not NULL and tapes_record():
             if self.direct and not kwargs and self.followed_last is not None and len(args) == self.followed_count and tapes_are_plain():
-                inputs = as_tensors(args)
+                inputs = given(items_of(args), len(args), False)
                 result = None if inputs is None else self.followed_last.go(inputs, None, None)
                 if result is not None:
                     return rebuilt_of(<Trace>result[0], <list>result[1])
             return self._follow(args, kwargs)
         if self.direct and not kwargs and self.last is not None:
-            inputs = as_tensors(args)
+            inputs = given(items_of(args), len(args), True)
             if inputs is not None:
                 result = self.go(items_of(inputs), len(inputs))
         return self._call(args, kwargs) if result is NOTHING else result
@@ -259,16 +259,19 @@ cdef tuple tuple_of(PyObject *const *items, Py_ssize_t n):
 cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL:
     cdef Replayed function = <Replayed>callee
     cdef Py_ssize_t k, count = PyVectorcall_NARGS(n)
+    cdef tuple inputs = None
     if names is NULL and ad_current is NULL and function.direct and function.last is not None and not functions_as_written and not checking:
         for k in range(count):
             if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor:
+                inputs = given(args, count, True)
+                if inputs is None:
+                    return any_call(function, args, count, names)
                 break
-        else:
-            result = function.go(args, count)
-            if result is NOTHING:
-                result = function._call(tuple_of(args, count), {})
-            Py_INCREF(result)
-            return <PyObject *>result
+        result = function.go(args if inputs is None else items_of(inputs), count)
+        if result is NOTHING:
+            result = function._call(tuple_of(args, count), {})
+        Py_INCREF(result)
+        return <PyObject *>result
     return any_call(function, args, count, names)
 
 
@@ -384,20 +387,6 @@ cdef Trace going(list traces, inputs, list path):
 cdef object rebuilt_of(Trace trace, list leaves):
     structure = trace.structure
     return leaves[0] if structure is None else nest_pack(structure, leaves)
-
-
-cdef inline object as_tensors(tuple args):
-    """The arguments with tensors for arrays; None: there are others among them."""
-    cdef Py_ssize_t k
-    for k in range(len(args)):
-        if type(args[k]) is not Tensor:
-            break
-    else:
-        return args
-    for k in range(len(args)):
-        if type(args[k]) is not Tensor and type(args[k]) is not np.ndarray:
-            return None
-    return tuple([x if type(x) is Tensor else convert(x) for x in args])
 
 
 cdef class Same:

@@ -273,6 +273,44 @@ cdef Tensor copied_array(cnp.ndarray array, int code, str name):
     return wrap(a)
 
 
+# --------------------------------------------------------------------------------------------- arguments
+cdef enum:
+    WORTH_LENDING = 4096                        # bytes; a copy of fewer takes no longer than what lends them
+
+
+cdef tuple given(PyObject *const *args, Py_ssize_t n, bint lends):
+    """The arguments with tensors for arrays; None: there are others among them.  `lends`: for a replay and no longer, so that large arrays
+    of floats need no copy.  (Indices do: another thread that changed them after they were looked at would have a replay read anywhere.)"""
+    cdef Py_ssize_t k
+    cdef tuple made
+    for k in range(n):
+        if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor and not cnp.PyArray_CheckExact(<object>args[k]):
+            return None
+    made = PyTuple_New(n)
+    for k in range(n):
+        x = <object>args[k]
+        if Py_TYPE(x) is not <PyTypeObject *>Tensor:
+            x = lent(x) if lends and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
+        Py_INCREF(x)
+        PyTuple_SET_ITEM(made, k, x)
+    return made
+
+
+cdef inline bint is_lendable(cnp.ndarray x) noexcept:
+    cdef int kind = cnp.PyArray_TYPE(x)
+    return ((kind == cnp.NPY_DOUBLE or kind == cnp.NPY_FLOAT) and cnp.PyArray_NBYTES(x) >= WORTH_LENDING
+            and cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_NDIM(x) <= AD_MAX_RANK)
+
+
+cdef Tensor lent(cnp.ndarray x):
+    """A tensor of the array's own numbers, which must not outlive it."""
+    cdef ad_array *a = ad_array_lent(AD_F64 if cnp.PyArray_TYPE(x) == cnp.NPY_DOUBLE else AD_F32, cnp.PyArray_NDIM(x),
+                                     <const int64_t *>cnp.PyArray_DIMS(x), cnp.PyArray_DATA(x))
+    if a is NULL:
+        raise MemoryError(f"function: no memory for an array of shape {np.shape(x)}")
+    return wrap(a)
+
+
 NUMPY_DTYPES = [np.dtype(d.as_numpy_dtype) for d in dtypes.DTYPES]
 
 

@@ -329,9 +329,14 @@ cdef extern from *:
                 return NULL;
             y->code = ad_known_of(t, part.n)->dtype;
             y->value = t->value[part.n];
-            y->is_array = ad_known_of(t, part.n)->is_array;
-            if (y->is_array)
-                ad_array_hold(y->value.array);
+            if (ad_known_of(t, part.n)->is_array) {
+                y->value.array = ad_array_keep(y->value.array);
+                if (y->value.array == NULL) {
+                    Py_DECREF(y);
+                    return PyErr_NoMemory();
+                }
+                y->is_array = 1;
+            }
             return (PyObject *)y;
         }
         if (part.kind == AD_A_CONSTANT)
@@ -402,7 +407,15 @@ cdef inline object leaf_of(Trace trace, Py_ssize_t k):
 cdef Tensor out_of(const ad_plan *t, uint32_t register):
     cdef int dtype, is_array
     cdef ad_value value = ad_plan_value(t, register, &dtype, &is_array)
-    return tensor_of(dtype, is_array, value)
+    cdef Tensor kept
+    if not is_array or not value.array.lent:
+        return tensor_of(dtype, is_array, value)
+    kept = new_tensor()
+    kept.value.array, kept.code = ad_array_keep(value.array), dtype
+    if kept.value.array is NULL:
+        raise MemoryError("function: no memory for a copy of an argument")
+    kept.is_array = True
+    return kept
 
 
 # ------------------------------------------------------------------------------------------------------- what C does not know
