@@ -88,12 +88,12 @@ class Function(Replayed):
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
         self._held = holding(func)
-        super().__init__(func, input_signature is None and not check, holding(stabilised(func)) if stabilize else self._held)
+        super().__init__(func, not check, holding(stabilised(func)) if stabilize else self._held)
         functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = {}  # by the identity of an instance, as one may be equal to another: (a weak reference, its method)
         self._created = self.has_warned = False
-        self.followed = {}
+        self._taken, self.followed = None, {}  # (its own signature, once input_signature has been held against it)
 
     def _call(self, args, kwargs):
         """The long way of __call__, which is the core's."""
@@ -224,7 +224,8 @@ class Function(Replayed):
     def _conform(self, args, kwargs):
         """The arguments as input_signature wants them."""
         try:
-            bound = inspect.signature(self.python_function).bind(*args, **kwargs)
+            self._taken = self._taken or inspect.signature(self.python_function)
+            bound = self._taken.bind(*args, **kwargs)
         except TypeError as error:
             raise unbound(error, args, kwargs, self.input_signature) from None
         bound.apply_defaults()

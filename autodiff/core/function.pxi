@@ -81,6 +81,15 @@ cdef extern from *:
 ctypedef PyObject *(*direct_call)(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL
 
 
+@cython.final
+cdef class Lately:
+    """What a call came to: others of its kind need no look at `kinds`."""
+    cdef tuple kind
+    cdef bint plain                             # tensors alone, by position?
+    cdef list traces                            # of that kind,
+    cdef Trace last                             # and the one that was used last
+
+
 cdef class Replayed:
     """What autodiff.function.Function is made of: the way from a call to its trace.
 
@@ -91,9 +100,8 @@ cdef class Replayed:
     cdef readonly object python_function
     cdef readonly object written                # python_function, under the laws that it asked for
     cdef public dict kinds
-    cdef bint direct                            # may a call go straight to a trace, as no signature wants a word?
-    cdef Trace last                             # of a call with tensors alone,
-    cdef list beside                            # and the others of its kind
+    cdef bint direct                            # may a call go straight to a trace, as nothing is compared with it?
+    cdef Lately lately                          # what the last call came to
     cdef Pulled followed_last                   # what such calls under tapes come to,
     cdef Py_ssize_t followed_count              # and how many tensors they have
 
@@ -108,27 +116,38 @@ cdef class Replayed:
         return self.called(args, kwargs)
 
     cdef object called(self, tuple args, dict kwargs):
-        cdef object result = NOTHING, inputs
+        cdef object result, inputs
         if tracing_here():
             return self.written(*args, **kwargs)
         if functions_as_written or checking:
             return self._run(args, kwargs)
         if ad_current is not NULL and tapes_record():
             if self.direct and not kwargs and self.followed_last is not None and len(args) == self.followed_count and tapes_are_plain():
-                inputs = given(items_of(args), len(args), False)
+                inputs = for_replays(items_of(args), len(args), False)
                 result = None if inputs is None else self.followed_last.go(inputs, None, None)
                 if result is not None:
                     return rebuilt_of(<Trace>result[0], <list>result[1])
             return self._follow(args, kwargs)
-        if self.direct and not kwargs and self.last is not None:
-            inputs = given(items_of(args), len(args), True)
-            if inputs is not None:
-                result = self.go(items_of(inputs), len(inputs))
-        return self._call(args, kwargs) if result is NOTHING else result
+        return self._call(args, kwargs)
 
-    cdef object go(self, PyObject *const *inputs, Py_ssize_t n):
-        """What `last`, or one beside it, comes to; NOTHING: none of them fits."""
-        cdef Trace trace = self.last
+    cdef object at_once(self, PyObject *const *args, Py_ssize_t n, tuple names):
+        """The result of a call of the last one's kind; NOTHING: it is another, or no trace fits."""
+        cdef Lately lately = self.lately        # (of this thread: what runs below may let others call)
+        cdef Trace last = lately.last
+        cdef tuple inputs
+        cdef list tensors
+        if lately.plain and names is None:
+            if are_tensors(args, n):
+                return self.go(last, lately, args, n)
+            inputs = for_replays(args, n, True)
+            return NOTHING if inputs is None else self.go(last, lately, items_of(inputs), n)
+        tensors = []
+        if not (are_of(lately.kind[0], args, n, tensors) and are_named(lately.kind[1], names, args + n, tensors)):
+            return NOTHING
+        return self.go(last, lately, items_of(tensors), len(tensors))
+
+    cdef object go(self, Trace trace, Lately lately, PyObject *const *inputs, Py_ssize_t n):
+        """What the trace, or one beside it, comes to; NOTHING: none of them fits."""
         cdef Py_ssize_t k
         if n != trace.n_inputs or not trace.is_of_now():
             return NOTHING
@@ -137,7 +156,7 @@ cdef class Replayed:
                 return NOTHING
         result = trace.run(inputs)
         if result is NOTHING and trace.outcome == ELSEWHERE:
-            return self.search(self.beside, tuple_of(inputs, n), trace.way)
+            return self.search(lately.traces, tuple_of(inputs, n), trace.way)
         return result
 
     def _remember_followed(self, kind, Pulled followed not None):
@@ -221,18 +240,22 @@ cdef class Replayed:
             result = trace.run(items_of(inputs))
             if result is not NOTHING:
                 put_first(traces, trace)
-                if self.beside is traces:
-                    self.last = trace
+                if self.lately is not None and self.lately.traces is traces:
+                    self.lately.last = trace
                 return result
             if trace.outcome == FAILED:
                 return NOTHING
             path = trace.way
         return NOTHING
 
-    cdef int remember(self, kind, list traces) except -1:
-        args, kwargs = kind
-        if kwargs is None and all([part is Tensor for part in args[1:]]):
-            self.last, self.beside = traces[0], traces
+    cdef int remember(self, tuple kind, list traces) except -1:
+        cdef Lately lately = self.lately
+        if lately is None or lately.traces is not traces:
+            lately = Lately()
+            lately.kind, lately.traces = kind, traces
+            lately.plain = kind[1] is None and all([part is Tensor for part in kind[0][1:]])
+        lately.last = traces[0]
+        self.lately = lately
         return 0
 
 
@@ -256,29 +279,31 @@ cdef tuple tuple_of(PyObject *const *items, Py_ssize_t n):
     return made
 
 
+cdef inline bint are_tensors(PyObject *const *args, Py_ssize_t n) noexcept:
+    cdef Py_ssize_t k
+    for k in range(n):
+        if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor:
+            return False
+    return True
+
+
 cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, PyObject *names) except NULL:
     cdef Replayed function = <Replayed>callee
-    cdef Py_ssize_t k, count = PyVectorcall_NARGS(n)
-    cdef tuple inputs = None
-    if names is NULL and ad_current is NULL and function.direct and function.last is not None and not functions_as_written and not checking:
-        for k in range(count):
-            if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor:
-                inputs = given(args, count, True)
-                if inputs is None:
-                    return any_call(function, args, count, names)
-                break
-        result = function.go(args if inputs is None else items_of(inputs), count)
-        if result is NOTHING:
-            result = function._call(tuple_of(args, count), {})
-        Py_INCREF(result)
-        return <PyObject *>result
-    return any_call(function, args, count, names)
+    cdef Py_ssize_t count = PyVectorcall_NARGS(n)
+    cdef tuple named = None if names is NULL else <tuple>names
+    if (function.direct and function.lately is not None and not functions_as_written and not checking
+            and (ad_current is NULL or not tracing_here() and not tapes_record())):
+        result = function.at_once(args, count, named)
+        if result is not NOTHING:
+            Py_INCREF(result)
+            return <PyObject *>result
+    return any_call(function, args, count, named)
 
 
-cdef PyObject *any_call(Replayed function, PyObject *const *args, Py_ssize_t count, PyObject *names) except NULL:
+cdef PyObject *any_call(Replayed function, PyObject *const *args, Py_ssize_t count, tuple names) except NULL:
     cdef Py_ssize_t k
     cdef tuple given = tuple_of(args, count)
-    cdef dict named = NO_NAMES if names is NULL else {name: <object>args[count + k] for k, name in enumerate(<tuple>names)}
+    cdef dict named = NO_NAMES if names is None else {name: <object>args[count + k] for k, name in enumerate(names)}
     result = function.called(given, named)
     Py_INCREF(result)
     return <PyObject *>result
@@ -387,63 +412,3 @@ cdef Trace going(list traces, inputs, list path):
 cdef object rebuilt_of(Trace trace, list leaves):
     structure = trace.structure
     return leaves[0] if structure is None else nest_pack(structure, leaves)
-
-
-cdef class Same:
-    """An object as a key: equal to itself alone, and kept alive."""
-    cdef object value
-
-    def __init__(self, value):
-        self.value = value
-
-    def __hash__(self):
-        return <Py_ssize_t>(<PyObject *>self.value) >> 4
-
-    def __eq__(self, other):
-        return type(other) is Same and (<Same>other).value is self.value
-
-
-def argument_kind(x, list tensors not None):
-    """What a replay cannot change about an argument; its tensors are appended to `tensors`."""
-    kind = type(x)
-    if kind is Tensor:
-        tensors.append(x)
-        return Tensor
-    if kind is tuple or kind is list:
-        return (kind, *kinds_of(x, tensors))
-    if kind is float:
-        return x.hex()
-    if x is None or kind is int or kind is bool or kind is str or kind is bytes:
-        return kind, x
-    if kind is dict:
-        return (dict, *kinds_of(x, tensors))
-    if isinstance(x, (np.ndarray, np.generic)):
-        tensors.append(convert(x))
-        return Tensor                           # which is what the function is given
-    if not has_only_items(x):
-        return Same(x)
-    if hasattr(x, "default_factory"):
-        return (kind, Same(x.default_factory), *kinds_of(x, tensors))
-    return (kind, *kinds_of(x, tensors))
-
-
-cdef list kinds_of(x, list tensors):
-    """Those of what a list, a tuple or a dict holds, which may be itself."""
-    Py_EnterRecursiveCall(" in the arguments of a function")
-    try:
-        if isinstance(x, dict):
-            return [(key_kind(key), argument_kind(x[key], tensors)) for key in x]
-        return [argument_kind(item, tensors) for item in x]
-    finally:
-        Py_LeaveRecursiveCall()
-
-
-cdef inline object key_kind(object key):
-    """The key, and where others may equal it (1, True, 1.0) its type."""
-    return key if type(key) is str else (type(key), key)
-
-
-def has_only_items(x):
-    """Is it a tuple, a list or a dict, of any type, without attributes of its own?  Calls see what is in it then, not which object it is:
-    an OrderedDict may be given once more with another tensor at a key."""
-    return isinstance(x, (tuple, list, dict)) and not getattr(x, "__dict__", None)

@@ -116,6 +116,10 @@ cdef Tensor beside(object value, int code, int op):
 
 
 # ------------------------------------------------------------------------------------------------------------ conversion
+cdef tuple OF_NUMPY = (np.ndarray, np.generic)
+cdef type FLOAT64 = np.float64                  # which is a Python float too
+
+
 def convert(value, dtype=None, like=None, name="convert_to_tensor"):
     """The tensor that a number, a nested list, an array, a tensor or a variable stands for; see convert_to_tensor."""
     cdef int code = -1 if dtype is None else dtypes.as_dtype(dtype).code
@@ -133,7 +137,7 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
         return scalar(code, value_of(value, code)) if 0 <= code <= AD_F64 else (
             scalar(weak if weak >= 0 else floatx, value_of(value, weak if weak >= 0 else floatx)) if code < 0
             else from_python(value, code, weak, name))
-    elif isinstance(value, (np.ndarray, np.generic)):
+    elif isinstance(value, OF_NUMPY):
         return from_array(value, weak if code < 0 and 0 <= weak < AD_BOOL and value.dtype.kind in "iub" else code, name)
     elif isinstance(value, (list, tuple)) and holds_tensors(value, name):
         return packed(value, code, weak, name)
@@ -196,7 +200,7 @@ cdef Tensor from_python(object value, int code, int weak, str name):
     for leaf in () if isinstance(value, range) else leaves_of(value) if nested else (value,):
         if isinstance(leaf, (str, bytes)) or leaf is None:
             raise errors.not_a_tensor(name, leaf)
-        typed = typed or isinstance(leaf, (np.ndarray, np.generic))
+        typed = typed or isinstance(leaf, OF_NUMPY)
     try:
         array = np.arange(value.start, value.stop, value.step) if isinstance(value, range) else np.array(value)
     except (ValueError, OverflowError) as error:
@@ -239,6 +243,8 @@ cdef object of_large_integers(object array):
 cdef Tensor from_array(object value, int code, str name):
     """A copy of a NumPy array or number of any layout; -1 keeps its dtype."""
     cdef int kind
+    if type(value) is FLOAT64 and (code < 0 or code == AD_F64):
+        return scalar(AD_F64, value_of(value, AD_F64))
     if cnp.PyArray_CheckExact(value) and cnp.PyArray_ISCARRAY_RO(value) and cnp.PyArray_NDIM(value) <= AD_MAX_RANK:
         kind = cnp.PyArray_TYPE(value)          # what gradients are mostly asked for, and labels and indices
         kind = (AD_F64 if kind == cnp.NPY_DOUBLE else AD_F32 if kind == cnp.NPY_FLOAT else AD_I64 if kind == cnp.NPY_INT64
@@ -278,9 +284,14 @@ cdef enum:
     WORTH_LENDING = 4096                        # bytes; a copy of fewer takes no longer than what lends them
 
 
-cdef tuple given(PyObject *const *args, Py_ssize_t n, bint lends):
-    """The arguments with tensors for arrays; None: there are others among them.  `lends`: for a replay and no longer, so that large arrays
-    of floats need no copy.  (Indices do: another thread that changed them after they were looked at would have a replay read anywhere.)"""
+cdef inline Tensor for_replay(object x):
+    """A tensor for an array or a NumPy number, for a replay and no longer: large arrays of floats need no copy.  (Indices do: another
+    thread that changed them after they were looked at would have the replay read anywhere.)"""
+    return lent(x) if cnp.PyArray_CheckExact(x) and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
+
+
+cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, bint lends):
+    """The arguments with tensors for arrays; None: there are others among them."""
     cdef Py_ssize_t k
     cdef tuple made
     for k in range(n):
@@ -290,7 +301,7 @@ cdef tuple given(PyObject *const *args, Py_ssize_t n, bint lends):
     for k in range(n):
         x = <object>args[k]
         if Py_TYPE(x) is not <PyTypeObject *>Tensor:
-            x = lent(x) if lends and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
+            x = for_replay(x) if lends else from_array(x, -1, "convert_to_tensor")
         Py_INCREF(x)
         PyTuple_SET_ITEM(made, k, x)
     return made

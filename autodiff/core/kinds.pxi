@@ -1,0 +1,124 @@
+# What a replay cannot change about the arguments of a call, as a key: the kind of each, where tensors stand for numbers.
+
+cdef class Same:
+    """An object as a key: equal to itself alone, and kept alive."""
+    cdef object value
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return <Py_ssize_t>(<PyObject *>self.value) >> 4
+
+    def __eq__(self, other):
+        return type(other) is Same and (<Same>other).value is self.value
+
+
+def argument_kind(x, list tensors not None):
+    """What a replay cannot change about an argument; its tensors are appended to `tensors`."""
+    kind = type(x)
+    if kind is Tensor:
+        tensors.append(x)
+        return Tensor
+    if kind is tuple or kind is list:
+        return (kind, *kinds_of(x, tensors))
+    if kind is float:
+        return x.hex()
+    if x is None or kind is int or kind is bool or kind is str or kind is bytes:
+        return kind, x
+    if kind is dict:
+        return (dict, *kinds_of(x, tensors))
+    if isinstance(x, OF_NUMPY):
+        tensors.append(convert(x))
+        return Tensor                           # which is what the function is given
+    if not has_only_items(x):
+        return Same(x)
+    if hasattr(x, "default_factory"):
+        return (kind, Same(x.default_factory), *kinds_of(x, tensors))
+    return (kind, *kinds_of(x, tensors))
+
+
+cdef list kinds_of(x, list tensors):
+    """Those of what a list, a tuple or a dict holds, which may be itself."""
+    Py_EnterRecursiveCall(" in the arguments of a function")
+    try:
+        if isinstance(x, dict):
+            return [(key_kind(key), argument_kind(x[key], tensors)) for key in x]
+        return [argument_kind(item, tensors) for item in x]
+    finally:
+        Py_LeaveRecursiveCall()
+
+
+cdef inline object key_kind(object key):
+    """The key, and where others may equal it (1, True, 1.0) its type."""
+    return key if type(key) is str else (type(key), key)
+
+
+def has_only_items(x):
+    """Is it a tuple, a list or a dict, of any type, without attributes of its own?  Calls see what is in it then, not which object it is:
+    an OrderedDict may be given once more with another tensor at a key."""
+    return isinstance(x, (tuple, list, dict)) and not getattr(x, "__dict__", None)
+
+
+cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes])
+
+
+cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors) except -1:
+    """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended, large arrays lent for a replay."""
+    cdef Py_ssize_t k
+    if len(kinds) != n + 1:
+        return False
+    for k in range(n):
+        if not is_of(kinds[k + 1], <object>args[k], tensors):
+            return False
+    return True
+
+
+cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tensors) except -1:
+    """The same of arguments by name, in this order; `kinds` is None where there were none."""
+    cdef Py_ssize_t k, n = 0 if names is None else len(names)
+    if kinds is None or n == 0:
+        return kinds is None and n == 0
+    if len(<tuple>kinds) != n + 1:
+        return False
+    for k in range(n):
+        key, kind = <tuple>(<tuple>kinds)[k + 1]
+        if key != names[k] or not is_of(kind, <object>args[k], tensors):
+            return False
+    return True
+
+
+cdef bint is_of(object kind, object x, list tensors) except -1:
+    """Is it argument_kind(x)?  No more than that is known where it says no: then argument_kind is asked."""
+    cdef tuple parts
+    if kind is Tensor:
+        if type(x) is Tensor:
+            tensors.append(x)
+            return True
+        if not isinstance(x, OF_NUMPY):
+            return False
+        tensors.append(for_replay(x))
+        return True
+    if type(kind) is Same:
+        return (<Same>kind).value is x
+    if type(kind) is str:
+        return type(x) is float and x.hex() == kind
+    parts = <tuple?>kind
+    if type(x) is not parts[0]:
+        return False
+    if type(x) is tuple or type(x) is list:
+        held = tuple(x)                         # (whatever runs meanwhile)
+        return are_of(parts, items_of(held), len(held), tensors)
+    if type(x) is dict:
+        return len(x) == len(parts) - 1 and are_items(parts, x, tensors)
+    return len(parts) == 2 and (x is None or type(x) in UNCHANGING) and x == parts[1]
+
+
+cdef bint are_items(tuple kinds, dict x, list tensors) except -1:
+    cdef Py_ssize_t k = 0
+    for key in x:
+        k += 1
+        known, kind = <tuple>kinds[k]
+        if key is not known and key_kind(key) != known or not is_of(kind, x[key], tensors):
+            return False
+    return True
