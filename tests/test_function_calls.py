@@ -77,6 +77,20 @@ def test_calls_of_any_kind_in_any_order(calls, order):
             assert expected.numpy().tobytes() == got.numpy().tobytes()
 
 
+@settings(max_examples=100, deadline=None)
+@given(CALLS, st.lists(st.integers(0, 3), min_size=2, max_size=6))
+def test_calls_of_any_kind_under_tapes(calls, order):
+    f = ad.function(told)
+    for k in order:
+        args, kwargs = calls[k % len(calls)]
+        came = []
+        for g, a, kw in ((told, map_arrays(args), map_arrays(kwargs)), (f, args, kwargs)):
+            with ad.GradientTape() as tape:
+                y = g(*a, **kw)
+            came.append([y.numpy().tobytes(), *[None if d is None else d.numpy().tobytes() for d in tape.gradient(y, [V, W])]])
+        assert came[0] == came[1]
+
+
 def map_arrays(x):
     """With tensors for arrays, as a recorded function is given them."""
     if isinstance(x, (np.ndarray, np.generic)):

@@ -87,7 +87,20 @@ cdef class Lately:
     cdef tuple kind
     cdef bint plain                             # tensors alone, by position?
     cdef list traces                            # of that kind,
-    cdef Trace last                             # and the one that was used last
+    cdef Trace last                             # and the one that was used last,
+    cdef Pulled followed                        # or what such calls come to under tapes
+
+    def __init__(self, tuple kind not None):
+        self.kind = kind
+        self.plain = kind[1] is None and all([part is Tensor for part in kind[0][1:]])
+
+    cdef object inputs(self, PyObject *const *args, Py_ssize_t n, tuple names, bint lends):
+        """The tensors of a call of that kind; None: of another."""
+        cdef list tensors = []
+        if self.plain and names is None:
+            return for_replays(args, n, lends)
+        same = are_of(self.kind[0], args, n, tensors, lends) and are_named(self.kind[1], names, args + n, tensors, lends)
+        return tensors if same else None
 
 
 cdef class Replayed:
@@ -101,9 +114,8 @@ cdef class Replayed:
     cdef readonly object written                # python_function, under the laws that it asked for
     cdef public dict kinds
     cdef bint direct                            # may a call go straight to a trace, as nothing is compared with it?
-    cdef Lately lately                          # what the last call came to
-    cdef Pulled followed_last                   # what such calls under tapes come to,
-    cdef Py_ssize_t followed_count              # and how many tensors they have
+    cdef Lately lately                          # what the last call came to,
+    cdef Lately lately_followed                 # and the last one under tapes
 
     def __cinit__(self):
         self.at = replayed_call
@@ -116,35 +128,32 @@ cdef class Replayed:
         return self.called(args, kwargs)
 
     cdef object called(self, tuple args, dict kwargs):
-        cdef object result, inputs
         if tracing_here():
             return self.written(*args, **kwargs)
         if functions_as_written or checking:
             return self._run(args, kwargs)
         if ad_current is not NULL and tapes_record():
-            if self.direct and not kwargs and self.followed_last is not None and len(args) == self.followed_count and tapes_are_plain():
-                inputs = for_replays(items_of(args), len(args), False)
-                result = None if inputs is None else self.followed_last.go(inputs, None, None)
-                if result is not None:
-                    return rebuilt_of(<Trace>result[0], <list>result[1])
             return self._follow(args, kwargs)
         return self._call(args, kwargs)
 
     cdef object at_once(self, PyObject *const *args, Py_ssize_t n, tuple names):
         """The result of a call of the last one's kind; NOTHING: it is another, or no trace fits."""
         cdef Lately lately = self.lately        # (of this thread: what runs below may let others call)
-        cdef Trace last = lately.last
-        cdef tuple inputs
-        cdef list tensors
-        if lately.plain and names is None:
-            if are_tensors(args, n):
-                return self.go(last, lately, args, n)
-            inputs = for_replays(args, n, True)
-            return NOTHING if inputs is None else self.go(last, lately, items_of(inputs), n)
-        tensors = []
-        if not (are_of(lately.kind[0], args, n, tensors) and are_named(lately.kind[1], names, args + n, tensors)):
+        cdef Trace last
+        if lately is None:
             return NOTHING
-        return self.go(last, lately, items_of(tensors), len(tensors))
+        last = lately.last
+        if lately.plain and names is None and are_tensors(args, n):
+            return self.go(last, lately, args, n)
+        inputs = lately.inputs(args, n, names, True)
+        return NOTHING if inputs is None else self.go(last, lately, items_of(inputs), len(inputs))
+
+    cdef object followed_at_once(self, PyObject *const *args, Py_ssize_t n, tuple names):
+        """The same under tapes."""
+        cdef Lately lately = self.lately_followed
+        inputs = None if lately is None or not tapes_are_plain() else lately.inputs(args, n, names, False)
+        found = None if inputs is None else lately.followed.go(inputs, None, None)
+        return NOTHING if found is None else rebuilt_of(<Trace>found[0], <list>found[1])
 
     cdef object go(self, Trace trace, Lately lately, PyObject *const *inputs, Py_ssize_t n):
         """What the trace, or one beside it, comes to; NOTHING: none of them fits."""
@@ -160,9 +169,9 @@ cdef class Replayed:
         return result
 
     def _remember_followed(self, kind, Pulled followed not None):
-        args, kwargs = kind
-        if kwargs is None and all([part is Tensor for part in args[1:]]):
-            self.followed_last, self.followed_count = followed, len(args) - 1
+        cdef Lately lately = Lately(kind)
+        lately.followed = followed
+        self.lately_followed = lately
 
     def _replay(self, kind, list tensors):
         """(the result,) of a trace that fits, else None."""
@@ -251,9 +260,8 @@ cdef class Replayed:
     cdef int remember(self, tuple kind, list traces) except -1:
         cdef Lately lately = self.lately
         if lately is None or lately.traces is not traces:
-            lately = Lately()
-            lately.kind, lately.traces = kind, traces
-            lately.plain = kind[1] is None and all([part is Tensor for part in kind[0][1:]])
+            lately = Lately(kind)
+            lately.traces = traces
         lately.last = traces[0]
         self.lately = lately
         return 0
@@ -291,12 +299,15 @@ cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, 
     cdef Replayed function = <Replayed>callee
     cdef Py_ssize_t count = PyVectorcall_NARGS(n)
     cdef tuple named = None if names is NULL else <tuple>names
-    if (function.direct and function.lately is not None and not functions_as_written and not checking
-            and (ad_current is NULL or not tracing_here() and not tapes_record())):
-        result = function.at_once(args, count, named)
-        if result is not NOTHING:
-            Py_INCREF(result)
-            return <PyObject *>result
+    result = NOTHING
+    if function.direct and not functions_as_written and not checking:
+        if ad_current is NULL:
+            result = function.at_once(args, count, named)
+        elif not tracing_here():
+            result = function.followed_at_once(args, count, named) if tapes_record() else function.at_once(args, count, named)
+    if result is not NOTHING:
+        Py_INCREF(result)
+        return <PyObject *>result
     return any_call(function, args, count, named)
 
 

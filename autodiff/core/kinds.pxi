@@ -63,18 +63,19 @@ def has_only_items(x):
 cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes])
 
 
-cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors) except -1:
-    """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended, large arrays lent for a replay."""
+cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors, bint lends) except -1:
+    """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended, large arrays lent where
+    it is for a replay."""
     cdef Py_ssize_t k
     if len(kinds) != n + 1:
         return False
     for k in range(n):
-        if not is_of(kinds[k + 1], <object>args[k], tensors):
+        if not is_of(kinds[k + 1], <object>args[k], tensors, lends):
             return False
     return True
 
 
-cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tensors) except -1:
+cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tensors, bint lends) except -1:
     """The same of arguments by name, in this order; `kinds` is None where there were none."""
     cdef Py_ssize_t k, n = 0 if names is None else len(names)
     if kinds is None or n == 0:
@@ -83,12 +84,12 @@ cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tenso
         return False
     for k in range(n):
         key, kind = <tuple>(<tuple>kinds)[k + 1]
-        if key != names[k] or not is_of(kind, <object>args[k], tensors):
+        if key != names[k] or not is_of(kind, <object>args[k], tensors, lends):
             return False
     return True
 
 
-cdef bint is_of(object kind, object x, list tensors) except -1:
+cdef bint is_of(object kind, object x, list tensors, bint lends) except -1:
     """Is it argument_kind(x)?  No more than that is known where it says no: then argument_kind is asked."""
     cdef tuple parts
     if kind is Tensor:
@@ -97,7 +98,7 @@ cdef bint is_of(object kind, object x, list tensors) except -1:
             return True
         if not isinstance(x, OF_NUMPY):
             return False
-        tensors.append(for_replay(x))
+        tensors.append(for_replay(x, lends))
         return True
     if type(kind) is Same:
         return (<Same>kind).value is x
@@ -108,17 +109,17 @@ cdef bint is_of(object kind, object x, list tensors) except -1:
         return False
     if type(x) is tuple or type(x) is list:
         held = tuple(x)                         # (whatever runs meanwhile)
-        return are_of(parts, items_of(held), len(held), tensors)
+        return are_of(parts, items_of(held), len(held), tensors, lends)
     if type(x) is dict:
-        return len(x) == len(parts) - 1 and are_items(parts, x, tensors)
+        return len(x) == len(parts) - 1 and are_items(parts, x, tensors, lends)
     return len(parts) == 2 and (x is None or type(x) in UNCHANGING) and x == parts[1]
 
 
-cdef bint are_items(tuple kinds, dict x, list tensors) except -1:
+cdef bint are_items(tuple kinds, dict x, list tensors, bint lends) except -1:
     cdef Py_ssize_t k = 0
     for key in x:
         k += 1
         known, kind = <tuple>kinds[k]
-        if key is not known and key_kind(key) != known or not is_of(kind, x[key], tensors):
+        if key is not known and key_kind(key) != known or not is_of(kind, x[key], tensors, lends):
             return False
     return True

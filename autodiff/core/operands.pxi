@@ -284,10 +284,10 @@ cdef enum:
     WORTH_LENDING = 4096                        # bytes; a copy of fewer takes no longer than what lends them
 
 
-cdef inline Tensor for_replay(object x):
-    """A tensor for an array or a NumPy number, for a replay and no longer: large arrays of floats need no copy.  (Indices do: another
-    thread that changed them after they were looked at would have the replay read anywhere.)"""
-    return lent(x) if cnp.PyArray_CheckExact(x) and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
+cdef inline Tensor for_replay(object x, bint lends):
+    """A tensor for an array or a NumPy number.  Where it is for a replay and no longer, large arrays of floats need no copy.  (Indices do:
+    another thread that changed them after they were looked at would have the replay read anywhere.)"""
+    return lent(x) if lends and cnp.PyArray_CheckExact(x) and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
 
 
 cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, bint lends):
@@ -301,7 +301,7 @@ cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, bint lends):
     for k in range(n):
         x = <object>args[k]
         if Py_TYPE(x) is not <PyTypeObject *>Tensor:
-            x = for_replay(x) if lends else from_array(x, -1, "convert_to_tensor")
+            x = for_replay(x, lends)
         Py_INCREF(x)
         PyTuple_SET_ITEM(made, k, x)
     return made
