@@ -12,6 +12,7 @@ import time
 import warnings
 
 from . import config
+from ._core import Point
 from .errors import DistributedError, shorten
 from .optimize import Objective
 
@@ -91,13 +92,13 @@ class DistributedObjective(Objective):
         return sum(group.moves for group in self._groups)
 
     # ---------------------------------------------------------------------------------------------------- evaluation
-    def _computed(self, x, args):
-        return self._sum("both", x, *args), None
+    def _computed(self, x, rest, args):
+        return Point(x, rest, *self._sum("both", x.numpy(), *args))
 
     def _alone(self, x, args):
         return self._sum("value", x, *args)[0]
 
-    def _derived(self, which, x, p, v, args, key):
+    def _derived(self, which, x, p, v, args, rest):
         return self._sum({"second": "hess", "product": "hessp"}[which], x, *[t.numpy() for t in p], *args)[0], None
 
     def jvp(self, x, p, *args):

@@ -458,3 +458,25 @@ def test_objectives_that_are_thrown_away_take_their_recordings_along():
     code = ("import gc, numpy as np, autodiff as ad\nfor k in range(60):\n    obj = ad.objective(lambda x: ad.reduce_sum(x * x), like=np.ones(1 + k % 7))\n"
             "    obj.hess(obj.x0), obj.hessp(obj.x0, obj.x0)\n    gc.collect()\nprint('alive')")  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "alive"
+
+
+@pytest.mark.parametrize("trace", [True, False])
+@pytest.mark.parametrize("n", [3, 20_000])
+def test_points_are_known_wherever_their_numbers_lie(trace, n):
+    """And nothing that is given away is what is remembered."""
+    obj = ad.objective(lambda x: ad.reduce_sum(x * x), like=np.ones(n), trace=trace)
+    x = np.random.default_rng(0).normal(size=n)
+    y, g = obj(x)
+    known = obj.evaluations
+    g[:], wide, room = 0.0, np.zeros((n, 2)), np.zeros(2 * n)
+    wide[:, 1] = x
+    for same in (x, wide[:, 1], x.copy(), list(x), ad.constant(x)):
+        assert np.array_equal(obj.grad(same), 2.0 * x) and obj.fun(same) == y
+        assert obj.nlopt(np.array(same), room[::2]) == y and np.array_equal(room[::2], 2.0 * x)
+    assert obj.evaluations == known
+    x[-1] = -x[-1]
+    assert np.array_equal(obj.grad(x), 2.0 * x) and obj.evaluations == known + 1
+    negative = np.where(np.arange(n) == 0, -0.0, x * (np.arange(n) > 0))
+    assert np.signbit(obj.grad(negative)[0]) and not np.signbit(obj.grad(np.abs(negative))[0])
+    with pytest.raises(ValueError, match="broadcast"):
+        obj.nlopt(x, np.zeros(n + 1))

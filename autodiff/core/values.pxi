@@ -167,11 +167,21 @@ cdef object to_numpy(Tensor t):
     return plain_numpy(t)
 
 
+cdef enum:
+    WORTH_KEEPING = 65536                       # bytes: larger blocks malloc may take from the system each time, which clears every page
+
+
 cdef object plain_numpy(Tensor t):
     if not t.is_array:
         return DTYPES[t.code].as_numpy_dtype(plain_number(t))
-    array = cnp.PyArray_SimpleNew(t.value.array.ndim, <cnp.npy_intp *>t.value.array.shape, NUMPY_TYPE[t.code])
-    memcpy(cnp.PyArray_DATA(array), t.value.array.data, ad_array_bytes(t.value.array))
+    cdef size_t bytes = ad_array_bytes(t.value.array)
+    before = PyDataMem_SetHandler(kept_capsule) if bytes >= WORTH_KEEPING else None
+    try:
+        array = cnp.PyArray_SimpleNew(t.value.array.ndim, <cnp.npy_intp *>t.value.array.shape, NUMPY_TYPE[t.code])
+    finally:
+        if before is not None:
+            PyDataMem_SetHandler(before)
+    memcpy(cnp.PyArray_DATA(array), t.value.array.data, bytes)
     return array
 
 

@@ -4,11 +4,6 @@ cdef int64_t variables_made = 0
 cdef int64_t assignments = 0                    # to variables, ever: who remembers a result may ask whether one has changed
 
 
-def assignments_made():
-    """How many times variables have been assigned: another number where a result that was computed from them may be outdated."""
-    return assignments
-
-
 cdef class VariableCore:
     """What autodiff.Variable is made of: its value, how tapes know it, and the operators.
 

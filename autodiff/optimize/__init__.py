@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import nest
-from .._core import convert
+from .._core import Point, convert
 from ..audit import audit
 from .conventions import Conventions
 from ..errors import shorten
@@ -93,7 +93,8 @@ class Objective(Conventions, Evaluations):
         self._prepare(f, Parameters(like), trace, args)
         self.history = History()
         self._settle(np.shape(self._first_of(like, args)))
-        self._check(*self._at(self.x0, args), args)
+        point = self._at(self.x0, args)
+        self._check(point.value, point.gradient(), args)
 
     # ---------------------------------------------------------------------------------------------------- parameters
     @property
@@ -116,7 +117,7 @@ class Objective(Conventions, Evaluations):
     def _first_of(self, like, args):
         """The value at `like`.  A list of numbers, which is a vector to SciPy, is a list to f."""
         try:
-            return self._at(self.x0, args)[0]
+            return self._at(self.x0, args).value
         except (TypeError, AttributeError) as error:
             if not isinstance(like, list) or any(self._form.shapes):
                 raise
@@ -131,7 +132,7 @@ class Objective(Conventions, Evaluations):
         elif not self._shape and np.any(ignored := _unused(gradient)):  # constraints need not use all
             # A derivative of 0 at `like` and at another point nearby is no stationary point.
             away = self.x0 + 1e-3 * (1 + np.abs(self.x0)) * np.linspace(0.5, 1.5, len(self.x0))
-            ignored &= _unused(self._at(away, args)[1])
+            ignored &= _unused(self._at(away, args).gradient())
             if np.any(ignored):
                 names = ", ".join([self.names[k] for k in np.flatnonzero(ignored)[:8]]) + (", ..." if np.sum(ignored) > 8 else "")
                 self._warn(f"the derivative of {name_of(self._f)} by {names} is exactly 0: does it use {'them' if ',' in names else 'it'}?")
@@ -179,9 +180,13 @@ class Objective(Conventions, Evaluations):
         with progress_of(progress) as bar:
 
             def noted(x, *args):
-                y, g = (*self._at(x, args),) if needs_gradient else (self.value(x, *args), None)
+                if not needs_gradient:
+                    y = self.value(x, *args)
+                    history.note(y, None, bar)
+                    return y
+                y, g = self(x, *args)
                 history.note(y, g, bar)
-                return (y, g.copy()) if needs_gradient else y
+                return y, g
 
             result = minimize(noted, start, jac=needs_gradient or None, **options)
         result.params = self.restore(result.x)
@@ -222,19 +227,18 @@ class Objective(Conventions, Evaluations):
 class SparseObjective(Objective):
     """An Objective with `jac` and `hess` as csr_arrays: jac is obj.sparse_jac(x), of a vector f; hess is obj.sparse_hess(x)."""
 
-    def _computed(self, x, args):
+    def _computed(self, x, rest, args):
         if self._shape == ():
-            return super()._computed(x, args)
+            return super()._computed(x, rest, args)
         if self._trace:
             y, kept = self._alone(x, args), None
         else:
-            x = convert(x)
             tape, y = self._followed(x, args)
             y, kept = self._value(y), (tape, x, y)
-        return ((y, self.sparse_jac(x, *args)), kept) if np.ndim(y) else super()._computed(x, args)
+        return Point(x, rest, y, self.sparse_jac(x, *args), kept) if np.ndim(y) else super()._computed(x, rest, args)
 
     def _given(self, x, g):
-        return super()._given(x, g) if isinstance(g, np.ndarray) else g.copy()
+        return super()._given(x, g) if isinstance(g, np.ndarray) else g
 
     def hess(self, x, *args):
         """All second derivatives, a csr_array of shape (n, n): hess(x), or hess(x, v) of a vector f; further arguments of f follow."""

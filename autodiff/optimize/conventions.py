@@ -31,15 +31,18 @@ class Conventions:
         """
         if not grad.size:
             return self.value(x)
-        y, grad[:] = self._at(x)
-        return y
+        point = self._at(x)
+        point.gradient_into(grad)
+        return point.value
 
     def nlopt_constraint(self, result, x, grad) -> None:
         """The vector f(x) into `result`, its Jacobian into `grad`, unless that is empty: NLopt's form of several constraints."""
         if not grad.size:
             result[:] = self.value(x)
         else:
-            result[:], grad[:] = self._at(x)
+            point = self._at(x)
+            result[:] = point.value
+            point.gradient_into(grad)
 
     # ---------------------------------------------------------------------------------------------------- SciPy
     def value_grad_hess(self, x, *args) -> tuple[Any, Any, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import shaping
-from .._core import GradientTape, Tensor, assignments_made, convert
+from .._core import GradientTape, Point, Tensor, convert
 from ..constants import zeros_like
 from ..errors import InvalidArgumentError, ShapeError, shorten
 from ..function import function
@@ -33,17 +33,6 @@ class _Mine(threading.local):
     """What a thread remembers: its last point."""
 
     point = None
-
-
-class _Point:
-    """A point: its key, how many assignments to variables there had been, value and derivative; of an eager objective the tape that f was
-    run under; the gradient on it and second derivatives, with the weights that they are of."""
-
-    __slots__ = ("key", "assigned", "both", "tape", "slope", "hessian")
-
-    def __init__(self, key, both, tape=None):
-        self.key, self.assigned, self.both, self.tape = key, assignments_made(), both, tape
-        self.slope = self.hessian = None
 
 
 class Evaluation(tuple):
@@ -157,50 +146,42 @@ class Evaluations:
     def _flattens(self):
         return "" if self._form.shapes == [self._size] else "; obj.flatten(parameters) makes one"
 
-    def _key(self, x, args):
-        """The point as a key, which no change in place escapes; None where there is none for a further argument."""
-        if not args:
-            return x.tobytes()
-        kept = [_kept(a) for a in args]
-        return None if None in kept else (x.tobytes(), *kept)
+    def _rest(self, args):
+        """The further arguments as a key, which no change in place escapes; None where there is none."""
+        kept = tuple([_kept(a) for a in args])
+        return None if None in kept else kept
 
     def _arguments(self, args):
         return [_argument(a) for a in args] if self._trace else args
 
-    def _known(self, key):
-        """The last point of this thread if it is this one, and no variable, which f may read, has been assigned since; else None."""
+    def _known(self, x, rest):
+        """The last point of this thread if it is this one, else None."""
         point = self._mine.point
-        return point if point is not None and point.key == key and key is not None and point.assigned == assignments_made() else None
+        return point if point is not None and point.is_at(x, rest) else None
 
     def _at(self, x, args=()):
-        """(value, derivative) at x, from memory if it was the last point; the caller copies what it gives away."""
+        """The point x (a Point), from memory if it was the last one."""
         if type(x) is not np.ndarray or x.dtype is not FLOAT64 or x.shape != self._size:
             x = self._vector(x)
-        key = x.tobytes() if not args else self._key(x, args)
-        point = self._known(key)
-        if point is None:
-            self._mine.point = None  # and its tape with it, before there is another
-            point = self._remember(key, *self._computed(x, args))
-        return point.both
+        rest, mine = self._rest(args) if args else (), self._mine
+        point = mine.point
+        if point is None or not point.is_at(x, rest):
+            mine.point = point = None  # and its tape with it, before there is another
+            point = mine.point = self._computed(convert(x), rest, args)
+            self.evaluations += 1
+        return point
 
-    def _computed(self, x, args):
-        """((value, derivative), what to keep for second derivatives or None)."""
+    def _computed(self, x, rest, args):
         if self._trace:
             y, g = self._first(x, *self._arguments(args)) if args else self._first(x)
-            return (self._value(y, args), g.numpy()), None
-        x = convert(x)
+            return Point(x, rest, self._value(y, args), g)
         tape, y = self._followed(x, args)
         g = (tape.jacobian if y.ndim else tape.gradient)(y, x, unconnected_gradients="zero")
-        return (self._value(y, args), g.numpy()), (tape, x, y)
+        return Point(x, rest, self._value(y, args), g, (tape, x, y))
 
     def _alone(self, x, args):
         """The value."""
         return self._value(self._run("alone")(convert(x), *self._arguments(args)), args)
-
-    def _remember(self, key, both, tape=None):
-        self.evaluations += 1
-        point = self._mine.point = _Point(key, both, tape)
-        return point
 
     def forget(self) -> None:
         """Let go of the last point, whose value and tape are kept, and of what was recorded: where f depends on something that has
@@ -212,29 +193,32 @@ class Evaluations:
 
     def _value(self, y, args=()):
         """As a float or an array.  With further arguments, which may be longer than the first ones, a vector may have another length."""
-        y = np.asarray(y.numpy(), np.float64) if y.ndim else float(y)
-        if self._shape is not None and (self._shape or y.__class__ is not float) and np.shape(y) != self._shape and not (
-                args and np.ndim(y) == 1 == len(self._shape)):  # fmt: skip
-            raise ShapeError(f"objective: {name_of(self._f)} returned shape {np.shape(y)} now, and {self._shape} at first")
+        if not y.ndim and not self._shape:
+            return float(y)
+        y = np.asarray(y.numpy(), np.float64)
+        if self._shape is not None and y.shape != self._shape and not (args and y.ndim == 1 == len(self._shape)):
+            raise ShapeError(f"objective: {name_of(self._f)} returned shape {y.shape} now, and {self._shape} at first")
         return y
 
     def __call__(self, x, *args) -> "Evaluation":
-        y, g = self._at(x, args)
-        return Evaluation((y, g.copy()) if self._plain else (y if self._shape == () else y.copy(), self._given(x, g)))
+        point = self._at(x, args)
+        if self._plain:
+            return Evaluation((point.value, point.gradient()))
+        return Evaluation((point.value if self._shape == () else point.value.copy(), self._given(x, point.gradient())))
 
     def _given(self, x, g):
-        """A derivative to give away: a copy, or a number by a number."""
-        return g.item() if g.size == 1 and self._form.number and not np.ndim(x) else g.copy()
+        """A derivative to give away: a number by a number."""
+        return g.item() if g.size == 1 and self._form.number and not np.ndim(x) else g
 
     def fun(self, x, *args) -> Any:
         """f(x): a float, or an array of shape (m,)."""
-        y = self._at(x, args)[0]
+        y = self._at(x, args).value
         return y if self._shape == () else y.copy()
 
     def grad(self, x, *args) -> Any:
         """The derivative: float64 of shape (n,), or (m, n) where f returns a vector."""
-        g = self._at(x, args)[1]
-        return g.copy() if self._plain else self._given(x, g)
+        g = self._at(x, args).gradient()
+        return g if self._plain else self._given(x, g)
 
     jac = grad
 
@@ -245,7 +229,7 @@ class Evaluations:
     def value(self, x, *args) -> Any:
         """What `fun` gives, without the derivative: for those who never ask for it."""
         x = self._vector(x)
-        if self._known(self._key(x, args)) is not None:
+        if self._known(x, self._rest(args)) is not None:
             return self.fun(x, *args)
         self.evaluations += 1
         return self._alone(x, args)
@@ -283,15 +267,15 @@ class Evaluations:
             return float(np.reshape(plain(args[0]), ())) * self.hess(x, *args[1:])
         given, x = x, self._vector(x)
         v, args = self._weights(args)
-        key, weights = self._key(x, args), [w.numpy().tobytes() for w in v]
-        point = self._known(key)
+        rest, weights = self._rest(args), [w.numpy().tobytes() for w in v]
+        point = self._known(x, rest)
         if point is None or point.hessian is None or point.hessian[0] != weights:
-            h, point = self._derived("second", x, [], v, args, key)
+            h, point = self._derived("second", x, [], v, args, rest)
             h = 0.5 * (h + h.T)
             if point is None:
                 return self._given(given, h)
             point.hessian = weights, h
-        return self._given(given, point.hessian[1])
+        return self._given(given, point.hessian[1].copy())
 
     def hessp(self, x, p, *args) -> np.ndarray:
         """hess(x) @ p, float64 of shape (n,); after p the weights v of a vector f, and further arguments."""
@@ -299,26 +283,27 @@ class Evaluations:
             return float(np.reshape(plain(args[0]), ())) * self.hessp(x, p, *args[1:])
         x, p = self._vector(x), convert(self._vector(p))
         v, args = self._weights(args)
-        return self._derived("product", x, [p], v, args, self._key(x, args))[0]
+        return self._derived("product", x, [p], v, args, self._rest(args))[0]
 
-    def _derived(self, which, x, p, v, args, key):
+    def _derived(self, which, x, p, v, args, rest):
         """What a sweep over the gradient gives, of a recording that has both or of the tape that an eager objective keeps; and the point
         that it was computed at, where it is remembered."""
         if self._trace:
-            y, slope, result = self._run(which)(convert(x), *p, *v, *self._arguments(args))
-            point = self._known(key)
+            at = convert(x)
+            y, slope, result = self._run(which)(at, *p, *v, *self._arguments(args))
+            point = self._known(x, rest)
             if point is None and not v:
-                point = self._remember(key, (self._value(y, args), slope.numpy()))
+                point = self._mine.point = Point(at, rest, self._value(y, args), slope)
+                self.evaluations += 1
             return result.numpy(), point
-        self._at(x, args)
-        point = self._mine.point
+        point = self._at(x, args)
         tape, x, y = point.tape
         weights = [w.numpy().tobytes() for w in v]
         if point.slope is None or point.slope[0] != weights:
             point.slope = weights, _recorded_slope(tape, x, y, *(v or [None]))
         slope = point.slope[1]
         result = _along(tape, slope, x, p[0]) if p else tape.jacobian(slope, x, unconnected_gradients="zero")
-        return result.numpy(), point if key is not None else None
+        return result.numpy(), point if rest is not None else None
 
     def jvp(self, x, p, *args) -> Any:
         """jac(x) @ p: float64 of shape (m,), a float where f returns a scalar."""
