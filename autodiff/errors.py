@@ -185,6 +185,12 @@ def cannot_convert(name, value, dtype):
     return DtypeError(f"{name}: Cannot convert {shorten(value)} to a tensor of dtype {dtype}")
 
 
+def unlike_variable(name, own, given):
+    """An assigned value of another shape."""
+    return ShapeError(f"Cannot assign value to variable ' {name}': Shape mismatch.The variable shape {own}, and the assigned value shape {given} are "
+                      "incompatible.")  # fmt: skip
+
+
 def not_a_tensor(name, value):
     """A value with no tensor in it: None, a string, an object."""
     given = shorten(value)

@@ -105,16 +105,6 @@ class Variable(VariableCore):
         """Subtract from the value in place; return the variable."""
         return self._set(self._peek() - self._fitting(delta, "assign_sub"), read_value)
 
-    def _fitting(self, value, function):
-        """The value as a tensor of this variable's dtype and shape."""
-        value = convert(value, self.dtype, name=function)
-        if value.shape != self.shape:
-            raise errors.ShapeError(
-                f"Cannot assign value to variable ' {self.name}': Shape mismatch.The variable shape {self.shape}, and the "
-                f"assigned value shape {value.shape} are incompatible."
-            )
-        return value
-
     def _set(self, value, read_value=True):
         self._replace(value)
         return self if read_value else None

@@ -30,6 +30,13 @@ cdef class VariableCore:
         self.tensor = fresh(value)
         self.trainable = trainable
 
+    cpdef Tensor _fitting(self, value, str function):
+        """The value as a tensor of this variable's dtype and shape."""
+        cdef Tensor t = to_tensor(value, self.tensor.code, -1, function), own = self.tensor
+        if t.is_array != own.is_array or t.is_array and not same_shape_of(t.value.array, own.value.array):
+            raise errors.unlike_variable(self.name, shape_tuple(own), shape_tuple(t))
+        return t
+
     cpdef _replace(self, Tensor value):
         """Assign: the value of the same dtype and shape."""
         hold(self, trace_assignment(self, value) if tracing_here() else fresh(value))

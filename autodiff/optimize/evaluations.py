@@ -129,6 +129,8 @@ class Evaluations:
 
     # ---------------------------------------------------------------------------------------------------- evaluation
     def _vector(self, x):
+        if type(x) is np.ndarray and x.dtype is FLOAT64 and x.shape == self._size:
+            return x
         given = x
         try:
             x = plain(x)
