@@ -261,7 +261,7 @@ cdef class Tensor:
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         if stabilising_here():
             return stabilised_ufunc(self, ufunc, method, inputs, kwargs)
-        return numpy_hooks[0](ufunc, method, inputs, kwargs)
+        return of_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
         if stabilising_here() and func in through_numpy:
@@ -275,11 +275,19 @@ cdef class Tensor:
 
 
 cdef list numpy_hooks = [None, None]            # of autodiff.arrays: what np.exp(t) and np.sum(t) come to
+cdef dict ufunc_rows = {}                       # and the rows of ufuncs
 
 
-def set_numpy_hooks(ufunc, function):
+def set_numpy_hooks(ufunc, function, dict rows not None):
     """Called by autodiff.arrays, which knows NumPy's functions."""
-    numpy_hooks[0], numpy_hooks[1] = ufunc, function
+    global ufunc_rows
+    numpy_hooks[0], numpy_hooks[1], ufunc_rows = ufunc, function, rows
+
+
+cdef object of_ufunc(ufunc, method, tuple inputs, dict kwargs):
+    """ufunc(*inputs, **kwargs), or its method of that name."""
+    row = ufunc_rows.get(ufunc) if not kwargs and method == "__call__" else None
+    return numpy_hooks[0](ufunc, method, inputs, kwargs) if row is None else apply(row, inputs, {})
 
 
 DTYPES = dtypes.DTYPES

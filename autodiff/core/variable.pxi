@@ -129,7 +129,7 @@ cdef class VariableCore:
     def __richcmp__(x, y, int how): return compare(x, y, how)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        return numpy_hooks[0](ufunc, method, inputs, kwargs)
+        return of_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
         return numpy_hooks[1](func, types, args, kwargs)
