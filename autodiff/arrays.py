@@ -97,7 +97,9 @@ def _matmul(a, b):
     like = a if is_tensor(a) else b
     a, b = (x if isinstance(x, Tensor) else convert(x, like=convert(like)) for x in (a, b))
     if a.ndim == 1 and b.ndim == 1:
-        return linalg.tensordot(a, b, 1)
+        if a.shape != b.shape:
+            raise errors.unlike_matrices("matmul", a.shape, b.shape, len(a), len(b))
+        return math.reduce_sum(a * b)
     if b.ndim == 1:
         return linalg.matvec(a, b)
     if a.ndim == 1:
@@ -233,6 +235,8 @@ def _dot(a, b, out=None):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     a, b = as_arrays(a, b)
+    if a.ndim <= 2 and b.ndim <= 2:
+        return _matmul(a, b)
     if b.ndim == 1:
         return linalg.tensordot(a, b, 1)
     return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
