@@ -232,10 +232,10 @@ def _pair(labels_a, labels_b, out, shape_a, shape_b):
     both = [n for n in labels_a if n in labels_b]
     batch = sorted((n for n in both if n in out), key=out.index)
     summed = [n for n in both if n not in out]
-    # Under an ellipsis a summed dimension may be 1 on one side: no matrix product has that, the elementwise one has.
-    if not summed or any(own[0][n] != own[1][n] for n in summed):
-        return _multiply(labels_a, labels_b, out, shape_a, shape_b, summed)
     left, right = [n for n in labels_a if n not in both], [n for n in labels_b if n not in both]
+    # Under an ellipsis a summed dimension may be 1 on one side: no matrix product has that, the elementwise one has.  Of vectors it is a sum.
+    if not summed or not left and not right or any(own[0][n] != own[1][n] for n in summed):
+        return _multiply(labels_a, labels_b, out, shape_a, shape_b, summed)
     lay_a, flip_a = _layout(labels_a, batch, left, summed)
     lay_b, flip_b = _layout(labels_b, batch, summed, right)
     n_left, n_sum, n_right = (_count(size, group) for group in (left, summed, right))
@@ -245,10 +245,16 @@ def _pair(labels_a, labels_b, out, shape_a, shape_b):
     natural = batch + left + right
     shape = tuple([size[n] for n in natural])
     perm = tuple([natural.index(n) for n in out])
+    if batch_a == batch_b and not (left and right):
+        vector = (*batch_a, n_sum)
+        to_a, to_b = (to_a, vector) if left else (vector, to_b)
 
     def contract(a, b):
         a, b = _reshape(_transpose(a, lay_a), to_a), _reshape(_transpose(b, lay_b), to_b)
-        y = ops.matmul(a, b, transpose_a=int(flip_a), transpose_b=int(flip_b))
+        if len(to_a) != len(to_b):
+            y = ops.matvec(a, b, transpose_a=int(flip_a)) if left else ops.matvec(b, a, transpose_a=int(not flip_b))
+        else:
+            y = ops.matmul(a, b, transpose_a=int(flip_a), transpose_b=int(flip_b))
         return _transpose(_reshape(y, shape), perm)
 
     return contract

@@ -154,13 +154,16 @@ int ad_matvec_vjp(int k, const ad_array *g, const ad_array *const *in, int n_in,
     if (status != AD_OK)
         return status;
     batch_strides(&s, 2, g, 1);
-    if (fresh)
+    const int alone = fresh && k == 0 && s.count * m * n == acc->size;     /* is every matrix one product, and not a sum of some? */
+    if (fresh && !alone)
         ad_zero(acc);
     for (int64_t i = 0; i < s.count && g->size && status == AD_OK; i++, next_batch(&s)) {
-        const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]);
+        const void *gi = element(g, s.at[2]), *xi = element(x, s.at[1]), *rows = flip ? xi : gi, *columns = flip ? gi : xi;
         void *to = (void *)element(acc, s.at[k]);
-        if (k == 0)
-            ad_products_here()->add_outers[g->dtype](m, n, 1, flip ? &xi : &gi, flip ? &gi : &xi, to);
+        if (alone)
+            status = ad_products_here()->multiply[g->dtype](m, n, 1, (ad_matrix){rows, 1, 1}, (ad_matrix){columns, n, 1}, to, 1);
+        else if (k == 0)
+            ad_products_here()->add_outers[g->dtype](m, n, 1, &rows, &columns, to);
         else
             status = apply(g->dtype, !flip, m, n, element(a, s.at[0]), gi, to);
     }
