@@ -24,8 +24,9 @@ TESTED = pytest hypothesis mpmath python-flint distributed matplotlib scikit-lea
 MAY = iminuit nlopt cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
 BENCH = .venv-bench
-# One build at a time, where the system can say so.
-LOCKED = $(shell command -v flock > /dev/null && echo flock setup.py)
+# One build at a time, where the system can say so; packages for tests may be installed beside it.
+FLOCK = $(shell command -v flock)
+LOCKED = $(FLOCK:%=% setup.py)
 
 # Without a home pip would make its cache in this folder.
 ifeq ($(HOME),)
@@ -59,7 +60,7 @@ $(VENV)/ready: Makefile $(if $(wildcard $(VENV)/ready),,check)
 	@touch $@
 
 $(VENV)/tested: $(VENV)/ready
-	@$(LOCKED) $(IN) $(PIP) $(TESTED)
+	@$(FLOCK:%=% pyproject.toml) $(IN) $(PIP) $(TESTED)
 	@for each in $(MAY); do $(IN) $(PIP) --only-binary :all: $$each || echo "autodiff: without $$each" >&2; done
 	@touch $@
 
