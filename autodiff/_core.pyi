@@ -175,6 +175,7 @@ def raw_array(t: Tensor) -> NDArray[Any]: ...
 class Point:
     """A vector, and what an objective remembers of it."""
 
+    rest: Any
     value: Any
     tape: Any
     slope: Any
@@ -183,6 +184,8 @@ class Point:
     def is_at(self, x: NDArray[Any], rest: Any) -> bool: ...
     def gradient(self) -> Any: ...
     def gradient_into(self, out: Any) -> None: ...
+
+def same_numbers(a: NDArray[Any], b: NDArray[Any]) -> bool: ...
 
 class Replayed:
     """What `ad.function` returns; the rest of it is in function.py."""

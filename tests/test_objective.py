@@ -480,3 +480,26 @@ def test_points_are_known_wherever_their_numbers_lie(trace, n):
     assert np.signbit(obj.grad(negative)[0]) and not np.signbit(obj.grad(np.abs(negative))[0])
     with pytest.raises(ValueError, match="broadcast"):
         obj.nlopt(x, np.zeros(n + 1))
+
+
+@pytest.mark.parametrize("n", [3, 5000])
+def test_data_among_the_arguments_may_change_in_place(n):
+    """A buffer that is filled anew, and then as it was, while the point stays: no value of other data is remembered for it."""
+    traced = ad.objective(lambda x, data, k: ad.reduce_sum((x - data) ** 2) * k, like=np.zeros(n), args=(np.zeros(n), 1.0))
+    data, x, rng = np.zeros(n), np.ones(n), np.random.default_rng(0)
+    batches = [rng.normal(size=n), rng.normal(size=n)]
+    asked = [lambda *a: traced(*a), lambda *a: (traced.fun(*a), traced.grad(*a)), lambda *a: (traced.value(*a), traced.grad(*a)),
+             lambda *a: (traced.fun(*a), traced.jac(*a))]  # fmt: skip
+    for step in range(24):
+        data[:] = batches[step // 2 % 2]
+        wide = np.stack([data, data], 1)[:, step % 2]
+        for a in (data, wide, ad.constant(data)):
+            y, g = asked[(step + a.ndim) % 4](x, a, 2.0)
+            np.testing.assert_allclose(y, 2.0 * np.sum((x - data) ** 2), rtol=1e-13)
+            np.testing.assert_allclose(g, 4.0 * (x - data), rtol=1e-13)
+    before = traced.evaluations
+    assert traced.fun(x, data, 2.0) == traced.fun(x, data.copy(), 2.0) and traced.evaluations <= before + 1
+    data.view(np.uint64)[0] ^= 1
+    before = traced.evaluations
+    traced.grad(x, data, 2.0)
+    assert traced.evaluations == before + 1

@@ -4,14 +4,15 @@
 cdef class Point:
     """A vector x, and what is known there.
 
-    rest         what else tells the point from others, as a key (None: it is like no other)
+    rest         what else tells the point from others, itself and no equal object (None: it is like no other)
     value        of the function: a float, or an array
     derivative   a tensor, or what has `copy`
     tape         of an eager objective, (the tape that f was run under, x, f(x)) there
     slope, hessian   the gradient on the tape and second derivatives, each with the weights that it is of
     """
     cdef Tensor x
-    cdef object rest, derivative
+    cdef object derivative
+    cdef readonly object rest
     cdef int64_t assigned                       # how often variables, which f may read, had been
     cdef readonly object value
     cdef readonly object tape
@@ -26,7 +27,7 @@ cdef class Point:
     def is_at(self, cnp.ndarray x not None, rest):
         """Is everything the same at this float64 vector, bit for bit?"""
         cdef const ad_array *own = self.x.value.array
-        if rest is None or self.assigned != assignments or cnp.PyArray_SIZE(x) != own.size or self.rest != rest:
+        if rest is None or self.assigned != assignments or cnp.PyArray_SIZE(x) != own.size or self.rest is not rest:
             return False
         if not cnp.PyArray_ISCARRAY_RO(x):
             x = np.ascontiguousarray(x, np.float64)
@@ -46,3 +47,13 @@ cdef class Point:
                 memcpy(cnp.PyArray_DATA(out), g.data, ad_array_bytes(g))
                 return
         out[:] = self.gradient()
+
+
+def same_numbers(cnp.ndarray a not None, cnp.ndarray b not None):
+    """Have the arrays one dtype, one shape and the same bits?"""
+    cdef int ndim = cnp.PyArray_NDIM(a)
+    if ndim != cnp.PyArray_NDIM(b) or memcmp(cnp.PyArray_DIMS(a), cnp.PyArray_DIMS(b), ndim * sizeof(cnp.npy_intp)) != 0 or a.dtype != b.dtype:
+        return False
+    if not (cnp.PyArray_IS_C_CONTIGUOUS(a) and cnp.PyArray_IS_C_CONTIGUOUS(b)):
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    return memcmp(cnp.PyArray_DATA(a), cnp.PyArray_DATA(b), cnp.PyArray_NBYTES(a)) == 0

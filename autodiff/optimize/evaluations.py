@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import shaping
-from .._core import GradientTape, Point, Tensor, convert
+from .._core import GradientTape, Point, Tensor, convert, same_numbers
 from ..constants import zeros_like
 from ..errors import InvalidArgumentError, ShapeError, shorten
 from ..function import function
@@ -23,6 +23,8 @@ from ..variable import Variable
 __all__ = ["Evaluation", "Evaluations"]
 
 FLOAT64 = np.dtype(np.float64)
+NOTHING_MORE = ()  # further arguments, where there are none
+COSTLY = 16384  # bytes of an array among them
 
 
 ARRAYS = (np.ndarray, np.generic, Tensor, Variable)
@@ -148,8 +150,17 @@ class Evaluations:
     def _flattens(self):
         return "" if self._form.shapes == [self._size] else "; obj.flatten(parameters) makes one"
 
-    def _rest(self, args):
-        """The further arguments as a key, which no change in place escapes; None where there is none."""
+    def _rest(self, args, keyed=True):
+        """The further arguments as they are now, one object as long as nothing in them changes, also in place; None where that cannot be
+        said, or, unless `keyed`, where it would take as long as the evaluation does."""
+        if not args:
+            return NOTHING_MORE
+        if not keyed and self._trace and any(type(a) is np.ndarray and a.nbytes > COSTLY for a in args):
+            return None
+        point = self._mine.point
+        last = None if point is None else point.rest
+        if last is not None and len(last) == len(args) and all(map(_is_kept, args, last)):
+            return last
         kept = tuple([_kept(a) for a in args])
         return None if None in kept else kept
 
@@ -161,11 +172,11 @@ class Evaluations:
         point = self._mine.point
         return point if point is not None and point.is_at(x, rest) else None
 
-    def _at(self, x, args=()):
-        """The point x (a Point), from memory if it was the last one."""
+    def _at(self, x, args=(), keyed=True):
+        """The point x (a Point), from memory if it was the last one; `keyed`: may it be asked for again?"""
         if type(x) is not np.ndarray or x.dtype is not FLOAT64 or x.shape != self._size:
             x = self._vector(x)
-        rest, mine = self._rest(args) if args else (), self._mine
+        rest, mine = self._rest(args, keyed), self._mine
         point = mine.point
         if point is None or not point.is_at(x, rest):
             mine.point = point = None  # and its tape with it, before there is another
@@ -203,7 +214,7 @@ class Evaluations:
         return y
 
     def __call__(self, x, *args) -> "Evaluation":
-        point = self._at(x, args)
+        point = self._at(x, args, False)
         if self._plain:
             return Evaluation((point.value, point.gradient()))
         return Evaluation((point.value if self._shape == () else point.value.copy(), self._given(x, point.gradient())))
@@ -231,7 +242,7 @@ class Evaluations:
     def value(self, x, *args) -> Any:
         """What `fun` gives, without the derivative: for those who never ask for it."""
         x = self._vector(x)
-        if self._known(x, self._rest(args)) is not None:
+        if self._known(x, self._rest(args, False)) is not None:
             return self.fun(x, *args)
         self.evaluations += 1
         return self._alone(x, args)
@@ -285,7 +296,7 @@ class Evaluations:
             return float(np.reshape(plain(args[0]), ())) * self.hessp(x, p, *args[1:])
         x, p = self._vector(x), convert(self._vector(p))
         v, args = self._weights(args)
-        return self._derived("product", x, [p], v, args, self._rest(args))[0]
+        return self._derived("product", x, [p], v, args, self._rest(args, False))[0]
 
     def _derived(self, which, x, p, v, args, rest):
         """What a sweep over the gradient gives, of a recording that has both or of the tape that an eager objective keeps; and the point
@@ -294,7 +305,7 @@ class Evaluations:
             at = convert(x)
             y, slope, result = self._run(which)(at, *p, *v, *self._arguments(args))
             point = self._known(x, rest)
-            if point is None and not v:
+            if point is None and not v and rest is not None:
                 point = self._mine.point = Point(at, rest, self._value(y, args), slope)
                 self.evaluations += 1
             return result.numpy(), point
@@ -322,11 +333,21 @@ class Evaluations:
 
 
 def _kept(a):
-    """A further argument as a part of a key, or None.  1, 1.0 and True are equal, and so are 0.0 and -0.0, and f tells them apart."""
+    """A further argument as a part of `rest`: (its type, a copy of its numbers, or what repr says), or None.  1, 1.0 and True are equal, and
+    so are 0.0 and -0.0, and f tells them apart."""
     if isinstance(a, ARRAYS):
-        array = plain(a)
-        return None if array.dtype.hasobject else (type(a), array.dtype.str, array.shape, array.tobytes())
+        array = np.array(plain(a))
+        return None if array.dtype.hasobject else (type(a), array)
     return (type(a), repr(a)) if type(a) in UNCHANGING else None
+
+
+def _is_kept(a, kept):
+    """Is it that argument still?"""
+    if type(a) is not kept[0]:
+        return False
+    if type(a) is np.ndarray:
+        return same_numbers(a, kept[1])
+    return same_numbers(plain(a), kept[1]) if isinstance(a, ARRAYS) else repr(a) == kept[1]
 
 
 def _called(step, name):
