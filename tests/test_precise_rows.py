@@ -68,6 +68,7 @@ FORMULAS = {
     "matmul":           (lambda x: ad.matmul(x, x, transpose_b=True) @ x, A),
     "matvec":           (lambda x: ad.linalg.matvec(x, x[0, 0]), A),
     "gather":           (lambda x: ad.gather(x, [[0, 2], [2, 2]], axis=1), A),
+    "gather one":       (lambda x: ad.gather(x, 1, axis=1) * ad.gather(x, 0, axis=1) + ad.gather(x, 2, axis=-2), A),
     "gather_nd":        (lambda x: ad.gather_nd(x, [[0, 2], [0, 2], [1, 1]]) ** 2, A),
     "scatter_nd":       (lambda x: ad.scatter_nd([[0], [3], [0]], x[0], [5, 4]) ** 2, A),
     "scatter update":   (lambda x: ad.tensor_scatter_nd_update(x, [[0], [0]], x * 2) ** 2, A),
@@ -100,8 +101,18 @@ def test_rows_that_move_and_combine_numbers_mean_what_they_always_mean(name):
         y = f(v)
     plain = tape.gradient(y, v)
     _, value, (gradient,) = replayed(f, x)
+    assert (value.shape, gradient.shape) == (y.shape, plain.shape)
     np.testing.assert_allclose(value.numpy(), y.numpy(), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(gradient.numpy(), plain.numpy(), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [(), (0,), (2,)], ids=str)
+@pytest.mark.parametrize("m, k, n", [(0, 3, 9), (9, 3, 0), (9, 0, 9), (0, 0, 9), (0, 0, 0)])
+def test_products_of_nothing_are_empty_or_zero(batch, m, k, n):
+    a, b = np.ones((*batch, m, k)), np.ones((*batch, k, n))
+    _, value, gradients = replayed(ad.matmul, a, b)
+    np.testing.assert_array_equal(value.numpy(), a @ b)
+    assert [g.shape for g in gradients] == [a.shape, b.shape]
 
 
 # Not smooth at the points of the table's domains, or not a function of its operands alone.

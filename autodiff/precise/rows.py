@@ -14,7 +14,7 @@ from .numbers import CHOICES, COMPARISONS, FLOATING, STRUCTURAL, Numbers, Plain,
 
 # ------------------------------------------------------------------------------------------------------------- positions
 def _positions(row, operands, attrs):
-    tensors = [tensor_from_numpy(np.ascontiguousarray(x)) for x in operands]
+    tensors = [tensor_from_numpy(np.asarray(x, order="C")) for x in operands]      # ascontiguousarray makes vectors of scalars
     return raw_array(apply_to_tensors(row, tensors, attrs))
 
 

@@ -248,9 +248,10 @@ def product(a, b, brief=False):
         y = product(*[tuple(part.swapaxes(-1, -2) for part in parts) for parts in (b, a)], brief)
         return tuple(part.swapaxes(-1, -2) for part in y)
     if ops.elements(b[0].shape[:-2]) == 1:      # one matrix for all: its batch is more rows
-        a, b = tuple(part.reshape(1, -1, k) for part in a), tuple(part.reshape(1, k, n) for part in b)
+        a, b = tuple(part.reshape(1, ops.elements(part.shape[:-1]), k) for part in a), tuple(part.reshape(1, k, n) for part in b)
     else:
-        a, b = (tuple(np.broadcast_to(part, (*batch, *part.shape[-2:])).reshape(-1, *part.shape[-2:]) for part in parts) for parts in (a, b))
+        count = ops.elements(batch)
+        a, b = (tuple(np.broadcast_to(part, (*batch, *part.shape[-2:])).reshape(count, *part.shape[-2:]) for part in parts) for parts in (a, b))
     y = twofold_product(*[tuple(np.ascontiguousarray(part) for part in parts) for parts in (a, b)], brief)
     return tuple(part.reshape(*batch, m, n) for part in y)
 
