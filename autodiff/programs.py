@@ -40,12 +40,17 @@ class Program:
                 lines.append(f"  strips of {rows} rows, through all of this:")
             margin = "    " if at < until else "  "
             if kind == "loop":
-                shape = next(registers[s["out"]]["shape"] for s in steps if registers[s["out"]]["shape"])
-                lines.append(f"{margin}one loop over {shape}:")
+                lines.append(f"{margin}one loop over {self._looped(steps)}:")
             lines += [margin + ("  " if kind == "loop" else "") + self._step(s) for s in steps]
         return "\n".join([*lines, f"  returns  {', '.join(f'%{r}' for r in told['outputs']) or 'constants'}"])
 
     __repr__ = __str__
+
+    def _looped(self, steps):
+        """The shape that a loop goes over.  Where it only adds up shares of numbers, of c in x / c, no result has it: what is read does."""
+        registers = self._listing["registers"]
+        names = [s["out"] for s in steps] + [r for s in steps for r in (*s["operands"], s["g"]) if r is not None]
+        return next(registers[r]["shape"] for r in names if registers[r]["shape"])
 
     def _did(self):
         """What passes did: pairs of how often and what."""

@@ -76,3 +76,12 @@ def test_a_tape_without_a_record_says_so():
     tape.gradient(y, y)
     with pytest.raises(ad.errors.TapeError):
         _core.slot(tape, y)
+
+
+@pytest.mark.parametrize("f", [ops.div, ops.sub, ops.pow], ids=lambda f: f.name)
+def test_a_loop_that_only_adds_up_the_share_of_a_number_is_shown(f):
+    """No result of it is an array: div(x, c) by c is a number, summed as it is computed."""
+    slope = ad.function(ad.grad(lambda c, x, w: ad.reduce_sum(ad.linalg.matvec(w, f(x, c)))))
+    arguments = np.float64(2.0), np.arange(1.0, 4.0), np.ones((2, 3))
+    slope(*arguments)
+    assert str(slope.program(*arguments)).count("one loop over (3,):") == 2
