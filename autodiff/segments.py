@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from . import errors, ops
-from ._core import Tensor, is_tensor, traced_here
-from .arguments import integer, product, sizes
+from . import dtypes, errors, ops
+from ._core import Tensor
+from .arguments import integer, product
+from .arguments import sizes as sizes_of
 from .arguments import tensor as to_tensor
 
 _KINDS = "sum mean prod max min".split()
@@ -14,6 +15,7 @@ __all__ = [
     "unsorted_segment_prod", "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sqrt_n"
 ]
 # fmt: on
+POWERS = to_tensor(1 << np.arange(62))
 
 
 def segment_sum(data, segment_ids, name=None) -> Tensor:
@@ -112,34 +114,26 @@ def unsorted_segment_min(data, segment_ids, num_segments, name=None) -> Tensor:
 
 
 def _sorted(name, reduce, data, segment_ids, empty=None):
-    x, ids = _arguments(name, data, segment_ids)
+    x, ids = _tensors(name, data, segment_ids)
     if ids.ndim != 1:
         raise errors.ShapeError(f"{name}: segment_ids should be a vector, got shape {ids.shape}")
-    if (np.diff(ids) < 0).any() or (ids.size and ids[0] < 0):
+    if not (_all(ids[:1] >= 0) and _all(ids[1:] >= ids[:-1])):
         raise errors.InvalidArgumentError(f"{name}: segment ids are not increasing; use unsorted_{name}")
-    y = reduce(x, ids, int(ids[-1]) + 1 if ids.size else 0)
-    if empty is None:
-        return y
-    missing = np.bincount(ids, minlength=y.shape[0]) == 0
-    return ops.where(to_tensor(missing.reshape((-1,) + (1,) * (y.ndim - 1))), empty, y) if missing.any() else y
+    count = int(ids[-1]) + 1 if ids.shape[0] else 0
+    y = reduce(x, ids, count)
+    return y if empty is None else ops.where(_beside(y, ops.equal(_sizes(ids, count), 0)), to_tensor(y.dtype.as_numpy_dtype(empty)), y)
 
 
 def _unsorted(name, reduce, data, segment_ids, num_segments):
-    (count,) = sizes(name, "num_segments", integer(name, "num_segments", num_segments))
-    if traced_here() and reduce in (_sum, _mean, _mean_in_dtype, _sqrt_n):    # which a replay takes of other ids
-        x, ids = _tensors(name, data, segment_ids)
-        flat = ops.reshape(ids, shape=(product(ids.shape),))
-        if x.dtype.is_floating and bool(ops.reduce_all(ops.logical_and(flat >= 0, flat < count), axes=(0,), keepdims=0)):
-            return reduce(ops.reshape(x, shape=(flat.shape[0], *x.shape[ids.ndim :])), flat, count)
-    x, ids = _arguments(name, data, segment_ids)
-    if ids.size and ids.max() >= count:
-        raise errors.BadIndexError(f"{name}: segment id {ids.max()} is out of range [0, {count})")
-    x = ops.reshape(x, shape=(ids.size, *x.shape[ids.ndim :]))
-    ids = ids.reshape(-1)
-    if (ids < 0).any():
-        kept = np.flatnonzero(ids >= 0)
-        x, ids = ops.gather(x, to_tensor(kept), axis=0, batch_dims=0), ids[kept]
-    return reduce(x, ids, count)
+    (count,) = sizes_of(name, "num_segments", integer(name, "num_segments", num_segments))
+    x, ids = _tensors(name, data, segment_ids)
+    n = product(ids.shape)
+    x, ids = ops.reshape(x, shape=(n, *x.shape[ids.ndim :])), ops.reshape(ids, shape=(n,))
+    if _all(ops.logical_and(ids >= 0, ids < count)):
+        return reduce(x, ids, count)
+    if not _all(ids < count):
+        raise errors.BadIndexError(f"{name}: segment id {ids.numpy().max()} is out of range [0, {count})")
+    return reduce(x, ops.where(ids < 0, count, ids), count + 1)[:count]  # one more segment takes what counts nowhere
 
 
 def _tensors(name, data, segment_ids):
@@ -153,26 +147,31 @@ def _tensors(name, data, segment_ids):
     return x, ids
 
 
-def _arguments(name, data, segment_ids):
-    x, ids = _tensors(name, data, segment_ids)
-    return x, ids.numpy().astype(np.int64)
+def _all(holds):
+    """A truth, which a replay checks: so it may have other ids."""
+    return bool(ops.reduce_all(holds, axes=(0,), keepdims=0))
 
 
 def _sum(x, ids, count):
-    return ops.scatter_nd(to_tensor(ids[:, None]), x, shape=(count, *x.shape[1:]), batch_dims=0)
+    return ops.scatter_nd(ids[:, None], x, shape=(count, *x.shape[1:]), batch_dims=0)
+
+
+def _sizes(ids, count):
+    """How many rows each segment has."""
+    return _sum(to_tensor(np.ones(tuple(ids.shape), np.int64)), ids, count)
+
+
+def _beside(y, t):
+    """The vector t, to be broadcast against y."""
+    return ops.reshape(t, shape=(t.shape[0],) + (1,) * (y.ndim - 1))
 
 
 def _counts(x, ids, count):
-    if is_tensor(ids):
-        ones = to_tensor(np.ones(tuple(ids.shape), np.int64))
-        n = ops.cast(ops.maximum(ops.scatter_nd(ids[:, None], ones, shape=(count,), batch_dims=0), 1), dtype=x.dtype.code)
-        return ops.reshape(n, shape=(count,) + (1,) * (x.ndim - 1))
-    n = np.maximum(np.bincount(ids, minlength=count), 1).astype(x.dtype.as_numpy_dtype)
-    return n.reshape((-1,) + (1,) * (x.ndim - 1))
+    return ops.cast(_beside(x, ops.maximum(_sizes(ids, count), 1)), dtype=x.dtype.code)
 
 
 def _mean(x, ids, count):
-    return ops.div(_sum(x, ids, count), to_tensor(_counts(x, ids, count)))  # integers divide as float64
+    return ops.div(_sum(x, ids, count), _counts(x, ids, count))  # integers divide as float64
 
 
 def _mean_in_dtype(x, ids, count):
@@ -181,8 +180,7 @@ def _mean_in_dtype(x, ids, count):
 
 
 def _sqrt_n(x, ids, count):
-    n = _counts(x, ids, count)
-    return ops.div(_sum(x, ids, count), ops.sqrt(n) if is_tensor(n) else to_tensor(np.sqrt(n)))
+    return ops.div(_sum(x, ids, count), ops.sqrt(_counts(x, ids, count)))
 
 
 def _prod(x, ids, count):
@@ -198,16 +196,17 @@ def _min(x, ids, count):
 
 
 def _rows(x, ids, count, neutral):
-    """The rows of each segment side by side, (count, most rows of a segment, ...), filled up with `neutral`: a reduction of
-    these has the reduction's own gradient, zeros and ties included."""
-    sizes = np.bincount(ids, minlength=count)
-    width = max(int(sizes.max(initial=0)), 1)
-    order = np.argsort(ids, kind="stable")
-    within = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    index, filled = np.zeros((count, width), np.int64), np.zeros((count, width), bool)
-    index[ids[order], within], filled[ids[order], within] = order, True
-    if not product(x.shape):
-        return to_tensor(np.full((count, width, *x.shape[1:]), neutral, x.dtype.as_numpy_dtype))
-    picked = ops.gather(x, to_tensor(index), axis=0, batch_dims=0)
-    mask = to_tensor(filled.reshape(count, width, *(1,) * (x.ndim - 1)))
-    return ops.where(mask, picked, to_tensor(x.dtype.as_numpy_dtype(neutral)))
+    """The rows of each segment side by side, (count, width, ...), filled up with `neutral`, a row after the last: a reduction of these has
+    the reduction's own gradient, zeros and ties included.  The width is a power of two, so that a replay has few of them."""
+    n = ids.shape[0]
+    filler = ops.broadcast_to(to_tensor(x.dtype.as_numpy_dtype(neutral)), (1, *x.shape[1:]))
+    size = _sizes(ids, count)
+    largest = ops.reduce_max(size, axes=(0,), keepdims=0)
+    width = 1 << int(ops.reduce_sum(ops.cast(POWERS < largest, dtype=dtypes.int64.code), axes=(0,), keepdims=0))
+    order = ops.argsort(ids, axis=0, descending=0)
+    in_order = ops.cast(ops.gather(ids, order, axis=0, batch_dims=0), dtype=dtypes.int64.code)
+    start = ops.cumsum(size, axis=0, exclusive=1, reverse=0)
+    within = to_tensor(np.arange(n)) - ops.gather(start, in_order, axis=0, batch_dims=0)
+    places = ops.concat(in_order[:, None], within[:, None], axis=1)
+    index = n + ops.scatter_nd(places, order - n, shape=(count, width), batch_dims=0)
+    return ops.gather(ops.concat(x, filler, axis=0), index, axis=0, batch_dims=0)

@@ -516,29 +516,37 @@ def test_intervals_that_are_none_are_said(arguments, text):
     assert str(caught.value) == f"histogram_fixed_width: {text}"
 
 
-@pytest.mark.parametrize("f", [math.unsorted_segment_sum, math.unsorted_segment_mean, math.unsorted_segment_sqrt_n], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [*UNSORTED, *(lambda x, ids, n, f=f: f(x, ad.sort(ids)) for f in SORTED)], ids=[f.__name__ for f in (*UNSORTED, *SORTED)])
 def test_segments_of_ids_that_are_computed_are_replayed(f):
     """As the means of the points next to each of some centres."""
 
-    def g(x):
+    def g(x, first):
         with ad.GradientTape() as tape:
             tape.watch(x)
-            y = f(x * x, ad.argmin(ad.abs(x[:, :1] - [[-1.0, 0.0, 1.0]]), 1), 4)
+            y = f(x * x, ad.argmin(ad.abs(x[:, :1] - [[-1.0, 0.0, 1.0]]), 1) + first, 4)
         return y, tape.gradient(y, x)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        recorded = ad.function(g)
-        for seed in range(4):
-            x = ad.constant(np.random.default_rng(seed).normal(size=(9, 2)))
-            ids = np.abs(x.numpy()[:, :1] - [[-1, 0, 1]]).argmin(1)
-            for got, want in zip(recorded(x), g(x)):
+    recorded = ad.function(g)
+    for seed in range(6):
+        for first in (0, 1, -1) if f in UNSORTED else (0, 1):           # a negative id counts nowhere
+            x, first = ad.constant(np.random.default_rng(seed).normal(size=(9, 2))), ad.constant(first, "int64")
+            ids = np.abs(x.numpy()[:, :1] - [[-1, 0, 1]]).argmin(1) + first.numpy()
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                results = recorded(x, first)
+            for got, want in zip(results, g(x, first)):
                 np.testing.assert_array_equal(got.numpy(), want.numpy())
-            np.testing.assert_array_equal(recorded(x)[0].numpy(), f(x * x, ids, 4).numpy())
-    with pytest.warns(UserWarning, match="runs as written"):                # some of which are left out
-        left_out = ad.function(lambda x, ids: f(x, ids - 1, 4))
-        np.testing.assert_array_equal(left_out(x, ids).numpy(), f(x, ids - 1, 4).numpy())
-    assert f(np.zeros((0, 2)), np.zeros(0, int), 3).shape == (3, 2)
+            np.testing.assert_array_equal(results[0].numpy(), f(x * x, ids, 4).numpy())
+    assert recorded.experimental_get_tracing_count() < 18
+
+
+@pytest.mark.parametrize("f", UNSORTED, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("shape", [(0, 2), (3, 0)])
+def test_segments_of_nothing_have_gradients_of_its_shape(f, shape):
+    x = ad.Variable(np.zeros(shape))
+    with ad.GradientTape() as tape:
+        y = f(x, np.zeros(shape[0], int), 3)
+    assert y.shape == (3, shape[1]) and tape.gradient(y, x).shape == shape
 
 
 @pytest.mark.parametrize("f", [lambda x: math.in_top_k(math.argmax(x, 1), x[::-1], 2), lambda x: math.invert_permutation(ad.argsort(x[0])),
