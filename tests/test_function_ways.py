@@ -295,12 +295,39 @@ def test_an_error_in_a_replay_is_that_of_the_function():
     assert float(f(ad.constant([1.0, 2.0]), ad.constant(0))) == 1.0
 
 
-def test_integer_division_is_checked_at_every_call():
-    f = ad.function(lambda a, b: a // b)
-    with pytest.warns(UserWarning, match="divides integers"):
-        assert int(f(ad.constant(7), ad.constant(2))) == 3
-    with pytest.raises(errors.DivisionError):
-        f(ad.constant(7), ad.constant(0))
+@pytest.mark.parametrize("f, bad, error", [(lambda a, b: a // b, 0, errors.DivisionError), (lambda a, b: a % b, 0, errors.DivisionError),
+                                           (lambda a, b: a**b, -1, errors.InvalidArgumentError)], ids=["floordiv", "mod", "pow"])  # fmt: skip
+@pytest.mark.parametrize("several", [lambda n: n, lambda n: [2, n]], ids=["number", "array"])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_integer_division_is_replayed_and_checked_at_every_call(f, bad, error, several, dtype):
+    recorded = ad.function(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for a, b in ((7, 2), (-7, 3), (-(1 << 31), 5), (6, 2)):
+            a, b = ad.constant(a, dtype), ad.constant(several(b), dtype)
+            same(recorded(a, b), f(a, b))
+            stored = ad.load_function(recorded.to_bytes())
+            same(stored(a, b), f(a, b))
+            with pytest.raises(error):
+                recorded(a, ad.constant(several(bad), dtype))
+            with pytest.raises(TypeError, match="no recording .* that goes the way of these values"):
+                stored(a, ad.constant(several(bad), dtype))
+    assert recorded.experimental_get_tracing_count() == 1
+
+
+def test_what_is_done_every_third_step_is_done_in_replays():
+    step, total = ad.Variable(0, dtype="int64"), ad.Variable(0.0)
+
+    @ad.function
+    def train():
+        step.assign_add(1)
+        total.assign_add(ad.where(step % 3 == 0, 100.0, 1.0))
+        return step // 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [int(train()) for _ in range(7)] == [0, 1, 1, 2, 2, 3, 3]
+    assert float(total) == 205.0 and train.experimental_get_tracing_count() == 1
 
 
 def test_what_cannot_be_a_function():

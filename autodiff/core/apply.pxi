@@ -59,6 +59,17 @@ cdef int check_integers(int op, const Operand *x) except -1:
             raise errors.InvalidArgumentError("pow: Integers to negative integer powers are not allowed; make the base a float")
         if not power and b == 0:
             raise errors.DivisionError(f"{op_name(op)}: Integer division by zero; use floats for inf and nan")
+    if tracing_here() and not spelled_out_here():       # rows of a vectorized_map are checked when all are computed
+        guard_integers(ops.greater_equal if power else ops.not_equal, operand_tensor(&x[1]))
+    return 0
+
+
+cdef int guard_integers(object row, Tensor t) except -1:
+    """A replay in which this does not hold of t and 0 goes another way, where it is said."""
+    holds = apply(row, (t, 0), {})
+    if t.is_array:
+        holds = apply(ops.reduce_all, (holds,), {"axes": tuple(range(t.value.array.ndim)), "keepdims": 0})
+    guarded_truth(<Tensor>holds)
     return 0
 
 

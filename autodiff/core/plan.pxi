@@ -120,9 +120,6 @@ cdef uint32_t register_at(Trace trace, ad_plan *plan, int64_t slot) except? 0xFF
 cdef int64_t plan_until(Trace trace, ad_plan *plan, int64_t i, int64_t end) except -1:
     cdef const ad_program *p = trace.program.p
     while i < end:
-        if p.code[i].dtype > AD_F64 and p.code[i].seen & p.tracing and (
-                p.code[i].op == AD_OP_floordiv or p.code[i].op == AD_OP_mod or p.code[i].op == AD_OP_pow):
-            trace.give_up("divides integers, or raises them to a power")
         check_plan(trace, ad_plan_forward(plan, <uint32_t>i))
         i += 1
     return i
@@ -231,7 +228,7 @@ cdef tuple formula_at(ad_program *p, int64_t slot, uint64_t bit):
     p.next, p.recording, p.stabilising = NULL, p.tracing, 0
     host.trace = None
     try:
-        samples = [sample_at(p, ad_operand(p, &p.code[slot], k), row.matrices) for k in range(n)]
+        samples = [sample_at(p, ad_operand(p, &p.code[slot], k), row) for k in range(n)]
         y = row(*samples, **attrs)
         g = filled(y.code, y, 0.0)
         ad_current = p

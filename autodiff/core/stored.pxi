@@ -102,12 +102,12 @@ cdef tuple shape_at(const ad_program *p, int64_t k):
     return tuple([p.code[k].value.array.shape[i] for i in range(p.code[k].value.array.ndim)])
 
 
-cdef Tensor sample_at(const ad_program *p, int64_t k, bint matrices):
-    """Zeros, which every operator takes; but of matrices ones on the diagonal: zeros are not invertible."""
+cdef Tensor sample_at(const ad_program *p, int64_t k, object row):
+    """Zeros, which every operator takes; but of matrices ones on the diagonal, as zeros are not invertible, and ones where integers are divided."""
     cdef tuple shape = shape_at(p, k)
     cdef Py_ssize_t rank = len(shape)
-    made = np.zeros(shape, DTYPES[p.code[k].dtype].as_numpy_dtype)
-    if matrices and rank >= 2:
+    made = np.full(shape, row is ops.floordiv or row is ops.mod, DTYPES[p.code[k].dtype].as_numpy_dtype)
+    if row.matrices and rank >= 2:
         made[...] = np.eye(shape[rank - 2], shape[rank - 1])
     return to_tensor(made, -1, -1, "function")
 
@@ -178,7 +178,7 @@ cdef int check_told(Trace trace, int64_t i, object row, list operands, dict attr
     cdef uint64_t recording = p.recording, tracing = p.tracing
     p.recording = p.tracing = 0
     try:
-        y = row(*[sample_at(p, k, row.matrices) for k in operands], **{k: tuple(v) if type(v) is list else v for k, v in attrs.items()})
+        y = row(*[sample_at(p, k, row) for k in operands], **{k: tuple(v) if type(v) is list else v for k, v in attrs.items()})
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"what was stored is damaged: {row.name} refuses its operands: {error}") from None
     finally:
