@@ -4,7 +4,7 @@ import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, is_tensor
-from .arguments import axis_of, dtype_or, integer, sizes, tensors
+from .arguments import axis_of, dtype_or, integer, product, sizes, tensors
 from .arguments import tensor as to_tensor
 
 __all__ = ["eye", "fill", "linspace", "one_hot", "ones", "ones_like", "range", "sequence_mask", "zeros", "zeros_like"]
@@ -165,16 +165,14 @@ def sequence_mask(lengths, maxlen=None, dtype=dtypes.bool, name=None) -> Tensor:
     [[True, False], [True, True]]
     """
     n = to_tensor(lengths, "sequence_mask")
-    if maxlen is not None and n.dtype.is_integer:       # of lengths that are computed too
-        shape = sizes("sequence_mask", "shape", (*n.shape, max(integer("sequence_mask", "maxlen", maxlen), 0)))
-        mask = ops.less(to_tensor(np.arange(shape[-1])), ops.cast(ops.reshape(n, shape=(*n.shape, 1)), dtype=dtypes.int64.code))
-        return mask if dtypes.as_dtype(dtype) is dtypes.bool else ops.cast(mask, dtype=dtypes.as_dtype(dtype).code)
-    n = n.numpy()
-    if n.size and n.dtype.kind not in "iu":
+    size = product(n.shape)
+    if not n.dtype.is_integer and size:
         raise errors.bad_dtype("sequence_mask", n.dtype.name, ("int32", "int64"))
-    longest = (n.max() if n.size else 0) if maxlen is None else integer("sequence_mask", "maxlen", maxlen)
-    sizes("sequence_mask", "shape", (*n.shape, max(int(longest), 0)))
-    return to_tensor((np.arange(longest) < n[..., None]).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
+    if maxlen is None:
+        maxlen = int(ops.reduce_max(n, axes=tuple(range(n.ndim)), keepdims=0)) if size else 0
+    shape = sizes("sequence_mask", "shape", (*n.shape, max(integer("sequence_mask", "maxlen", maxlen), 0)))
+    mask = ops.less(to_tensor(np.arange(shape[-1])), ops.cast(ops.reshape(n, shape=(*n.shape, 1)), dtype=dtypes.int64.code))
+    return mask if dtypes.as_dtype(dtype) is dtypes.bool else ops.cast(mask, dtype=dtypes.as_dtype(dtype).code)
 
 
 def _strides(shape, to, axis):

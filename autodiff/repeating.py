@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor
+from ._core import Tensor, is_tensor, traced_here
 from .arguments import axis_of, sizes
 from .arguments import tensor as to_tensor
 from .shaping import reshape, strides_of
@@ -43,7 +43,10 @@ def repeat(input, repeats, axis=None, name=None) -> Tensor:
     if axis is None or not x.ndim:
         x, axis = reshape(x, (-1,)), axis or 0  # a scalar is repeated along the one axis of a vector
     axis = axis_of("repeat", axis, x.ndim)
-    n, times = x.shape[axis], sizes("repeat", "repeats", repeats)
+    n = x.shape[axis]
+    if traced_here() and is_tensor(repeats) and repeats.dtype.is_integer and repeats.shape == (n,) and n > 1:
+        return ops.gather(x, _each(repeats + 0), axis=axis, batch_dims=0)
+    times = sizes("repeat", "repeats", repeats)
     if len(times) == n != 1:
         return ops.gather(x, to_tensor(np.repeat(np.arange(n), times)), axis=axis, batch_dims=0)
     if len(times) != 1:
@@ -52,6 +55,17 @@ def repeat(input, repeats, axis=None, name=None) -> Tensor:
     y = ops.view(x, shape=(*x.shape[: axis + 1], times[0], *x.shape[axis + 1 :]),
                  strides=(*strides[: axis + 1], 0, *strides[axis + 1 :]), offset=0)  # fmt: skip
     return ops.reshape(y, shape=(*x.shape[:axis], n * times[0], *x.shape[axis + 1 :]))
+
+
+def _each(times):
+    """0, 1, 2, ..., each as often as `times` says, which in a replay may be otherwise: what a place adds to the one before it is how many
+    elements start there."""
+    if bool(ops.reduce_any(times < 0, axes=(0,), keepdims=0)):
+        sizes("repeat", "repeats", times)                       # says so
+    total = int(ops.reduce_sum(times, axes=(0,), keepdims=0))
+    starts = ops.cumsum(times, axis=0, exclusive=1, reverse=0)
+    steps = ops.scatter_nd(starts[:, None], to_tensor(np.ones(times.shape[0], np.int64)), shape=(total + 1,), batch_dims=0)
+    return ops.cumsum(steps, axis=0, exclusive=0, reverse=0)[:total] - 1
 
 
 def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tensor:

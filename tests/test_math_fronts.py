@@ -551,7 +551,8 @@ def test_segments_of_nothing_have_gradients_of_its_shape(f, shape):
 
 @pytest.mark.parametrize("f", [lambda x: math.in_top_k(math.argmax(x, 1), x[::-1], 2), lambda x: math.invert_permutation(ad.argsort(x[0])),
                                lambda x: math.is_non_decreasing(x[0]), lambda x: math.is_strictly_increasing(ad.sort(x[0])),
-                               lambda x: math.zero_fraction(x > 0), lambda x: ad.sequence_mask(math.argmax(x, 1), 4, "float32")])  # fmt: skip
+                               lambda x: math.zero_fraction(x > 0), lambda x: ad.sequence_mask(math.argmax(x, 1), 4, "float32"),
+                               lambda x: ad.sequence_mask(math.argmax(x, 1)), lambda x: ad.repeat(x, math.argmax(x, 1), axis=1)])  # fmt: skip
 def test_what_is_counted_and_ordered_is_found_anew_in_every_replay(f):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -559,3 +560,10 @@ def test_what_is_counted_and_ordered_is_found_anew_in_every_replay(f):
         for seed in range(4):
             x = ad.constant(np.random.default_rng(seed).normal(size=(3, 3)))
             same(recorded(x), f(x).numpy())
+
+
+def test_a_number_of_repeats_that_turns_negative_is_said_in_a_replay():
+    recorded = ad.function(lambda x, times: ad.repeat(x, times))
+    assert recorded(ad.ones(2), ad.constant([1, 2])).shape == (3,)
+    with pytest.raises(errors.ShapeError, match="repeats .1, -1. has a negative size"):
+        recorded(ad.ones(2), ad.constant([1, -1]))
