@@ -236,3 +236,42 @@ def test_misuse_is_said(call, error, text):
 def test_bounds_of_slices_of_any_size(key):
     np.testing.assert_array_equal(ad.constant(V)[key].numpy(), V[key])
     check_gradients(lambda x: x[key] ** 2, V)
+
+
+KEYS = {
+    "i": lambda x, i: x[i], "column": lambda x, i: x[:, i], "last": lambda x, i: x[..., i], "cut": lambda x, i: x[i, 1:], "behind a slice": lambda x, i: x[::-1, i, None, 1],
+    "twice": lambda x, i: x[i, ..., i], "after None": lambda x, i: x[None, i, :, None], "everywhere": lambda x, i: x[i, i, i], "inside": lambda x, i: x[-1, ..., i, 1:3],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_a_number_that_is_computed_is_an_index_of_every_replay(key, dtype):
+    held = ad.Variable(0, dtype=dtype)
+
+    def f(x, i):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = key(x, i) * key(x, held)
+        return y, tape.gradient(y, x)
+
+    recorded, rng = ad.function(f), np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in (0, 1, 2, -1, -3):
+            x, place = ad.constant(rng.normal(size=(3, 4, 5))), ad.constant(i, dtype)
+            held.assign(-1 - i)
+            for got, want in zip(recorded(x, place), f(x, place)):
+                same(got, want.numpy())
+            same(recorded(x, place)[0], (key(x, i) * key(x, -1 - i)).numpy())
+    assert recorded.experimental_get_tracing_count() == 1
+    for out in (5, -6):
+        with pytest.raises(IndexError, match="index"):
+            recorded(x, ad.constant(out, dtype))
+
+
+def test_rows_that_name_their_own_element_are_computed_at_once():
+    rows, places = ad.constant(np.arange(12.0).reshape(4, 3)), ad.constant([0, 2, 1, -1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same(ad.vectorized_map(lambda row: row[0][row[1]], (rows, places)), np.array([0.0, 5.0, 7.0, 11.0]))

@@ -19,6 +19,10 @@ cdef object index(object source, object key):
     for k in range(len(key)):
         if is_mask(key[k]):
             return index_by_mask(source, key, k)
+    if tracing_here():
+        part = index_by_numbers(source, key)
+        if part is not None:
+            return part
     kind_of(source, &x)
     read_key(&x, key, &v)
     return take_view(&x, &v)
@@ -121,6 +125,59 @@ cdef int64_t whole_index(object item) except? -1:
         return item.__index__()
     except (AttributeError, TypeError):
         raise errors.bad_key(item) from None
+
+
+# ------------------------------------------------------------------------------------------------------- numbers in a recording
+cdef object index_by_numbers(object source, tuple key):
+    """t[i], t[:, i], t[i, 1:] where a function that is recorded computes i: what stands there is gathered, for any i of a replay.  None: there is no
+    such i, or the key is refused."""
+    cdef Tensor x, i
+    cdef int axis = 0, rank
+    numbers, rest = [], []
+    for item in key:
+        i = computed_number(item)
+        numbers.append(i)
+        if i is None:
+            rest.append(item)
+    if len(rest) == len(key):
+        return None
+    x = to_tensor(source, -1, -1, "index")
+    shape = shape_tuple(x)
+    rank = len(shape)
+    consumed = len(key) - sum([item is None or item is Ellipsis for item in key])
+    if consumed > rank or sum([item is Ellipsis for item in key]) > 1:
+        return None
+    axes = []
+    for item in key:
+        axes.append(axis)
+        axis += 0 if item is None else rank - consumed if item is Ellipsis else 1
+    for i, k in zip(numbers, axes):
+        if i is not None and not -shape[k] <= (i.value.i32 if i.code == AD_I32 else i.value.i64) < shape[k]:
+            return None
+    for i, k in zip(reversed(numbers), reversed(axes)):         # the last first, as an axis goes with each
+        if i is not None:
+            place = apply(ops.where, (apply(ops.less, (i, 0), {}), apply(ops.add, (i, shape[k]), {}), i), {})
+            x = apply(ops.gather, (x, place), {"axis": k, "batch_dims": 0})
+    return x if all([is_everything(item) for item in rest]) else index(x, tuple(rest))
+
+
+cdef bint is_everything(object item):
+    """`...` or `:`"""
+    return item is Ellipsis or type(item) is slice and item.start is None and item.stop is None and item.step is None
+
+
+cdef Tensor computed_number(object item):
+    """An integer scalar that a replay may find to be another; or None."""
+    cdef ad_program *p = ad_current
+    cdef Tensor t
+    if type(item) is not Tensor and not isinstance(item, VariableCore):
+        return None
+    t = item if type(item) is Tensor else read_out(item)
+    while p is not NULL and not t.is_array and (t.code == AD_I32 or t.code == AD_I64):
+        if is_traced(t, p):
+            return t
+        p = p.next
+    return None
 
 
 # ------------------------------------------------------------------------------------------------------------------ masks
