@@ -10,6 +10,7 @@
 #include "batches.h"
 #include "generated/table.h"
 #include "matmul.h"
+#include "minors.h"
 
 ad_lapack_function ad_lapack[AD_LAPACK_FUNCTIONS];
 
@@ -198,14 +199,6 @@ static void products_but_one(intptr_t n, const double *s, double *y)
         y[j] *= after;
 }
 
-static int all_finite(intptr_t n, const double *x)
-{
-    for (intptr_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return 0;
-    return 1;
-}
-
 static int no_number(const problem *p)
 {
     for (intptr_t i = 0; i < p->m * p->m; i++)
@@ -233,6 +226,10 @@ static int cofactors(const problem *p)
 {
     const intptr_t n = p->n;
     double *s = p->scratch, *u = s + n, *v = u + n * n, *others = v + n * n, whole, sign;
+    if (are_few(n, p->a)) {
+        few_cofactors(n, p->a, p->y);
+        return AD_OK;
+    }
     int status = determinants(p, &whole, 0);
     if (status != AD_OK)
         return status;
@@ -262,6 +259,10 @@ static int cofactor_slope(const problem *p)
     double *s = p->scratch, *u = s + n, *v = u + n * n, *others = v + n * n, *e = others + n, *inner = e + n * n, *half = inner + n * n, sign;
     if (!all_finite(n * n, p->a) || !all_finite(n * n, p->b))
         return no_number(p);
+    if (are_few(n, p->a) && are_few(n, p->b)) {
+        few_cofactor_slopes(n, p->a, p->b, p->y);
+        return AD_OK;
+    }
     int status = signed_values(p, s, &sign);
     if (status == AD_OK)
         status = product(n, n, n, (ad_matrix){u, 1, n}, (ad_matrix){p->b, n, 1}, half);

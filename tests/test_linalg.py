@@ -4,6 +4,7 @@ import itertools
 import pickle
 import sys
 import types
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -495,6 +496,25 @@ def test_det_has_its_slopes_at_singular_matrices(n, rank):
         s = ad.reduce_sum(g * ad.constant(np.arange(n * n, dtype=float).reshape(n, n)))
     np.testing.assert_array_equal(g, right)
     np.testing.assert_allclose(outer.gradient(s, x), np.einsum("ijkl,ij->kl", h, np.arange(n * n).reshape(n, n)), atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_cofactors_of_few_rows_have_their_digits_where_the_inverse_has_none(n):
+    """Of nearly singular matrices; exactly, in integers: the numbers are whole after a power of two."""
+    rng = np.random.default_rng(n)
+    a = np.outer(rng.normal(size=n), rng.normal(size=n)) + 1e-12 * rng.normal(size=(20, n, n))
+    whole = [np.array([[int(x * 2.0**100) for x in row] for row in m], object) for m in a]
+    right = np.array([[[float(Fraction(x, 2 ** (100 * (n - 1)))) for x in row] for row in cofactors(m).tolist()] for m in whole])
+    slopes = ad.hessian(lambda x: ad.reduce_sum(ad.linalg.det(x)))(a[:1]).numpy()
+    f = lambda x: ad.reduce_sum(ad.linalg.det(x))  # noqa: E731
+    for got in (gradient(f, a)[0], ad.function(ad.grad(f))(a).numpy()):
+        np.testing.assert_allclose(got, right, rtol=1e-15)
+    for i in range(n):
+        for j in range(n):
+            beside = whole[0].copy()
+            beside[i, j] += 1 << 100
+            slope = [[float(Fraction(x - y, 2 ** (100 * (n - 1)))) for x, y in zip(*rows)] for rows in zip(cofactors(beside).tolist(), cofactors(whole[0]).tolist())]
+            np.testing.assert_allclose(slopes[0, :, :, 0, i, j], slope, rtol=1e-15)
 
 
 def test_det_has_third_slopes_where_there_is_an_inverse_and_says_so_where_there_is_none():
