@@ -25,29 +25,27 @@ def bincount(arr, weights=None, minlength=None, maxlength=None, dtype=dtypes.int
         raise ValueError(f"bincount: axis must be None, 0 or -1, got {axis!r}")
     if binary_output and weights is not None:
         raise ValueError("bincount: binary_output and weights exclude each other")
-    index = to_tensor(arr, "bincount").numpy()
+    index = to_tensor(arr, "bincount")
     if axis == -1 and index.ndim > 2:
         raise errors.ShapeError(f"bincount: arr must be a vector or a matrix with axis=-1, got shape {index.shape}")
-    rows = index.shape[:1] if axis == -1 and index.ndim == 2 else ()
-    row = np.repeat(np.arange(*rows), index.shape[1]) if rows else 0  # of each number
-    index = index.reshape(-1)
-    if not index.size:
-        index = index.astype(np.int64)  # an empty list is one of floats
-    if index.dtype.kind != "i" or (index.size and index.min() < 0):
+    rows, n = (index.shape[:1] if axis == -1 and index.ndim == 2 else ()), product(index.shape)
+    index = _flat(index) if n else to_tensor(np.zeros(0, np.int64))  # an empty list is one of floats
+    if not index.dtype.is_integer or _any(index < 0):
         raise errors.InvalidArgumentError("bincount: arr must be integers, none of them negative")
-    size = int(index.max()) + 1 if index.size else 0
-    size = max(size, 0 if minlength is None else integer("bincount", "minlength", minlength))
-    if maxlength is not None:
-        size = min(size, integer("bincount", "maxlength", maxlength))
-    keep = np.flatnonzero(index < size)
-    bins = product(rows) * size
-    places = (index + row * size)[keep]
-    if weights is None:
-        counts = np.bincount(places, minlength=bins).reshape(*rows, size)
-        return to_tensor((counts > 0 if binary_output else counts).astype(dtypes.as_dtype(dtype).as_numpy_dtype))
-    w = to_tensor(weights, "bincount")
-    w = ops.gather(ops.reshape(w, shape=(product(w.shape),)), to_tensor(keep), axis=0, batch_dims=0)
-    return ops.reshape(ops.scatter_nd(to_tensor(places[:, None]), w, shape=(bins,), batch_dims=0), shape=(*rows, size))
+    least = 0 if minlength is None else integer("bincount", "minlength", minlength)
+    most = None if maxlength is None else integer("bincount", "maxlength", maxlength)
+    if most is None or least < most:
+        least = max(least, _largest(index) + 1)
+    size = least if most is None else min(least, most)
+    places = ops.minimum(ops.cast(index, dtype=dtypes.int64.code), size)  # one more bin takes what counts nowhere
+    if rows:
+        places = places + np.repeat(np.arange(*rows) * (size + 1), n // max(*rows, 1))
+    w = to_tensor(np.ones(n, np.int64)) if weights is None else _flat(to_tensor(weights, "bincount"))
+    bins = ops.scatter_nd(places[:, None], w, shape=(product(rows) * (size + 1),), batch_dims=0)
+    bins = ops.reshape(bins, shape=(*rows, size + 1))[..., :size]
+    if weights is not None:
+        return bins
+    return ops.cast(bins > 0 if binary_output else bins, dtype=dtypes.as_dtype(dtype).code)
 
 
 def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=dtypes.int32, name=None) -> Tensor:
@@ -56,27 +54,30 @@ def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=
     >>> confusion_matrix([0, 1, 1], [0, 1, 0]).numpy().tolist()
     [[1, 0], [1, 1]]
     """
-    rows, columns = (
-        to_tensor(x, "confusion_matrix").numpy().reshape(-1).astype(np.int64) for x in (labels, predictions)
-    )
-    if rows.shape != columns.shape:
-        raise errors.ShapeError(f"confusion_matrix: {rows.size} labels for {columns.size} predictions")
-    if num_classes is None:
-        size = int(max(rows.max(initial=-1), columns.max(initial=-1))) + 1
-    else:
-        size = integer("confusion_matrix", "num_classes", num_classes)
-    if rows.size and not (
-        0 <= min(rows.min(), columns.min()) and max(rows.max(), columns.max()) < size
-    ):
+    places = [ops.cast(_flat(to_tensor(x, "confusion_matrix")), dtype=dtypes.int64.code) for x in (labels, predictions)]
+    n, m = (x.shape[0] for x in places)
+    if n != m:
+        raise errors.ShapeError(f"confusion_matrix: {n} labels for {m} predictions")
+    size = max(map(_largest, places)) + 1 if num_classes is None else integer("confusion_matrix", "num_classes", num_classes)
+    if any(_any(ops.logical_or(x < 0, x >= size)) for x in places):
         raise errors.InvalidArgumentError(f"confusion_matrix: labels and predictions must be in [0, {size})")
-    dtype = dtypes.as_dtype(dtype).as_numpy_dtype
-    counts = np.zeros((size, size), dtype)
-    np.add.at(
-        counts,
-        (rows, columns),
-        1 if weights is None else to_tensor(weights, "confusion_matrix").numpy().reshape(-1).astype(dtype),
-    )
-    return to_tensor(counts)
+    w = to_tensor(np.ones(n, np.int64)) if weights is None else _flat(to_tensor(weights, "confusion_matrix"))
+    pairs = ops.concat(*(x[:, None] for x in places), axis=1)
+    return ops.scatter_nd(pairs, ops.cast(w, dtype=dtypes.as_dtype(dtype).code), shape=(size, size), batch_dims=0)
+
+
+def _flat(x):
+    return ops.reshape(x, shape=(product(x.shape),))
+
+
+def _largest(x):
+    """Of a vector, as a number that a replay checks; -1 of nothing."""
+    return int(ops.reduce_max(x, axes=(0,), keepdims=0)) if x.shape[0] else -1
+
+
+def _any(holds):
+    """A truth that a replay checks."""
+    return bool(ops.reduce_any(holds, axes=(0,), keepdims=0))
 
 
 def histogram_fixed_width(values, value_range, nbins=100, dtype=dtypes.int32, name=None) -> Tensor:

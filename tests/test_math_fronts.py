@@ -552,6 +552,9 @@ def test_segments_of_nothing_have_gradients_of_its_shape(f, shape):
 @pytest.mark.parametrize("f", [lambda x: math.in_top_k(math.argmax(x, 1), x[::-1], 2), lambda x: math.invert_permutation(ad.argsort(x[0])),
                                lambda x: math.is_non_decreasing(x[0]), lambda x: math.is_strictly_increasing(ad.sort(x[0])),
                                lambda x: math.zero_fraction(x > 0), lambda x: ad.sequence_mask(math.argmax(x, 1), 4, "float32"),
+                               lambda x: math.bincount(math.argmax(x, 1)), lambda x: math.bincount(math.argmax(x, 1), weights=x[0], minlength=2, maxlength=2),
+                               lambda x: math.confusion_matrix(math.argmax(x, 0), math.argmax(x, 1)),
+                               lambda x: math.confusion_matrix(math.argmax(x, 0), math.argmax(x, 1), 3, weights=x[0], dtype="float64"),
                                lambda x: ad.sequence_mask(math.argmax(x, 1)), lambda x: ad.repeat(x, math.argmax(x, 1), axis=1)])  # fmt: skip
 def test_what_is_counted_and_ordered_is_found_anew_in_every_replay(f):
     with warnings.catch_warnings():
@@ -560,6 +563,12 @@ def test_what_is_counted_and_ordered_is_found_anew_in_every_replay(f):
         for seed in range(4):
             x = ad.constant(np.random.default_rng(seed).normal(size=(3, 3)))
             same(recorded(x), f(x).numpy())
+
+
+def test_counts_have_gradients_by_their_weights():
+    ids, places = [1, 0, 1], [[1, 0], [0, 1], [1, 1]]
+    check_gradients(lambda w: math.bincount(ids, weights=w) ** 2, [0.5, 2.0, 1.0])
+    check_gradients(lambda w: math.confusion_matrix(*zip(*places), weights=w, dtype="float64") ** 2, [0.5, 2.0, 1.0])
 
 
 def test_a_number_of_repeats_that_turns_negative_is_said_in_a_replay():
