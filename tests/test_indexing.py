@@ -275,3 +275,26 @@ def test_rows_that_name_their_own_element_are_computed_at_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same(ad.vectorized_map(lambda row: row[0][row[1]], (rows, places)), np.array([0.0, 5.0, 7.0, 11.0]))
+
+
+@pytest.mark.parametrize("key", [lambda x, i, j: x[i:j], lambda x, i, j: x[i:j, i, ::-1], lambda x, i, j: x[None, i:j, ..., 1:], lambda x, i, j: x[i:j][:1]])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_a_batch_between_two_computed_numbers_is_one_of_every_replay(key, dtype):
+    def f(x, i):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = key(x, i, i + 2) ** 3
+        return y, tape.gradient(y, x)
+
+    recorded, rng = ad.function(f), np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in (0, 1, 4, 3, 2):
+            x, place = ad.constant(rng.normal(size=(6, 5, 3))), ad.constant(i, dtype)
+            for got, want in zip(recorded(x, place), f(x, place)):
+                same(got, want.numpy())
+            same(recorded(x, place)[0], (key(x, i, i + 2) ** 3).numpy())
+        assert recorded.experimental_get_tracing_count() == 1
+        x = ad.constant(rng.normal(size=(3, 5, 3)))
+        for i in (0, 2, 1, 3, -1, -3, 2):                       # some of it, or none, where it reaches beyond an end
+            same(recorded(x, ad.constant(i, dtype))[0], (key(x, i, i + 2) ** 3).numpy())

@@ -12,7 +12,7 @@ cdef object index(object source, object key):
     cdef Operand x
     cdef View v
     if type(key) is not tuple:
-        if PyLong_CheckExact(key) or type(key) is slice:        # by far the most frequent
+        if PyLong_CheckExact(key) or type(key) is slice and not tracing_here():         # by far the most frequent
             kind_of(source, &x)
             return index_simply(&x, key)
         key = (key,)
@@ -129,17 +129,11 @@ cdef int64_t whole_index(object item) except? -1:
 
 # ------------------------------------------------------------------------------------------------------- numbers in a recording
 cdef object index_by_numbers(object source, tuple key):
-    """t[i], t[:, i], t[i, 1:] where a function that is recorded computes i: what stands there is gathered, for any i of a replay.  None: there is no
-    such i, or the key is refused."""
-    cdef Tensor x, i
+    """t[i], t[:, i], t[i, 1:], t[i:i + 8] where a function that is recorded computes i: what stands there is gathered, for any i of a replay.
+    None: there is no such i, or the key is refused."""
+    cdef Tensor x
     cdef int axis = 0, rank
-    numbers, rest = [], []
-    for item in key:
-        i = computed_number(item)
-        numbers.append(i)
-        if i is None:
-            rest.append(item)
-    if len(rest) == len(key):
+    if not any([computed_number(item) is not None or type(item) is slice and computed_number(item.start) is not None for item in key]):
         return None
     x = to_tensor(source, -1, -1, "index")
     shape = shape_tuple(x)
@@ -147,18 +141,38 @@ cdef object index_by_numbers(object source, tuple key):
     consumed = len(key) - sum([item is None or item is Ellipsis for item in key])
     if consumed > rank or sum([item is Ellipsis for item in key]) > 1:
         return None
-    axes = []
+    places, rest = [], []
     for item in key:
-        axes.append(axis)
+        place = None if item is None or item is Ellipsis else computed_place(item, shape[axis])
+        if place is not None:
+            places.append((axis, place))
+        if place is None or place.ndim:
+            rest.append(item if place is None else slice(None))
         axis += 0 if item is None else rank - consumed if item is Ellipsis else 1
-    for i, k in zip(numbers, axes):
-        if i is not None and not -shape[k] <= (i.value.i32 if i.code == AD_I32 else i.value.i64) < shape[k]:
-            return None
-    for i, k in zip(reversed(numbers), reversed(axes)):         # the last first, as an axis goes with each
-        if i is not None:
-            place = apply(ops.where, (apply(ops.less, (i, 0), {}), apply(ops.add, (i, shape[k]), {}), i), {})
-            x = apply(ops.gather, (x, place), {"axis": k, "batch_dims": 0})
+    if not places:
+        return None
+    for k, place in reversed(places):           # the last first, as an axis may go with each
+        x = apply(ops.gather, (x, place), {"axis": k, "batch_dims": 0})
     return x if all([is_everything(item) for item in rest]) else index(x, tuple(rest))
+
+
+cdef object computed_place(object item, object n):
+    """Where an item of a key reads along an axis of size n: a computed number, or as many from it on as a replay finds again."""
+    cdef Tensor i = computed_number(item), end
+    if i is not None:
+        return apply(ops.where, (apply(ops.less, (i, 0), {}), apply(ops.add, (i, n), {}), i), {}) if -n <= whole_value(i) < n else None
+    if type(item) is not slice or item.step is not None or spelled_out_here():
+        return None
+    i, end = computed_number(item.start), computed_number(item.stop)
+    if i is None or end is None or not 0 <= whole_value(i) <= whole_value(end) <= n:
+        return None
+    i, end = [apply(ops.cast, (t, ), {"dtype": AD_I64}) for t in (i, end)]
+    guarded_truth(<Tensor>apply(ops.logical_and, (apply(ops.greater_equal, (i, 0), {}), apply(ops.less_equal, (end, n), {})), {}))
+    return apply(ops.add, (i, np.arange(int(apply(ops.sub, (end, i), {})))), {})
+
+
+cdef object whole_value(Tensor t):
+    return t.value.i32 if t.code == AD_I32 else t.value.i64
 
 
 cdef bint is_everything(object item):
