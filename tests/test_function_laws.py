@@ -240,3 +240,10 @@ def test_elements_are_read_and_added_to_at_once(f, n, dtype):
 def test_the_sums_of_shares_of_elements_are_no_arrays():
     cost = ad.function(ad.grad(horner)).cost(ad.zeros(100, "float64"))
     assert cost.peak_bytes == cost.bytes + 800 == 1600 and cost.operations == cost.steps == 100
+
+
+def test_a_loop_that_makes_nothing_but_a_sum_is_told_with_what_it_goes_over():
+    def first_elements(x):
+        return ad.reduce_sum(ad.reshape(x * ad.eye(5, dtype="float64"), [-1])[:3])
+
+    assert "one loop over (5, 5):\n    %10 float64 = d mul(%0, %1)" in str(ad.function(ad.grad(first_elements)).program(ad.constant(np.float64(2.0))))

@@ -116,7 +116,8 @@ cdef Back lay_back(Trace trace, tuple mask):
         raise MemoryError("gradient: no memory for the slots of targets")
     for k in range(len(targets)):
         made.ends.targets[k] = targets[k]
-    followed = [slot if p.code[<int64_t>slot].seen & trace.pull_bit and slot <= made.ends.top else None for slot in sources]
+    followed = [slot if p.code[<int64_t>slot].seen & trace.pull_bit and slot <= made.ends.top else None
+                for slot in (*trace.inputs, *[followed_read(trace, v) for v in trace.variables])]
     for slot in followed:
         if slot is not None and slot < made.ends.lowest:
             made.ends.lowest = slot
@@ -138,6 +139,15 @@ cdef Back lay_back(Trace trace, tuple mask):
         trace.reason = None
         return None
     return back
+
+
+cdef int64_t followed_read(Trace trace, object v) noexcept:
+    """Where tapes around a trace see a variable read first, which may have been assigned before; its leaf, if they see no read."""
+    cdef const ad_program *p = trace.program.p
+    cdef int64_t slot = slot_in((<VariableCore>v).root, p)
+    while p.code[slot].op == AD_ALIAS and not (p.code[slot].seen & trace.pull_bit and not p.code[p.code[slot].a].seen & trace.pull_bit):
+        slot = p.code[slot].a
+    return slot
 
 
 cdef object adjoint_register(Trace trace, ad_plan_sweep *s, int64_t slot):

@@ -201,7 +201,7 @@ cdef Tensor trace_assignment(VariableCore v, Tensor value):
     cdef ad_program *p = ad_current
     cdef Tensor held = fresh(value)
     cdef int64_t slot
-    touch(v)                                    # before its first read there is no root
+    meet(v)                                     # before that there is no root
     slot = slot_in(value, p)
     if slot < 0:
         slot = emit(p, AD_LEAF, fresh(value), 0, 0, 0, 0)

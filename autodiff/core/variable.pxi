@@ -43,7 +43,10 @@ cdef class VariableCore:
 
     cpdef Tensor _peek(self):
         """The value as a new tensor that no tape knows."""
-        return trace_copy(read(self)) if tracing_here() else fresh(self.tensor)
+        if not tracing_here():
+            return fresh(self.tensor)
+        meet(self)
+        return trace_copy(self.tensor)
 
     cpdef str _text(self):
         """The value as repr() shows it."""
@@ -156,6 +159,14 @@ cdef inline int touch(VariableCore v) except -1:
                 and p.code[t.place.slot].seen & p.accessed == p.accessed):
             read_in(v, p)
         p = p.next
+    return 0
+
+
+cdef int meet(VariableCore v) except -1:
+    """Make the variable's value known to the trace, as an assignment wants it: no tape follows a variable that is not read."""
+    cdef ad_program *p = ad_current
+    if slot_in(v.root, p) < 0 or slot_in(v.tensor, p) < 0:
+        follow(v, p, slot_in(v.tensor, p), slot_in(v.root, p), p.tracing)
     return 0
 
 
