@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from . import nest, ops
-from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, copied, held_by, put_back, value_of_now
+from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, as_constants, copied, held_by, put_back, traced_here, value_of_now
 from .errors import ReplayError
 from .variable import Variable
 
@@ -79,7 +79,7 @@ class Followed(Pulled):
 
     def _as_written(self, back, mask, seeds, xs):
         own = [ops.identity(x) if x.dtype.is_floating else x for x in xs]
-        with holding(back.held()):
+        with (as_constants if traced_here() else holding)(back.held()):
             return _slopes(self.run, self.first and self.name, back.trace, mask, [*seeds, *own], back.expected)
 
 

@@ -52,3 +52,80 @@ def test_reads_after_an_assignment_add_their_shares_in_one_order(inside, dtype):
     expected, traced = [assigned_twice(decorate, inside, dtype) for decorate in WAYS]
     for xs in (x, x, -x):
         same(traced(xs), expected(xs))
+
+
+@pytest.mark.parametrize("accessed", [True, False])
+@pytest.mark.parametrize("how", ["assign", "assign_add"])
+def test_a_watched_variable_is_followed_past_an_assignment(how, accessed):
+    v, x = ad.Variable(1.0), ad.constant(2.0)
+
+    def f(x):
+        with ad.GradientTape(watch_accessed_variables=accessed, persistent=True) as tape:
+            tape.watch(v)
+            before = x * v
+            getattr(v, how)(4.0)
+            after = x * v
+            both = before * after
+        return after, tape.gradient(after, v), tape.gradient(both, v)
+
+    for decorate in WAYS:
+        traced = decorate(f)
+        for _ in range(2):
+            v.assign(1.0)
+            after, slope, both = traced(x)
+            assert slope.numpy() == 2.0 and both.numpy() == 2.0 * (after.numpy() + 2.0)
+
+
+def followed_calls(decorate, assigns):
+    """A tape around two calls between which a variable is assigned, as it is afterwards."""
+    v, k, x = ad.Variable(1.0, dtype="float64"), ad.Variable(3), ad.constant(np.linspace(0.1, 1.0, 35))
+
+    @decorate
+    def f(x):
+        if assigns:
+            v.assign_add(1.0)
+            k.assign(5)
+        return ad.sin(x) * v * ad.cast(k.value(), "float64")
+
+    with ad.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = f(x)
+        v.assign(10.0)
+        z = f(y)
+    v.assign(100.0)
+    return tape, z, x, v, k
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("assigns", [False, True])
+def test_a_jacobian_past_calls_takes_a_variable_as_each_of_them_found_it(assigns):
+    results = []
+    for decorate in WAYS:
+        tape, z, x, v, k = followed_calls(decorate, assigns)
+        results.append(tape.jacobian(z, [x, v]))
+        assert v.numpy() == 100.0 and k.numpy() == (5 if assigns else 3)
+    for expected, found in zip(*results):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("assigns", [False, True])
+def test_a_gradient_past_calls_that_is_recorded_keeps_what_they_found(assigns):
+    results = []
+    for decorate in WAYS:
+        tape, z, x, v, k = followed_calls(decorate, assigns)
+
+        def slopes(u, tape=tape, sources=(x, v), z=z):
+            return tape.gradient(z, sources, output_gradients=u)
+
+        for ask in (slopes, lambda u: ad.vectorized_map(slopes, ad.stack([u, 2.0 * u]))):
+            traced = ad.function(ask)
+            v.assign(100.0)
+            first = traced(x)
+            v.assign(1000.0)
+            same(traced(x), first)
+            assert v.numpy() == 1000.0
+            results.append(first)
+    half = len(results) // 2
+    for expected, found in zip(ad.nest.flatten(results[:half]), ad.nest.flatten(results[half:])):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)

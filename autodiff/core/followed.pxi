@@ -289,6 +289,47 @@ cdef Tensor read_as(VariableCore v, Tensor value):
         v.tensor = now
 
 
+@cython.final
+cdef class as_constants:
+    """Context inside a trace: variables hold these tensors, [(variable, tensor)], and afterwards what they held before.  To the trace they
+    are constants from outside: a variable is read at each replay, and has one value at its start, and earlier calls had others."""
+    cdef list held, before
+    cdef Py_ssize_t n_assigned
+
+    def __init__(self, list held not None):
+        self.held = held
+
+    def __enter__(self):
+        cdef VariableCore v
+        self.n_assigned = len((<Program>ad_current.host).trace.assigned)
+        self.before = [(v, v.tensor, v.root) for v, _ in self.held]
+        for v, t in self.held:
+            v.root = root_of_constant(v, t)
+            v.tensor = copy_known_to(ad_current, t)
+
+    def __exit__(self, kind, value, traceback):
+        cdef VariableCore v
+        for v, t, root in self.before:
+            v.tensor, v.root = t, root
+        del (<Program>ad_current.host).trace.assigned[self.n_assigned:]
+
+
+cdef Tensor root_of_constant(VariableCore v, Tensor t):
+    """A root for v in all programs that record: to traces it is the constant t, to tapes outside v itself."""
+    cdef ad_program *p = ad_current
+    cdef Tensor root = new_tensor()
+    cdef int64_t slot
+    while p is not NULL:
+        if p.tracing and slot_in(t, p) < 0:
+            emit(p, AD_LEAF, t, 0, 0, 0, 0)
+            note_outside(p, t)
+        slot = slot_in(t if p.tracing else v.root, p)
+        if slot >= 0:
+            put_in(root, p, <uint32_t>slot)
+        p = p.next
+    return root
+
+
 def held_by(VariableCore v not None):
     """What v holds; not to be handed out."""
     return v.tensor

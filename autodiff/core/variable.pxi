@@ -155,9 +155,9 @@ cdef inline int touch(VariableCore v) except -1:
     cdef Tensor t = v.tensor
     cdef ad_program *p = ad_current
     while p is not NULL:
-        if not (t.place.program is p and t.place.generation == p.generation and v.trainable
-                and p.code[t.place.slot].seen & p.accessed == p.accessed):
-            read_in(v, p)
+        if p.tracing or not (t.place.program is p and t.place.generation == p.generation and v.trainable
+                             and p.code[t.place.slot].seen & p.accessed == p.accessed):
+            read_in(v, p)                       # (in a trace what was assigned has a slot, which no tape that watches v has seen yet)
         p = p.next
     return 0
 
