@@ -158,6 +158,17 @@ def test_watched_variables_come_in_order_of_creation():
     assert [v.order for v in tape.watched_variables()] == sorted(v.order for v in many)
 
 
+def test_a_tape_does_not_watch_what_a_tape_inside_has_watched():
+    v, x = ad.Variable(2.0), ad.constant(3.0)
+    with ad.GradientTape(watch_accessed_variables=False) as outer:
+        outer.watch(x)
+        with ad.GradientTape() as inner:
+            y = x * v
+        slope = inner.gradient(y, v)
+    assert outer.watched_variables() == () and float(outer.gradient(slope, x)) == 1.0
+    assert outer.watched_variables() == () and len(inner.watched_variables()) == 1
+
+
 def test_a_variable_is_captured_as_it_was_read():
     x = ad.Variable(2.0)
     with ad.GradientTape(persistent=True) as tape:

@@ -351,7 +351,7 @@ cdef int forget(GradientTape tape) except -1:
     cdef ad_program *p = tape.program.p
     cdef Program program
     cdef int k
-    if p.taken == tape.bit and tape.program.n_variables <= FEW_WATCHED:    # all of them are this tape's
+    if (p.taken | p.spent) == tape.bit and tape.program.n_variables <= FEW_WATCHED:    # no other was there: all of them are this tape's
         for k in range(tape.program.n_variables):
             tape.few_watched[k] = tape.program.variables[k]
         tape.n_watched, tape.program.n_variables = tape.program.n_variables, 0
