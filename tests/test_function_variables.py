@@ -129,3 +129,24 @@ def test_a_gradient_past_calls_that_is_recorded_keeps_what_they_found(assigns):
     half = len(results) // 2
     for expected, found in zip(ad.nest.flatten(results[:half]), ad.nest.flatten(results[half:])):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rows_that_assign_are_recorded_with_what_the_variable_held():
+    """vectorized_map records the first row, and finds that it has to call each: to the function around it that row never ran."""
+    x, results = ad.constant(np.array([0.1, 0.2, 0.3])), []
+    for decorate in WAYS:
+        v = ad.Variable(np.array([1.0, 2.0, 3.0]))
+
+        def row(r, v=v):
+            v.assign_sub(r * 0.5)
+            return v.value()
+
+        f = decorate(lambda x, row=row: ad.sin(ad.vectorized_map(row, ad.stack([x, 2.0 * x]))))
+        for _ in range(2):
+            v.assign([1.0, 2.0, 3.0])
+            with ad.GradientTape() as tape:
+                y = f(x)
+            results.append((y, tape.gradient(y, v), v.value()))
+    for found in results[1:]:
+        same(found, results[0])

@@ -163,10 +163,12 @@ cdef inline int touch(VariableCore v) except -1:
 
 
 cdef int meet(VariableCore v) except -1:
-    """Make the variable's value known to the trace, as an assignment wants it: no tape follows a variable that is not read."""
+    """Make the variable's value known to all traces, as an assignment wants it: no tape follows a variable that is not read."""
     cdef ad_program *p = ad_current
-    if slot_in(v.root, p) < 0 or slot_in(v.tensor, p) < 0:
-        follow(v, p, slot_in(v.tensor, p), slot_in(v.root, p), p.tracing)
+    while p is not NULL:
+        if p.tracing and (slot_in(v.root, p) < 0 or slot_in(v.tensor, p) < 0):
+            follow(v, p, slot_in(v.tensor, p), slot_in(v.root, p), p.tracing)
+        p = p.next
     return 0
 
 
