@@ -150,3 +150,23 @@ def test_rows_that_assign_are_recorded_with_what_the_variable_held():
             results.append((y, tape.gradient(y, v), v.value()))
     for found in results[1:]:
         same(found, results[0])
+
+
+def test_a_jacobian_past_a_call_whose_own_tapes_watch_a_variable():
+    x, results = ad.constant(np.linspace(0.1, 1.0, 35)), []
+    for decorate in WAYS:
+        v = ad.Variable(1.5, dtype="float64")
+        scaled = ad.recompute_grad(lambda x, v=v: v * x)
+
+        @decorate
+        def f(x, v=v, scaled=scaled):
+            with ad.GradientTape() as inner:
+                y = ad.sin(scaled(x))
+            return inner.gradient(y, v) * x * len(inner.watched_variables())
+
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = f(x)
+        results.append(tape.jacobian(y, [x, v]))
+    for expected, found in zip(*results):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13)

@@ -295,23 +295,33 @@ cdef class as_constants:
     are constants from outside: a variable is read at each replay, and has one value at its start, and earlier calls had others."""
     cdef list held, before
     cdef Py_ssize_t n_assigned
+    cdef int n_variables
 
     def __init__(self, list held not None):
         self.held = held
 
     def __enter__(self):
+        cdef Program program = <Program>ad_current.host
         cdef VariableCore v
-        self.n_assigned = len((<Program>ad_current.host).trace.assigned)
+        self.n_assigned, self.n_variables = len(program.trace.assigned), program.n_variables
         self.before = [(v, v.tensor, v.root) for v, _ in self.held]
         for v, t in self.held:
+            if slot_in(v.root, ad_current) < 0:
+                add_variable(program, v)        # for tapes inside, which may watch it
             v.root = root_of_constant(v, t)
             v.tensor = copy_known_to(ad_current, t)
 
     def __exit__(self, kind, value, traceback):
+        cdef Program program = <Program>ad_current.host
         cdef VariableCore v
+        added = [<object>program.variables[k] for k in range(self.n_variables, program.n_variables)]
+        truncate_variables(program, self.n_variables)
         for v, t, root in self.before:
             v.tensor, v.root = t, root
-        del (<Program>ad_current.host).trace.assigned[self.n_assigned:]
+        for v in added:
+            if slot_in(v.root, ad_current) >= 0:
+                add_variable(program, v)
+        del program.trace.assigned[self.n_assigned:]
 
 
 cdef Tensor root_of_constant(VariableCore v, Tensor t):

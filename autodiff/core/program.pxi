@@ -138,12 +138,16 @@ cdef int add_variable(Program program, object v) except -1:
     return 0
 
 
-cdef void drop_variables(Program program) noexcept:
+cdef void truncate_variables(Program program, int rest) noexcept:
     cdef int n = program.n_variables
-    program.n_variables = 0
-    while n:
+    program.n_variables = rest
+    while n > rest:
         n -= 1
         Py_XDECREF(program.variables[n])
+
+
+cdef void drop_variables(Program program) noexcept:
+    truncate_variables(program, 0)
 
 
 cdef void link(ad_program *p) noexcept:
