@@ -207,3 +207,38 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(n, dtype):
         whole = f(ad.constant(x), axis=-1).numpy()
         for first, end in ((0, 1), (3, 12), (13, 14), (38, 51), (50, 62), (100, 103), (1030, 1031), (1, 1030)):
             assert f(ad.constant(x[first:end]), axis=-1).numpy().tobytes() == whole[first:end].tobytes()
+
+
+def test_threads_that_record_with_one_variable_under_tapes():
+    """While an operation is recorded its line is looked up in Python, and another thread may give the variable another tensor."""
+    script = """
+import sys, threading
+import numpy as np
+import autodiff as ad
+
+sys.setswitchinterval(1e-6)
+xs = [ad.constant(np.array([0.1, 0.2, 0.3]) * k) for k in (1, 2, 3)]
+errors = []
+for _ in range(300):
+    v = ad.Variable([1.0, 2.0, 3.0], dtype="float64")
+    f, ready = ad.function(lambda x: (v.value() * x, v * 1.5, v * 2.0)), threading.Barrier(3)
+
+    def work(x):
+        ready.wait()
+        for _ in range(3):
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                ys = f(x)
+                total = ad.add_n([ad.reduce_sum(y) for y in ys])
+            by_x, by_v = tape.gradient(total, [x, v])
+            if not (np.array_equal(by_x, v) and np.array_equal(by_v, x + 3.5) and np.array_equal(ys[2], [2.0, 4.0, 6.0])):
+                errors.append((by_x, by_v, ys))
+
+    threads = [threading.Thread(target=work, args=(x,)) for x in xs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+assert not errors, errors[0]
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)

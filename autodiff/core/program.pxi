@@ -298,12 +298,21 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
                 emit(p, op, y, 0, 0, words, seen)
             if op == AD_OP_nonzero and p.tracing:           # Python sees how many there are, and computes with it
                 add_guard(p, y, p.n - 1, False)
-            if noting or checking:
-                note_place(p)
             if p.stabilising:
                 p.code[p.n - 1].flags |= temporaries(x, n)
         elif p.tracing:
             capture_operands(p, x, n)
+        p = p.next
+    return note_places_of(y) if watchful else 0
+
+
+cdef int note_places_of(Tensor y) except -1:
+    """Where in the user's program y was computed.  When all programs have it: Python looks that up, another thread may assign a variable
+    meanwhile, and what that held was an operand."""
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if slot_in(y, p) >= 0 and slot_in(y, p) == <int64_t>p.n - 1:
+            note_place(p)
         p = p.next
     return 0
 
