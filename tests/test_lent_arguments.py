@@ -139,3 +139,31 @@ def test_arrays_of_other_dtypes(x):
         expected = x.copy()
         x[:5] = x[:5] if x.dtype != bool else ~x[:5]
         assert np.array_equal(same.numpy(), expected) and np.array_equal(floats.numpy(), expected.astype(float))
+
+
+def test_an_array_lives_as_long_as_the_replay_reads_it():
+    """Whatever runs while the arguments are looked at, here a key that compares itself, may take it out of its list."""
+    numbers = np.ones(N)
+
+    class Owner:
+        """Of the numbers, which are no numbers any more when the array that reads them is gone."""
+
+        __array_interface__ = {**numbers.__array_interface__}
+
+        def __del__(self):
+            numbers[:] = np.nan
+
+    class Key:
+        def __hash__(self):
+            return 0
+
+        def __eq__(self, other):
+            given.clear()
+            return isinstance(other, Key)
+
+    f = ad.function(lambda parts: ad.reduce_sum(parts[0]) + parts[1][next(iter(parts[1]))])
+    given = [np.ones(N), {Key(): np.ones(2000)}]
+    f(list(given))
+    f(list(given))
+    given = [np.asarray(Owner()), {Key(): np.ones(2000)}]
+    assert np.array_equal(f(given).numpy(), np.full(2000, N + 1.0)) and not given and np.all(np.isnan(numbers))

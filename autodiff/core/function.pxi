@@ -94,12 +94,12 @@ cdef class Lately:
         self.kind = kind
         self.plain = kind[1] is None and all([part is Tensor for part in kind[0][1:]])
 
-    cdef object inputs(self, PyObject *const *args, Py_ssize_t n, tuple names, bint lends):
-        """The tensors of a call of that kind; None: of another."""
+    cdef object inputs(self, PyObject *const *args, Py_ssize_t n, tuple names, list lent):
+        """The tensors of a call of that kind; None: of another.  `lent` as in for_replay."""
         cdef list tensors = []
         if self.plain and names is None:
-            return for_replays(args, n, lends)
-        same = are_of(self.kind[0], args, n, tensors, lends) and are_named(self.kind[1], names, args + n, tensors, lends)
+            return for_replays(args, n, lent)
+        same = are_of(self.kind[0], args, n, tensors, lent) and are_named(self.kind[1], names, args + n, tensors, lent)
         return tensors if same else None
 
 
@@ -139,19 +139,21 @@ cdef class Replayed:
     cdef object at_once(self, PyObject *const *args, Py_ssize_t n, tuple names):
         """The result of a call of the last one's kind; NOTHING: it is another, or no trace fits."""
         cdef Lately lately = self.lately        # (of this thread: what runs below may let others call)
+        cdef list lent
         cdef Trace last
         if lately is None:
             return NOTHING
         last = lately.last
         if lately.plain and names is None and are_tensors(args, n):
             return self.go(last, lately, args, n)
-        inputs = lately.inputs(args, n, names, True)
+        lent = []
+        inputs = lately.inputs(args, n, names, lent)
         return NOTHING if inputs is None else self.go(last, lately, items_of(inputs), len(inputs))
 
     cdef object followed_at_once(self, PyObject *const *args, Py_ssize_t n, tuple names):
         """The same under tapes."""
         cdef Lately lately = self.lately_followed
-        inputs = None if lately is None or not tapes_are_plain() else lately.inputs(args, n, names, False)
+        inputs = None if lately is None or not tapes_are_plain() else lately.inputs(args, n, names, None)
         found = None if inputs is None else lately.followed.go(inputs, None, None)
         return NOTHING if found is None else rebuilt_of(<Trace>found[0], <list>found[1])
 

@@ -63,19 +63,18 @@ def has_only_items(x):
 cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes])
 
 
-cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors, bint lends) except -1:
-    """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended, large arrays lent where
-    it is for a replay."""
+cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors, list lent) except -1:
+    """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended; `lent` as in for_replay."""
     cdef Py_ssize_t k
     if len(kinds) != n + 1:
         return False
     for k in range(n):
-        if not is_of(kinds[k + 1], <object>args[k], tensors, lends):
+        if not is_of(kinds[k + 1], <object>args[k], tensors, lent):
             return False
     return True
 
 
-cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tensors, bint lends) except -1:
+cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tensors, list lent) except -1:
     """The same of arguments by name, in this order; `kinds` is None where there were none."""
     cdef Py_ssize_t k, n = 0 if names is None else len(names)
     if kinds is None or n == 0:
@@ -84,12 +83,12 @@ cdef bint are_named(object kinds, tuple names, PyObject *const *args, list tenso
         return False
     for k in range(n):
         key, kind = <tuple>(<tuple>kinds)[k + 1]
-        if key != names[k] or not is_of(kind, <object>args[k], tensors, lends):
+        if key != names[k] or not is_of(kind, <object>args[k], tensors, lent):
             return False
     return True
 
 
-cdef bint is_of(object kind, object x, list tensors, bint lends) except -1:
+cdef bint is_of(object kind, object x, list tensors, list lent) except -1:
     """Is it argument_kind(x)?  No more than that is known where it says no: then argument_kind is asked."""
     cdef tuple parts
     if kind is Tensor:
@@ -98,7 +97,7 @@ cdef bint is_of(object kind, object x, list tensors, bint lends) except -1:
             return True
         if not isinstance(x, OF_NUMPY):
             return False
-        tensors.append(for_replay(x, lends))
+        tensors.append(for_replay(x, lent))
         return True
     if type(kind) is Same:
         return (<Same>kind).value is x
@@ -109,17 +108,17 @@ cdef bint is_of(object kind, object x, list tensors, bint lends) except -1:
         return False
     if type(x) is tuple or type(x) is list:
         held = tuple(x)                         # (whatever runs meanwhile)
-        return are_of(parts, items_of(held), len(held), tensors, lends)
+        return are_of(parts, items_of(held), len(held), tensors, lent)
     if type(x) is dict:
-        return len(x) == len(parts) - 1 and are_items(parts, x, tensors, lends)
+        return len(x) == len(parts) - 1 and are_items(parts, x, tensors, lent)
     return len(parts) == 2 and (x is None or type(x) in UNCHANGING) and x == parts[1]
 
 
-cdef bint are_items(tuple kinds, dict x, list tensors, bint lends) except -1:
+cdef bint are_items(tuple kinds, dict x, list tensors, list lent) except -1:
     cdef Py_ssize_t k = 0
     for key in x:
         k += 1
         known, kind = <tuple>kinds[k]
-        if key is not known and key_kind(key) != known or not is_of(kind, x[key], tensors, lends):
+        if key is not known and key_kind(key) != known or not is_of(kind, x[key], tensors, lent):
             return False
     return True

@@ -284,13 +284,16 @@ cdef enum:
     WORTH_LENDING = 4096                        # bytes; a copy of fewer takes no longer than what lends them
 
 
-cdef inline Tensor for_replay(object x, bint lends):
-    """A tensor for an array or a NumPy number.  Where it is for a replay and no longer, large arrays of floats need no copy.  (Indices do:
-    another thread that changed them after they were looked at would have the replay read anywhere.)"""
-    return lent(x) if lends and cnp.PyArray_CheckExact(x) and is_lendable(x) else from_array(x, -1, "convert_to_tensor")
+cdef inline Tensor for_replay(object x, list lent):
+    """A tensor for an array or a NumPy number.  Where it is for a replay and no longer, large arrays of floats are appended to `lent`, to live
+    as long, and not copied.  (Indices are: another thread that changed them after they were looked at would have it read anywhere.)"""
+    if lent is None or not cnp.PyArray_CheckExact(x) or not is_lendable(x):
+        return from_array(x, -1, "convert_to_tensor")
+    lent.append(x)
+    return lent_tensor(x)
 
 
-cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, bint lends):
+cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, list lent):
     """The arguments with tensors for arrays; None: there are others among them."""
     cdef Py_ssize_t k
     cdef tuple made
@@ -301,7 +304,7 @@ cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, bint lends):
     for k in range(n):
         x = <object>args[k]
         if Py_TYPE(x) is not <PyTypeObject *>Tensor:
-            x = for_replay(x, lends)
+            x = for_replay(x, lent)
         Py_INCREF(x)
         PyTuple_SET_ITEM(made, k, x)
     return made
@@ -313,7 +316,7 @@ cdef inline bint is_lendable(cnp.ndarray x) noexcept:
             and cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_NDIM(x) <= AD_MAX_RANK)
 
 
-cdef Tensor lent(cnp.ndarray x):
+cdef Tensor lent_tensor(cnp.ndarray x):
     """A tensor of the array's own numbers, which must not outlive it."""
     cdef ad_array *a = ad_array_lent(AD_F64 if cnp.PyArray_TYPE(x) == cnp.NPY_DOUBLE else AD_F32, cnp.PyArray_NDIM(x),
                                      <const int64_t *>cnp.PyArray_DIMS(x), cnp.PyArray_DATA(x))
