@@ -81,8 +81,9 @@ class Objective(Conventions, Evaluations):
     that are returned are never written to again.  Further arguments go to f, floats among them as float64 tensors.
 
     f is evaluated once at a point, whichever of value, derivative and products is asked first (an eager objective keeps the tape of the
-    last point; a traced one replays a recording with second derivatives in it where they are asked); `evaluations` counts.  Threads may
-    use one objective at once; each has a point of its own to remember.  It pickles by the name of f, or, where f has none that can be
+    last point; a traced one replays a recording with second derivatives in it where they are asked, and of arrays of more than 16 KiB among
+    further arguments only `fun` and `grad` are remembered, which takes comparing them); `evaluations` counts.  Threads may use one
+    objective at once; each has a point of its own to remember.  It pickles by the name of f, or, where f has none that can be
     imported, as recordings of all of it; of more than 1000 numbers without `hess`, unless that was asked for before.
     """
 
