@@ -245,13 +245,13 @@ def _pair(labels_a, labels_b, out, shape_a, shape_b):
     natural = batch + left + right
     shape = tuple([size[n] for n in natural])
     perm = tuple([natural.index(n) for n in out])
-    if batch_a == batch_b and not (left and right):
-        vector = (*batch_a, n_sum)
-        to_a, to_b = (to_a, vector) if left else (vector, to_b)
+    of_vector = batch_a == batch_b and not (left and right)
+    if of_vector:
+        to_a, to_b = (to_a, (*batch_a, n_sum)) if left else ((*batch_a, n_sum), to_b)
 
     def contract(a, b):
         a, b = _reshape(_transpose(a, lay_a), to_a), _reshape(_transpose(b, lay_b), to_b)
-        if len(to_a) != len(to_b):
+        if of_vector:
             y = ops.matvec(a, b, transpose_a=int(flip_a)) if left else ops.matvec(b, a, transpose_a=int(not flip_b))
         else:
             y = ops.matmul(a, b, transpose_a=int(flip_a), transpose_b=int(flip_b))

@@ -505,8 +505,11 @@ def test_cofactors_of_few_rows_have_their_digits_where_the_inverse_has_none(n):
     a = np.outer(rng.normal(size=n), rng.normal(size=n)) + 1e-12 * rng.normal(size=(20, n, n))
     whole = [np.array([[int(x * 2.0**100) for x in row] for row in m], object) for m in a]
     right = np.array([[[float(Fraction(x, 2 ** (100 * (n - 1)))) for x in row] for row in cofactors(m).tolist()] for m in whole])
-    slopes = ad.hessian(lambda x: ad.reduce_sum(ad.linalg.det(x)))(a[:1]).numpy()
-    f = lambda x: ad.reduce_sum(ad.linalg.det(x))  # noqa: E731
+
+    def f(x):
+        return ad.reduce_sum(ad.linalg.det(x))
+
+    slopes = ad.hessian(f)(a[:1]).numpy()
     for got in (gradient(f, a)[0], ad.function(ad.grad(f))(a).numpy()):
         np.testing.assert_allclose(got, right, rtol=1e-15)
     for i in range(n):

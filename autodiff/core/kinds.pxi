@@ -14,6 +14,9 @@ cdef class Same:
         return type(other) is Same and (<Same>other).value is self.value
 
 
+cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes, type(None)])
+
+
 def argument_kind(x, list tensors not None):
     """What a replay cannot change about an argument; its tensors are appended to `tensors`."""
     kind = type(x)
@@ -24,7 +27,7 @@ def argument_kind(x, list tensors not None):
         return (kind, *kinds_of(x, tensors))
     if kind is float:
         return x.hex()
-    if x is None or kind is int or kind is bool or kind is str or kind is bytes:
+    if kind in UNCHANGING:
         return kind, x
     if kind is dict:
         return (dict, *kinds_of(x, tensors))
@@ -60,9 +63,6 @@ def has_only_items(x):
     return isinstance(x, (tuple, list, dict)) and not getattr(x, "__dict__", None)
 
 
-cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes])
-
-
 cdef bint are_of(tuple kinds, PyObject *const *args, Py_ssize_t n, list tensors, list lent) except -1:
     """Are these the kinds (after what they are of) of the arguments?  Their tensors are appended; `lent` as in for_replay."""
     cdef Py_ssize_t k
@@ -95,7 +95,7 @@ cdef bint is_of(object kind, object x, list tensors, list lent) except -1:
         if type(x) is Tensor:
             tensors.append(x)
             return True
-        if not isinstance(x, OF_NUMPY):
+        if not cnp.PyArray_CheckExact(x) and not isinstance(x, OF_NUMPY):
             return False
         tensors.append(for_replay(x, lent))
         return True
@@ -111,7 +111,7 @@ cdef bint is_of(object kind, object x, list tensors, list lent) except -1:
         return are_of(parts, items_of(held), len(held), tensors, lent)
     if type(x) is dict:
         return len(x) == len(parts) - 1 and are_items(parts, x, tensors, lent)
-    return len(parts) == 2 and (x is None or type(x) in UNCHANGING) and x == parts[1]
+    return type(x) in UNCHANGING and x == parts[1]
 
 
 cdef bint are_items(tuple kinds, dict x, list tensors, list lent) except -1:

@@ -293,23 +293,6 @@ cdef inline Tensor for_replay(object x, list lent):
     return lent_tensor(x)
 
 
-cdef tuple for_replays(PyObject *const *args, Py_ssize_t n, list lent):
-    """The arguments with tensors for arrays; None: there are others among them."""
-    cdef Py_ssize_t k
-    cdef tuple made
-    for k in range(n):
-        if Py_TYPE(<object>args[k]) is not <PyTypeObject *>Tensor and not cnp.PyArray_CheckExact(<object>args[k]):
-            return None
-    made = PyTuple_New(n)
-    for k in range(n):
-        x = <object>args[k]
-        if Py_TYPE(x) is not <PyTypeObject *>Tensor:
-            x = for_replay(x, lent)
-        Py_INCREF(x)
-        PyTuple_SET_ITEM(made, k, x)
-    return made
-
-
 cdef inline bint is_lendable(cnp.ndarray x) noexcept:
     cdef int kind = cnp.PyArray_TYPE(x)
     return ((kind == cnp.NPY_DOUBLE or kind == cnp.NPY_FLOAT) and cnp.PyArray_NBYTES(x) >= WORTH_LENDING

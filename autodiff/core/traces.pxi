@@ -407,15 +407,13 @@ cdef inline object leaf_of(Trace trace, Py_ssize_t k):
 cdef Tensor out_of(const ad_plan *t, uint32_t register):
     cdef int dtype, is_array
     cdef ad_value value = ad_plan_value(t, register, &dtype, &is_array)
-    cdef Tensor kept
+    cdef ad_array *kept
     if not is_array or not value.array.lent:
         return tensor_of(dtype, is_array, value)
-    kept = new_tensor()
-    kept.value.array, kept.code = ad_array_keep(value.array), dtype
-    if kept.value.array is NULL:
+    kept = ad_array_keep(value.array)
+    if kept is NULL:
         raise MemoryError("function: no memory for a copy of an argument")
-    kept.is_array = True
-    return kept
+    return wrap(kept)
 
 
 # ------------------------------------------------------------------------------------------------------- what C does not know

@@ -345,8 +345,6 @@ def _is_kept(a, kept):
     """Is it that argument still?"""
     if type(a) is not kept[0]:
         return False
-    if type(a) is np.ndarray:
-        return same_numbers(a, kept[1])
     return same_numbers(plain(a), kept[1]) if isinstance(a, ARRAYS) else repr(a) == kept[1]
 
 
