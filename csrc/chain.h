@@ -12,7 +12,7 @@ typedef struct {
     char *at[4];                                            /* operands, in the order g, a, b, c, y of those that are read; at[3]: the result, */
 } ad_chain_step;                                            /* NULL: only the next step reads it */
 enum { AD_CHAIN_END, AD_CHAIN_TOTAL, AD_CHAIN_FIRST = AD_CHAIN_TOTAL + 2 };        /* codes: behind the last step; see below, two forms; the links' */
-enum { AD_CHAIN_VECTORS = 8, AD_CHAIN_RESULT = 3 };         /* vectors at a time; see above */
+enum { AD_CHAIN_VECTORS = 8, AD_CHAIN_FEW = 2, AD_CHAIN_RESULT = 3 };          /* vectors at a time; in short ones; see above */
 
 /* An operand stands in memory, or is what the step before gave, or, of two operands, is one number for all elements. */
 enum ad_chain_operand { AD_CHAIN_MEMORY, AD_CHAIN_LAST, AD_CHAIN_NUMBER };
@@ -33,6 +33,8 @@ typedef struct {
     void (*run)(const ad_chain_step *steps, size_t bytes);  /* bytes of each operand: a multiple of tile */
     const ad_chain_function *place;                         /* by code */
     size_t tile;
+    void (*run_short)(const ad_chain_step *steps, size_t bytes);      /* of any number of elements, without masks and sums; NULL: there is none */
+    const ad_chain_function *place_short;
 } ad_chain;
 
 /* What can be a step of one: the value (k < 0) or share of a row. */

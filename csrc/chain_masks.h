@@ -1,5 +1,6 @@
 /* Masks of chains: bytes of 0 or 1 in memory, all bits of an element or none in vectors.  GCC 12 takes vectors apart for that, element by
- * element.  Included by chain_type.inc for an element type, of which vectors have NAME(LANES). */
+ * element.  And vectors of which elements are missing, of the first and of the one behind it, where so many bytes are left (`there`): what is
+ * missing reads as 0.  Included by chain_type.inc for an element type, of which vectors have NAME(LANES). */
 enum { NAME(LANES) = AD_VECTOR / sizeof(T) };
 #define INLINE static inline __attribute__((always_inline))
 
@@ -18,6 +19,12 @@ INLINE void NAME(v_put_masks)(char *to, const MASK *m)
             _mm_storeu_si128((void *)(to + j * NAME(LANES)), _mm512_cvtepi32_epi8((__m512i)-m[j]));
 }
 INLINE VECTOR NAME(v_where)(MASK c, VECTOR x, VECTOR y) { return (VECTOR)((c & (MASK)x) | (~c & (MASK)y)); }
+typedef unsigned NAME(there);
+INLINE NAME(there) NAME(v_there)(size_t left) { return left < AD_VECTOR ? (1U << left / sizeof(T)) - 1 : 0xFFFF; }
+INLINE VECTOR NAME(v_read)(NAME(there) there, const char *from)
+{
+    return sizeof(T) == 8 ? (VECTOR)_mm512_maskz_loadu_pd((__mmask8)there, from) : (VECTOR)_mm512_maskz_loadu_ps((__mmask16)there, from);
+}
 
 #elif AD_VECTOR == 32
 INLINE MASK NAME(v_mask)(const char *from)
@@ -53,6 +60,16 @@ INLINE VECTOR NAME(v_where)(MASK c, VECTOR x, VECTOR y)
 {
     return (VECTOR)(sizeof(T) == 8 ? (__m256)_mm256_blendv_pd((__m256d)y, (__m256d)x, (__m256d)c) : _mm256_blendv_ps((__m256)y, (__m256)x, (__m256)c));
 }
+typedef MASK NAME(there);
+INLINE NAME(there) NAME(v_there)(size_t left)
+{
+    const __m256i at = sizeof(T) == 8 ? _mm256_setr_epi64x(0, 1, 2, 3) : _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (MASK)at < (MASK){0} + (WHOLE)(left < AD_VECTOR ? left / sizeof(T) : AD_VECTOR);
+}
+INLINE VECTOR NAME(v_read)(NAME(there) there, const char *from)
+{
+    return sizeof(T) == 8 ? (VECTOR)_mm256_maskload_pd((const void *)from, (__m256i)there) : (VECTOR)_mm256_maskload_ps((const void *)from, (__m256i)there);
+}
 
 #else
 INLINE MASK NAME(v_mask)(const char *from)
@@ -69,5 +86,8 @@ INLINE void NAME(v_put_masks)(char *to, const MASK *m)
             to[j * NAME(LANES) + i] = (char)-m[j][i];
 }
 INLINE VECTOR NAME(v_where)(MASK c, VECTOR x, VECTOR y) { return (VECTOR)((c & (MASK)x) | (~c & (MASK)y)); }
+#endif
+#if AD_VECTOR > 16
+INLINE NAME(there) NAME(v_there_behind)(size_t left) { return NAME(v_there)(left > AD_VECTOR ? left - AD_VECTOR : 0); }
 #endif
 #undef INLINE

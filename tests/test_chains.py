@@ -9,8 +9,10 @@ from test_function import same
 import autodiff as ad
 from autodiff import _core
 
-# A tile is 8 vectors of 16, 32 or 64 bytes: 16 to 128 numbers.
+# A tile is 8 vectors of 16, 32 or 64 bytes: 16 to 128 numbers.  Of arrays that are shorter, two vectors are run at a time, the last of which
+# may be of any number of elements.
 SIZES = [15, 16, 63, 64, 65, 127, 128, 129, 500, 511, 513, 540, 700, 1030]
+SHORT_SIZES = [2, 3, 4, 5, 7, 8, 9, 14, 17, 24, 31, 33, 47, 50, 60, 100, 200]
 UNARY = [ad.square, lambda a: -a, lambda a: a * 3.0, lambda a: 2.0 - a, lambda a: a - 0.5, lambda a: a * a, lambda a: a + a, lambda a: a / 7.0, ad.tan,
          ad.exp, ad.math.reciprocal, ad.abs, ad.sign, ad.nn.relu, ad.math.log1p, ad.tanh, ad.sqrt, ad.math.rsqrt, lambda a: 1.0 / a, lambda a: 0.0 * a, ad.stop_gradient]  # fmt: skip
 BINARY = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: b - a, lambda a, b: a * b, ad.math.squared_difference, ad.math.multiply_no_nan,
@@ -64,7 +66,8 @@ def way(request):
 @pytest.mark.parametrize("seed", range(60))
 def test_a_chain_has_the_bits_of_its_steps(seed, dtype, way):
     f = program(seed)
-    for n in random.Random(seed).sample(SIZES, 3):
+    r = random.Random(seed)
+    for n in [*r.sample(SIZES, 3), *r.sample(SHORT_SIZES, 3)]:
         x, y = operands(seed, n, dtype)
         traced = ad.function(f)
         traced(x, y)
@@ -117,6 +120,49 @@ def test_a_chain_longer_than_one_run_goes_on(n):
     x, traced = ad.constant(np.linspace(-1, 1, n)), ad.function(f)
     traced(x)
     same(traced(x), f(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [3, 5, 8, 10, 17, 20, 33, 66, 130])
+def test_short_chains_read_runs_of_elements(n, dtype):
+    """To the last element of an array; what lies behind it is none of theirs."""
+
+    def f(x, y):
+        with ad.GradientTape() as tape:
+            tape.watch([x, y])
+            d = x[1:] * 2.0 - y[: n - 1]
+            z = 100.0 * (x[1:] - d**2) ** 2 + (1.0 - y[1:]) ** 2
+            total = ad.reduce_sum(z) + ad.reduce_sum(ad.square(z[1:] - z[:-1]) * d[1:])
+        return total, z, d, tape.gradient(total, [x, y])
+
+    r = np.random.default_rng(3)
+    x, y = (ad.constant(r.normal(size=n).astype(dtype)) for _ in range(2))
+    traced = ad.function(f)
+    traced(x, y)
+    same(traced(x, y), f(x, y))
+    other = [ad.constant(r.normal(size=n).astype(dtype)) for _ in range(2)]
+    same(traced(*other), f(*other))
+
+
+@pytest.mark.parametrize("n", [3, 9, 14, 20])
+def test_short_chains_in_a_loop_that_many_items_run(n):
+    """Its arrays stand elsewhere each time."""
+
+    def f(w, x):
+        with ad.GradientTape() as tape:
+            tape.watch([w, x])
+            h = x
+            for _ in range(9):
+                z = ad.linalg.matvec(w, h)
+                h = h * 0.5 + (1.0 - z * z) * x - 0.25 * z * h
+            total = ad.reduce_sum(h * h)
+        return total, h, tape.gradient(total, [w, x])
+
+    r = np.random.default_rng(4)
+    traced = ad.function(f)
+    for _ in range(3):
+        w, x = ad.constant(r.normal(size=(n, n)) / n), ad.constant(r.normal(size=n))
+        same(traced(w, x), f(w, x))
 
 
 def test_a_chain_beside_shifted_slices_on_threads():

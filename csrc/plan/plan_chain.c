@@ -234,33 +234,50 @@ static int add_total(maker *m, const ad_loop_step *s, uint32_t step)
 static int is_worth(uint32_t steps, size_t bytes, size_t tile)
 {
     enum { TILES = 4, FEW_TILES = 2, STEPS = 4 };
-    return bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS);
+    return steps > 1 && (bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS));
+}
+
+/* Links for the steps from i on that can be in a chain with the first of them. */
+static int add_steps(maker *m, uint32_t i, int64_t elements)
+{
+    enum { LINKS = 2 };                                     /* at most of one step */
+    const ad_loop *l = m->l;
+    const ad_loop_step *first = &l->steps.at[i];
+    const ad_chain_link *known;
+    int status = AD_OK;
+    for (m->c.steps = 0; i + m->c.steps < l->steps.n && m->c.n + LINKS <= AD_CHAIN_MOST && status == AD_OK; m->c.steps++) {
+        const ad_loop_step *s = &l->steps.at[i + m->c.steps];
+        const int total = m->c.steps > 1 && !m->c.is_short && is_total(l, s, elements);
+        if (s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, m->none, &known)))
+            break;
+        if (m->c.is_short && known && (known->compares || known->mask >= 0))
+            break;
+        status = total ? add_total(m, s, m->c.steps) : add_links(m, s, known);
+    }
+    return status;
 }
 
 /* The chain that begins with step i, if one does: it takes the place of its steps. */
 static int find_chain(maker *m, uint32_t i, int64_t longest)
 {
-    enum { LINKS = 2 };                                     /* at most of one step */
+    enum { FEW = 3 };                                       /* steps of a short one */
     ad_loop *l = m->l;
     ad_loop_step *first = &l->steps.at[i];
-    const size_t tile = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64)->tile;
+    const ad_chain *chain = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64);
     const int64_t elements = first->wide ? longest * l->width : longest;
     const size_t bytes = (size_t)elements * (first->is_f32 ? 4 : 8);
-    const ad_chain_link *known;
-    uint32_t n = 0;
-    int status = AD_OK;
-    for (; i + n < l->steps.n && m->c.n + LINKS <= AD_CHAIN_MOST && status == AD_OK; n++) {
-        const ad_loop_step *s = &l->steps.at[i + n];
-        const int total = n > 1 && is_total(l, s, elements);
-        if (bytes < tile || s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, m->none, &known)))
-            break;
-        status = total ? add_total(m, s, n) : add_links(m, s, known);
-    }
-    m->c.steps = n;
-    if (n <= 1 || !is_worth(n, bytes, tile)) {
+    const maker empty = *m;
+    int status = bytes < chain->tile ? AD_OK : add_steps(m, i, elements);
+    if (status == AD_OK && !is_worth(m->c.steps, bytes, chain->tile)) {
+        *m = empty;
         l->links.n = m->c.from;
-        m->c.steps = 1;
-        return status;
+        m->c.is_short = chain->run_short && ad_is_short(l) && l->strip == 0;     /* (what others write behind the elements would be lost) */
+        status = m->c.is_short ? add_steps(m, i, elements) : AD_OK;
+        if (m->c.steps < FEW) {
+            l->links.n = m->c.from;
+            m->c.steps = 1;
+            return status;
+        }
     }
     keep_made(m);
     first->kind = AD_CHAIN;

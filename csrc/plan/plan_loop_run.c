@@ -94,7 +94,7 @@ static inline void end_total(const runner *r, const ad_loop_step *s, int64_t n, 
     *sum = have + n < AD_SHORT_SUM ? ad_sum_block(from, (int)n, s->is_f32) : ad_sum_rest(seek(r, s->share), from, (int)rest, s->is_f32);
 }
 
-/* Whole tiles through all of it, the rest kernel by kernel. */
+/* Whole tiles through all of it, the rest kernel by kernel; or a short one at once. */
 static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
 {
     const ad_loop_chain *c = &r->l->chains.at[s->which];
@@ -105,6 +105,10 @@ static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_
     ad_chain_step *steps = chain_steps(r, c);
     for (const ad_loop_move *end = move + c->moves; move < end; move++)
         steps[move->link].at[move->k] = seek_in(r, move->stream, is_short);
+    if (c->is_short) {
+        chain->run_short(steps, (size_t)n * item);
+        return;
+    }
     if (c->totals && have_of(r, s) == 0)
         begin_totals(r, c, s);
     if (bytes)
@@ -281,7 +285,8 @@ static void open_streams(const runner *r)
     for (uint32_t i = 0; i < l->streams.n; i++)
         open_stream(r, i);
     for (const ad_loop_chain *c = l->chains.at; c < l->chains.at + l->chains.n; c++) {
-        const ad_chain_function *place = ad_chain_of(c->is_f32 ? AD_F32 : AD_F64)->place;
+        const ad_chain *chain = ad_chain_of(c->is_f32 ? AD_F32 : AD_F64);
+        const ad_chain_function *place = c->is_short ? chain->place_short : chain->place;
         ad_chain_step *steps = chain_steps(r, c);
         for (uint32_t i = 0; i < c->n; i++) {
             steps[i].run = place[l->links.at[c->from + i].code];

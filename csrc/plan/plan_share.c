@@ -118,18 +118,17 @@ static int add_loop(ad_plan *t, ad_item *item, ad_loop *l)
 }
 
 /* ------------------------------------------------------------------------------------------------- all of them */
-/* Short loops have scratch memory of their own, if all of it together stays in the first-level cache, or if there is but one, whose
+/* Short loops have scratch memory of their own, as long as all of it together stays in the first-level cache, or if there is but one, whose
  * memory is touched at each call anyway.  The others share the plan's. */
-enum { MOST_OWN = 16 * 1024 };                              /* bytes */
+enum { MOST_OWN = 20 * 1024 };                              /* bytes */
 static int give_scratch(ad_plan *t)
 {
     size_t all = 0, shared = 0;
-    for (uint32_t i = 0; i < t->loops.n; i++)
-        all += ad_loop_scratch(&t->loops.at[i]);
     for (uint32_t i = 0; i < t->loops.n; i++) {
         ad_loop *l = &t->loops.at[i];
         const size_t bytes = ad_loop_scratch(l);
-        const int owns = ad_is_short(l) && (all <= MOST_OWN || t->loops.n == 1);
+        const int owns = ad_is_short(l) && (all + bytes <= MOST_OWN || t->loops.n == 1);
+        all += owns ? bytes : 0;
         l->own = owns ? calloc(bytes, 1) : NULL;
         if (owns && l->own == NULL)
             return AD_NO_MEMORY;
