@@ -4,6 +4,7 @@
 #include "plan.h"
 #include "rows.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "generated/opcodes.h"
@@ -197,7 +198,7 @@ static int list_moves(maker *m)
         for (uint16_t k = 0; k < 4 && status == AD_OK; k++) {
             const uint16_t stream = l->links.at[c->from + i].at[k];
             if (stream != m->none && m->of[stream].moves)
-                status = AD_PUSH(l->moves, (ad_loop_move){i, k, stream});
+                status = AD_PUSH(l->moves, (ad_loop_move){(uint16_t)(i * sizeof(ad_chain_step) + offsetof(ad_chain_step, at) + k * sizeof(char *)), stream});
         }
     c->moves = l->moves.n - c->move;
     return status;
@@ -271,7 +272,8 @@ static int find_chain(maker *m, uint32_t i, int64_t longest)
     if (status == AD_OK && !is_worth(m->c.steps, bytes, chain->tile)) {
         *m = empty;
         l->links.n = m->c.from;
-        m->c.is_short = chain->run_short && ad_is_short(l) && l->strip == 0;     /* (what others write behind the elements would be lost) */
+        /* (Of a longer one than that kernels are as fast.  In a part of an array what others write behind the elements would be lost.) */
+        m->c.is_short = chain->run_short && bytes < chain->tile && ad_is_short(l) && l->strip == 0;
         status = m->c.is_short ? add_steps(m, i, elements) : AD_OK;
         if (m->c.steps < FEW) {
             l->links.n = m->c.from;

@@ -104,7 +104,7 @@ static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_
     const size_t item = s->is_f32 ? 4 : 8, bytes = few ? 0 : (size_t)n * item & -chain->tile;
     ad_chain_step *steps = chain_steps(r, c);
     for (const ad_loop_move *end = move + c->moves; move < end; move++)
-        steps[move->link].at[move->k] = seek_in(r, move->stream, is_short);
+        *(char **)(void *)((char *)steps + move->at) = seek_in(r, move->stream, is_short);
     if (c->is_short) {
         chain->run_short(steps, (size_t)n * item);
         return;

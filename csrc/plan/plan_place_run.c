@@ -24,20 +24,39 @@ static const char *acc_of(const runner *r, const ad_loop_place *p)
     return seat ? seat : (const char *)value_of(r, p->acc)->array->data;
 }
 
+/* Elements [from, to) of a place are acc or 0, for now. */
+static void begin_place(const runner *r, const ad_loop_place *p, char *out, int64_t from, int64_t to)
+{
+    const size_t item = p->is_f32 ? 4 : 8, bytes = (size_t)(to - from) * item;
+    const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
+    out += (size_t)from * item;
+    if (acc == NULL)
+        memset(out, 0, bytes);
+    else if (acc->number == AD_NONE)
+        memcpy(out, acc_of(r, p) + (size_t)from * item, bytes);
+    else
+        ad_fill(out, &r->t->value[acc->number], to - from, item);
+}
+
+/* All of a place, whose sources are in one block. */
+static void place_all(const runner *r, const ad_loop_place *p)
+{
+    void (*const add)(int64_t, const void *, const void *, void *) = ad_rows(p->is_f32 ? AD_F32 : AD_F64)->add;
+    const int64_t item = p->is_f32 ? 4 : 8;
+    char *const out = out_of(r, p);
+    begin_place(r, p, out, 0, p->size);
+    for (const ad_loop_source *s = r->l->sources.at + p->from, *end = r->l->sources.at + p->to; s < end; s++)
+        add(s->size, out + s->offset * item, block_at(r, r->l->streams.at[s->stream].block), out + s->offset * item);
+}
+
 /* Elements [from, to) of a place, the block at hand begins at `start`: acc or 0, and what the sources that reach them have, in order. */
 static void place_edge(const runner *r, const ad_loop_place *p, int64_t start, int64_t from, int64_t to)
 {
     const size_t item = p->is_f32 ? 4 : 8;
-    const ad_known *acc = p->acc == AD_NONE ? NULL : known_of(r, p->acc);
     char *out = out_of(r, p);
     if (from >= to)
         return;
-    if (acc && acc->number == AD_NONE)
-        memcpy(out + (size_t)from * item, acc_of(r, p) + (size_t)from * item, (size_t)(to - from) * item);
-    else if (acc)
-        ad_fill(out + (size_t)from * item, &r->t->value[acc->number], to - from, item);
-    else
-        memset(out + (size_t)from * item, 0, (size_t)(to - from) * item);
+    begin_place(r, p, out, from, to);
     for (uint32_t i = p->from; i < p->to; i++) {
         const ad_loop_source *s = &r->l->sources.at[i];
         const int64_t first = from > s->offset ? from : s->offset, end = to < s->offset + s->size ? to : s->offset + s->size;
@@ -85,13 +104,12 @@ static void run_place(const runner *r, const ad_loop_place *p, int64_t rows)
 void ad_run_places(const runner *r, int64_t rows)
 {
     const ad_loop *l = r->l;
-    for (uint32_t i = 0; i < l->places.n && !r->ahead; i++) {
-        const ad_loop_place *p = &l->places.at[i];
-        if (!p->inner && ad_is_short(l))
-            place_edge(r, p, 0, 0, p->size);
+    const int whole = ad_is_short(l);
+    for (const ad_loop_place *p = l->places.at, *end = p + (r->ahead ? 0 : l->places.n); p < end; p++)
+        if (!p->inner && whole)
+            place_all(r, p);
         else if (!p->inner)
             run_place(r, p, rows);
-    }
     for (uint32_t i = 0; i < l->kept.n && l->history && r->row + rows < l->rows; i++) {
         const ad_stream *s = &l->streams.at[l->kept.at[i]];
         char *before = block_at(r, s->block) - l->history * s->item;

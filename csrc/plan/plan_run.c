@@ -403,10 +403,10 @@ ad_value ad_plan_value(const ad_plan *t, uint32_t reg, int *dtype, int *is_array
 
 void ad_plan_end(ad_plan *t)
 {
-    const int whole = t->at == t->items.n;
-    const uint32_t n = whole ? t->arrays.n : t->registers.n;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t r = whole ? t->arrays.at[i] : i;
+    const uint32_t whole = t->at == t->items.n ? t->arrays.n : 0;        /* (what else there was is given up by then) */
+    for (uint32_t i = 0; i < whole; i++)
+        drop(t, t->arrays.at[i]);
+    for (uint32_t r = 0; r < t->registers.n && t->at < t->items.n; r++) {
         const ad_register *reg = &t->registers.at[r];
         if (reg->is_array && reg->number == AD_NONE && !reg->fixed && !reg->settled)
             drop(t, r);
