@@ -17,9 +17,9 @@
 #define DEFINE_TWINS(what, name)                                                                                                \
     DEFINE_TWIN(f32, AD_F32, what)                                                                                              \
     DEFINE_TWIN(f64, AD_F64, what)                                                                                              \
-    int ad_reduce_##name##_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc)          \
+    int ad_reduce_##name##_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc)  \
     {                                                                                                                           \
-        return ad_reduce_rows_vjp(x->dtype == AD_F32 ? what##_twin_f32 : what##_twin_f64, g, x, y, attr, acc, 1);               \
+        return ad_reduce_rows_vjp(in[0]->dtype == AD_F32 ? what##_twin_f32 : what##_twin_f64, g, in[0], y, attr, acc, 1);       \
     }
 #define DEFINE_REDUCTION(what, name)                                                                                            \
     DEFINE_ROWS(f32, AD_F32, what)                                                                                              \

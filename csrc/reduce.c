@@ -446,7 +446,7 @@ int ad_reduce_logsumexp_vjp(int k, const ad_array *g, const ad_array *const *in,
 DEFINE_TWIN(f32, AD_F32)
 DEFINE_TWIN(f64, AD_F64)
 
-int ad_reduce_logsumexp_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc)
+int ad_reduce_logsumexp_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc)
 {
-    return vjp_over(x->dtype == AD_F32 ? logsumexp_twin_f32 : logsumexp_twin_f64, NULL, g, x, y, attr, acc, 1);
+    return vjp_over(in[0]->dtype == AD_F32 ? logsumexp_twin_f32 : logsumexp_twin_f64, NULL, g, in[0], y, attr, acc, 1);
 }

@@ -24,6 +24,7 @@ typedef struct {
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*logsumexp_twin)(int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* value and share at once */
+    void (*cross_entropy)(int64_t rows, int64_t n, const void *z, const void *x, const void *g, void *y, void *acc);     /* value, if y, and share of x, if acc */
     void (*measure)(enum ad_measure what, int64_t rows, int64_t n, const void *x, void *y);
     void (*measure_vjp)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*measure_twin)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* of no length */
@@ -35,6 +36,11 @@ typedef struct {
     ad_forward_kernel divide;                               /* y = a / b[0]; NULL: there is no faster way than to divide */
 } ad_row_functions;
 enum { AD_SHORT_SUM = 48, AD_SUM_LANES = 16, AD_SUM_BLOCK = 512 };             /* csrc/sum.c: what is added up at once, and how */
+
+/* sum.c: what reduce_sum adds up at once, AD_SUM_BLOCK elements, and how it goes on with the sums of all blocks of n elements. */
+double ad_sum_block(const void *x, int n, int is_f32);
+double ad_sum_rest(const void *parts, const void *x, int n, int is_f32);       /* of a block: AD_SUM_LANES sums so far, and the n elements after these */
+double ad_sum_blocks(const double *sums, int64_t n);
 
 enum { AD_COST_OF_EXP = 4 };                                /* as ad_share_out counts */
 

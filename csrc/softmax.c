@@ -2,6 +2,8 @@
 #include "rows.h"
 #include "strided.h"
 
+#include <string.h>
+
 /* ------------------------------------------------------------------------------------------------- along an axis */
 /* x with the axis moved last (back = 0), or such an array moved back (back = 1), into a new array of x's shape or that with the axis last. */
 static ad_array *moved(const ad_array *x, const ad_array *like, int axis, int back)
@@ -127,7 +129,66 @@ int ad_log_softmax_vjp(int k, const ad_array *g, const ad_array *const *in, int 
 }
 
 /* ------------------------------------------------------------------------------------------------- cross entropy */
-/* to, which may be either, = -a b; 0 where either is 0, whatever the other is. */
+typedef struct {
+    const ad_array *z, *x, *g;                              /* labels, logits; the cotangent, a number to a row */
+    ad_array *y, *acc;                                      /* values and shares of x, or NULL */
+    int64_t n;
+} entropies;
+
+static void some_entropies(void *arg, int64_t from, int64_t to)
+{
+    const entropies *e = arg;
+    ad_rows(e->x->dtype)->cross_entropy(to - from, e->n, row_at(e->z, from, e->n), row_at(e->x, from, e->n), e->acc ? row_at(e->g, from, 1) : NULL,
+                                        e->y ? row_at(e->y, from, 1) : NULL, e->acc ? row_at(e->acc, from, e->n) : NULL);
+}
+
+/* Of labels in[0] and logits in[1] along the axis. */
+static int cross_entropies(const ad_array *const *in, const ad_array *g, int64_t axis, ad_array *y, ad_array *acc, int fresh)
+{
+    const ad_array *x = in[1];
+    const int last = is_last(x, axis);
+    const int64_t one = 1;
+    if (x->size == 0) {
+        if (y)
+            memset(y->data, 0, ad_array_bytes(y));
+        return AD_OK;
+    }
+    ad_array *z_rows = last ? NULL : moved(in[0], x, (int)axis, 0), *x_rows = last ? NULL : moved(x, x, (int)axis, 0), *share = NULL;
+    ad_array *rows = !acc || (last && fresh) ? acc : ad_array_new(x->dtype, x->ndim, x->shape);
+    const int ready = (last || (z_rows && x_rows)) && (rows || !acc);
+    if (ready) {
+        entropies e = {last ? in[0] : z_rows, last ? x : x_rows, g, y, rows, x->shape[axis]};
+        ad_share_out(some_entropies, &e, x->size / e.n, 1, AD_COST_OF_EXP * x->size);
+    }
+    if (ready && rows != acc)
+        share = last ? ad_array_hold(rows) : moved(rows, x, (int)axis, 1);
+    if (share)
+        ad_gather_strided(acc, fresh, share, 1, &acc->size, &one, 0);
+    const int status = ready && (share || rows == acc) ? AD_OK : AD_NO_MEMORY;
+    release_if(share), release_if(z_rows), release_if(x_rows), release_if(rows == acc ? NULL : rows);
+    return status;
+}
+
+/* y = the sum along an axis of -z log_softmax(x), labels z and logits x. */
+int ad_softmax_cross_entropy_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    const ad_array *x = in[1];
+    uint8_t reduced[AD_MAX_RANK] = {0};
+    (void)n;
+    if (attr[0] < 0 || attr[0] >= x->ndim || !ad_same_shape(in[0], x->ndim, x->shape))
+        return AD_BAD_SHAPE;
+    if (!ad_is_float(x) || in[0]->dtype != x->dtype)
+        return AD_BAD_DTYPE;
+    reduced[attr[0]] = 1;
+    int status = ad_new_reduced(x, x->dtype, reduced, 0, out);
+    if (status == AD_OK)
+        status = cross_entropies(in, NULL, attr[0], *out, NULL, 1);
+    if (status != AD_OK && *out)
+        ad_array_release(*out);
+    return status;
+}
+
+/* to = -a b; 0 where either is 0, whatever the other is. */
 static void minus_product(const ad_array *a, const ad_array *b, ad_array *to)
 {
     AD_BY_FLOAT(to->dtype,
@@ -138,49 +199,31 @@ static void minus_product(const ad_array *a, const ad_array *b, ad_array *to)
             out[i] = (x[i] == 0) | (y[i] == 0) ? 0 : -(x[i] * y[i]);)
 }
 
-/* y = the sum along an axis of -z log_softmax(x), labels z and logits x. */
-int ad_softmax_cross_entropy_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+/* Of z: -g log_softmax(x). */
+static int share_of_labels(const ad_array *g, const ad_array *x, int64_t axis, ad_array *acc, int fresh)
 {
-    const ad_array *z = in[0], *x = in[1];
-    uint8_t reduced[AD_MAX_RANK] = {0};
-    ad_array *terms = NULL;
-    (void)n;
-    if (!ad_same_shape(z, x->ndim, x->shape) || z->dtype != x->dtype)
-        return AD_BAD_SHAPE;
-    int status = forward(x, attr[0], 1, &terms);
-    if (status != AD_OK)
-        return status;
-    minus_product(z, terms, terms);
-    reduced[attr[0]] = 1;
-    status = ad_new_reduced(x, x->dtype, reduced, 0, out);
-    if (status == AD_OK) {
-        status = ad_sum_into(*out, 1, terms, x->ndim, x->shape, reduced);
-        if (status != AD_OK)
-            ad_array_release(*out);
-    }
-    ad_array_release(terms);
-    return status;
-}
-
-/* Of z: -g log_softmax(x).  Of x: what log_softmax makes of the cotangent -g z. */
-int ad_softmax_cross_entropy_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
-                                 ad_array *acc, int fresh)
-{
-    const ad_array *z = in[0], *x = in[1];
     const int64_t one = 1;
     uint8_t reduced[AD_MAX_RANK] = {0};
     ad_array *logarithms = NULL, *share = ad_array_new(x->dtype, x->ndim, x->shape);
-    int status = share ? forward(x, attr[0], 1, &logarithms) : AD_NO_MEMORY;
-    (void)n, (void)y;
+    const int status = share ? forward(x, axis, 1, &logarithms) : AD_NO_MEMORY;
     if (status == AD_OK) {
-        reduced[attr[0]] = 1;
+        reduced[axis] = 1;
         ad_spread_sum(share, 1, g, x->ndim, x->shape, reduced);
-        minus_product(share, k == 0 ? logarithms : z, share);
-        if (k == 0)
-            ad_gather_strided(acc, fresh, share, 1, &acc->size, &one, 0);
-        else
-            status = vjp(share, logarithms, attr[0], 1, acc, fresh);
+        minus_product(share, logarithms, share);
+        ad_gather_strided(acc, fresh, share, 1, &acc->size, &one, 0);
     }
     release_if(share), release_if(logarithms);
     return status;
+}
+
+int ad_softmax_cross_entropy_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
+                                 ad_array *acc, int fresh)
+{
+    (void)n, (void)y;
+    return k == 0 ? share_of_labels(g, in[1], attr[0], acc, fresh) : cross_entropies(in, g, attr[0], NULL, acc, fresh);
+}
+
+int ad_softmax_cross_entropy_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc)
+{
+    return cross_entropies(in, g, attr[0], y, acc, 1);
 }

@@ -353,8 +353,8 @@ int ad_move_in(struct ad_plan *t);                           /* once there are v
 void ad_unsettle(struct ad_plan *t);                         /* at the end */
 int ad_forward_into(int op, const ad_array *const *in, int n, const int64_t *attr, ad_array *y);     /* of what is settled */
 /* Value and share of a reduction at once: y, which is there already, is written to, as acc is. */
-typedef int ad_reduction_twin(const ad_array *g, const ad_array *x, const int64_t *attr, ad_array *y, ad_array *acc);
-ad_reduction_twin ad_reduce_logsumexp_twin, ad_reduce_variance_twin, ad_reduce_std_twin;
+typedef int ad_reduction_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc);     /* acc: of the last operand */
+ad_reduction_twin ad_reduce_logsumexp_twin, ad_reduce_variance_twin, ad_reduce_std_twin, ad_softmax_cross_entropy_twin;
 ad_reduction_twin *ad_reduction_twin_of(int op);             /* or NULL */
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */
@@ -368,10 +368,5 @@ void ad_loop_strip(const struct ad_plan *t, const ad_loop *l, const uint32_t *bo
 int ad_loop_end(const struct ad_plan *t, const ad_loop *l, const uint32_t *bound);
 int ad_plan_item(ad_plan *t);                               /* what ad_plan_run does, of the item at hand alone */
 int ad_plan_add_register(struct ad_plan *t, int dtype, const ad_array *like, int lasting, uint32_t *reg);
-
-/* sum.c: what reduce_sum adds up at once, AD_SUM_BLOCK elements (rows.h), and how it goes on with the sums of all blocks of n elements. */
-double ad_sum_block(const void *x, int n, int is_f32);
-double ad_sum_rest(const void *parts, const void *x, int n, int is_f32);       /* of a block: AD_SUM_LANES sums so far, and the n elements after these */
-double ad_sum_blocks(const double *sums, int64_t n);
 
 #endif

@@ -1,5 +1,6 @@
 /* What fused loops know after their last block: sums, and shares of broadcast operands, from what the blocks have gathered. */
 #include "plan.h"
+#include "rows.h"
 
 #include <string.h>
 

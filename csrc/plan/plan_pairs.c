@@ -1,7 +1,7 @@
 /* Steps that are run at once.
  *
  * Value and share: a reduction whose cotangent is known before it (it was summed, or averaged, or is the result) computes its share beside its
- * value.  The exponentials of reduce_logsumexp, and the mean of reduce_variance and reduce_std, which both need, are computed once; outside of
+ * value.  The exponentials of reduce_logsumexp and softmax_cross_entropy, and the mean of reduce_variance and reduce_std, which both need, are computed once; outside of
  * a plan each computes them by itself, to the same bits.
  *
  * Both shares of a row that was multiplied by a matrix: the one reads the matrix, the other writes as much, neither computes a lot. */
@@ -15,7 +15,7 @@
 ad_reduction_twin *ad_reduction_twin_of(int op)
 {
     return op == AD_OP_reduce_logsumexp ? ad_reduce_logsumexp_twin : op == AD_OP_reduce_variance ? ad_reduce_variance_twin
-           : op == AD_OP_reduce_std ? ad_reduce_std_twin : NULL;
+           : op == AD_OP_reduce_std ? ad_reduce_std_twin : op == AD_OP_softmax_cross_entropy ? ad_softmax_cross_entropy_twin : NULL;
 }
 
 static int is_own(const ad_plan *t, uint32_t r)
@@ -42,7 +42,7 @@ static int find_pairs(const ad_plan *t, pair *pairs, uint32_t *made, uint8_t *mo
         pairs[i] = (pair){AD_NONE, AD_NONE};
         if (s->out != AD_NONE)
             made[s->out] = i;
-        if (s->kind != AD_VJP || !ad_reduction_twin_of(s->op) || s->acc != AD_NONE || !is_own(t, s->out) || !is_own_or_number(t, s->y) ||
+        if (s->kind != AD_VJP || !ad_reduction_twin_of(s->op) || s->k + 1 != s->n || s->acc != AD_NONE || !is_own(t, s->out) || !is_own_or_number(t, s->y) ||
             !is_own_or_number(t, s->g))
             continue;
         const uint32_t f = made[s->y], from = made[s->g];

@@ -229,7 +229,7 @@ static int outers(ad_plan *t, const ad_step *s, const char *const *seats)
 /* A value and its share, or both shares of a product. */
 static int both(ad_plan *t, const ad_step *s)
 {
-    const ad_array *x = t->value[t->words.at[s->in]].array, *g;
+    const ad_array *in[AD_MAX_OPERANDS], *g;
     ad_array g_scalar, number, *y = ad_known_of(t, s->out)->is_array ? room_for(t, s->out) : number_at(t, s->out, &number);
     ad_array *share = room_for(t, s[1].out);
     int status = AD_OK;
@@ -238,9 +238,11 @@ static int both(ad_plan *t, const ad_step *s)
     if (y == &number)
         t->value[s->out].bits = 0;
     wrap(t, s[1].g, &g_scalar, &g);
-    void *left = leave(s->kind == AD_FORWARD ? x->size : share->size);
+    for (uint32_t k = 0; k < s->n && k < AD_MAX_OPERANDS; k++)
+        in[k] = t->value[t->words.at[s->in + k]].array;
+    void *left = leave(share->size);
     if (s->kind == AD_FORWARD)
-        status = ad_reduction_twin_of(s->op)(g, x, attributes(t, s), y, share);
+        status = ad_reduction_twin_of(s->op)(g, in, attributes(t, s), y, share);
     else
         ad_run_shares_of_row(t, s, y, share);
     enter(left);
