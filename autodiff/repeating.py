@@ -77,12 +77,7 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tens
     [0.0, 1.0, 2.0, 0.0, 0.0]
     """
     x = to_tensor(tensor, "pad")
-    paddings = to_tensor(paddings, "pad").numpy()
-    if paddings.shape != (x.ndim, 2):
-        raise errors.ShapeError(
-            f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
-        )
-    edges = np.array(sizes("pad", "paddings", paddings), int).reshape(x.ndim, 2)
+    edges = _edges(paddings, x)
     kind = str(mode).upper()
     if kind == "CONSTANT":
         if x.dtype.is_bool:  # masks do not add up, as unview does
@@ -93,24 +88,34 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tens
         raise ValueError(f"pad: Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")
     for a, edge in enumerate(edges):
         widest = x.shape[a] - (kind == "REFLECT")
-        if edge.max() > widest:
+        if max(edge) > widest:
             raise errors.ShapeError(
-                f"pad: paddings {edge.tolist()} of dimension {a} must be at most {widest} in mode {kind}"
+                f"pad: paddings {list(edge)} of dimension {a} must be at most {widest} in mode {kind}"
             )
-        if edge.any():
+        if any(edge):
             index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
             x = ops.gather(x, to_tensor(index), axis=a, batch_dims=0)
     return x
 
 
+def _edges(paddings, x):
+    """How many elements before and after, for each dimension of x."""
+    if not (type(paddings) is list and all([type(pair) in (list, tuple) and len(pair) == 2 for pair in paddings]) and len(paddings) == x.ndim):
+        paddings = to_tensor(paddings, "pad").numpy()
+        if paddings.shape != (x.ndim, 2):
+            raise errors.ShapeError(
+                f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
+            )
+    given = iter(sizes("pad", "paddings", [n for pair in paddings for n in pair]))
+    return list(zip(given, given))
+
+
 def _pad_constant(x, edges, value):
-    shape = tuple([n + int(e.sum()) for n, e in zip(x.shape, edges)])
+    shape = tuple([n + before + after for n, (before, after) in zip(x.shape, edges)])
     strides = strides_of(shape)
-    y = ops.unview(
-        x, shape=shape, strides=strides, offset=sum(int(e[0]) * s for e, s in zip(edges, strides))
-    )
+    y = ops.unview(x, shape=shape, strides=strides, offset=sum([before * s for (before, _), s in zip(edges, strides)]))
     if type(value) in (int, float) and value == 0:
         return y
     inside = np.zeros(shape, bool)
-    inside[tuple([slice(int(e[0]), int(e[0]) + n) for e, n in zip(edges, x.shape)])] = True
+    inside[tuple([slice(before, before + n) for (before, _), n in zip(edges, x.shape)])] = True
     return ops.where(to_tensor(inside), y, to_tensor(value, "pad", like=x))

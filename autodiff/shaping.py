@@ -281,8 +281,9 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split") -> list[Ten
     [[1.0], [2.0, 3.0, 4.0]]
     """
     x = to_tensor(value, "split")
-    axis = axis_of("split", axis, x.ndim)
-    n = x.shape[axis]
+    shape = sizes_of(x)
+    axis = axis_of("split", axis, len(shape))
+    n = shape[axis]
     if len(getattr(num_or_size_splits, "shape", ())) == 0 and not isinstance(num_or_size_splits, (list, tuple)):
         count = integer("split", "num_or_size_splits", num_or_size_splits)
         if count <= 0 or n % count:
@@ -298,12 +299,12 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split") -> list[Ten
             raise errors.ShapeError(
                 f"split: parts of {parts} elements do not make up the {n} elements along axis {axis}"
             )
-    starts = [builtins.sum(parts[:k]) for k in builtins.range(len(parts))]
-    at = [0] * x.ndim
-    return [
-        _block(x, (*at[:axis], s, *at[axis + 1 :]), (*x.shape[:axis], p, *x.shape[axis + 1 :]))
-        for s, p in zip(starts, parts)
-    ]
+    strides, pieces, start = strides_of(shape), [], 0
+    for size in parts:
+        wanted = (*shape[:axis], size, *shape[axis + 1 :])
+        pieces.append(ops.view(x, shape=wanted, strides=strides, offset=start * strides[axis]))
+        start += size
+    return pieces
 
 
 def unstack(value, num=None, axis=0, name="unstack") -> list[Tensor]:

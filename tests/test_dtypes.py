@@ -110,3 +110,41 @@ def test_numbers_of_numpy_keep_their_dtype_among_numbers(call, dtype):
 def test_what_a_numpy_dtype_is_asked_for(name):
     ours, numpys = ad.as_dtype(name), np.dtype(name)
     assert ours.type is numpys.type and (ours.kind, ours.char, ours.itemsize) == (numpys.kind, numpys.char, numpys.itemsize)
+
+
+NUMBERS = [[1], [0.5], [1, 0.5], [-0.0, 3], [2**31 - 1, -(2**31)], [2**31], [-(2**31) - 1, 0.5], [2**53, -(2**53)], [2**53 + 1], [2**53 + 1, 0.5],
+           [2**63 - 1], [2**63], [2**64, 1], [2**64, 0.5], [1e39], [1e300, 1], [float("inf"), -1], [16777217, 33554433], [True], [True, 1], [False, 0.5],
+           [np.float32(0.1), 1.0], [np.int64(3), 4]]  # fmt: skip
+
+
+def outcome(make):
+    try:
+        t = make()
+    except Exception as error:
+        return (type(error),)
+    return t.dtype, t.shape[-1:], t.numpy().tobytes()
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("dtype", [None, *dtypes.DTYPES], ids=str)
+@pytest.mark.parametrize("numbers", NUMBERS, ids=str)
+def test_numbers_in_a_list_become_what_they_become_in_a_list_of_lists(numbers, dtype):
+    """Which is read by NumPy."""
+    assert outcome(lambda: ad.constant(numbers, dtype=dtype)) == outcome(lambda: ad.constant([numbers], dtype=dtype))
+    assert outcome(lambda: ad.constant(tuple(numbers), dtype=dtype)) == outcome(lambda: ad.constant([numbers], dtype=dtype))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("like", dtypes.DTYPES, ids=str)
+@pytest.mark.parametrize("numbers", NUMBERS, ids=str)
+def test_they_take_the_dtype_of_what_they_stand_beside(numbers, like):
+    x = ad.constant(np.ones((1, len(numbers))), dtype=like) if like.is_floating else ad.constant(np.ones((1, len(numbers))).astype(like.as_numpy_dtype))
+    assert outcome(lambda: ad.equal(x, numbers)) == outcome(lambda: ad.equal(x, [numbers]))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("dtype", [None, *dtypes.DTYPES], ids=str)
+@pytest.mark.parametrize("number", [0, 1, -7, 2**31 - 1, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, 2**63, 2**1100, 16777217], ids=str)
+def test_an_integer_becomes_what_it_becomes_in_a_list(number, dtype):
+    alone, listed = outcome(lambda: ad.constant(number, dtype=dtype)), outcome(lambda: ad.constant([[number]], dtype=dtype))
+    assert alone[0] is listed[0] and alone[2:] == listed[2:]

@@ -137,10 +137,14 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
         return scalar(code, value_of(value, code)) if 0 <= code <= AD_F64 else (
             scalar(weak if weak >= 0 else floatx, value_of(value, weak if weak >= 0 else floatx)) if code < 0
             else from_python(value, code, weak, name))
+    elif PyLong_CheckExact(value):
+        t = of_numbers([<PyObject *>value], 1, 0, code, weak)
+        return from_python(value, code, weak, name) if t is None else t
     elif isinstance(value, OF_NUMPY):
         return from_array(value, weak if code < 0 and 0 <= weak < AD_BOOL and value.dtype.kind in "iub" else code, name)
-    elif isinstance(value, (list, tuple)) and holds_tensors(value, name):
-        return packed(value, code, weak, name)
+    elif isinstance(value, (list, tuple)):
+        t = of_numbers(items_of(value), len(value), 1, code, weak) if type(value) is list or type(value) is tuple else None
+        return t if t is not None else packed(value, code, weak, name) if holds_tensors(value, name) else from_python(value, code, weak, name)
     elif hasattr(value, "__ad_tensor__"):
         t = value.__ad_tensor__()
     elif hasattr(value, "__array__") and not isinstance(value, type):
@@ -189,6 +193,51 @@ def leaves_of(values):
             yield from leaves_of(value)
         else:
             yield value
+
+
+cdef int64_t EXACT = 9007199254740992           # 2**53: larger integers may be no double
+
+
+cdef Tensor of_numbers(PyObject *const *items, Py_ssize_t n, int ndim, int code, int weak):
+    """Python's floats and integers as from_python makes a tensor of them; None: it is to have a closer look."""
+    cdef int64_t whole, least = 0, most = 0
+    cdef Py_ssize_t k
+    cdef int overflow = 0
+    cdef bint floats = False
+    cdef ad_array *a
+    for k in range(n):
+        if PyFloat_CheckExact(<object>items[k]):
+            floats = True
+            continue
+        if not PyLong_CheckExact(<object>items[k]):
+            return None
+        whole = PyLong_AsLongLongAndOverflow(<object>items[k], &overflow)
+        if overflow:
+            return None
+        least, most = min(least, whole), max(most, whole)
+    if code < 0:
+        code = weak if weak >= 0 and weak != AD_BOOL else floatx if floats else AD_I32 if INT32_MIN <= least and most <= INT32_MAX else AD_I64
+    if n == 0 or code == AD_BOOL or (code <= AD_F64 and (least < -EXACT or most > EXACT)) or (code > AD_F64 and floats) or (
+            code == AD_I32 and (least < INT32_MIN or most > INT32_MAX)):
+        return None
+    a = ad_array_new(code, ndim, [n])
+    if a is NULL:
+        raise MemoryError(f"convert_to_tensor: no memory for {n} numbers")
+    for k in range(n):
+        if code > AD_F64:
+            whole = PyLong_AsLongLongAndOverflow(<object>items[k], &overflow)
+            if code == AD_I32:
+                (<int32_t *>a.data)[k] = <int32_t>whole
+            else:
+                (<int64_t *>a.data)[k] = whole
+        elif code == AD_F64:
+            (<double *>a.data)[k] = double_of(<object>items[k])
+        else:
+            (<float *>a.data)[k] = <float>double_of(<object>items[k])
+            if isinf((<float *>a.data)[k]) and not isinf(double_of(<object>items[k])):
+                ad_array_release(a)             # NumPy warns of that
+                return None
+    return wrap(a)
 
 
 cdef Tensor from_python(object value, int code, int weak, str name):
@@ -258,16 +307,29 @@ cdef Tensor from_array(object value, int code, str name):
         raise errors.masked(name, value)        # (NumPy's masked arrays are imported by those who make them)
     if code < 0:
         code = dtypes.of_array(array, name).code
-    if code in (AD_I32, AD_I64) and array.dtype.kind in "iu" and array.size and array.dtype != NUMPY_DTYPES[code]:
-        info = np.iinfo(NUMPY_DTYPES[code])
-        if array.max() > info.max or array.min() < info.min:
-            raise errors.cannot_convert(name, array.item() if array.ndim == 0 else value, DTYPES[code].name)
+    if (code == AD_I32 or code == AD_I64) and not fits_in(array, code):
+        raise errors.cannot_convert(name, array.item() if array.ndim == 0 else value, DTYPES[code].name)
     if array.ndim > AD_MAX_RANK:
         raise errors.too_many_dimensions(name, array.ndim)
     contiguous = np.asarray(array, dtype=NUMPY_DTYPES[code], order="C")
     if contiguous.ndim != 0 and not contiguous.flags.c_contiguous:
         contiguous = np.ascontiguousarray(contiguous)
     return copied_array(contiguous, code, name)
+
+
+cdef bint fits_in(cnp.ndarray array, int code) except -1:
+    """Can an array of numbers, if they are integers, have this dtype of integers?"""
+    cdef const int64_t *x = <const int64_t *>cnp.PyArray_DATA(array)
+    cdef int64_t outside = 0
+    cdef Py_ssize_t k
+    if array.dtype.kind not in "iu" or array.size == 0 or array.dtype == NUMPY_DTYPES[code]:
+        return True
+    if code == AD_I32 and cnp.PyArray_TYPE(array) == cnp.NPY_INT64 and cnp.PyArray_ISCARRAY_RO(array):
+        for k in range(cnp.PyArray_SIZE(array)):
+            outside |= x[k] ^ <int32_t>x[k]
+        return outside == 0
+    info = np.iinfo(NUMPY_DTYPES[code])
+    return array.max() <= info.max and array.min() >= info.min
 
 
 cdef Tensor copied_array(cnp.ndarray array, int code, str name):
