@@ -80,6 +80,20 @@ softmax_cross_entropy = structural(                 # labels z, logits x
     arity=2, attrs="axis", takes=FLOATS, doc="-sum(z * log_softmax(x))")  # fmt: skip
 
 
+def _one_hot(labels, x, axis):
+    """Which of the logits has the label, 1 and the others 0."""
+    import numpy
+
+    places = view(labels, shape=tuple(x.shape), strides=(*steps(tuple(labels.shape)), 0), offset=0)
+    return cast(places == numpy.arange(x.shape[axis]).astype(labels.dtype.as_numpy_dtype), dtype=x.dtype.code)
+
+
+sparse_softmax_cross_entropy = structural(          # the same for labels that are integers, which of the logits of a row has it
+    value=lambda labels, x, axis: softmax_cross_entropy(_one_hot(labels, x, axis), x, axis=axis),
+    vjp=(None, lambda g, labels, x, y, axis: softmax_cross_entropy.vjp[1](g, _one_hot(labels, x, axis), x, y, axis)),
+    arity=2, attrs="axis", takes=FLOATS, doc="-log_softmax(x) at a label for each row")  # fmt: skip
+
+
 # Of matrices (csrc/lapack.c).  What has several parts is packed: each in the rows of one matrix after another.
 def part_of_rows(y, start, size):
     """So many of the rows of every matrix, which lie one after another."""

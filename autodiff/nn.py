@@ -149,11 +149,12 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
     shape = tuple(x.shape)
     if not shape or tuple(index.shape) != shape[:-1]:
         raise errors.ShapeError(f"{name}: labels must have the shape of logits without its last dimension: got {index.shape} for {x.shape}")
-    if not ops.reduce_all(ops.logical_and(index >= 0, index < shape[-1]), axes=tuple(range(index.ndim)), keepdims=0):
+    try:
+        return ops.sparse_softmax_cross_entropy(index, x, axis=len(shape) - 1)
+    except errors.BadIndexError:
         values = index.numpy()
         worst = values.min() if values.min() < 0 else values.max()
-        raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {shape[-1]})")
-    return ops.softmax_cross_entropy(one_hot(index, shape[-1], dtype=x.dtype), x, axis=x.ndim - 1)
+        raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {shape[-1]})") from None
 
 
 def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> Tensor:

@@ -35,7 +35,7 @@ def _sum(terms):
 # ------------------------------------------------------------------------------------------- formulas shorter than the transpose
 # Each element of the result depends on numbers of its own.
 FOLDED = {ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_logsumexp, ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm,
-          ops.softmax_cross_entropy, ops.det, ops.logabsdet}  # fmt: skip
+          ops.softmax_cross_entropy, ops.sparse_softmax_cross_entropy, ops.det, ops.logabsdet}  # fmt: skip
 EXTREMES = {ops.reduce_max, ops.reduce_min}                 # what is less than the largest is not chosen: even an infinite tangent of it is not
 
 

@@ -203,8 +203,8 @@ def _tensor(x):
 # ---------------------------------------------------------------------------------------------------- one instruction
 AXES = {ops.reduce_sum, ops.reduce_prod, ops.reduce_max, ops.reduce_min, ops.reduce_any, ops.reduce_all, ops.reduce_logsumexp,
         ops.reduce_variance, ops.reduce_std, ops.reduce_euclidean_norm}  # fmt: skip
-AXIS = {ops.argmax, ops.argmin, ops.argsort, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.concat,
-        ops.recurrence}
+AXIS = {ops.argmax, ops.argmin, ops.argsort, ops.cumsum, ops.cumprod, ops.cumulative_logsumexp, ops.softmax, ops.log_softmax, ops.softmax_cross_entropy,
+        ops.sparse_softmax_cross_entropy, ops.concat, ops.recurrence}
 
 
 def _apply(done, many, one, shapes, n):

@@ -30,8 +30,7 @@ static int same_batches(const ad_array *indices, int ndim, const int64_t *shape,
     return batch_dims == 0 || memcmp(indices->shape, shape, (size_t)batch_dims * sizeof *shape) == 0;
 }
 
-/* Places along an axis of an array of the given shape. */
-static int axis_places(ad_places *p, const ad_array *indices, int ndim, const int64_t *shape, int64_t axis, int64_t batch_dims)
+int ad_axis_places(ad_places *p, const ad_array *indices, int ndim, const int64_t *shape, int64_t axis, int64_t batch_dims)
 {
     p->own = NULL;
     if (!is_index(indices))
@@ -197,7 +196,7 @@ int ad_gather_forward(const ad_array *const *in, int n, const int64_t *attr, ad_
     const ad_array *x = in[0], *indices = in[1];
     int64_t shape[AD_MAX_RANK];
     ad_places p;
-    const int status = axis_places(&p, indices, x->ndim, x->shape, attr[0], attr[1]);
+    const int status = ad_axis_places(&p, indices, x->ndim, x->shape, attr[0], attr[1]);
     return status == AD_OK ? new_picked(status, &p, x, axis_shape(shape, indices, x->ndim, x->shape, attr), shape, out) : status;
 }
 
@@ -207,7 +206,7 @@ int ad_gather_vjp(int k, const ad_array *g, const ad_array *const *in, int n, co
     ad_places p;
     if (k == 1)
         return ad_no_share(acc, fresh);
-    return put_share(axis_places(&p, in[1], acc->ndim, acc->shape, attr[0], attr[1]), &p, g, acc, fresh);
+    return put_share(ad_axis_places(&p, in[1], acc->ndim, acc->shape, attr[0], attr[1]), &p, g, acc, fresh);
 }
 
 int ad_ungather_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
@@ -216,7 +215,7 @@ int ad_ungather_forward(const ad_array *const *in, int n, const int64_t *attr, a
     const ad_tuple shape = ad_take_tuple(&attr);
     int64_t expected[AD_MAX_RANK];
     ad_places p;
-    const int status = axis_places(&p, in[0], shape.n, shape.item, attr[0], attr[1]);
+    const int status = ad_axis_places(&p, in[0], shape.n, shape.item, attr[0], attr[1]);
     if (status != AD_OK)
         return status;
     return new_whole(status, &p, in[1], axis_shape(expected, in[0], shape.n, shape.item, attr), expected, shape, out);
@@ -229,7 +228,7 @@ int ad_ungather_vjp(int k, const ad_array *g, const ad_array *const *in, int n, 
     if (k == 0)
         return ad_no_share(acc, fresh);
     ad_take_tuple(&attr);
-    return pick_share(axis_places(&p, in[0], g->ndim, g->shape, attr[0], attr[1]), &p, g, acc, fresh);
+    return pick_share(ad_axis_places(&p, in[0], g->ndim, g->shape, attr[0], attr[1]), &p, g, acc, fresh);
 }
 
 /* ------------------------------------------------------------------------------------------------- gather_nd, scatter_nd */

@@ -13,6 +13,8 @@ typedef struct {
     ad_array *own;                                          /* memory of `at`, or NULL where it is the operand's */
 } ad_places;
 
+/* Places of indices along an axis of an array of the given shape; AD_OK: to be released. */
+int ad_axis_places(ad_places *p, const ad_array *indices, int ndim, const int64_t *shape, int64_t axis, int64_t batch_dims);
 /* Places of the index vectors that are the last dimension of `indices` in an array of the given shape; AD_OK: to be released. */
 int ad_vector_places(ad_places *p, const ad_array *indices, int ndim, const int64_t *shape, int64_t batch_dims);
 void ad_release_places(ad_places *p);

@@ -1,4 +1,5 @@
 /* softmax, log_softmax and the cross entropy of softmax along one axis. */
+#include "places.h"
 #include "rows.h"
 #include "strided.h"
 
@@ -131,6 +132,7 @@ int ad_log_softmax_vjp(int k, const ad_array *g, const ad_array *const *in, int 
 /* ------------------------------------------------------------------------------------------------- cross entropy */
 typedef struct {
     const ad_array *z, *x, *g;                              /* labels, logits; the cotangent, a number to a row */
+    const int64_t *at;                                      /* or which label of each row is 1, the others being 0 */
     ad_array *y, *acc;                                      /* values and shares of x, or NULL */
     int64_t n;
 } entropies;
@@ -138,9 +140,16 @@ typedef struct {
 static void some_entropies(void *arg, int64_t from, int64_t to)
 {
     const entropies *e = arg;
-    ad_rows(e->x->dtype)->cross_entropy(to - from, e->n, row_at(e->z, from, e->n), row_at(e->x, from, e->n), e->acc ? row_at(e->g, from, 1) : NULL,
-                                        e->y ? row_at(e->y, from, 1) : NULL, e->acc ? row_at(e->acc, from, e->n) : NULL);
+    const ad_row_functions *f = ad_rows(e->x->dtype);
+    const void *x = row_at(e->x, from, e->n), *g = e->acc ? row_at(e->g, from, 1) : NULL;
+    void *y = e->y ? row_at(e->y, from, 1) : NULL, *acc = e->acc ? row_at(e->acc, from, e->n) : NULL;
+    if (e->at)
+        f->sparse_cross_entropy(to - from, e->n, e->at + from, x, g, y, acc);
+    else
+        f->cross_entropy(to - from, e->n, row_at(e->z, from, e->n), x, g, y, acc);
 }
+
+static void run_entropies(entropies *e) { ad_share_out(some_entropies, e, e->x->size / e->n, 1, AD_COST_OF_EXP * e->x->size); }
 
 /* Of labels in[0] and logits in[1] along the axis. */
 static int cross_entropies(const ad_array *const *in, const ad_array *g, int64_t axis, ad_array *y, ad_array *acc, int fresh)
@@ -157,8 +166,8 @@ static int cross_entropies(const ad_array *const *in, const ad_array *g, int64_t
     ad_array *rows = !acc || (last && fresh) ? acc : ad_array_new(x->dtype, x->ndim, x->shape);
     const int ready = (last || (z_rows && x_rows)) && (rows || !acc);
     if (ready) {
-        entropies e = {last ? in[0] : z_rows, last ? x : x_rows, g, y, rows, x->shape[axis]};
-        ad_share_out(some_entropies, &e, x->size / e.n, 1, AD_COST_OF_EXP * x->size);
+        entropies e = {last ? in[0] : z_rows, last ? x : x_rows, g, NULL, y, rows, x->shape[axis]};
+        run_entropies(&e);
     }
     if (ready && rows != acc)
         share = last ? ad_array_hold(rows) : moved(rows, x, (int)axis, 1);
@@ -226,4 +235,59 @@ int ad_softmax_cross_entropy_vjp(int k, const ad_array *g, const ad_array *const
 int ad_softmax_cross_entropy_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc)
 {
     return cross_entropies(in, g, attr[0], y, acc, 1);
+}
+
+/* ------------------------------------------------------------------------------------------------- with one label to a row */
+/* Of labels in[0] and logits in[1] along the last axis. */
+static int sparse_entropies(const ad_array *const *in, const ad_array *g, ad_array *y, ad_array *acc, int fresh)
+{
+    const ad_array *x = in[1];
+    const int64_t one = 1, axis = x->ndim - 1;
+    ad_places labels;
+    int status = ad_axis_places(&labels, in[0], x->ndim, x->shape, axis, axis);
+    if (status != AD_OK)
+        return status;
+    ad_array *share = !acc || fresh ? acc : ad_array_new(x->dtype, x->ndim, x->shape);
+    if (acc && share == NULL)
+        status = AD_NO_MEMORY;
+    if (status == AD_OK && x->size > 0) {
+        entropies e = {NULL, x, g, labels.at, y, share, x->shape[axis]};
+        run_entropies(&e);
+    }
+    if (status == AD_OK && share != acc)
+        ad_gather_strided(acc, 0, share, 1, &acc->size, &one, 0);
+    release_if(share == acc ? NULL : share);
+    ad_release_places(&labels);
+    return status;
+}
+
+int ad_sparse_softmax_cross_entropy_forward(const ad_array *const *in, int n, const int64_t *attr, ad_array **out)
+{
+    const ad_array *x = in[1];
+    uint8_t reduced[AD_MAX_RANK] = {0};
+    (void)n;
+    if (x->ndim == 0 || attr[0] != x->ndim - 1 || in[0]->ndim != x->ndim - 1)
+        return AD_BAD_SHAPE;
+    if (!ad_is_float(x))
+        return AD_BAD_DTYPE;
+    reduced[attr[0]] = 1;
+    int status = ad_new_reduced(x, x->dtype, reduced, 0, out);
+    if (status == AD_OK)
+        status = sparse_entropies(in, NULL, *out, NULL, 1);
+    if (status != AD_OK && *out)
+        ad_array_release(*out);
+    return status;
+}
+
+int ad_sparse_softmax_cross_entropy_vjp(int k, const ad_array *g, const ad_array *const *in, int n, const ad_array *y, const int64_t *attr,
+                                        ad_array *acc, int fresh)
+{
+    (void)k, (void)n, (void)y, (void)attr;
+    return sparse_entropies(in, g, NULL, acc, fresh);
+}
+
+int ad_sparse_softmax_cross_entropy_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc)
+{
+    (void)attr;
+    return sparse_entropies(in, g, y, acc, 1);
 }

@@ -143,6 +143,7 @@ REFERENCE = dict(
     cumsum=scan(lambda x: x.sum(-1, dtype=x.dtype), 0), cumprod=scan(lambda x: x.prod(-1, dtype=x.dtype), 1),
     cumulative_logsumexp=scan(lambda x: logsumexp(x, (-1,), 0), -np.inf), recurrence=recurrence, softmax=softmax, log_softmax=log_softmax,
     softmax_cross_entropy=lambda z, x, axis: -np.sum(z * log_softmax(x, axis), axis),
+    sparse_softmax_cross_entropy=lambda labels, x, axis: -np.take_along_axis(log_softmax(x, axis), labels[..., None].astype(int), axis)[..., 0],
     matmul=matmul, matvec=matvec, gather=gather, ungather=ungather, gather_nd=gather_nd, scatter_nd=scatter_nd,
     tensor_scatter_nd_update=update, nonzero=lambda x: np.argwhere(x))  # fmt: skip
 
@@ -223,6 +224,9 @@ def indexing_cases():
         yield "ungather", (INDICES, picked), (shape, axis, batch)
     yield "gather", ((3, 2), np.array(1, np.int32)), (0, 0)
     yield "gather", ((3, 2), np.zeros((0, 2), np.int32)), (0, 0)
+    for labels, shape in [(INDICES, (2, 2, 3)), (np.array([4, 0, 4], np.int32), (3, 5)), (np.array(1, np.int64), (3,)), (np.zeros(0, np.int64), (0, 4)),
+                          (np.arange(70, dtype=np.int32) % 9, (70, 9)), (np.array([[7], [1499]]), (2, 1, 1500))]:  # fmt: skip
+        yield "sparse_softmax_cross_entropy", (labels, shape), (len(shape) - 1,)
     for shape, indices, batch in [((3, 4), VECTORS, 0), ((3, 4, 2), VECTORS, 0), ((3, 4), VECTORS[:, :1], 0), ((3, 3, 4), VECTORS, 1), ((3, 4, 2), VECTORS[None], 0)]:
         yield "gather_nd", (shape, indices), (batch,)
         picked = indices.shape[:-1] + shape[batch + indices.shape[-1] :]
@@ -235,7 +239,7 @@ def indexing_cases():
 
 
 CASES = [pytest.param(*case, id=f"{case[0]}-{i}") for i, case in enumerate(cases())]
-FLOATING = {*SPREADS, "softmax_cross_entropy", "reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
+FLOATING = {*SPREADS, "softmax_cross_entropy", "sparse_softmax_cross_entropy", "reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
 NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "argsort", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd"}
 BOOLEAN = {"reduce_any", "reduce_all", "nonzero"}
 DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin", "argsort"}]

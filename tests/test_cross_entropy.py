@@ -118,3 +118,70 @@ def test_no_rows_and_no_classes():
         z = ad.zeros(shape)
         y, dz, dx = value_and_shares(z, z, ad.ones(shape[:1]))
         assert y.numpy().tolist() == [0.0] * shape[0] and dz.shape == dx.shape == shape
+
+
+# ------------------------------------------------------------------------------------------------- with one label to a row
+sparse_cross_entropy = ad.nn.sparse_softmax_cross_entropy_with_logits
+
+
+def with_gradient(loss, labels, x):
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = loss(labels=labels, logits=x)
+        total = ad.reduce_sum(y * ad.constant([1.0, 0.5, -2.0], dtype=x.dtype))
+    return y, tape.gradient(total, x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("index", ["int32", "int64"])
+@pytest.mark.parametrize("n", LENGTHS)
+def test_labels_that_are_indices_have_the_bits_of_hot_ones(n, index, dtype):
+    z, x = rows(n, dtype, hot=True)
+    labels = z.argmax(axis=1).astype(index)
+    wanted = with_gradient(cross_entropy, ad.constant(z), ad.constant(x))
+    same(with_gradient(sparse_cross_entropy, labels, ad.constant(x)), wanted)
+    traced = ad.function(lambda labels, x: with_gradient(sparse_cross_entropy, labels, x))
+    for _ in range(2):
+        same(traced(labels, ad.constant(x)), wanted)
+
+
+def test_a_replay_refuses_a_label_that_is_out_of_range_as_the_call_does():
+    traced = ad.function(lambda labels, x: with_gradient(sparse_cross_entropy, labels, x))
+    x = ad.constant(np.eye(3))
+    traced(ad.constant([0, 1, 2]), x)
+    for labels, worst in (([0, 1, 3], 3), ([0, -2, 1], -2)):
+        for f in (traced, lambda labels, x: sparse_cross_entropy(labels, x)):
+            with pytest.raises(IndexError, match=rf"Received a label value of {worst} which is outside the valid range of \[0, 3\)"):
+                f(ad.constant(labels), x)
+    same(traced(ad.constant([0, 1, 2]), x), with_gradient(sparse_cross_entropy, [0, 1, 2], x))
+
+
+@pytest.mark.filterwarnings("error")
+def test_losses_of_many_examples_are_one_call():
+    r = np.random.default_rng(5)
+    labels, x = ad.constant(r.integers(0, 4, 6)), ad.constant(r.normal(size=(6, 4)))
+    z = ad.one_hot(labels, 4, dtype="float64")
+    each = ad.vectorized_map(lambda row: ad.value_and_grad(lambda x: sparse_cross_entropy(row[0], x))(row[1]), (labels, x))
+    dense = ad.vectorized_map(lambda row: ad.value_and_grad(lambda x: cross_entropy(row[0], x))(row[1]), (z, x))
+    same(each, dense)
+    one_label = ad.vectorized_map(lambda x: sparse_cross_entropy(2, x), x)
+    same(one_label, sparse_cross_entropy([2] * 6, x))
+
+
+def test_second_derivatives_and_tangents_are_those_of_hot_labels():
+    r = np.random.default_rng(6)
+    labels, x, v = np.array([2, 0]), ad.constant(r.normal(size=(2, 3))), ad.constant(r.normal(size=(2, 3)))
+    z = ad.one_hot(labels, 3, dtype="float64")
+    with ad.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with ad.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            sparse, dense = sparse_cross_entropy(labels, x), cross_entropy(z, x)
+        gradients = [tape.gradient(y, x) for y in (sparse, dense)]
+    same(*[outer.jacobian(g, x) for g in gradients])
+    tangents = []
+    for loss in (lambda x: sparse_cross_entropy(labels, x), lambda x: cross_entropy(z, x)):
+        with ad.autodiff.ForwardAccumulator(x, v) as forward:
+            y = loss(x)
+        tangents.append(forward.jvp(y))
+    same(*tangents)

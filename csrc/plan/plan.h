@@ -354,7 +354,7 @@ void ad_unsettle(struct ad_plan *t);                         /* at the end */
 int ad_forward_into(int op, const ad_array *const *in, int n, const int64_t *attr, ad_array *y);     /* of what is settled */
 /* Value and share of a reduction at once: y, which is there already, is written to, as acc is. */
 typedef int ad_reduction_twin(const ad_array *g, const ad_array *const *in, const int64_t *attr, ad_array *y, ad_array *acc);     /* acc: of the last operand */
-ad_reduction_twin ad_reduce_logsumexp_twin, ad_reduce_variance_twin, ad_reduce_std_twin, ad_softmax_cross_entropy_twin;
+ad_reduction_twin ad_reduce_logsumexp_twin, ad_reduce_variance_twin, ad_reduce_std_twin, ad_softmax_cross_entropy_twin, ad_sparse_softmax_cross_entropy_twin;
 ad_reduction_twin *ad_reduction_twin_of(int op);             /* or NULL */
 int ad_plan_build_loop(struct ad_plan *t, const ad_item *item, ad_loop *l);
 int ad_build_loops(struct ad_plan *t);                      /* plan_share.c: of all items */

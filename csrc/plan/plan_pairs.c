@@ -14,8 +14,14 @@
 
 ad_reduction_twin *ad_reduction_twin_of(int op)
 {
-    return op == AD_OP_reduce_logsumexp ? ad_reduce_logsumexp_twin : op == AD_OP_reduce_variance ? ad_reduce_variance_twin
-           : op == AD_OP_reduce_std ? ad_reduce_std_twin : op == AD_OP_softmax_cross_entropy ? ad_softmax_cross_entropy_twin : NULL;
+    switch (op) {
+    case AD_OP_reduce_logsumexp: return ad_reduce_logsumexp_twin;
+    case AD_OP_reduce_variance: return ad_reduce_variance_twin;
+    case AD_OP_reduce_std: return ad_reduce_std_twin;
+    case AD_OP_softmax_cross_entropy: return ad_softmax_cross_entropy_twin;
+    case AD_OP_sparse_softmax_cross_entropy: return ad_sparse_softmax_cross_entropy_twin;
+    default: return NULL;
+    }
 }
 
 static int is_own(const ad_plan *t, uint32_t r)

@@ -230,7 +230,7 @@ static int outers(ad_plan *t, const ad_step *s, const char *const *seats)
 static int both(ad_plan *t, const ad_step *s)
 {
     const ad_array *in[AD_MAX_OPERANDS], *g;
-    ad_array g_scalar, number, *y = ad_known_of(t, s->out)->is_array ? room_for(t, s->out) : number_at(t, s->out, &number);
+    ad_array scalars[AD_MAX_OPERANDS], g_scalar, number, *y = ad_known_of(t, s->out)->is_array ? room_for(t, s->out) : number_at(t, s->out, &number);
     ad_array *share = room_for(t, s[1].out);
     int status = AD_OK;
     if (y == NULL || share == NULL)
@@ -239,7 +239,7 @@ static int both(ad_plan *t, const ad_step *s)
         t->value[s->out].bits = 0;
     wrap(t, s[1].g, &g_scalar, &g);
     for (uint32_t k = 0; k < s->n && k < AD_MAX_OPERANDS; k++)
-        in[k] = t->value[t->words.at[s->in + k]].array;
+        wrap(t, t->words.at[s->in + k], &scalars[k], &in[k]);
     void *left = leave(share->size);
     if (s->kind == AD_FORWARD)
         status = ad_reduction_twin_of(s->op)(g, in, attributes(t, s), y, share);
