@@ -77,6 +77,8 @@ def test_output_gradients_weigh_the_targets():
     close(tape.gradient(y, x, output_gradients=ad.constant([1.0, 0.0, 10.0])), [2, 0, 60])
     close(tape.gradient(y, x, output_gradients=np.array([1.0, 0.0, 10.0])), [2, 0, 60])
     close(tape.gradient([y, z], x, output_gradients=[[1.0, 1.0, 1.0], 3.0]), [8, 10, 12])
+    close(tape.gradient([y, z], x, output_gradients=[None, [3.0, 0.0, 1.0]]), [8, 4, 8])            # ones, as in TensorFlow
+    close(tape.gradient({"y": y, "z": z}, x, output_gradients={"y": np.array([0.0, 1.0, 0.0]), "z": None}), [2, 6, 2])
     with pytest.raises(ValueError, match="output_gradients has 3 entries for 1 targets"):
         tape.gradient(y, x, output_gradients=[1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="Incompatible shapes|output_gradients of shape"):

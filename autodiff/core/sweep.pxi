@@ -176,6 +176,9 @@ cdef list seeds_of(list targets, object output_gradients):
         if (<Tensor>t).code > AD_F64:
             seeds.append(None)
             continue
+        if g is None:
+            seeds.append(filled((<Tensor>t).code, <Tensor>t, 1.0))
+            continue
         seed = to_tensor(g, -1, (<Tensor>t).code, "gradient: output_gradients")
         if (<Tensor>seed).code != (<Tensor>t).code:
             seed = apply(ops.cast, (seed,), {"dtype": (<Tensor>t).code})

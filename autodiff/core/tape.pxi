@@ -118,7 +118,7 @@ cdef class GradientTape:
         target    tensor, variable, or a nested structure of them
         sources   the same; the result has this structure: a tensor of the source's shape and dtype, or None where the
                   target does not depend on it (zeros with unconnected_gradients="zero")
-        output_gradients   cotangents, one per target, of its shape: weights of the targets' elements; None: ones
+        output_gradients   cotangents, one per target, of its shape: weights of the targets' elements; None, also for one of several: ones
 
         Reverse accumulation (Griewank & Walther, Evaluating Derivatives, 2008, ch. 3.2).  Where another recording tape
         follows the target, or a persistent tape is asked inside its own block, the sweep itself is recorded: gradients of
