@@ -15,6 +15,7 @@ from ._core import Trace, convert
 from ._op import ELEMENTWISE
 from .constants import zeros
 from .control_flow import map_fn
+from .custom_gradient import stop_gradient
 from .errors import ShapeError
 from .variable import Variable
 
@@ -31,8 +32,8 @@ def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
     fn      takes one part (a structure like elems, of tensors without the first dimension), returns tensors or a structure of
             them.  It may take gradients (ad.grad, or a tape inside)
     elems   a tensor or a structure of tensors with the same first dimension, not 0
-    fallback_to_while_loop  where fn branches on a value, assigns a variable, or stops or customises a gradient: call it on each
-            part, as map_fn does.  False: raise ValueError
+    fallback_to_while_loop  where fn branches on a value, assigns a variable, or customises a gradient: call it on each part, as
+            map_fn does.  False: raise ValueError
     warn    say so by a warning
 
     fn is recorded anew at each call; an ad.function around the call records once, and runs the rows in fused loops.
@@ -74,7 +75,7 @@ def _at_once(fn, elems, leaves):
     if trace.reason is not None:
         raise _Rowwise(trace.reason)
     if not trace.is_straight():
-        raise _Rowwise("branches on a value, assigns a variable, or stops or customises a gradient")
+        raise _Rowwise("branches on a value, assigns a variable, or customises a gradient")
     rows = _Rows(trace, leaves[0].shape[0], dict(zip(starts, leaves)))
     rows.run({k for k in told if k is not None})
     return nest.pack_sequence_as(result, [None if y is None else rows.result(y, k) for y, k in zip(given, told)])
@@ -86,6 +87,7 @@ class _Rows:
     def __init__(self, trace, n, starts):
         self.code, self.n, self.many, self.one = trace.listing(), n, dict(starts), dict(trace.captured)
         self.one.update(trace.read_at())
+        self.stopped = trace.stopped()
         self.seen = {}  # views that were taken already, x[0] again
 
     def run(self, wanted):
@@ -103,7 +105,8 @@ class _Rows:
             self.one[k] = done.value
         elif done.row == "alias":
             (of,) = done.operands
-            (self.many if of in self.many else self.one)[k] = self.many.get(of, self.one.get(of))
+            where = self.many if of in self.many else self.one
+            where[k] = stop_gradient(self.whole(of) if of in self.many else self.one[of]) if k in self.stopped else where[of]
         elif not any(j in self.many for j in done.operands):
             self.one[k] = done.row(*[_tensor(self.one[j]) for j in done.operands], **done.attrs)
         elif done.row is ops.unview:

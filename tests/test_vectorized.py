@@ -119,13 +119,42 @@ def test_a_gradient_that_no_row_has_is_none(stops):
     assert slope is None
 
 
+PAIR = ad.Variable([2.0, -1.0], dtype="float64")
+
+
+def tape_inside(x):
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = ad.reduce_sum(ad.stop_gradient(x * x) * x * PAIR)
+    return tape.gradient(y, x) * ad.stop_gradient(PAIR) + PAIR * PAIR
+
+
+@pytest.mark.parametrize("f", [lambda x: ad.stop_gradient(x) * x, lambda x: ad.stop_gradient(PAIR) * x * PAIR, tape_inside, lambda x: ad.norm(x, 3) * PAIR,
+                               lambda x: ad.stop_gradient(x[0]) * x[0] * ad.stop_gradient(x), ad.grad(lambda x: ad.reduce_sum(ad.stop_gradient(PAIR * x) * x * PAIR)),
+                               lambda x: PAIR.value() * x * PAIR.read_value()])  # fmt: skip
+def test_a_gradient_is_stopped_for_all_rows_at_once(f):
+    def found(over):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = over(f, x)
+        return [y, *tape.gradient(y, [x, PAIR], unconnected_gradients="zero")]
+
+    x = ad.constant(X[:, :2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(found(ad.vectorized_map), found(ad.map_fn))
+        recorded = ad.function(lambda x: ad.vectorized_map(f, x))
+        recorded(x)
+        close(found(lambda f, x: recorded(x)), found(ad.map_fn))
+
+
 def test_what_cannot_be_done_at_once_is_done_row_by_row():
     branch = lambda x: x * 2 if x > 1 else -x  # noqa: E731
     custom = ad.custom_gradient(lambda x: (x * x, lambda g: 7.0 * g))
-    for f in (branch, lambda x: ad.stop_gradient(x) * x, custom):
+    for f in (branch, lambda x: custom(x) * x, custom):
         x = ad.constant(X[:, 0])
-        with pytest.warns(UserWarning, match="^vectorized_map: .* branches on a value, assigns a variable, or stops or customises a "
-                                             "gradient, so it is called on each part$"):  # fmt: skip
+        with pytest.warns(UserWarning, match="^vectorized_map: .* branches on a value, assigns a variable, or customises a gradient, so it "
+                                             "is called on each part$"):  # fmt: skip
             with ad.GradientTape() as tape:
                 tape.watch(x)
                 y = ad.vectorized_map(f, x)

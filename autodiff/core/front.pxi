@@ -349,6 +349,8 @@ def record_call(outputs, inputs, backward):
                     emit(p, AD_RESULT, <Tensor>y, call, <uint32_t>values[k], 0,
                          (seen if (<Tensor>y).code <= AD_F64 else 0) | p.tracing)
             elif p.tracing:
+                if n:
+                    (<Program>p.host).customised = True
                 for k in range(len(results)):
                     emit(p, AD_ALIAS, <Tensor>results[k], <uint32_t>values[k], <uint32_t>values[k], 0, p.tracing)
             p = p.next

@@ -47,6 +47,7 @@ cdef class Program:
     cdef PyObject **variables                   # as they were first read: n_variables of them, owned
     cdef int n_variables, room
     cdef list calls                             # the backward functions of AD_CALL instructions
+    cdef bint customised                        # does a custom gradient stand in it, of what only a trace follows?
     cdef Trace trace                            # that the program is recorded for, or None
     cdef bint precise                           # has one of its tapes been precise?
     cdef dict places                            # slot: "file:line", while somebody asks for them; or None
@@ -107,6 +108,7 @@ cdef void give_back(Program program) noexcept:
     ad_program_reset(program.p)
     drop_variables(program)
     program.calls = program.places = program.written = None
+    program.customised = False
     program.precise = False
     if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
         Py_INCREF(program)

@@ -183,12 +183,18 @@ cdef class Trace:
         """Does it branch on no value, assign no variable and call no custom gradient?"""
         cdef int64_t k
         cdef const ad_program *p = self.program.p
-        if self.assigned or self.program.calls or any([type(event) is Guard for event in self.events]):
+        if self.assigned or self.program.calls or self.program.customised or any([type(event) is Guard for event in self.events]):
             return False
-        for k in range(recorded(p)):            # (what stop_gradient and custom_gradient give, no tape sees)
-            if p.code[k].op == AD_ALIAS and not p.code[k].seen & ~p.tracing:
+        for k in range(recorded(p)):            # (what an earlier call of a function assigned, which is assigned no more)
+            if p.code[k].op == AD_ALIAS and p.code[k].a != p.code[k].b and not p.code[k].seen & ~p.tracing:
                 return False
         return True
+
+    def stopped(self):
+        """The slots of what stop_gradient gave: no tape sees them."""
+        cdef int64_t k
+        cdef const ad_program *p = self.program.p
+        return {k for k in range(recorded(p)) if p.code[k].op == AD_ALIAS and not p.code[k].seen & ~p.tracing}
 
     def variables_before(self):
         """[(variable, the tensor it held)] of those that were read or assigned; of a trace that keeps its numbers."""
