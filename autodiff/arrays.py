@@ -290,12 +290,6 @@ def _reshape(a, shape=None, order="C", newshape=None, **rest):
     return shaping.reshape(a, newshape if shape is None else shape)
 
 
-def _einsum(subscripts, *xs, out=None, dtype=None, **rest):
-    if out is not None or dtype is not None or not isinstance(subscripts, str):
-        raise Refused
-    return linalg.einsum(subscripts, *as_arrays(*xs))
-
-
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     if out is not None:
         raise Refused
@@ -387,7 +381,6 @@ FUNCTIONS = {
     np.inner:          lambda a, b: linalg.tensordot(*as_arrays(a, b), [[-1], [-1]]) if np.ndim(a) and np.ndim(b) else a * b,
     np.outer:          _outer,
     np.tensordot:      lambda a, b, axes=2: linalg.tensordot(*as_arrays(a, b), axes),
-    np.einsum:         _einsum,
     np.linalg.inv:     linalg.inv,
     np.linalg.det:     linalg.det,
     np.linalg.cholesky: lambda a, *, upper=False: linalg.cholesky(a) if not upper else refuse(),

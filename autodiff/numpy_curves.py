@@ -175,6 +175,18 @@ def _linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axi
     return np.moveaxis(math.cast(a, dtype) * (1 - t) + math.cast(b, dtype) * t, 0, axis)
 
 
+def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """start**(1 - t) * stop**t, whose ends are exact; both negated where start is negative."""
+    a, b = as_array(start), as_array(stop)
+    if dtype is not None or not isinstance(num, (int, np.integer)) or num < 0 or math.reduce_any(math.logical_or(math.equal(a, 0), math.equal(b, 0))):
+        refuse()
+    t = np.linspace(0.0, 1.0, num, endpoint).reshape([-1] + [1] * max(a.ndim, b.ndim))
+    dtype = np.geomspace(*[np.ones([1] * x.ndim, x.dtype.as_numpy_dtype) for x in (a, b)], 1).dtype      # which hangs on NumPy's version
+    a, b, t = (math.cast(x, dtype) for x in (a, b, t))
+    sign = math.sign(a)
+    return np.moveaxis(sign * math.pow(a * sign, 1.0 - t) * math.pow(b * sign, t), 0, axis)
+
+
 def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     if sparse or any(np.ndim(x) > 1 for x in xi):
         refuse()
@@ -204,6 +216,7 @@ CURVES = {
     "select":            _select,
     "piecewise":         _piecewise,
     "linspace":          _linspace,
+    "geomspace":         _geomspace,
     "meshgrid":          _meshgrid,
     "apply_along_axis":  _along_axis,
 }

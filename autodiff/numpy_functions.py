@@ -9,10 +9,10 @@ import functools
 import numpy as np
 
 from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping
-from ._core import is_tensor
 from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
 from .numpy_curves import CURVES
+from .numpy_linalg import LINALG
 from .numpy_moves import MOVES, moved
 from .numpy_polynomials import POLYNOMIALS
 from .numpy_statistics import STATISTICS
@@ -109,20 +109,6 @@ def _pad(array, pad_width, mode="constant", **kwargs):
     return repeating.pad(x, widths.tolist(), mode.upper(), **({"constant_values": value} if mode == "constant" else {}))
 
 
-def _power(a, n):
-    if not isinstance(n, (int, np.integer)) or n < 1 or np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
-        refuse()
-    return functools.reduce(linalg.matmul, [as_array(a)] * int(n))
-
-
-def _multi_dot(arrays, *, out=None):
-    """Matrices; the first may be a row, the last a column."""
-    arrays = [as_array(x) for x in arrays]
-    if out is not None or len(arrays) < 2 or any(x.ndim not in ((1, 2) if k in (0, len(arrays) - 1) else (2,)) for k, x in enumerate(arrays)):
-        refuse()
-    return functools.reduce(np.dot, arrays)
-
-
 def _ediff1d(ary, to_end=None, to_begin=None):
     x = _flat(as_array(ary))
     parts = [_flat(math.cast(as_array(each), x.dtype)) for each in (to_begin, to_end) if each is not None]
@@ -205,78 +191,6 @@ def _open_mesh(*args):
     if any(x.ndim != 1 or x.dtype.is_bool for x in xs) or not any(x.dtype.is_floating for x in xs):
         refuse()
     return tuple(shaping.reshape(x, [-1 if j == k else 1 for j in range(len(xs))]) for k, x in enumerate(xs))
-
-
-def _lstsq(a, b, rcond=None):
-    """(the shortest x of least squares, the sums of squares left, rank, singular values), by the pseudo-inverse."""
-    a, b = as_arrays(a, b)
-    if a.ndim != 2 or not a.dtype.is_floating or b.ndim not in (1, 2) or isinstance(rcond, str) or is_tensor(rcond) or a.shape[0] != b.shape[0]:
-        refuse()
-    eps = np.finfo(a.dtype.as_numpy_dtype).eps
-    rcond = max(a.shape) * eps if rcond is None else eps if rcond == -1 else rcond
-    right = shaping.reshape(b, [b.shape[0], -1])
-    x = linalg.matmul(linalg.pinv(a, rcond), right)
-    s = linalg.svd(a, compute_uv=False)
-    rank = math.count_nonzero(s > rcond * s[0])
-    left = math.reduce_sum((linalg.matmul(a, x) - right) ** 2, 0) if a.shape[0] > a.shape[1] and rank == a.shape[1] else x[:0, 0]
-    return shaping.reshape(x, [x.shape[0], *b.shape[1:]]), left, rank, s
-
-
-_MATRIX_NORMS = {
-    1: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 0)),
-    np.inf: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 1)),
-    2: lambda x: math.reduce_max(linalg.svd(x, compute_uv=False)),
-    "nuc": lambda x: math.reduce_sum(linalg.svd(x, compute_uv=False)),
-}
-
-
-def _norm(x, ord=None, axis=None, keepdims=False):
-    """Other norms of matrices than these few are others in NumPy."""
-    x = as_array(x)
-    of_vectors = isinstance(axis, (int, np.integer)) or axis is None and x.ndim == 1
-    if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
-        return linalg.norm(x, "euclidean", axis, keepdims)
-    if ord in _MATRIX_NORMS and x.ndim == 2 and axis in (None, (0, 1), (-2, -1)) and not keepdims and x.dtype.is_floating:
-        return _MATRIX_NORMS[ord](x)
-    if not of_vectors or isinstance(ord, str) or not ord > 0:
-        refuse()
-    return linalg.norm(x, ord, axis, keepdims)
-
-
-def _solve(a, b):
-    a, b = as_arrays(a, b)
-    if b.ndim != 1:
-        return linalg.solve(a, b)
-    y = linalg.solve(a, shaping.reshape(b, [-1, 1]))
-    return shaping.reshape(y, y.shape[:-1])
-
-
-def _qr(a, mode="reduced"):
-    x = as_array(a)
-    if mode == "r":
-        return linalg.qr(x)[1]
-    if mode not in ("reduced", "complete"):
-        refuse()
-    return linalg.qr(x, mode == "complete")
-
-
-def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    y = linalg.svd(as_array(a), full_matrices and compute_uv, compute_uv)
-    return (y[1], y[0], linalg.matrix_transpose(y[2])) if compute_uv else y
-
-
-def _pinv(a, rcond=None, hermitian=False, *, rtol=None):
-    a = as_array(a)
-    if rcond is None:
-        rcond = 1e-15 if rtol is None else rtol
-    return linalg.pinv(a, rcond)
-
-
-def _cond(x, p=None):
-    if p not in (None, 2):
-        refuse()
-    s = linalg.svd(as_array(x), compute_uv=False)
-    return s[..., 0] / s[..., -1]
 
 
 def _partition(a, kth, axis):
@@ -378,22 +292,11 @@ MORE = {
     "linalg.trace":     lambda x, *, offset=0, dtype=None: linalg.trace(x) if offset == 0 and dtype is None else refuse(),
     "linalg.diagonal":  lambda x, *, offset=0: linalg.diag_part(x, k=offset),
     "linalg.svdvals":   lambda x: linalg.svd(x, compute_uv=False),
-    "linalg.norm":      _norm,
-    "linalg.solve":     _solve,
-    "linalg.qr":        _qr,
-    "linalg.svd":       _svd,
-    "linalg.pinv":      _pinv,
-    "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: _norm(_flat(as_array(x)) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
-    "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims),
-    "linalg.lstsq":     _lstsq,
     "bincount":         _bincount,
     "choose":           _choose,
     "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
-    "linalg.cond":      _cond,
-    "linalg.multi_dot": _multi_dot,
-    "linalg.matrix_power": _power,
-    **CURVES, **MOVES, **POLYNOMIALS, **STATISTICS,
+    **CURVES, **LINALG, **MOVES, **POLYNOMIALS, **STATISTICS,
 }
 # fmt: on
 

@@ -83,8 +83,20 @@ def _polyint(p, m=1, k=None):
     return shaping.concat([p / np.arange(float(p.shape[0]), 0, -1), math.cast(shaping.reshape(as_array(0.0 if k is None else k), [-1]), p.dtype)], 0)
 
 
+def _poly(seq_of_zeros):
+    """The coefficients of the product of all x - zero."""
+    zeros = as_array(seq_of_zeros)
+    if zeros.ndim != 1 or not zeros.dtype.is_floating:          # a matrix has its eigenvalues
+        refuse()
+    p = math.cast([1.0], zeros.dtype)
+    for k in range(zeros.shape[0]):
+        p = repeating.pad(p, [[0, 1]]) - zeros[k] * repeating.pad(p, [[1, 0]])
+    return p if zeros.shape[0] else refuse()
+
+
 # fmt: off
 POLYNOMIALS = {
+    "poly":             _poly,
     "polyval":          _polyval,
     "convolve":         _convolve,
     "correlate":        _correlate,

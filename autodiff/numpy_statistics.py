@@ -1,14 +1,15 @@
 """NumPy's statistics of tensors: covariances, quantiles, and what passes over nan."""
 
 import functools
+import inspect
 import math as numbers
 
 import numpy as np
 
 from . import indexing, linalg, math, shaping
 from ._core import is_tensor
-from .arguments import axes_of
-from .arrays import as_array, refuse
+from .arguments import axes_of, axis_of
+from .arrays import FUNCTIONS, SCANS, Refused, as_array, refuse
 
 __all__ = ["STATISTICS"]
 
@@ -192,20 +193,20 @@ def _extreme(reduce, least):
 
 
 def _spread(root):
-    """Variance, or standard deviation, whose gradient is 0 where the numbers are equal."""
-
     def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **rest):
-        def reduce(x, counts, axis, keepdims):
-            away = _instead(x - _mean(x, counts, axis, True), counts, 0)
-            n = _count(counts, x, axis, keepdims) - float(ddof)
-            n = _instead(n, n > 0, np.nan)
-            if root:
-                return math.reduce_euclidean_norm(away, axis, keepdims) / math.sqrt(n)
-            return math.reduce_sum(away * away, axis, keepdims) / n
-
-        return _over_numbers(reduce)(a, axis, dtype, out, keepdims, **rest)
+        return _over_numbers(functools.partial(_spread_of, root, ddof=ddof))(a, axis, dtype, out, keepdims, **rest)
 
     return adaptor
+
+
+def _spread_of(root, x, counts, axis, keepdims, ddof=0):
+    """Variance, or standard deviation, whose gradient is 0 where the numbers are equal."""
+    away = _instead(x - _mean(x, counts, axis, True), counts, 0)
+    n = _count(counts, x, axis, keepdims) - float(ddof)
+    n = _instead(n, n > 0, np.nan)
+    if root:
+        return math.reduce_euclidean_norm(away, axis, keepdims) / math.sqrt(n)
+    return math.reduce_sum(away * away, axis, keepdims) / n
 
 
 def _so_far(scan, neutral):
@@ -219,6 +220,21 @@ def _so_far(scan, neutral):
     return adaptor
 
 
+def _extreme_so_far(pick):
+    """By windows twice as long each time: log2(n) passes; an element that both halves have is counted once, by halves."""
+
+    def scan(x, axis):
+        x = as_array(x)
+        axis, step = axis_of("accumulate", axis, x.ndim), 1
+        rows = (slice(None),) * axis
+        while step < x.shape[axis]:
+            x = shaping.concat([x[(*rows, slice(step))], pick(x[(*rows, slice(step, None))], x[(*rows, slice(-step))])], axis)
+            step *= 2
+        return x
+
+    return scan
+
+
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = as_array(x)
     if not x.dtype.is_floating:
@@ -227,6 +243,30 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     y = _instead(x, math.logical_not(math.is_nan(x)), nan)
     y = _instead(y, math.not_equal(x, np.inf), limits.max if posinf is None else posinf)
     return _instead(y, math.not_equal(x, -np.inf), limits.min if neginf is None else neginf)
+
+
+# --------------------------------------------------------------------------------------------- of some elements, and from a number on
+def _or_of_some(name, reduce, join=None):
+    """The adaptor that there is, and for `where=` and `initial=` reduce(x, which count, axes, keepdims), joined to the number it starts from."""
+    function = getattr(np, name)
+    adaptor, names = FUNCTIONS[function], list(inspect.signature(function).parameters)
+
+    def of_some(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True, **rest):
+        x, where = as_array(a), as_array(where)
+        if out is not None or dtype is not None or not x.dtype.is_floating or not where.dtype.is_bool or not rest.keys() <= {"ddof"}:
+            refuse()
+        if initial is None and join in (math.maximum, math.minimum):            # of nothing there is none in NumPy
+            refuse()
+        y = reduce(x, shaping.broadcast_to(where, x.shape), axis, bool(keepdims), **rest)
+        return y if initial is None else join(y, math.cast(as_array(initial), y.dtype))
+
+    def either(*args, **kwargs):
+        try:
+            return adaptor(*args, **kwargs)
+        except Refused:
+            return of_some(**{**dict(zip(names, args)), **kwargs})
+
+    return either
 
 
 # fmt: off
@@ -249,5 +289,14 @@ STATISTICS = {
     "nancumsum":     _so_far(math.cumsum, 0),
     "nancumprod":    _so_far(math.cumprod, 1),
     "nan_to_num":    _nan_to_num,
+    "sum":           _or_of_some("sum", lambda x, counts, axis, keepdims: math.reduce_sum(_instead(x, counts, 0), axis, keepdims), math.add),
+    "prod":          _or_of_some("prod", lambda x, counts, axis, keepdims: math.reduce_prod(_instead(x, counts, 1), axis, keepdims), math.multiply),
+    "max":           _or_of_some("max", lambda x, counts, axis, keepdims: math.reduce_max(_instead(x, counts, -np.inf), axis, keepdims), math.maximum),
+    "min":           _or_of_some("min", lambda x, counts, axis, keepdims: math.reduce_min(_instead(x, counts, np.inf), axis, keepdims), math.minimum),
+    "mean":          _or_of_some("mean", _mean),
+    "var":           _or_of_some("var", functools.partial(_spread_of, False)),
+    "std":           _or_of_some("std", functools.partial(_spread_of, True)),
 }
 # fmt: on
+
+SCANS.update({np.maximum: _extreme_so_far(math.maximum), np.minimum: _extreme_so_far(math.minimum)})

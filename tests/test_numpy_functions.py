@@ -37,6 +37,14 @@ np.copysign(X, -0.0)|np.copysign(X, X * -0.0)|np.trace(M, 1)|np.trace(np.stack([
 np.polyval([1, 2, 3], X)|np.polyval(X, 2)|np.convolve(X, [1, 2])|np.polyadd(X, [1, 2])|np.polyint(X, k=2)|np.dot(X, [1, 2, 3, 4])|np.linalg.solve(M, [1, 2, 3])
 np.einsum("i,i", X, [1, 2, 3, 4])|np.subtract.outer(X, [1, 2])|np.linalg.norm(M, 1)|np.linalg.norm(M, np.inf)|np.linalg.norm(M, 2)|np.linalg.norm(M[:2], "nuc")
 np.copysign(M, M[::-1])|np.logaddexp2(M, M * M)|np.polymul([0.0, 0.0, 2.0, 1.0], X)|np.polymul(X - X[:1], X * X)|np.ix_(X, X * X)[1]|np.ix_(X, [1.0, 2.0])[0]""".replace("\n", "|").split("|")
+CASES += """np.linalg.matrix_power(M, -2)|np.linalg.slogdet(M).logabsdet|np.linalg.slogdet(M)[1]|np.linalg.eigh(M @ np.transpose(M)).eigenvalues|np.linalg.svd(M).S|np.linalg.svd(B, full_matrices=False).S * M[0, :2]
+np.linalg.qr(M).R**2|np.linalg.tensorinv(np.reshape(np.kron(M, M)[:8, :8] + np.eye(8), (8, 2, 2, 2)), ind=1)|np.linalg.tensorsolve(M, M[0])
+np.linalg.tensorsolve(np.reshape(np.outer(X, X * X) + np.eye(4), (2, 2, 2, 2)), np.ones((2, 2)))|np.einsum(M, [0, 1], B, [2, 1], [0, 2])|np.einsum(M, [0, 1], M, [1, 2])
+np.einsum(M, [Ellipsis, 1], B, [0, 1], [Ellipsis, 0])|np.einsum(M, [0, 0])|np.geomspace(M[0, 0], M[0, 1], 5)|np.geomspace(-X[:3], [-1.0, -2.0, -3.0], 4, endpoint=False)
+np.geomspace(2.0, M[0, :2], 3, axis=1)|np.poly(X)|np.poly(X[:1])|np.sum(X, initial=2.0)|np.sum(M, axis=0, where=B[:1] > 0)|np.sum(M, 1, where=[True, False, True], keepdims=True)
+np.prod(M, where=[[True], [False], [True]], initial=3.0)|np.max(X, initial=1.5)|np.max(M, 0, initial=-9.0, where=B[1] > 0)|np.min(M, axis=1, initial=X[0], where=B[0] > 1)
+np.mean(M, axis=1, where=[True, False, True])|np.std(M, where=B[1] > 0)|np.var(M, 0, ddof=1, where=[[True], [False], [True]])|np.maximum.accumulate(M, axis=1)
+np.minimum.accumulate(X)|np.minimum.accumulate(M)|np.maximum.accumulate(X[::-1])""".replace("\n", "|").split("|")
 if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
     CASES += """np.cumulative_sum(X)|np.cumulative_sum(M, axis=1, include_initial=True)|np.cumulative_prod(M, axis=0)|np.matrix_transpose(M)|np.linalg.trace(M)
 np.linalg.matrix_transpose(M)|np.linalg.matmul(M, M)|np.linalg.outer(X, X)|np.linalg.cross(M, M * M)|np.linalg.tensordot(M, M, axes=1)
