@@ -136,7 +136,7 @@ def _text(kind, rest):
         pairs = [pair for pair in kind[1:] if isinstance(pair, tuple)]
         return "{" + ", ".join(f"{(key if isinstance(key, str) else key[1])!r}: {_text(part, rest)}" for key, part in pairs) + "}"
     if len(kind) == 2 and isinstance(kind[0], type) and not isinstance(kind[1], (tuple, type)) and not issubclass(kind[0], (tuple, list)):
-        return repr(kind[1])
+        return kind[1] if kind[0] in (complex, range, slice) else repr(kind[1])
     ends = "[]" if issubclass(kind[0], list) else "()"
     return ends[0] + ", ".join(_text(part, rest) for part in kind[1:]) + ends[1]
 

@@ -141,7 +141,8 @@ def _leaf(told):
     return convert(_array(told["tensor"])) if isinstance(told, dict) else _get(told)
 
 
-NAMES = {int: "int", bool: "bool", str: "str", type(None): "none", tuple: "tuple", list: "list", dict: "dict", Tensor: "Tensor"}
+NAMES = {int: "int", bool: "bool", str: "str", type(None): "none", tuple: "tuple", list: "list", dict: "dict", Tensor: "Tensor",
+         complex: "complex", range: "range", slice: "slice"}  # fmt: skip
 TYPES = {name: kind for kind, name in NAMES.items()}
 
 

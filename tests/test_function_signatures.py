@@ -329,3 +329,22 @@ def test_a_recording_that_lost_a_gradient_is_not_replayed_where_that_raises(sett
         else:
             assert slope(x).numpy().tolist() == [3.0, 3.0]
     assert slope.experimental_get_tracing_count() == 1
+
+
+def test_ranges_slices_and_complex_numbers_are_known_again():
+    @ad.function
+    def f(x, where, steps, z):
+        return ad.reduce_sum(x[where]) * len(steps) * steps.stop + z.imag
+
+    x = ad.constant([1.0, 2.0, 4.0])
+    for n in (1, 2, 3):
+        for end in (2, 3):
+            y = sum([1.0, 2.0, 4.0][:end])
+            assert float(f(x, slice(0, end), range(n), complex(1, 2))) == y * n * n + 2 and f(x, slice(0, end), range(n), complex(1, 2)) == y * n * n + 2
+    assert f.experimental_get_tracing_count() == 6
+    assert float(f(x, slice(0, 2), range(0, 3, 2), 1j)) == 19.0 and float(f(x, slice(0, 2), range(0, 4, 2), 1j)) == 25.0       # equal ranges
+    for t in (ad.constant(1), ad.constant(2)):
+        assert float(f(x, slice(0, t), range(1), 0j)) == [1.0, 3.0][int(t) - 1]
+    loaded = ad.load_function(f.to_bytes())
+    assert float(loaded(x, slice(0, 3), range(2), complex(1, 2))) == 30.0
+    assert "where: slice(0, 2, None)" in f.pretty_printed_concrete_signatures()

@@ -15,6 +15,12 @@ cdef class Same:
 
 
 cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes, type(None)])
+cdef frozenset WRITTEN = frozenset([complex, range, slice])     # nor do these, but equal ones may differ: range(0, 3, 2) and range(0, 4, 2)
+
+
+cdef bint is_of_numbers(x):
+    """Of a range or a slice: are its ends and its step whole numbers of Python, or not there?"""
+    return type(x) is complex or all([type(part) is int or part is None for part in (x.start, x.stop, x.step)])
 
 
 def argument_kind(x, list tensors not None):
@@ -31,6 +37,8 @@ def argument_kind(x, list tensors not None):
         return kind, x
     if kind is dict:
         return (dict, *kinds_of(x, tensors))
+    if kind in WRITTEN and is_of_numbers(x):
+        return kind, repr(x)
     if isinstance(x, OF_NUMPY):
         tensors.append(convert(x))
         return Tensor                           # which is what the function is given
@@ -111,7 +119,7 @@ cdef bint is_of(object kind, object x, list tensors, list lent) except -1:
         return are_of(parts, items_of(held), len(held), tensors, lent)
     if type(x) is dict:
         return len(x) == len(parts) - 1 and are_items(parts, x, tensors, lent)
-    return type(x) in UNCHANGING and x == parts[1]
+    return type(x) in UNCHANGING and x == parts[1] or type(x) in WRITTEN and repr(x) == parts[1]
 
 
 cdef bint are_items(tuple kinds, dict x, list tensors, list lent) except -1:
