@@ -15,9 +15,9 @@ from .arguments import tensor as to_tensor
 from .repeating import pad
 from .shaping import reshape, strides_of, transpose
 
-__all__ = ["avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv1d_transpose", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose",
-           "conv_transpose", "convolution", "depth_to_space", "depthwise_conv2d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
-           "separable_conv2d", "space_to_depth"]  # fmt: skip
+__all__ = ["atrous_conv2d", "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv1d_transpose", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose",
+           "conv_transpose", "convolution", "depth_to_space", "depthwise_conv2d", "local_response_normalization", "lrn", "max_pool", "max_pool1d",
+           "max_pool2d", "max_pool3d", "pool", "separable_conv2d", "space_to_depth"]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------ convolutions
@@ -67,6 +67,11 @@ def conv2d(input, filters, strides, padding="VALID", data_format="NHWC", dilatio
            [4., 4.]])
     """
     return _convolved("conv2d", 2, input, filters, strides, padding, data_format, dilations)
+
+
+def atrous_conv2d(value, filters, rate, padding, name=None) -> Tensor:
+    """`conv2d` with `rate` places from one element of a window to the next."""
+    return _convolved("atrous_conv2d", 2, value, filters, 1, padding, None, rate)
 
 
 def conv3d(input, filters, strides, padding="VALID", data_format="NDHWC", dilations=None, name=None) -> Tensor:
@@ -275,14 +280,27 @@ def avg_pool3d(input, ksize, strides, padding, data_format="NDHWC", name=None) -
     return _pooled("avg_pool3d", 3, input, ksize, strides, padding, data_format, _mean)
 
 
-def _pooled(name, rank, input, ksize, strides, padding, data_format, pool):
+def pool(input, window_shape, pooling_type, strides=None, padding="VALID", data_format=None, dilations=None, name=None) -> Tensor:
+    """`max_pool` or `avg_pool` in one to three dimensions, as pooling_type is "MAX" or "AVG", of windows of window_shape.
+
+    >>> import numpy as np
+    >>> pool(np.array([[[1.0], [3.0], [2.0], [5.0]]]), [2], "AVG", dilations=[2]).numpy().ravel()
+    array([1.5, 4. ])
+    """
+    kinds = {"MAX": _largest, "AVG": _mean}
+    if pooling_type not in kinds:
+        raise ValueError(f"pool: pooling_type is 'MAX' or 'AVG', got {pooling_type!r}")
+    return _pooled("pool", None, input, window_shape, strides, padding, data_format, kinds[pooling_type], dilations)
+
+
+def _pooled(name, rank, input, ksize, strides, padding, data_format, pool, dilations=None):
     x = floating(input, name) if pool is _mean else to_tensor(input, name)
     rank = x.ndim - 2 if rank is None else rank
     if not 1 <= rank <= 3:
         raise errors.ShapeError(f"{name}: input must have a batch, one to three dimensions and channels, got shape {tuple(x.shape)}")
     last = _channels_last(name, rank, data_format)
     x, batch = _one_batch(name, rank, x, last)
-    look = _Windows(name, x.shape[1:-1], _each(name, "ksize", ksize, rank, last), strides, padding, None, last)
+    look = _Windows(name, x.shape[1:-1], _each(name, "ksize", ksize, rank, last), strides, padding, dilations, last)
     y = pool(look, x, tuple(range(1 + rank, 1 + 2 * rank)))
     return _given_back(reshape(y, (*batch, *y.shape[1:])), rank, last)
 
@@ -294,6 +312,26 @@ def _largest(look, x, axes):
 def _mean(look, x, axes):
     total = ops.reduce_sum(look.of(x, 0), axes=axes, keepdims=0)
     return ops.div(total, to_tensor(look.inside()[..., None].astype(x.dtype.as_numpy_dtype)))
+
+
+# ---------------------------------------------------------------------------------------------------------------- channels
+def local_response_normalization(input, depth_radius=5, bias=1, alpha=1, beta=0.5, name=None) -> Tensor:
+    """input / (bias + alpha * total)**beta, where total is the sum of the squares of up to depth_radius channels on either side and the own.
+
+    A. Krizhevsky and others, "ImageNet classification with deep convolutional neural networks", 2012.
+
+    >>> local_response_normalization([[[[3.0, 4.0]]]], bias=0.0).numpy().ravel().tolist()
+    [0.6000000238418579, 0.800000011920929]
+    """
+    x, r = floating(input, "local_response_normalization"), integer("local_response_normalization", "depth_radius", depth_radius)
+    if x.ndim != 4:
+        raise errors.ShapeError(f"local_response_normalization: input must have 4 dimensions, got shape {tuple(x.shape)}")
+    squares = pad(ops.square(x), [(0, 0)] * 3 + [(r, r)])
+    seen = ops.view(squares, shape=(*x.shape, 2 * r + 1), strides=(*strides_of(squares.shape), 1), offset=0)
+    return x / (bias + alpha * ops.reduce_sum(seen, axes=(4,), keepdims=0)) ** beta
+
+
+lrn = local_response_normalization
 
 
 # ----------------------------------------------------------------------------------------------------------------- windows
@@ -370,7 +408,7 @@ def _each(name, what, value, rank, last):
     return values * rank if len(values) == 1 else values
 
 
-# ---------------------------------------------------------------------------------------------------------------- channels
+# ------------------------------------------------------------------------------------------------------------ data formats
 def _channels_last(name, rank, data_format):
     sizes = "DHW"[3 - rank :]
     if data_format not in (None, f"N{sizes}C", f"NC{sizes}"):

@@ -6,19 +6,20 @@ from . import convolutions, errors, ops, random
 from ._core import Tensor, operator, reduce_sum
 from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
-from .constants import one_hot
+from .constants import fill, one_hot, zeros_like
 from .convolutions import *  # noqa: F403
-from .indexing import gather, top_k  # noqa: F401
+from .indexing import gather, top_k, where  # noqa: F401
 from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
                    softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
-from .shaping import concat, reshape
+from .repeating import pad
+from .shaping import concat, reshape, stack, transpose
 
 # fmt: off
 __all__ = [
-    "batch_normalization", "bias_add", "crelu", "dropout", "elu", "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize",
+    "batch_normalization", "bias_add", "crelu", "ctc_loss", "dropout", "elu", "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize",
     "leaky_relu", "log_poisson_loss", "log_sigmoid", "log_softmax", "mish", "moments", "normalize_moments", "relu", "relu6", "selu",
     "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus", "softsign",
-    "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k", "weighted_cross_entropy_with_logits", "weighted_moments",
+    "sparse_softmax_cross_entropy_with_logits", "sufficient_statistics", "swish", "tanh", "top_k", "weighted_cross_entropy_with_logits", "weighted_moments",
     "zero_fraction"
 ]
 # fmt: on
@@ -157,6 +158,46 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
         raise errors.BadIndexError(f"{name}: Received a label value of {worst} which is outside the valid range of [0, {shape[-1]})") from None
 
 
+def ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True, unique=None, blank_index=None, name=None) -> Tensor:
+    """-log of the probability that the rows of softmax(logits), one for each step, spell the labels: for each example.
+
+    labels        integers (batch, longest label); what stands beyond a label's length does not count
+    logits        (steps, batch, classes), or with logits_time_major=False (batch, steps, classes)
+    label_length, logit_length   (batch,)
+    blank_index   the class that spells nothing, 0 if it is not given; one step after another may spell one label
+
+    A. Graves and others, "Connectionist temporal classification", 2006: forward over the label with a blank around each part, in logarithms.
+    `unique` means nothing.  A label that has no room in its steps has the loss inf and no gradient.
+
+    >>> import numpy as np
+    >>> p = np.log([[[0.2, 0.8]], [[0.6, 0.4]]])
+    >>> round(float(np.exp(-ctc_loss([[1]], p, [1], [2])[0])), 12)             # 0.8 * 0.6 + 0.2 * 0.4 + 0.8 * 0.4
+    0.88
+    """
+    y, x = to_tensor(labels, "ctc_loss"), floating(logits, "ctc_loss")
+    length, steps = (to_tensor(n, "ctc_loss") for n in (label_length, logit_length))
+    if x.ndim != 3 or y.ndim != 2 or not y.dtype.is_integer or not length.dtype.is_integer or not steps.dtype.is_integer:
+        raise errors.ShapeError(f"ctc_loss: expected labels of integers (batch, length) and logits of three dimensions, got {y.dtype.name} {y.shape} and {x.shape}")
+    x = transpose(x, [1, 0, 2]) if logits_time_major else x
+    n, count, classes = x.shape
+    if not y.shape[0] == n == length.shape[0] == steps.shape[0] or not count:
+        raise errors.ShapeError(f"ctc_loss: labels {y.shape}, logits for a batch of {n}, lengths {length.shape} and {steps.shape} do not fit")
+    blank, longest = (blank_index or 0) % classes, y.shape[1]
+    y = where(np.arange(longest) < length[:, None], y, blank)
+    parts = concat([reshape(stack([zeros_like(y) + blank, y], axis=2), (n, 2 * longest)), fill((n, 1), to_tensor(blank, like=y))], 1)
+    step = gather(log_softmax(x), parts, axis=2, batch_dims=1)                  # (batch, steps, parts)
+    leaps = ops.logical_and(parts[:, 2:] != blank, parts[:, 2:] != parts[:, :-2])               # from a label to another one next to it
+    leaps = concat([fill((n, min(2, 2 * longest + 1)), False), leaps], 1)
+    place = np.arange(2 * longest + 1)
+    known = where(place < 2, step[:, 0], -np.inf)
+    for t in range(1, count):
+        before, two_before = (pad(known, [[0, 0], [k, 0]], constant_values=-np.inf)[:, : 2 * longest + 1] for k in (1, 2))
+        come = ops.reduce_logsumexp(stack([known, before, where(leaps, two_before, -np.inf)]), axes=(0,), keepdims=0)
+        known = where((t < steps)[:, None], come + step[:, t], known)
+    last = 2 * length[:, None]
+    return -ops.reduce_logsumexp(where(ops.logical_or(last == place, last - 1 == place), known, -np.inf), axes=(1,), keepdims=0)
+
+
 def log_poisson_loss(targets, log_input, compute_full_loss=False, name=None) -> Tensor:
     """exp(log_input) - log_input * targets, plus Stirling's approximation of log(targets!) for targets over 1 if asked.
 
@@ -183,6 +224,20 @@ def moments(x, axes, shift=None, keepdims=False, name=None) -> tuple[Tensor, Ten
     """
     x = floating(x, "moments")
     return reduce_mean(x, axes, keepdims), reduce_variance(x, axes, keepdims)
+
+
+def sufficient_statistics(x, axes, shift=None, keepdims=False, name=None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """(how many, the sum, the sum of squares, shift) over `axes`, of x - shift: what normalize_moments takes.
+
+    >>> [t if t is None else float(t) for t in sufficient_statistics([1.0, 3.0], 0)]
+    [2.0, 4.0, 10.0, None]
+    """
+    x = floating(x, "sufficient_statistics")
+    axes = axes_of("sufficient_statistics", axes, x.ndim)
+    about = None if shift is None else to_tensor(shift, "sufficient_statistics", like=x)
+    away = x if about is None else x - about
+    count = to_tensor(float(np.prod([x.shape[a] for a in axes])), like=x)
+    return count, reduce_sum(away, axes, keepdims), reduce_sum(ops.square(away), axes, keepdims), about
 
 
 def weighted_moments(x, axes, frequency_weights, keepdims=False, name=None) -> tuple[Tensor, Tensor]:

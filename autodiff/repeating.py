@@ -1,14 +1,16 @@
-"""Tensors with their elements several times, or with others around them."""
+"""Tensors with their elements several times, or with others around them, or with places as parts of a batch."""
+
+import math
 
 import numpy as np
 
 from . import dtypes, errors, ops
 from ._core import Tensor, is_tensor, traced_here
-from .arguments import axis_of, sizes
+from .arguments import axis_of, integers, sizes
 from .arguments import tensor as to_tensor
-from .shaping import reshape, strides_of
+from .shaping import reshape, strides_of, transpose
 
-__all__ = ["pad", "repeat", "tile"]
+__all__ = ["batch_to_space", "pad", "repeat", "space_to_batch", "space_to_batch_nd", "tile"]
 
 
 def tile(input, multiples, name=None) -> Tensor:
@@ -119,3 +121,62 @@ def _pad_constant(x, edges, value):
     inside = np.zeros(shape, bool)
     inside[tuple([slice(before, before + n) for (before, _), n in zip(edges, x.shape)])] = True
     return ops.where(to_tensor(inside), y, to_tensor(value, "pad", like=x))
+
+
+# ---------------------------------------------------------------------------------------------------------- places and batches
+def space_to_batch(input, block_shape, paddings, name=None) -> Tensor:
+    """Every block_shape[k]-th place along dimension k + 1, after padding, as a part of the batch: (batch, sizes.., rest..) ->
+    (prod(block_shape) * batch, sizes / block_shape.., rest..).
+
+    block_shape  how large a block of places is, in each of the first dimensions after the batch
+    paddings     a pair of numbers of zeros for each of them
+
+    >>> space_to_batch([[1.0, 2.0, 3.0, 4.0]], [2], [[0, 0]]).numpy().tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
+    x, block = _blocked("space_to_batch", input, block_shape)
+    x = pad(x, [(0, 0), *_pairs("space_to_batch", "paddings", paddings, block), *[(0, 0)] * (x.ndim - 1 - len(block))])
+    n, m = x.shape[0], len(block)
+    places, rest = tuple(x.shape[1 : m + 1]), tuple(x.shape[m + 1 :])
+    if any(size % b for size, b in zip(places, block)):
+        raise errors.ShapeError(f"space_to_batch: sizes {places}, with their padding, are not whole blocks of {block}")
+    y = reshape(x, (n, *[k for size, b in zip(places, block) for k in (size // b, b)], *rest))
+    y = transpose(y, [*range(2, 2 * m + 1, 2), 0, *range(1, 2 * m, 2), *range(2 * m + 1, y.ndim)])
+    return reshape(y, (math.prod(block) * n, *[size // b for size, b in zip(places, block)], *rest))
+
+
+space_to_batch_nd = space_to_batch
+
+
+def batch_to_space(input, block_shape, crops, name=None) -> Tensor:
+    """The inverse of space_to_batch; crops[k] says how many places to leave out at either end.
+
+    >>> batch_to_space([[1.0, 3.0], [2.0, 4.0]], [2], [[0, 1]]).numpy().tolist()
+    [[1.0, 2.0, 3.0]]
+    """
+    x, block = _blocked("batch_to_space", input, block_shape)
+    ends, m, size = _pairs("batch_to_space", "crops", crops, block), len(block), math.prod(block)
+    places, rest = tuple(x.shape[1 : m + 1]), tuple(x.shape[m + 1 :])
+    if x.shape[0] % size:
+        raise errors.ShapeError(f"batch_to_space: a batch of {x.shape[0]} has no whole blocks of {block}")
+    if any(sum(end) > k * b for end, k, b in zip(ends, places, block)):
+        raise errors.ShapeError(f"batch_to_space: crops {ends} are more than sizes {tuple([k * b for k, b in zip(places, block)])}")
+    y = reshape(x, (*block, x.shape[0] // size, *places, *rest))
+    y = transpose(y, [m, *[k for j in range(m) for k in (m + 1 + j, j)], *range(2 * m + 1, y.ndim)])
+    y = reshape(y, (x.shape[0] // size, *[k * b for k, b in zip(places, block)], *rest))
+    return y[(slice(None), *[slice(a, k * b - z) for (a, z), k, b in zip(ends, places, block)])]
+
+
+def _blocked(name, input, block_shape):
+    x, block = to_tensor(input, name), integers(name, "block_shape", block_shape)
+    if x.ndim < len(block) + 1 or min(block, default=0) < 1:
+        raise errors.ShapeError(f"{name}: block_shape must have sizes of at least 1 for dimensions after the batch of {tuple(x.shape)}, got {block}")
+    return x, block
+
+
+def _pairs(name, what, value, block):
+    pairs = to_tensor(value, name).numpy()
+    if pairs.shape != (len(block), 2):
+        raise errors.ShapeError(f"{name}: {what} must have a pair for each of {len(block)} dimensions, got {errors.shorten(value)}")
+    flat = sizes(name, what, pairs)
+    return list(zip(flat[::2], flat[1::2]))

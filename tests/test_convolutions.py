@@ -161,6 +161,43 @@ def test_blocks_become_channels_and_channels_blocks():
     check_gradients(lambda x: nn.depth_to_space(nn.space_to_depth(x, 2) ** 2, 2), x / 100)
 
 
+def test_places_become_parts_of_a_batch_and_back():
+    x = RNG.normal(size=(2, 5, 8, 3))
+    room = np.pad(x, [(0, 0), (1, 0), (0, 1), (0, 0)])
+    parts = ad.space_to_batch(x, [2, 3], [[1, 0], [0, 1]])
+    for k, (i, j) in enumerate(itertools.product(range(2), range(3))):
+        np.testing.assert_array_equal(parts.numpy()[2 * k : 2 * k + 2], room[:, i::2, j::3])
+    np.testing.assert_array_equal(ad.batch_to_space(parts, [2, 3], [[1, 0], [0, 1]]).numpy(), x)
+    w = RNG.normal(size=(3, 2, 3, 2))                           # a window with gaps is one without in each part
+    of_parts = nn.conv2d(ad.space_to_batch(x, (2, 2), [[1, 0], [0, 0]]), w, 1)
+    far = nn.atrous_conv2d(np.pad(x, [(0, 0), (1, 0), (0, 0), (0, 0)]), w, 2, "VALID")
+    np.testing.assert_allclose(ad.batch_to_space(of_parts, [2, 2], [[0, 0], [0, 0]]).numpy(), far.numpy(), rtol=1e-13, atol=1e-14)
+    check_gradients(lambda x: ad.batch_to_space(ad.space_to_batch(x, [2, 3], [[1, 0], [0, 1]]) ** 2, [3, 1], [[1, 1], [0, 1]]), x)
+    with pytest.raises(errors.ShapeError, match=r"space_to_batch: sizes \(5, 8\), with their padding, are not whole blocks of \(2, 2\)"):
+        ad.space_to_batch(x, [2, 2], [[0, 0], [0, 0]])
+    with pytest.raises(errors.ShapeError, match="batch_to_space: a batch of 2 has no whole blocks of"):
+        ad.batch_to_space(x, [2, 2], [[0, 0], [0, 0]])
+    with pytest.raises(errors.ShapeError, match="space_to_batch: paddings must have a pair for each of 2 dimensions"):
+        ad.space_to_batch(x, [2, 2], [[0, 0]])
+
+
+def test_pools_by_name():
+    x = RNG.normal(size=(2, 7, 6, 3))
+    np.testing.assert_array_equal(nn.pool(x, [2, 3], "MAX", [2, 1], "SAME").numpy(), nn.max_pool2d(x, [2, 3], [2, 1], "SAME").numpy())
+    np.testing.assert_array_equal(nn.pool(x, [2, 3], "AVG").numpy(), nn.avg_pool2d(x, [2, 3], 1, "VALID").numpy())
+    np.testing.assert_array_equal(nn.pool(x, [2, 2], "MAX", dilations=[2, 1]).numpy(), np.maximum(np.maximum(x[:, :-2, :-1], x[:, 2:, :-1]), np.maximum(x[:, :-2, 1:], x[:, 2:, 1:])))
+    with pytest.raises(ValueError, match="pooling_type is 'MAX' or 'AVG', got 'MIN'"):
+        nn.pool(x, [2, 2], "MIN")
+
+
+def test_channels_next_to_each_other_are_made_smaller():
+    x = RNG.normal(size=(2, 3, 2, 7))
+    total = sum((np.pad(x**2, [(0, 0)] * 3 + [(2, 2)])[..., k : k + 7] for k in range(5)))
+    np.testing.assert_allclose(nn.lrn(x, 2, 1.5, 0.7, 0.6).numpy(), x / (1.5 + 0.7 * total) ** 0.6, rtol=1e-14)
+    assert nn.local_response_normalization(x.astype("f4")).dtype == "float32"
+    check_gradients(lambda x: nn.lrn(x, 2, 1.5, 0.7, 0.6), x)
+
+
 def test_a_filter_is_found_by_its_gradient():
     """The kernel that blurred a signal, by least squares over conv1d."""
     x, kernel = RNG.normal(size=(1, 100, 1)), np.array([0.2, 0.5, 0.3])

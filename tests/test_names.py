@@ -18,6 +18,7 @@ ROOT = """
     zeros_initializer ones_initializer constant_initializer random_normal_initializer random_uniform_initializer
     py_function numpy_function
     realdiv truncatediv truncatemod saturate_cast reverse_sequence unique_with_counts unravel_index histogram_fixed_width histogram_fixed_width_bins
+    space_to_batch space_to_batch_nd batch_to_space matrix_square_root
     cond case switch_case while_loop map_fn foldl foldr scan IndexedSlices Assert TensorArray
     """
 
@@ -39,7 +40,7 @@ NN = """
     sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits
     weighted_cross_entropy_with_logits log_poisson_loss bias_add zero_fraction in_top_k top_k
     convolution conv1d conv2d conv3d conv_transpose conv1d_transpose conv2d_transpose conv3d_transpose
-    depthwise_conv2d separable_conv2d depth_to_space space_to_depth
+    depthwise_conv2d separable_conv2d depth_to_space space_to_depth atrous_conv2d pool lrn local_response_normalization ctc_loss sufficient_statistics
     max_pool max_pool1d max_pool2d max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
     """
 

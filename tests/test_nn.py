@@ -1,5 +1,7 @@
 """ad.nn: activations, losses and moments, exact in their tails; misuse is said in full."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.special
@@ -215,3 +217,44 @@ def test_labels_may_change_from_call_to_call_of_a_recorded_function():
     assert step.experimental_get_tracing_count() == 1
     with pytest.raises(IndexError, match="Received a label value of 4"):
         step(x, np.array([0, 1, 2, 3, 4]))
+
+
+def spelled(path, blank):
+    """What a path of classes spells: one after another the same are one, blanks are nothing."""
+    return [c for k, c in enumerate(path) if c != blank and (k == 0 or path[k - 1] != c)]
+
+
+@pytest.mark.parametrize("blank", [0, 2])
+def test_a_label_is_spelled_by_all_paths_together(blank):
+    classes = [c for c in range(4) if c != blank]
+    labels = np.array([[classes[0], classes[1], -1], [classes[1], classes[1], classes[2]], [classes[2], 99, 0], [0, 0, 0]])
+    lengths, steps = np.array([2, 3, 1, 0]), np.array([5, 5, 3, 4])
+    x = np.random.default_rng(3).normal(size=(5, 4, 4))
+
+    def by_paths(x):
+        p = np.exp(x - scipy.special.logsumexp(x, axis=-1, keepdims=True))
+        return -np.log([sum(np.prod([p[t, b, c] for t, c in enumerate(path)]) for path in itertools.product(range(4), repeat=n)
+                            if spelled(path, blank) == labels[b, :m].tolist()) for b, (m, n) in enumerate(zip(lengths, steps))])  # fmt: skip
+
+    def loss(x):
+        return nn.ctc_loss(labels, x, lengths, steps, blank_index=blank - 4)
+
+    same(loss(x), by_paths(x), rtol=1e-13)
+    same(nn.ctc_loss(labels, x.transpose(1, 0, 2), lengths, steps, logits_time_major=False, blank_index=blank), by_paths(x), rtol=1e-13)
+    check_gradients(loss, x)
+    recorded = ad.function(ad.grad(lambda x: ad.reduce_sum(loss(x))))
+    for each in (x, -x, 2 * x):
+        np.testing.assert_array_equal(recorded(each).numpy(), ad.grad(lambda x: ad.reduce_sum(loss(x)))(each).numpy())
+    assert recorded.experimental_get_tracing_count() == 1
+    assert float(nn.ctc_loss([[1, 1]], x[:2, :1], [2], [2])[0]) == np.inf                       # has no room for the blank between
+    assert not gradient(lambda x: nn.ctc_loss([[1, 1]], x, [2], [2]), x[:2, :1])[0].any()
+    with pytest.raises(errors.ShapeError, match="^ctc_loss: labels .* do not fit$"):
+        nn.ctc_loss(labels[:2], x, lengths, steps)
+
+
+def test_sums_about_a_shift_are_what_moments_are_made_of():
+    count, total, squares, shift = nn.sufficient_statistics(X, [0], 0.5)
+    same(total, (X - 0.5).sum(0))
+    for got, expected in zip(nn.normalize_moments(count, total, squares, shift), (X.mean(0), X.var(0))):
+        same(got, expected, rtol=1e-13)
+    assert nn.sufficient_statistics(X, 1)[3] is None and nn.sufficient_statistics(X, 1, keepdims=True)[1].shape == (2, 1)
