@@ -30,25 +30,38 @@ SCANS = {np.add: math.cumsum, np.multiply: math.cumprod, np.logaddexp: math.cumu
 REDUCTIONS = {np.add: math.reduce_sum, np.multiply: math.reduce_prod, np.maximum: math.reduce_max, np.minimum: math.reduce_min,
               np.logical_and: math.reduce_all, np.logical_or: math.reduce_any, np.logaddexp: math.reduce_logsumexp}  # fmt: skip
 
+OF_TRUTH = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}      # of what is not 0
+
 
 # ----------------------------------------------------------------------------------------------------------------- ufuncs
 def ufunc(function, method, inputs, kwargs):
     """What __array_ufunc__ comes to."""
-    out = kwargs.pop("out", None)
-    dtype = kwargs.pop("dtype", None)
+    out, dtype = kwargs.pop("out", None), kwargs.pop("dtype", None)
     plain = out is None and not {k for k, v in kwargs.items() if k not in ("axis", "keepdims") or method not in ("reduce", "accumulate")}
     if plain and method == "__call__" and (function in UFUNCS or function is np.matmul or _is_of_scipy(function)):
         if dtype is not None and _numpys(dtype).kind == "f":
             inputs = [math.cast(as_array(x), _numpys(dtype)) for x in inputs]
-        return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
+        if function in OF_TRUTH:
+            inputs = [_truth(x) for x in inputs]
+        try:
+            return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
+        except errors.DtypeError:
+            if function.nin > 1:                # which may stand for an operator
+                raise
+            _without_gradient(inputs)
     if plain and dtype is None and method == "__call__" and function in FORMULAS and any(convert(x).dtype.is_floating for x in inputs):
-        return FORMULAS[function](*inputs)
+        try:
+            return FORMULAS[function](*inputs)
+        except Refused:
+            pass
+        except errors.DtypeError:
+            _without_gradient(inputs)
     if plain and dtype is None and method == "outer" and function in UFUNCS:
         a, b = as_arrays(*inputs)
         return function(shaping.reshape(a, [*a.shape, *[1] * b.ndim]), b)
     if plain and dtype is None and method == "accumulate" and function in SCANS and convert(inputs[0]).dtype.is_floating:
         return SCANS[function](inputs[0], kwargs.get("axis", 0))
-    if plain and method == "reduce" and function in REDUCTIONS:
+    if plain and method == "reduce" and function in REDUCTIONS and not (function in (np.maximum, np.minimum) and 0 in np.shape(inputs[0])):
         try:
             return REDUCTIONS[function](_in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))
         except errors.DtypeError:  # of truth values, say, which NumPy counts; no gradient is lost by that

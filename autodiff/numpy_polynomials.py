@@ -90,7 +90,7 @@ def _poly(seq_of_zeros):
         refuse()
     p = math.cast([1.0], zeros.dtype)
     for k in range(zeros.shape[0]):
-        p = repeating.pad(p, [[0, 1]]) - zeros[k] * repeating.pad(p, [[1, 0]])
+        p = repeating.pad(p, [[0, 1]]) - repeating.pad(zeros[k] * p, [[1, 0]])
     return p if zeros.shape[0] else refuse()
 
 

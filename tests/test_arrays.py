@@ -197,3 +197,25 @@ def test_nothing_is_written_into_a_variable_by_numpy():
         for write in (lambda x: np.copyto(x, [3.0, 3.0]), lambda x: np.put(x, [0], [3.0]), lambda x: np.cumsum(x, out=x), lambda x: np.clip(x, 0, 1, out=x)):
             with pytest.raises(TypeError, match="would write into a tensor, and tensors are immutable; write into t.numpy.., a copy, or assign to a variable$"):
                 write(x)
+
+
+@pytest.mark.parametrize("case", ["np.exp(k)", "np.sqrt(k)", "np.isnan(k)", "np.isfinite(b)", "np.abs(b)", "np.log1p(k)", "np.reciprocal(k)", "np.invert(k)", "np.deg2rad(k)",
+                                  "np.heaviside(k, 0.5)", "np.fmod(k, 0.7)", "np.copysign(k, -1.0)", "np.logical_and(k, x)", "np.logical_not(x)", "np.logical_xor(x, b)",
+                                  "np.logical_or(x > 1, k)"])  # fmt: skip
+def test_of_whole_numbers_and_truth_values_it_is_what_numpy_gives(case):
+    given = {"k": np.array([3, 0, 1]), "b": np.array([True, False, True]), "x": np.array([0.5, 0.0, 2.0])}
+    with np.errstate(all="ignore"):
+        want = eval(case, {"np": np, **given})
+        got = eval(case, {"np": np, **{name: ad.constant(x) for name, x in given.items()}})
+    assert np.asarray(got).dtype == want.dtype
+    np.testing.assert_allclose(np.asarray(got), want, rtol=1e-15)
+
+
+def test_where_numpy_has_an_error_so_have_tensors():
+    with pytest.raises(ValueError):
+        np.maximum.reduce(ad.constant([1.0])[:0])
+    if hasattr(np, "vecdot"):
+        with pytest.raises(ValueError):
+            np.vecdot(ad.constant(1.0), ad.constant(1.0))
+    with pytest.raises(TypeError):                              # as by the operator, which NumPy does not tell from it
+        np.power(ad.constant([1, 2]), 0.5)

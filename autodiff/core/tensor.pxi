@@ -287,7 +287,12 @@ def set_numpy_hooks(ufunc, function, dict rows not None):
 cdef object of_ufunc(ufunc, method, tuple inputs, dict kwargs):
     """ufunc(*inputs, **kwargs), or its method of that name."""
     row = ufunc_rows.get(ufunc) if not kwargs and method == "__call__" else None
-    return numpy_hooks[0](ufunc, method, inputs, kwargs) if row is None else apply(row, inputs, {})
+    if row is not None:
+        try:
+            return apply(row, inputs, {})
+        except errors.DtypeError:               # of whole numbers, say, whose exponential NumPy has
+            pass
+    return numpy_hooks[0](ufunc, method, inputs, kwargs)
 
 
 DTYPES = dtypes.DTYPES
