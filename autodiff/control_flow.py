@@ -121,6 +121,8 @@ def scan(fn, elems, initializer=None, parallel_iterations=10, back_prop=True, sw
     parts = _parts("scan", elems)
     values = _fold("scan", fn, parts[::-1] if reverse else parts, initializer)
     values = values if initializer is None else values[1:]
+    if not values:
+        return nest.map_structure(lambda x: to_tensor(x, "scan")[None][:0], initializer)
     return _stacked(values[::-1] if reverse else values)
 
 
@@ -153,6 +155,8 @@ def _fold(name, fn, parts, initializer):
                 f"{name}: elems has no parts along its first dimension, and there is no initializer"
             )
         initializer, parts = parts[0], parts[1:]
+    elif not parts:
+        initializer = nest.map_structure(lambda x: x if isinstance(x, TensorArray) else to_tensor(x, name), initializer)
     values = [initializer]
     for part in parts:
         values.append(fn(values[-1], part))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import errors, ops
+from . import dtypes, errors, ops
 from ._core import Tensor
 from .arguments import integer, integers, product, sizes
 from .arguments import tensor as to_tensor
@@ -42,11 +42,11 @@ def diag(diagonal, name="diag", k=0, num_rows=-1, num_cols=-1, padding_value=0, 
             f"diag: {n} elements are not diagonal {low} of a matrix of {rows} rows and {columns} columns"
         )
     else:
-        y = ops.unview(x, **_diagonal(sizes("diag", "shape", (*x.shape[:-1], rows, columns)), low))
+        y = _spread(x, sizes("diag", "shape", (*x.shape[:-1], rows, columns)), low)
         if isinstance(padding_value, (int, float)) and padding_value == 0:
             return y
         inside = np.eye(rows, columns, low, dtype=bool)
-    return ops.where(to_tensor(inside), y, to_tensor(padding_value, "diag", like=x))
+    return ops.where(to_tensor(inside), y, _padding("diag", padding_value, x))
 
 
 def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT") -> Tensor:
@@ -70,7 +70,7 @@ def diag_part(input, name="diag_part", k=0, padding_value=0, align="RIGHT_LEFT")
     places = _band_places(rows, columns, low, high, align, "diag_part")
     flat = ops.reshape(x, shape=(*x.shape[:-2], rows * columns))
     y = ops.gather(flat, to_tensor(np.maximum(places, 0)), axis=x.ndim - 2, batch_dims=0)
-    return ops.where(to_tensor(places >= 0), y, to_tensor(padding_value, "diag_part", like=x))
+    return ops.where(to_tensor(places >= 0), y, _padding("diag_part", padding_value, x))
 
 
 def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT") -> Tensor:
@@ -91,7 +91,7 @@ def set_diag(input, diagonal, name="set_diag", k=0, align="RIGHT_LEFT") -> Tenso
         raise errors.ShapeError(
             f"set_diag: diagonal {low} of a tensor of shape {x.shape} has shape {expected}, got {d.shape}"
         )
-    placed = ops.unview(d, **_diagonal(tuple(x.shape), low))
+    placed = _spread(d, tuple(x.shape), low)
     return ops.where(to_tensor(np.eye(rows, columns, low, dtype=bool)), placed, x)
 
 
@@ -138,10 +138,22 @@ def band_part(input, num_lower, num_upper, name=None) -> Tensor:
     rows, columns = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
     lower, upper = integer("band_part", "num_lower", num_lower), integer("band_part", "num_upper", num_upper)
     keep = ((lower < 0) | (rows - columns <= lower)) & ((upper < 0) | (columns - rows <= upper))
-    return ops.where(to_tensor(keep), x, 0)
+    return ops.where(to_tensor(keep), x, False if x.dtype.is_bool else 0)
 
 
 # ----------------------------------------------------------------------------------------------------------------- helpers
+def _spread(x, shape, k):
+    """Zeros with the k-th diagonal x; truth values, which do not add up, as whole numbers."""
+    if x.dtype.is_bool:
+        return ops.cast(_spread(ops.cast(x, dtype=dtypes.int32.code), shape, k), dtype=dtypes.bool.code)
+    return ops.unview(x, **_diagonal(shape, k))
+
+
+def _padding(name, value, x):
+    """What stands beside the diagonals of x; 0 beside truth values is False."""
+    return to_tensor(False if x.dtype.is_bool and type(value) is int and value == 0 else value, name, like=x)
+
+
 def _band(name, k):
     """The lowest and the highest diagonal."""
     k = integers(name, "k", k)

@@ -122,7 +122,7 @@ def boolean_mask(tensor, mask, axis=None, name="boolean_mask") -> Tensor:
 
 # ----------------------------------------------------------------------------------------------------------------- placing
 def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Tensor:
-    """Zeros of `shape` with the updates added at their places; a place named twice gets the sum.
+    """Zeros of `shape` with the updates added at their places; a place named twice gets the sum, of truth values whether one is true.
 
     >>> scatter_nd([[1], [3], [1]], [1.0, 2.0, 5.0], (4,)).numpy().tolist()
     [0.0, 6.0, 0.0, 2.0]
@@ -130,6 +130,8 @@ def scatter_nd(indices, updates, shape, bad_indices_policy="", name=None) -> Ten
     index, shape = _indices("scatter_nd", indices), sizes("scatter_nd", "shape", shape)
     x = to_tensor(updates, "scatter_nd")
     _check_updates("scatter_nd", shape, index, x)
+    if x.dtype.is_bool:
+        return ops.cast(scatter_nd(index, ops.cast(x, dtype=dtypes.int32.code), shape), dtype=dtypes.bool.code)
     return _placed("scatter_nd", index, shape, lambda: ops.scatter_nd(index, x, shape=shape, batch_dims=0))
 
 

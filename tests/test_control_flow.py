@@ -60,3 +60,10 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_folds_of_nothing_are_what_they_start_with():
+    assert cf.foldl(lambda a, x: a + x, X[:0], initializer=1.5).numpy() == 1.5 and cf.foldr(lambda a, x: a + x, X[:0], (1.0, 2))[1].dtype == "int32"
+    assert cf.scan(lambda a, x: a + x, X[:0], initializer=1.0).shape == (0,)
+    first, second = cf.scan(lambda a, x: a, X[:0], initializer=(np.zeros((2, 3)), 1), reverse=True)
+    assert first.shape == (0, 2, 3) and first.dtype == "float64" and second.shape == (0,) and second.dtype == "int32"

@@ -85,3 +85,18 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_truth_values_stand_in_diagonals_and_bands():
+    d, m = np.array([[True, False, True]]), np.array([[[True, True, False], [False, True, True], [True, False, True]]])
+    np.testing.assert_array_equal(ad.linalg.diag(d[0]).numpy(), np.diag(d[0]))
+    np.testing.assert_array_equal(ad.linalg.diag(d[0], k=1, padding_value=True).numpy(), np.where(np.eye(4, k=1) == 0, True, np.diag(d[0], 1)))
+    assert ad.linalg.set_diag(m, d).numpy().tolist() == [[[True, True, False], [False, False, True], [True, False, True]]]
+    for low, high in ((0, -1), (-1, 0), (1, 0)):
+        want = ad.linalg.band_part(m.astype(int), low, high).numpy() != 0
+        np.testing.assert_array_equal(ad.linalg.band_part(m, low, high).numpy(), want)
+    band = ad.linalg.diag_part(m, k=(-1, 1))
+    np.testing.assert_array_equal(band.numpy(), ad.linalg.diag_part(m.astype(int), k=(-1, 1)).numpy() != 0)
+    np.testing.assert_array_equal(ad.linalg.diag(band, k=(-1, 1)).numpy(), ad.linalg.diag(ad.linalg.diag_part(m.astype(int), k=(-1, 1)), k=(-1, 1)).numpy() != 0)
+    np.testing.assert_array_equal(ad.linalg.tensor_diag(d[0]).numpy(), np.diag(d[0]))
+    assert ad.scatter_nd([[1], [1], [3]], [True, True, False], [4]).numpy().tolist() == [False, True, False, False]
