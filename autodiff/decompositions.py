@@ -74,7 +74,7 @@ def cholesky(input, name=None) -> Tensor:
     """The lower triangular L with L @ transpose(L) = input, which is symmetric positive definite, (..., m, m) -> (..., m, m), by LAPACK's
     potrf; only its lower half is read.
 
-    Raises InvalidArgumentError of what is not positive definite, ShapeError unless the matrices are square, DtypeError of what is no float.
+    Raises DecompositionError of what is not positive definite, ShapeError unless the matrices are square, DtypeError of what is no float.
 
     >>> cholesky([[4.0, 2.0], [2.0, 5.0]]).numpy().tolist()
     [[2.0, 0.0], [1.0, 2.0]]
@@ -366,7 +366,7 @@ def _eliminated(a):
         for x in (y, order):
             x[each, k], x[each, pivot] = x[each, pivot], x[each, k].copy()
         if (y[:, k, k] == 0).any():
-            raise errors.InvalidArgumentError("lu: Input matrix is not invertible")
+            raise errors.DecompositionError("lu: Input matrix is not invertible")
         y[:, k + 1 :, k] /= y[:, k, k, None]
         y[:, k + 1 :, k + 1 :] -= y[:, k + 1 :, k, None] * y[:, k, None, k + 1 :]
     return y.reshape(a.shape), order.reshape((*batch, n))

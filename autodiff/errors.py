@@ -5,6 +5,8 @@ the built-in class a caller would catch as well as from TensorFlow's, whose Inva
 The functions below return an exception; the caller raises it.
 """
 
+from numpy.linalg import LinAlgError
+
 _INF = float("inf")
 
 
@@ -34,6 +36,10 @@ class BadIndexError(InvalidArgumentError, IndexError):
 
 class DivisionError(InvalidArgumentError, ZeroDivisionError):
     """An integer divided by zero."""
+
+
+class DecompositionError(InvalidArgumentError, LinAlgError):
+    """A matrix has no inverse, or no such factors."""
 
 
 class OutOfRangeError(OpError, IndexError):
@@ -230,7 +236,7 @@ def bad_key(key):
 def no_decomposition(function):
     """A matrix without inverse, or that is not positive definite, or not finite."""
     advice = {"cholesky": "the matrix must be symmetric positive definite", "inv": "Input matrix is not invertible"}
-    return InvalidArgumentError(f"{function}: {advice.get('inv' if 'solve' in function else function, 'the matrix must be finite')}")
+    return DecompositionError(f"{function}: {advice.get('inv' if 'solve' in function else function, 'the matrix must be finite')}")
 
 
 def no_lapack(function, version):

@@ -187,7 +187,7 @@ def _by_full_matrices(below, main, above, d):
     try:
         return solve(full, d)
     except errors.InvalidArgumentError:
-        raise errors.InvalidArgumentError("tridiagonal_solve: Input matrix is not invertible") from None
+        raise errors.DecompositionError("tridiagonal_solve: Input matrix is not invertible") from None
 
 
 def _by_cyclic_reduction(below, main, above, d):

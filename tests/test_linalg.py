@@ -630,3 +630,15 @@ def test_tall_products_are_no_less_exact_than_blas_and_the_same_on_any_number_of
     assert got[0].tobytes() == got[1].tobytes() == got[2].tobytes()
     worst, blas = (np.max(np.abs(c - exact) / scale) for c in (got[0], a.T @ b))
     assert worst <= max(1.5 * blas, 4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("call", [np.linalg.cholesky, np.linalg.inv, lambda a: np.linalg.solve(a, a), linalg.cholesky, linalg.inv, linalg.logdet, linalg.lu,
+                                  ad.function(linalg.cholesky), ad.function(ad.grad(lambda a: ad.reduce_sum(np.linalg.inv(a)))),
+                                  lambda a: linalg.tridiagonal_solve(a, a[0], diagonals_format="matrix")])  # fmt: skip
+def test_who_catches_numpys_error_of_matrices_catches_ours(call):
+    """As who adds to the diagonal until there is a Cholesky factor."""
+    call(ad.constant([[2.0, 1.0], [1.0, 2.0]]))
+    for _ in range(2):
+        with pytest.raises(np.linalg.LinAlgError) as caught:
+            call(ad.constant([[0.0, 0.0], [0.0, 0.0]]))
+        assert isinstance(caught.value, errors.InvalidArgumentError)
