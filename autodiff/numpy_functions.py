@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping
+from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping, stable
 from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
 from .numpy_curves import CURVES
@@ -232,6 +232,25 @@ def _pseudo_huber(delta, r):
     return indexing.where(delta < 0, np.inf, y)
 
 
+def _boxcox(logarithm):
+    """(exp(power * y) - 1) / power with y = logarithm(x), and y where power is 0, beside which there is no difference of equals."""
+
+    def formula(x, power):
+        y = logarithm(x)
+        end = math.equal(y, -np.inf)                            # of the domain, where the product below were nan
+        inside = indexing.where(end, 1.0, y)
+        at_end = indexing.where(power > 0, -1.0 / indexing.where(power > 0, power, 1.0), -np.inf)
+        return indexing.where(end, at_end, inside * stable.expm1_over_x(power * inside))
+
+    return formula
+
+
+def _fdtr(dfn, dfd, x):
+    """By x alone it has a gradient: betainc has none by its parameters, and half of one would be wrong."""
+    dfn, dfd = custom_gradient.stop_gradient(dfn), custom_gradient.stop_gradient(dfd)
+    return math.betainc(0.5 * dfn, 0.5 * dfd, dfn * x / (dfn * x + dfd))
+
+
 def _is_gamma_negative(x):
     """Below 0 it changes sign at every whole number."""
     return math.logical_and(x < 0, math.not_equal(math.mod(math.floor(x), 2.0), 0.0))
@@ -333,6 +352,18 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "huber":        lambda delta, r: indexing.where(delta < 0, np.inf, indexing.where(math.abs(r) <= delta, 0.5 * r * r, delta * (math.abs(r) - 0.5 * delta))),
     "pseudo_huber": _pseudo_huber,
     "exp10":        lambda x: math.pow(10.0, x),
+    "loggamma":     lambda x: indexing.where(x < 0, np.nan, math.lgamma(x)),
+    "exprel":       stable.expm1_over_x,
+    "cosm1":        lambda x: -2.0 * math.square(math.sin(0.5 * x)),
+    "boxcox":       _boxcox(math.log),
+    "boxcox1p":     _boxcox(math.log1p),
+    "inv_boxcox":   lambda y, power: math.exp(y * stable.log1p_over_x(power * y)),
+    "inv_boxcox1p": lambda y, power: math.expm1(y * stable.log1p_over_x(power * y)),
+    "chdtr":        lambda v, x: math.igamma(0.5 * v, 0.5 * x),
+    "chdtrc":       lambda v, x: math.igammac(0.5 * v, 0.5 * x),
+    "gdtr":         lambda a, b, x: math.igamma(b, a * x),
+    "gdtrc":        lambda a, b, x: math.igammac(b, a * x),
+    "fdtr":         _fdtr,
 }.items()})  # fmt: skip
 
 for _name, _adaptor in MORE.items():

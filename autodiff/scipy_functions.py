@@ -14,6 +14,7 @@ from ._core import Tensor
 from .arguments import floating, tensors
 from .custom_gradient import custom_gradient
 from .shaping import broadcast_to
+from .stable import beside_zero, polynomial
 
 __all__ = ["bessel_j0", "bessel_j1", "bessel_k0", "bessel_k0e", "bessel_k1", "bessel_k1e", "bessel_y0", "bessel_y1", "dawsn", "expint", "fresnel_cos",
            "fresnel_sin", "spence"]  # fmt: skip
@@ -73,6 +74,15 @@ def _dawsn_slope(x):
     return ops.where(far, -t * series, 1.0 - 2.0 * x * _of("dawsn")(x))
 
 
+# The coefficients of the slopes of ellipk and ellipe (19.5.1, 19.5.2), for m beside 0, where the formulas are 0/0.
+_ELLIPK = [math.pi / 2 * (k + 1) * (math.comb(2 * k + 2, k + 1) / 4 ** (k + 1)) ** 2 for k in range(30)]
+_ELLIPE = [c / (-1 - 2 * k) for k, c in enumerate(_ELLIPK)]
+
+
+def _beside_circles(m, series, formula):
+    return beside_zero(m, 0.3, lambda m: polynomial(m, series), formula)
+
+
 def _spence_slope(x):
     """log(x) / (1 - x), -1 at 1."""
     u = x - 1.0
@@ -105,6 +115,12 @@ SCIPY_FUNCTIONS = {name: _by_scipy(name, *slopes) for name, slopes in {
     "hyp0f1": [None, lambda b, x: _of("hyp0f1")(b + 1.0, x) / b],
     "hyp1f1": [None, None, lambda a, b, x: a / b * _of("hyp1f1")(a + 1.0, b + 1.0, x)],                 # 13.3.15
     "hyp2f1": [None, None, None, lambda a, b, c, x: a * b / c * _of("hyp2f1")(a + 1.0, b + 1.0, c + 1.0, x)],   # 15.5.1
+    "poch":   [lambda z, m: _of("poch")(z, m) * (ops.digamma(z + m) - ops.digamma(z)), lambda z, m: _of("poch")(z, m) * ops.digamma(z + m)],
+    "stdtr":  [None, lambda v, t: ops.exp(ops.lgamma(0.5 * v + 0.5) - ops.lgamma(0.5 * v) - 0.5 * (v + 1.0) * ops.log1p(t * t / v)) / ops.sqrt(math.pi * v)],
+    "owens_t": [lambda h, a: -0.5 * ops.normal_pdf(h) * ops.erf(a * h / math.sqrt(2.0)),
+                lambda h, a: ops.exp(-0.5 * h * h * (1.0 + a * a)) / (2.0 * math.pi * (1.0 + a * a))],
+    "ellipk": [lambda m: _beside_circles(m, _ELLIPK, lambda m: (_of("ellipe")(m) / (1.0 - m) - _of("ellipk")(m)) / (2.0 * m))],       # 19.4.1
+    "ellipe": [lambda m: _beside_circles(m, _ELLIPE, lambda m: (_of("ellipe")(m) - _of("ellipk")(m)) / (2.0 * m))],                   # 19.4.2
     # quantiles y of a distribution function F: 1 over its density, and less the slope of F by the shape over that
     "gammaincinv":  [lambda a, p: -ops.igamma_by_a(a, _of("gammaincinv")(a, p)) / ops.gamma_pdf(a, _of("gammaincinv")(a, p)),
                      lambda a, p: 1.0 / ops.gamma_pdf(a, _of("gammaincinv")(a, p))],

@@ -34,6 +34,35 @@ def test_functions_of_an_order_and_a_number(name, order):
     np.testing.assert_array_equal(f(orders, ad.constant(X)).numpy(), f(orders.numpy(), X))       # they broadcast
 
 
+@pytest.mark.parametrize("case", """loggamma(X)|exprel(X)|exprel(X - X)|cosm1(X)|boxcox(X, 0.0 * X)|boxcox(X, X)|boxcox(X, -X)|boxcox1p(X, 1e-9 * X)|inv_boxcox(X, X)
+inv_boxcox(X, 0.0 * X)|inv_boxcox1p(X, 0.3)|chdtr(X, X[::-1])|chdtrc(X, X + 1)|gdtr(X, X + 0.5, X[::-1])|gdtrc(X, 2.0, X)|fdtr(3.0, 4.0, X)|poch(X, X[::-1])
+stdtr(3.0, X)|stdtr(X, 0.5)|owens_t(X, X[::-1] / 2)|ellipk(X / 5)|ellipk(-X)|ellipk(X * 0.0)|ellipe(X / 5)|ellipe(-X)|ellipe(X * 0.0)""".replace("\n", "|").split("|"))
+def test_functions_by_formulas(case):
+    f = eval(f"lambda X: scipy_special.{case}", {"scipy_special": scipy_special})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = f(ad.constant(X))
+        assert type(y) is ad.Tensor and f(ad.constant(X, "float32")).dtype == "float32"
+    np.testing.assert_allclose(y.numpy(), f(X), rtol=1e-12)
+    if case not in ("stdtr(X, 0.5)",):                          # by its degrees of freedom there is none
+        check_gradients(f, X, order=2, rtol=1e-5)
+
+
+def test_what_has_no_gradient_by_its_parameters_has_none_in_part():
+    n = ad.Variable([3.0, 4.0])
+    with ad.GradientTape(persistent=True) as tape:
+        ys = scipy_special.fdtr(n, 5.0, 0.5), scipy_special.fdtr(5.0, n, 0.5), scipy_special.stdtr(n, 0.5)
+    assert [tape.gradient(y, n) for y in ys] == [None] * 3
+
+
+def test_a_box_cox_transform_at_the_end_of_its_domain():
+    x, power = np.zeros(4), np.array([2.0, 0.5, 0.0, -1.0])
+    np.testing.assert_array_equal(scipy_special.boxcox(ad.constant(x), ad.constant(power)).numpy(), scipy_special.boxcox(x, power))
+    assert np.isnan(scipy_special.boxcox(ad.constant([-1.0]), 2.0).numpy()[0])
+    slope = ad.grad(lambda power: ad.reduce_sum(scipy_special.boxcox(X, power)))                 # by power: log(x)**2 / 2 at 0
+    np.testing.assert_allclose(slope(ad.constant(0.0, "float64")).numpy(), (np.log(X) ** 2).sum() / 2, rtol=1e-14)
+
+
 def test_hypergeometric_functions():
     check_gradients(lambda x: scipy_special.hyp1f1(0.5, 1.5, x), X)
     check_gradients(lambda x: scipy_special.hyp2f1(0.5, 1.5, 2.0, x), X / 5)
