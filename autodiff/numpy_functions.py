@@ -237,18 +237,31 @@ def _boxcox(logarithm):
 
     def formula(x, power):
         y = logarithm(x)
-        end = math.equal(y, -np.inf)                            # of the domain, where the product below were nan
-        inside = indexing.where(end, 1.0, y)
-        at_end = indexing.where(power > 0, -1.0 / indexing.where(power > 0, power, 1.0), -np.inf)
-        return indexing.where(end, at_end, inside * stable.expm1_over_x(power * inside))
+        return _but_of_infinity(y, power, lambda y: y * stable.expm1_over_x(power * y), lambda power: math.expm1(power * y) / power, lambda y: y)
 
     return formula
+
+
+def _inv_boxcox(exponential):
+    def formula(y, power):
+        return _but_of_infinity(y, power, lambda y: exponential(y * stable.log1p_over_x(power * y)),
+                                lambda power: exponential(math.log1p(power * y) / power), exponential)  # fmt: skip
+
+    return formula
+
+
+def _but_of_infinity(y, power, formula, plain, none):
+    """formula(y); of an infinite y plain(power), and none(y) where power is 0."""
+    infinite, zero = math.is_inf(y), math.equal(power, 0)
+    end = indexing.where(zero, none(y), plain(indexing.where(zero, 1.0, power)))
+    return indexing.where(infinite, end, formula(indexing.where(infinite, 1.0, y)))
 
 
 def _fdtr(dfn, dfd, x):
     """By x alone it has a gradient: betainc has none by its parameters, and half of one would be wrong."""
     dfn, dfd = custom_gradient.stop_gradient(dfn), custom_gradient.stop_gradient(dfd)
-    return math.betainc(0.5 * dfn, 0.5 * dfd, dfn * x / (dfn * x + dfd))
+    share = indexing.where(math.equal(x, np.inf), 1.0, dfn * x / (dfn * x + dfd))
+    return math.betainc(0.5 * dfn, 0.5 * dfd, indexing.where(x < 0, np.nan, share))
 
 
 def _is_gamma_negative(x):
@@ -353,12 +366,12 @@ SPECIAL_FORMULAS.update({name: functools.partial(_of_tensors, formula) for name,
     "pseudo_huber": _pseudo_huber,
     "exp10":        lambda x: math.pow(10.0, x),
     "loggamma":     lambda x: indexing.where(x < 0, np.nan, math.lgamma(x)),
-    "exprel":       stable.expm1_over_x,
+    "exprel":       lambda x: indexing.where(math.equal(x, np.inf), x, stable.expm1_over_x(indexing.where(math.equal(x, np.inf), 1.0, x))),
     "cosm1":        lambda x: -2.0 * math.square(math.sin(0.5 * x)),
     "boxcox":       _boxcox(math.log),
     "boxcox1p":     _boxcox(math.log1p),
-    "inv_boxcox":   lambda y, power: math.exp(y * stable.log1p_over_x(power * y)),
-    "inv_boxcox1p": lambda y, power: math.expm1(y * stable.log1p_over_x(power * y)),
+    "inv_boxcox":   _inv_boxcox(math.exp),
+    "inv_boxcox1p": _inv_boxcox(math.expm1),
     "chdtr":        lambda v, x: math.igamma(0.5 * v, 0.5 * x),
     "chdtrc":       lambda v, x: math.igammac(0.5 * v, 0.5 * x),
     "gdtr":         lambda a, b, x: math.igamma(b, a * x),

@@ -55,6 +55,21 @@ def test_what_has_no_gradient_by_its_parameters_has_none_in_part():
     assert [tape.gradient(y, n) for y in ys] == [None] * 3
 
 
+@pytest.mark.parametrize("name", ["boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p"])
+def test_box_cox_transforms_at_infinity(name):
+    x, power = np.meshgrid([-np.inf, np.inf, np.nan, 0.5], [-2.0, 0.0, 0.5])
+    with np.errstate(all="ignore"):
+        want = getattr(scipy_special, name)(x, power)
+    np.testing.assert_allclose(getattr(scipy_special, name)(ad.constant(x), ad.constant(power)).numpy(), want, rtol=1e-14)
+
+
+def test_others_at_infinity():
+    x = np.array([-np.inf, np.inf, np.nan, -1.0])
+    for f in (scipy_special.exprel, scipy_special.cosm1, scipy_special.loggamma, lambda x: scipy_special.fdtr(2.0, 3.0, x), lambda x: scipy_special.chdtr(2.0, x)):
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(f(ad.constant(x)).numpy(), f(x), rtol=1e-14)
+
+
 def test_a_box_cox_transform_at_the_end_of_its_domain():
     x, power = np.zeros(4), np.array([2.0, 0.5, 0.0, -1.0])
     np.testing.assert_array_equal(scipy_special.boxcox(ad.constant(x), ad.constant(power)).numpy(), scipy_special.boxcox(x, power))
