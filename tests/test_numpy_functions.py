@@ -157,8 +157,8 @@ def test_the_gamma_function_at_its_poles_and_at_0_is_scipys():
 def test_what_scipy_special_has_alone_says_so():
     special = pytest.importorskip("scipy.special")
     x = ad.Variable(X)
-    with ad.GradientTape() as tape, pytest.warns(ad.errors.LostGradientWarning, match="^np.ellipk: the value of a tensor"):
-        y = special.ellipk(x)
+    with ad.GradientTape() as tape, pytest.warns(ad.errors.LostGradientWarning, match="^np.kolmogorov: the value of a tensor"):
+        y = special.kolmogorov(x)
     assert isinstance(y, np.ndarray) and tape.gradient(ad.constant(1.0), x) is None
 
 
