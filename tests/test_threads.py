@@ -242,3 +242,78 @@ for _ in range(300):
 assert not errors, errors[0]
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+
+
+def test_threads_that_record_a_function_that_assigns_one_variable():
+    """Another thread assigns between two operations that are recorded; the recording goes on from what it assigned itself."""
+    script = """
+import sys, threading
+import numpy as np
+import autodiff as ad
+
+sys.setswitchinterval(1e-6)
+xs = [ad.constant(float(k), "float64") for k in (1, 2, 3)]
+for _ in range(150):
+    v, ready = ad.Variable(0.0, dtype="float64"), threading.Barrier(3)
+
+    @ad.function
+    def f(x):
+        v.assign_add(x)
+        y = x
+        for _ in range(20):
+            y = ad.sin(y)
+        v.assign_add(y)
+        return y * v
+
+    def work(x):
+        ready.wait()
+        for _ in range(3):
+            f(x)
+
+    threads = [threading.Thread(target=work, args=(x,)) for x in xs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    v.assign(100.0)
+    expected = f.python_function(xs[0]), float(v)
+    v.assign(100.0)
+    assert (float(f(xs[0])), float(v)) == (float(expected[0]), expected[1]), (expected, v)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+
+
+def test_a_thread_takes_gradients_by_a_variable_while_another_records_a_gradient_past_a_call():
+    """To the recording the variable is a constant, to the tape of the other thread it stays what it was."""
+    script = """
+import sys, threading
+import numpy as np
+import autodiff as ad
+
+sys.setswitchinterval(1e-6)
+x, v = ad.constant([0.5, 0.6]), ad.Variable([1.0, 2.0])
+wrong, done = [], threading.Event()
+
+def other():
+    while not done.is_set():
+        f = ad.function(lambda x: ad.sin(v * x) * ad.exp(v * 0.1) * x)
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        ad.function(lambda u: tape.gradient(y, [x, v], output_gradients=u))(x)
+
+thread = threading.Thread(target=other)
+thread.start()
+for _ in range(2000):
+    with ad.GradientTape() as tape:
+        y = ad.reduce_sum(v * v)
+        for _ in range(5):
+            y = y + ad.reduce_sum(v)
+    slope = tape.gradient(y, v)
+    if slope is None or not np.array_equal(slope, [7.0, 9.0]):
+        wrong.append(slope)
+done.set()
+thread.join()
+assert not wrong, (len(wrong), wrong[0])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)

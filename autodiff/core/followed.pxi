@@ -304,11 +304,11 @@ cdef class as_constants:
         cdef Program program = <Program>ad_current.host
         cdef VariableCore v
         self.n_assigned, self.n_variables = len(program.trace.assigned), program.n_variables
-        self.before = [(v, v.tensor, v.root) for v, _ in self.held]
+        self.before = [(v, v.tensor, places_in_traces(v)) for v, _ in self.held]
         for v, t in self.held:
             if slot_in(v.root, ad_current) < 0:
                 add_variable(program, v)        # for tapes inside, which may watch it
-            v.root = root_of_constant(v, t)
+            stand_as_constant(v, t)
             v.tensor = copy_known_to(ad_current, t)
 
     def __exit__(self, kind, value, traceback):
@@ -316,28 +316,54 @@ cdef class as_constants:
         cdef VariableCore v
         added = [<object>program.variables[k] for k in range(self.n_variables, program.n_variables)]
         truncate_variables(program, self.n_variables)
-        for v, t, root in self.before:
-            v.tensor, v.root = t, root
+        for v, t, places in self.before:
+            v.tensor = t
+            stand_in_traces(v, places)
         for v in added:
             if slot_in(v.root, ad_current) >= 0:
                 add_variable(program, v)
         del program.trace.assigned[self.n_assigned:]
 
 
-cdef Tensor root_of_constant(VariableCore v, Tensor t):
-    """A root for v in all programs that record: to traces it is the constant t, to tapes outside v itself."""
+cdef list places_in_traces(VariableCore v):
+    """[(slot of the root, slot of what was assigned last), or -1] in all programs that trace here.  Programs of other threads, which record
+    with the same variable, have places of their own."""
     cdef ad_program *p = ad_current
-    cdef Tensor root = new_tensor()
-    cdef int64_t slot
+    cdef list places = []
     while p is not NULL:
-        if p.tracing and slot_in(t, p) < 0:
-            emit(p, AD_LEAF, t, 0, 0, 0, 0)
-            note_outside(p, t)
-        slot = slot_in(t if p.tracing else v.root, p)
-        if slot >= 0:
-            put_in(root, p, <uint32_t>slot)
+        if p.tracing:
+            places.append((slot_in(v.root, p), assigned_in(v, p, -1)))
         p = p.next
-    return root
+    return places
+
+
+cdef int stand_in_traces(VariableCore v, list places) except -1:
+    cdef ad_program *p = ad_current
+    cdef Py_ssize_t k = 0
+    while p is not NULL:
+        if p.tracing:
+            root, last = places[k]
+            put_or_take(v.root, p, root)
+            if v.last is not None:
+                put_or_take(v.last, p, last)
+            k += 1
+        p = p.next
+    return 0
+
+
+cdef int stand_as_constant(VariableCore v, Tensor t) except -1:
+    """To traces v is the constant t; to tapes outside it stays v itself."""
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if p.tracing:
+            if slot_in(t, p) < 0:
+                emit(p, AD_LEAF, t, 0, 0, 0, 0)
+                note_outside(p, t)
+            put_or_take(v.root, p, slot_in(t, p))
+            if v.last is not None:
+                put_or_take(v.last, p, -1)
+        p = p.next
+    return 0
 
 
 def held_by(VariableCore v not None):

@@ -226,6 +226,18 @@ cdef int put_in_another(Tensor t, ad_program *p, uint32_t slot) except -1:
     return 0
 
 
+cdef int put_or_take(Tensor t, ad_program *p, int64_t slot) except -1:
+    """Note that t stands in that slot of p; -1: in none."""
+    cdef Place *place = &t.place
+    if slot >= 0:
+        return put_in(t, p, <uint32_t>slot)
+    while place is not NULL:
+        if place.program is p:
+            place.program = NULL
+        place = place.next
+    return 0
+
+
 cdef uint32_t emit(ad_program *p, int op, Tensor t, uint32_t a, uint32_t b, uint32_t attr, uint64_t seen) except? 0xFFFFFFFF:
     """Append an instruction whose value is t's, and put t there."""
     cdef uint32_t slot = ad_emit(p, op, t.code, AD_IS_ARRAY if t.is_array else 0, a, b, attr, seen, t.value)

@@ -146,7 +146,7 @@ cdef class Trace:
         self.guards = [event for event in self.events if type(event) is Guard]
         self.variables = [<object>self.program.variables[k] for k in range(self.program.n_variables)]
         self.variable_slots = [first_read(p, v) for v in self.variables]
-        self.assigned_slots = [slot_in((<VariableCore>v).tensor, p) for v in self.assigned]
+        self.assigned_slots = [slot_in((<VariableCore>v).last, p) for v in self.assigned]
         self.leaves = []
         for y in results:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1

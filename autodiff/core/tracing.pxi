@@ -205,7 +205,10 @@ cdef Tensor trace_assignment(VariableCore v, Tensor value):
     slot = slot_in(value, p)
     if slot < 0:
         slot = emit(p, AD_LEAF, fresh(value), 0, 0, 0, 0)
-    emit(p, AD_ALIAS, held, <uint32_t>slot_in(v.root, p), <uint32_t>slot, 0, p.tracing)
+    slot = emit(p, AD_ALIAS, held, <uint32_t>slot_in(v.root, p), <uint32_t>slot, 0, p.tracing)
+    if v.last is None:
+        v.last = new_tensor()
+    put_in(v.last, p, <uint32_t>slot)
     assigned = (<Program>p.host).trace.assigned
     if not any([v is w for w in assigned]):
         assigned.append(v)

@@ -9,10 +9,12 @@ cdef class VariableCore:
 
     `tensor` is the value now: never handed out, so that its places are this variable's.  `root` has no value; its place in a
     program is the slot where the variable was first read there, or read again for a further tape; all later reads are aliases
-    of that slot, and pass their adjoints on to it.
+    of that slot, and pass their adjoints on to it.  Nor has `last`, whose place in a trace is the slot of what that assigned last
+    (None: no trace has assigned any): another thread may assign meanwhile, and `tensor` is its own then.
     """
     cdef Tensor tensor
     cdef Tensor root
+    cdef Tensor last
     cdef readonly bint trainable
     cdef readonly int64_t order                 # of creation
     cdef object __weakref__
@@ -202,7 +204,7 @@ cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64
         if bits == 0:
             return 0
     if root >= 0:
-        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else root), 0, bits | p.code[root].seen)
+        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else assigned_in(v, p, root)), 0, bits | p.code[root].seen)
         if bits & ~p.code[root].seen:           # the first read for a further tape
             put_in(v.root, p, slot)
         return 0
@@ -210,6 +212,12 @@ cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64
     put_in(v.root, p, slot)
     note_start(p, v)
     return add_variable(<Program>p.host, v)
+
+
+cdef inline int64_t assigned_in(VariableCore v, const ad_program *p, int64_t root) noexcept:
+    """Where p has what it assigned last to the variable, else its root."""
+    cdef int64_t slot = -1 if v.last is None else slot_in(v.last, p)
+    return slot if slot >= 0 else root
 
 
 cdef Tensor snapshot(VariableCore v):
