@@ -317,3 +317,39 @@ thread.join()
 assert not wrong, (len(wrong), wrong[0])
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+
+
+def test_a_thread_assigns_while_another_maps_over_rows_with_the_variable():
+    """What the map has read it does not set back."""
+    script = """
+import sys, threading
+import autodiff as ad
+
+sys.setswitchinterval(1e-6)
+rows, v = ad.ones([4, 2]), ad.Variable(0.0)
+started, done, lost = threading.Event(), threading.Event(), 0
+
+def row(r):
+    y = r * v
+    for _ in range(20):
+        y = ad.sin(y)
+    return y
+
+def other():
+    while not done.is_set():
+        ad.vectorized_map(row, rows)
+        started.set()
+
+thread = threading.Thread(target=other)
+thread.start()
+started.wait()
+for k in range(1000):
+    v.assign(float(k))
+    for _ in range(500):
+        ad.sin(rows)
+    lost += float(v) != k
+done.set()
+thread.join()
+assert not lost, lost
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)

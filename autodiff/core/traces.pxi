@@ -99,10 +99,12 @@ cdef class Trace:
         cdef int k
         note_places(False)
         self.program.trace = None               # (a cycle)
-        for k in range(self.program.n_variables):                               # what they hold is theirs
-            v = <object>self.program.variables[k]
-            (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
-        put_back([(v, copy_known_to(self.outer, t)) for v, t in self.started])
+        if self.captured is None:
+            for k in range(self.program.n_variables):                           # what they hold is theirs
+                v = <object>self.program.variables[k]
+                (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
+        else:                                   # (what it has not assigned, another thread may have)
+            put_back([(v, copy_known_to(self.outer, t if any([v is w for w in self.assigned]) else (<VariableCore>v).tensor)) for v, t in self.started])
         if self.pull is not None:
             leave(self.pull)
             forget(self.pull)
