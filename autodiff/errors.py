@@ -107,8 +107,11 @@ def shorten(value, width=60):
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def left_behind(place):
-    """A tensor of a recorded function, used after it."""
+def left_behind(place, of_rows=False):
+    """A tensor of a recorded function, or of a function of rows inside one, used after it."""
+    if of_rows:
+        return TraceError(f"Tensor: it was made inside a function that ad.vectorized_map, or a Jacobian, maps over rows{place}, and has one "
+                          "value for each row: it cannot be used outside. Return it from that function")  # fmt: skip
     return TraceError(f"Tensor: it was made inside an ad.function{place}, and has one value for each call: it cannot be used outside. "
                       "Return it from the function, or assign it to a variable there")  # fmt: skip
 

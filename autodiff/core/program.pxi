@@ -49,6 +49,7 @@ cdef class Program:
     cdef list calls                             # the backward functions of AD_CALL instructions
     cdef bint customised                        # does a custom gradient stand in it, of what only a trace follows?
     cdef Trace trace                            # that the program is recorded for, or None
+    cdef bint of_rows                           # was that trace one of rows?
     cdef bint precise                           # has one of its tapes been precise?
     cdef dict places                            # slot: "file:line", while somebody asks for them; or None
     cdef dict written                           # slot: the row and Nodes that a law put it in the place of (core/stabilise.pxi); or None
@@ -108,8 +109,7 @@ cdef void give_back(Program program) noexcept:
     ad_program_reset(program.p)
     drop_variables(program)
     program.calls = program.places = program.written = None
-    program.customised = False
-    program.precise = False
+    program.customised = program.precise = program.of_rows = False
     if program.entered == 0 and pooled < POOL:  # one that was left in another thread is still that thread's current program
         Py_INCREF(program)
         pool[pooled] = <PyObject *>program

@@ -48,6 +48,7 @@ cdef class Trace:
     cdef list kept, kept_registers              # slots that the gradient wants, and where they are
     cdef list first_kept                        # what stood there in the recording
     cdef list outside                           # tensors from outside that were used
+    cdef list inner                             # traces of rows, which are kept as long as this one is recorded: their tensors are refused
     cdef list started                           # [(variable, what it held)] that it is to hold again: of a trace around which others go on
     cdef dict plans_back                        # by which of the pulled leaves have a cotangent: Backs, or None
     cdef int64_t end                            # a leaf that takes results of sweeps
@@ -72,7 +73,7 @@ cdef class Trace:
 
     def __enter__(self):
         global ad_current
-        self.inputs, self.events, self.assigned, self.path, self.outside, self.started = [], [], [], [], [], []
+        self.inputs, self.events, self.assigned, self.path, self.outside, self.started, self.inner = [], [], [], [], [], [], []
         self.outer = ad_current
         ad_current = NULL
         try:
@@ -99,6 +100,8 @@ cdef class Trace:
         cdef int k
         note_places(False)
         self.program.trace = None               # (a cycle)
+        self.program.of_rows = self.captured is not None
+        self.inner = []
         if self.captured is None:
             for k in range(self.program.n_variables):                           # what they hold is theirs
                 v = <object>self.program.variables[k]
@@ -111,7 +114,9 @@ cdef class Trace:
         self.drop_own_tapes()
         leave(self.tape)
         ad_current = self.outer
-        if kind is not None or self.reason is not None:
+        if self.captured is not None and tracing_here():
+            (<Trace>(<Program>ad_current.host).trace).inner.append(self)
+        elif kind is not None or self.reason is not None:
             self.program.p.tracing = 0
             forget(self.tape)
             self.program = None
@@ -152,6 +157,8 @@ cdef class Trace:
         self.leaves = []
         for y in results:
             slot = slot_in(<Tensor>y, p) if type(y) is Tensor else -1
+            if type(y) is Tensor and slot < 0:
+                stays_inside(<Tensor>y)
             self.leaves.append(slot if slot >= 0 and p.code[slot].seen & p.tracing else Constant(y))
         if self.pull is not None:
             note_pulled(self, results)
@@ -174,6 +181,7 @@ cdef class Trace:
 
     def slot_of(self, Tensor x not None):
         """Where a tensor stands in the listing, or None."""
+        stays_inside(x)
         return slot(self.tape, x)
 
     def read_at(self):

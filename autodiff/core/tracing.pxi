@@ -62,7 +62,7 @@ cdef int refuse_left_behind(Tensor t) except -1:
     cdef ad_program *p = t.place.program
     places = (<Program>p.host).places or {}
     place = places.get(slot_in(t, p), "")
-    raise errors.left_behind(f" at {place}" if place else "")
+    raise errors.left_behind(f" at {place}" if place else "", (<Program>p.host).of_rows)
 
 
 cdef bint is_traced(Tensor t, const ad_program *p) noexcept:

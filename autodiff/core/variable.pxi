@@ -37,6 +37,7 @@ cdef class VariableCore:
         cdef Tensor t = to_tensor(value, self.tensor.code, -1, function), own = self.tensor
         if t.is_array != own.is_array or t.is_array and not same_shape_of(t.value.array, own.value.array):
             raise errors.unlike_variable(self.name, shape_tuple(own), shape_tuple(t))
+        stays_inside(t)
         return t
 
     cpdef _replace(self, Tensor value):
