@@ -9,6 +9,7 @@ from typing import Any
 from . import errors, nest, ops
 from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call, stop_recording
 from .arguments import function_given
+from .pullback import as_then
 from .travelling import itself, reduced
 
 __all__ = ["custom_gradient", "grad_pass_through", "recompute_grad", "stop_gradient"]
@@ -64,7 +65,20 @@ def grad_pass_through(f) -> Callable[..., Any]:
 
 
 def recompute_grad(f) -> Callable[..., Any]:
-    """f, without keeping what it computed on the way: the gradient runs it once more.  Less memory for more time."""
+    """f, without keeping what it computed on the way: the gradient runs it once more.  Less memory for more time.
+
+    The gradient is that of the call: trainable variables that f reads hold what they held then, whatever was assigned since.
+
+    >>> import autodiff as ad
+    >>> x, v = ad.constant(3.0), ad.Variable(2.0)
+    >>> with ad.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = ad.recompute_grad(lambda x: x * x * v)(x)
+    >>> v.assign(10.0)
+    <ad.Variable 'Variable:0' shape=() dtype=float32, numpy=10.0>
+    >>> float(tape.gradient(y, x))
+    12.0
+    """
     return _Custom(function_given("recompute_grad", f), _recompute)
 
 
@@ -127,17 +141,19 @@ def _recompute(f, args, kwargs):
     leaves = nest.flatten((args, kwargs))
     inputs = [x for x in leaves if is_tensor(x)]
     variables = [v for v in variables if not any(v is x for x in inputs)]
+    held = [(v, v.value()) for v in (*inputs, *variables) if type(v) is not Tensor]
 
     def backward(*dys):
         tape = GradientTape(watch_accessed_variables=False)
-        with tape:
-            own = [ops.identity(x) if is_tensor(x) else x for x in leaves]
-            watched = [x for x in own if is_tensor(x)] + variables
-            tape.watch([x for x in watched if x.dtype.is_floating])
-            own_args, own_kwargs = nest.pack_sequence_as((args, kwargs), own)
-            again = f(*own_args, **own_kwargs)
-        targets = [convert(y, None, None, "recompute_grad") for y in nest.flatten(again)]
-        return tape.gradient(targets, watched, output_gradients=list(dys))
+        with as_then(held):
+            with tape:
+                own = [ops.identity(x) if is_tensor(x) else x for x in leaves]
+                watched = [x for x in own if is_tensor(x)] + variables
+                tape.watch([x for x in watched if x.dtype.is_floating])
+                own_args, own_kwargs = nest.pack_sequence_as((args, kwargs), own)
+                again = f(*own_args, **own_kwargs)
+            targets = [convert(y, None, None, "recompute_grad") for y in nest.flatten(again)]
+            return tape.gradient(targets, watched, output_gradients=list(dys))
 
     outputs = [convert(y, None, None, "recompute_grad") for y in nest.flatten(result)]
     return nest.pack_sequence_as(result, record_call(outputs, inputs + variables, backward))

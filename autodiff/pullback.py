@@ -16,7 +16,7 @@ from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, as_const
 from .errors import ReplayError
 from .variable import Variable
 
-__all__ = ["Followed"]
+__all__ = ["Followed", "as_then"]
 
 MOST_WAYS = 64  # that one recording after another has taken at `if`, `while` and their like
 MARKS = []  # of sequences that a run draws from: functions that note where one stands, and return how to go back there
@@ -79,7 +79,7 @@ class Followed(Pulled):
 
     def _as_written(self, back, mask, seeds, xs):
         own = [ops.identity(x) if x.dtype.is_floating else x for x in xs]
-        with (as_constants if traced_here() else holding)(back.held()):
+        with as_then(back.held()):
             return _slopes(self.run, self.first and self.name, back.trace, mask, [*seeds, *own], back.expected)
 
 
@@ -112,6 +112,11 @@ class holding:
 
     def __exit__(self, kind, value, traceback):
         put_back(self.before)
+
+
+def as_then(held):
+    """Context of a run that is done again: variables hold what they held then, [(variable, tensor as tapes see it)]."""
+    return as_constants(held) if traced_here() else holding(held)
 
 
 def stabilised(func):

@@ -453,3 +453,22 @@ def test_a_root_found_elsewhere_has_all_its_derivatives():
     slope = ad.grad(root)
     a = np.float64(10.0)                            # the root is 2
     assert [round(float(f(a)) * 13**n, 9) for f, n in ((slope, 1), (ad.grad(slope), 3), (ad.grad(ad.grad(slope)), 5))] == [1, -12, 354]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["read", "an argument"])
+@pytest.mark.parametrize("around", [lambda f: f, ad.function], ids=["as written", "replayed"])
+def test_recompute_grad_takes_variables_as_the_call_found_them(around, given):
+    """y = x**2 v with v = 2, which is 10 when the gradient runs it once more, and stays 10."""
+    x, v = ad.constant(3.0), ad.Variable(2.0)
+    f = ad.recompute_grad(lambda x, v=v: x * x * v)
+    call = around(lambda x: (f(x, v) if given else f(x), v.assign(10.0))[0])
+    for _ in range(2):
+        v.assign(2.0)
+        with ad.GradientTape(persistent=True) as outer:
+            outer.watch(x)
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = call(x)
+            by_x, by_v = tape.gradient(y, [x, v])
+        assert numbers([y, by_x, by_v, v]) == [18.0, 12.0, 9.0, 10.0]
+        assert numbers([*outer.gradient(by_x, [x, v]), outer.gradient(by_v, x)]) == [4.0, 6.0, 6.0]

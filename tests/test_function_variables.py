@@ -170,3 +170,20 @@ def test_a_jacobian_past_a_call_whose_own_tapes_watch_a_variable():
         results.append(tape.jacobian(y, [x, v]))
     for expected, found in zip(*results):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13)
+
+
+def test_recompute_grad_inside_a_recorded_gradient_takes_variables_as_the_call_found_them():
+    x, v = ad.constant(3.0), ad.Variable(2.0)
+    f = ad.recompute_grad(lambda x: x * x * v)
+
+    def step(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+            v.assign(5.0 * v)
+        return tape.gradient(y, [x, v])
+
+    for call in (step, ad.function(step)):
+        for k in (2.0, 3.0):
+            v.assign(k)
+            assert [float(g) for g in call(x)] == [6.0 * k, 9.0] and float(v) == 5.0 * k
