@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import errors, nest, ops
-from ._core import GradientTape, Tensor, convert, is_tensor, meant, record_call, stop_recording
+from ._core import GradientTape, Tensor, convert, forget_reads, is_tensor, length_of_trace, meant, record_call, stop_recording
 from .arguments import function_given
 from .pullback import as_then
 from .travelling import itself, reduced
@@ -134,10 +134,12 @@ def _call(f, args, kwargs):
 
 
 def _recompute(f, args, kwargs):
+    start = length_of_trace()
     with stop_recording(), GradientTape() as watcher:
         result = f(*args, **kwargs)
     variables = list(watcher.watched_variables())
     del watcher
+    forget_reads(start)
     leaves = nest.flatten((args, kwargs))
     inputs = [x for x in leaves if is_tensor(x)]
     variables = [v for v in variables if not any(v is x for x in inputs)]

@@ -187,3 +187,32 @@ def test_recompute_grad_inside_a_recorded_gradient_takes_variables_as_the_call_f
         for k in (2.0, 3.0):
             v.assign(k)
             assert [float(g) for g in call(x)] == [6.0 * k, 9.0] and float(v) == 5.0 * k
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_recompute_grad_reads_adds_its_shares_in_the_order_of_a_run_as_written(nested):
+    """After an assignment a read has a place of its own, where the shares of what uses it meet before they go on."""
+    results = []
+    for decorate in WAYS:
+        v, rng = ad.Variable([0.3, -0.7, 1.1], dtype="float64"), np.random.default_rng(0)
+        f = ad.recompute_grad(lambda z, v=v: ad.sin(z * v) * z)
+
+        @decorate
+        def step(x, v=v, f=f):
+            with ad.GradientTape() as outer:
+                with ad.GradientTape() as tape:
+                    tape.watch(x)
+                    y = x * v
+                    v.assign(v * 0.9 + 0.01 * x)
+                    y = f(y) * v if nested else y * v
+                    total = ad.reduce_sum(ad.sin(y) * x)
+                by_x, by_v = tape.gradient(total, [x, v])
+                total = ad.reduce_sum(ad.sin(f(ad.tanh(by_x) + 0.1 * by_v * v)))
+            return outer.gradient(total, v)
+
+        found = []
+        for _ in range(100):
+            v.assign(rng.normal(size=3))
+            found.append(step(ad.constant(rng.normal(size=3))))
+        results.append(ad.stack(found))
+    same(results[1], results[0])

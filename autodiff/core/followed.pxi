@@ -304,11 +304,11 @@ cdef class as_constants:
         cdef Program program = <Program>ad_current.host
         cdef VariableCore v
         self.n_assigned, self.n_variables = len(program.trace.assigned), program.n_variables
-        self.before = [(v, v.tensor, places_in_traces(v)) for v, _ in self.held]
+        self.before = []
         for v, t in self.held:
             if slot_in(v.root, ad_current) < 0:
                 add_variable(program, v)        # for tapes inside, which may watch it
-            stand_as_constant(v, t)
+            self.before.append((v, v.tensor, stand_as_constant(v, t)))
             v.tensor = copy_known_to(ad_current, t)
 
     def __exit__(self, kind, value, traceback):
@@ -318,51 +318,47 @@ cdef class as_constants:
         truncate_variables(program, self.n_variables)
         for v, t, places in self.before:
             v.tensor = t
-            stand_in_traces(v, places)
+            stand_again(v, places)
         for v in added:
             if slot_in(v.root, ad_current) >= 0:
                 add_variable(program, v)
         del program.trace.assigned[self.n_assigned:]
 
 
-cdef list places_in_traces(VariableCore v):
-    """[(slot of the root, slot of what was assigned last), or -1] in all programs that trace here.  Programs of other threads, which record
-    with the same variable, have places of their own."""
+cdef list stand_as_constant(VariableCore v, Tensor t):
+    """To traces v is the constant t, but where they have read it themselves; to tapes outside it stays v itself.  Returns where it stood,
+    in all programs that trace here: [(slot of the root, or None where that stays; slot of what was assigned last)], or -1.  Programs of
+    other threads, which record with the same variable, have places of their own."""
     cdef ad_program *p = ad_current
     cdef list places = []
     while p is not NULL:
         if p.tracing:
-            places.append((slot_in(v.root, p), assigned_in(v, p, -1)))
+            root = None if slot_in(v.root, p) >= 0 and is_traced(t, p) else slot_in(v.root, p)
+            places.append((root, assigned_in(v, p, -1)))
+            if slot_in(t, p) < 0:
+                emit(p, AD_LEAF, t, 0, 0, 0, 0)
+                note_outside(p, t)
+            stand(v, p, None if root is None else slot_in(t, p), -1)
         p = p.next
     return places
 
 
-cdef int stand_in_traces(VariableCore v, list places) except -1:
+cdef int stand_again(VariableCore v, list places) except -1:
     cdef ad_program *p = ad_current
     cdef Py_ssize_t k = 0
     while p is not NULL:
         if p.tracing:
-            root, last = places[k]
-            put_or_take(v.root, p, root)
-            if v.last is not None:
-                put_or_take(v.last, p, last)
+            stand(v, p, places[k][0], places[k][1])
             k += 1
         p = p.next
     return 0
 
 
-cdef int stand_as_constant(VariableCore v, Tensor t) except -1:
-    """To traces v is the constant t; to tapes outside it stays v itself."""
-    cdef ad_program *p = ad_current
-    while p is not NULL:
-        if p.tracing:
-            if slot_in(t, p) < 0:
-                emit(p, AD_LEAF, t, 0, 0, 0, 0)
-                note_outside(p, t)
-            put_or_take(v.root, p, slot_in(t, p))
-            if v.last is not None:
-                put_or_take(v.last, p, -1)
-        p = p.next
+cdef int stand(VariableCore v, ad_program *p, object root, int64_t last) except -1:
+    if root is not None:
+        put_or_take(v.root, p, root)
+    if v.last is not None:
+        put_or_take(v.last, p, last)
     return 0
 
 

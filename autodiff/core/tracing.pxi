@@ -215,6 +215,35 @@ cdef Tensor trace_assignment(VariableCore v, Tensor value):
     return held
 
 
+def length_of_trace():
+    """How long the recording of a function is here; -1: there is none."""
+    return <int64_t>ad_current.n if tracing_here() else -1
+
+
+def forget_reads(int64_t start):
+    """Reads of variables since the trace had that length were for tapes that are gone.  Outside a trace such tapes have a program to
+    themselves: let the next read go where it would go then, so that shares of gradients are added up in the same order."""
+    cdef ad_program *p = ad_current
+    cdef Program program
+    cdef VariableCore v
+    cdef int k
+    if start < 0:
+        return
+    program = <Program>p.host
+    for k in range(program.n_variables):
+        v = <object>program.variables[k]
+        if v.last is None or slot_in(v.last, p) < start:
+            put_or_take(v.tensor, p, read_before(p, slot_in(v.tensor, p), start, True))
+            put_or_take(v.root, p, read_before(p, slot_in(v.root, p), start, False))
+
+
+cdef int64_t read_before(const ad_program *p, int64_t slot, int64_t start, bint value) noexcept:
+    """The slot that a read since `start` is an alias of."""
+    while slot >= start and p.code[slot].op == AD_ALIAS:
+        slot = p.code[slot].b if value else p.code[slot].a
+    return slot
+
+
 # ------------------------------------------------------------------------------------------------------------- gradients
 @cython.final
 @cython.no_gc_clear                             # __dealloc__ wants its tape
