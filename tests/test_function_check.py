@@ -104,3 +104,25 @@ def test_the_same_operator_of_other_attributes_is_told_apart():
     text = r"reshape\(%0, shape=\(3, 2\)\) float32\[3, 2\] at .*, where the recording has reshape\(%0, shape=\(2, 3\)\) float32\[2, 3\]"
     with pytest.raises(ad.errors.ReplayError, match=text):
         checked(ad.ones(6))
+
+
+ROWS = {
+    "a variable": lambda x, w: ad.vectorized_map(lambda e: ad.sin(e) * w, x),
+    "all rows": lambda x, w: ad.vectorized_map(lambda e: ad.sin(e) * ad.reduce_sum(x) + w, x),
+    "a gradient": lambda x, w: ad.vectorized_map(ad.grad(lambda e: ad.sin(e * w) * ad.reduce_max(x)), x),
+    "rows of rows": lambda x, w: ad.vectorized_map(lambda e: ad.vectorized_map(lambda u: ad.sin(u) * e * w, x), x),
+}
+
+
+@pytest.mark.parametrize("f", ROWS.values(), ids=ROWS)
+def test_what_the_first_row_is_among_what_all_rows_share_is_nothing_frozen(f):
+    w, rng = ad.Variable(2.0, dtype="float64"), np.random.default_rng(0)
+    checked = ad.function(lambda x: f(x, w), check=True)
+    for k in range(3):
+        w.assign(2.0 + k)
+        x = ad.constant(rng.normal(size=3))
+        assert np.array_equal(checked(x), f(x, w))
+    drawn = ad.function(lambda x: f(x * 1.0, w) * ad.vectorized_map(lambda e: ad.sin(e) * rng.normal(), x), check=True)
+    drawn(x)
+    with pytest.raises(ad.errors.ReplayError, match="does otherwise as written than its replay"):
+        drawn(x)

@@ -74,7 +74,7 @@ cdef str first_difference(Trace kept, Trace now):
     for i in range(min(here, there)):
         if not same_instruction(p, q, i):
             return f"{told_in(q, i, p.code[i].op)}{place_told(now, i)}, where the recording has {told_in(p, i, q.code[i].op)}"
-        if p.code[i].op == AD_LEAF and not p.code[i].seen & p.tracing and not same_bits(&p.code[i], &q.code[i]):
+        if p.code[i].op == AD_LEAF and not p.code[i].seen & p.tracing and i not in now.of_rows and not same_bits(&p.code[i], &q.code[i]):
             for j in range(i + 1, there):
                 if q.code[j].op < AD_LEAF and i in [ad_operand(q, &q.code[j], k) for k in range(ad_operand_count(q, &q.code[j]))]:
                     return (f"{told(q, j)}{place_told(now, j)} takes the constant {number_told(&q.code[i])}, "

@@ -283,6 +283,7 @@ cdef inline int64_t slot_of(const Operand *x, ad_program *p) except -1:
         slot = emit(p, AD_LEAF, <Tensor>x.tensor, 0, 0, 0, 0)
         if p.tracing:
             note_outside(p, <Tensor>x.tensor)
+            note_row(p, <Tensor>x.tensor, slot)
         return slot
     slot = ad_emit(p, AD_LEAF, x.code, 0, 0, 0, 0, 0, x.value)
     if slot == AD_NO_SLOT:

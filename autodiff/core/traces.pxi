@@ -49,6 +49,7 @@ cdef class Trace:
     cdef list first_kept                        # what stood there in the recording
     cdef list outside                           # tensors from outside that were used
     cdef list inner                             # traces of rows, which are kept as long as this one is recorded: their tensors are refused
+    cdef set of_rows                            # slots of constants that are the first row's
     cdef list started                           # [(variable, what it held)] that it is to hold again: of a trace around which others go on
     cdef dict plans_back                        # by which of the pulled leaves have a cotangent: Backs, or None
     cdef int64_t end                            # a leaf that takes results of sweeps
@@ -74,6 +75,7 @@ cdef class Trace:
     def __enter__(self):
         global ad_current
         self.inputs, self.events, self.assigned, self.path, self.outside, self.started, self.inner = [], [], [], [], [], [], []
+        self.of_rows = set()
         self.outer = ad_current
         ad_current = NULL
         try:

@@ -162,6 +162,14 @@ cdef int note_outside(ad_program *p, Tensor t) except -1:
     return 0
 
 
+cdef int note_row(ad_program *p, Tensor t, int64_t slot) except -1:
+    """A constant that is the first row's, in a function of rows whose trace p goes on around: what is computed with it here nobody needs."""
+    cdef Trace trace = (<Program>p.host).trace
+    if trace is not None and trace.keeps and p is not ad_current and is_traced(t, ad_current):
+        trace.of_rows.add(slot)
+    return 0
+
+
 cdef int capture_operands(ad_program *p, const Operand *x, int n) except -1:
     """An operation that a trace has no part in: tapes outside may follow it one day."""
     cdef Trace trace = (<Program>p.host).trace
