@@ -353,3 +353,35 @@ thread.join()
 assert not lost, lost
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+
+
+def test_a_number_of_a_variable_that_another_threads_recording_has_read():
+    """That recording ends while this one looks up the line where the number goes to Python."""
+    v, x, looks, over, results = ad.Variable(3), ad.constant(1.0), threading.Event(), threading.Event(), []
+    times = ad.function(lambda x: x * float(int(v)))
+
+    def wait_where_lines_are_looked_up(frame, event, argument):
+        if frame.f_code.co_name == "user_place" and not looks.is_set():
+            looks.set()
+            over.wait(10)
+
+    def other():
+        sys.setprofile(wait_where_lines_are_looked_up)
+        try:
+            results.append(times(x))
+        finally:
+            sys.setprofile(None)
+
+    thread = threading.Thread(target=other)
+
+    @ad.function
+    def around(x):
+        y = x * ad.cast(v, "float32")
+        thread.start()
+        looks.wait(10)
+        return y
+
+    assert float(around(x)) == 3.0
+    over.set()
+    thread.join()
+    assert [float(y) for y in results] == [3.0]

@@ -138,10 +138,10 @@ cdef object number_of(Tensor t):
 
 
 cdef inline int leaves_here(Tensor t) except -1:
-    """The value goes to Python: a trace that is recorded wants to know, one that is over had it for itself."""
-    if tracing_here():
-        leave_trace(t)
-    return stays_inside(t)
+    """The value goes to Python: one that a trace which is over had for itself does not; a trace that is recorded wants to know.  In this
+    order: that looks its line up in Python, and of what a variable holds the trace of another thread, which knows it too, may end then."""
+    stays_inside(t)
+    return leave_trace(t) if tracing_here() else 0
 
 
 cdef object plain_number(Tensor t):
