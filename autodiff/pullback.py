@@ -61,7 +61,7 @@ class Followed(Pulled):
         ways = added(self.traces, trace)
         if self.backs:
             kept = {id(t) for t in self.traces}
-            self.backs = {key: further for key, further in self.backs.items() if key[0] in kept}
+            self.backs = {key: further for key, further in list(self.backs.items()) if key[0] in kept}  # (other threads add some)
         if ways > MOST_WAYS:
             self.traces.clear()
             self.reason = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
