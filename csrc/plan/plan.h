@@ -112,7 +112,13 @@ typedef struct {
 /* A step of a chain (csrc/chain.h): its streams, or the one after the last: what it reads from the link before, or gives to the next alone. */
 typedef struct { uint16_t code, at[4]; } ad_loop_link;
 typedef struct { uint16_t at, stream; } ad_loop_move;       /* what stands elsewhere in the next block, and by which pointer the chain's steps know it */
-typedef struct { uint32_t from, n, steps, move, moves, is_f32, is_short, totals, total; } ad_loop_chain;   /* links; how many of the loop's steps they are; moves; is_short: run_short's; how many are AD_SUM_ALL, from which on */
+typedef struct {
+    uint32_t from, n, steps, move, moves;                   /* links; how many of the loop's steps they are; moves */
+    uint32_t is_f32, is_short;                              /* is_short: run_short's */
+    uint32_t totals, total;                                 /* how many steps are AD_SUM_ALL, from which on */
+    uint32_t rest, rests;                                   /* chains, of what whole tiles leave over, */
+    uint32_t first, past;                                   /* each from which step on, behind so many bytes */
+} ad_loop_chain;
 enum { AD_CHAIN_MOST = 32 };                                                   /* links */
 
 typedef struct { uint32_t reg, fill; int64_t offset; ad_layout l; } ad_loop_read;

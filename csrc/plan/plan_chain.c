@@ -231,22 +231,22 @@ static int add_total(maker *m, const ad_loop_step *s, uint32_t step)
     return add_link(m, (growing){{.code = AD_CHAIN_TOTAL, .at = {s->in[0], m->none, m->none, s->share}}, 1, m->none, 0, -1});
 }
 
-/* What is left over of whole tiles takes a call of each kernel, as if there were no chain: that must leave something to gain. */
-static int is_worth(uint32_t steps, size_t bytes, size_t tile)
+/* What is left over of whole tiles takes a call of each kernel, as if there were no chain, unless short chains have it: there must be something to gain. */
+static int is_worth(uint32_t steps, size_t bytes, size_t tile, int has_short)
 {
     enum { TILES = 4, FEW_TILES = 2, STEPS = 4 };
-    return steps > 1 && (bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS));
+    return steps > 1 && (has_short || bytes % tile == 0 || bytes >= TILES * tile || (bytes >= FEW_TILES * tile && steps >= STEPS));
 }
 
-/* Links for the steps from i on that can be in a chain with the first of them. */
-static int add_steps(maker *m, uint32_t i, int64_t elements)
+/* Links for the steps [i, end) that can be in a chain with the first of them. */
+static int add_steps(maker *m, uint32_t i, uint32_t end, int64_t elements)
 {
     enum { LINKS = 2 };                                     /* at most of one step */
     const ad_loop *l = m->l;
     const ad_loop_step *first = &l->steps.at[i];
     const ad_chain_link *known;
     int status = AD_OK;
-    for (m->c.steps = 0; i + m->c.steps < l->steps.n && m->c.n + LINKS <= AD_CHAIN_MOST && status == AD_OK; m->c.steps++) {
+    for (m->c.steps = 0; i + m->c.steps < end && m->c.n + LINKS <= AD_CHAIN_MOST && status == AD_OK; m->c.steps++) {
         const ad_loop_step *s = &l->steps.at[i + m->c.steps];
         const int total = m->c.steps > 1 && !m->c.is_short && is_total(l, s, elements);
         if (s->wide != first->wide || s->is_f32 != first->is_f32 || !(total || is_link(s, m->none, &known)))
@@ -258,34 +258,81 @@ static int add_steps(maker *m, uint32_t i, int64_t elements)
     return status;
 }
 
+static int push_chain(maker *m)
+{
+    keep_made(m);
+    const int status = list_moves(m);
+    return status == AD_OK ? AD_PUSH(m->l->chains, m->c) : status;
+}
+
+/* The short chain that begins with step i, if one does before `end`; of no more than one step otherwise. */
+static int find_short(maker *m, uint32_t i, uint32_t end, int64_t elements)
+{
+    enum { FEW = 3 };
+    m->c.is_short = 1;
+    const int status = add_steps(m, i, end, elements);
+    if (status == AD_OK && m->c.steps >= FEW)
+        return push_chain(m);
+    m->l->links.n = m->c.from;
+    m->c.steps = 1;
+    return status;
+}
+
+static maker begin_at(const maker *like, uint32_t i, uint32_t past)
+{
+    const ad_loop *l = like->l;
+    return (maker){like->t, like->l, like->of, {.from = l->links.n, .is_f32 = l->steps.at[i].is_f32, .past = past}, like->none, like->none, 0};
+}
+
+/* Short chains for what the whole tiles of chain `which`, whose steps begin with step i, leave over. */
+static int find_rests(const maker *like, uint32_t which, uint32_t i, int64_t elements, uint32_t past)
+{
+    ad_loop *l = like->l;
+    const uint32_t end = i + l->chains.at[which].steps;
+    int status = AD_OK;
+    for (uint32_t j = i; j < end && status == AD_OK;) {
+        const uint32_t chains = l->chains.n;
+        maker m = begin_at(like, j, past);
+        m.c.first = j - i;
+        status = find_short(&m, j, end, elements);
+        j += m.c.steps;
+        l->chains.at[which].rest = which + 1;
+        l->chains.at[which].rests += l->chains.n - chains;
+    }
+    return status;
+}
+
 /* The chain that begins with step i, if one does: it takes the place of its steps. */
 static int find_chain(maker *m, uint32_t i, int64_t longest)
 {
-    enum { FEW = 3 };                                       /* steps of a short one */
     ad_loop *l = m->l;
     ad_loop_step *first = &l->steps.at[i];
     const ad_chain *chain = ad_chain_of(first->is_f32 ? AD_F32 : AD_F64);
     const int64_t elements = first->wide ? longest * l->width : longest;
     const size_t bytes = (size_t)elements * (first->is_f32 ? 4 : 8);
-    const maker empty = *m;
-    int status = bytes < chain->tile ? AD_OK : add_steps(m, i, elements);
-    if (status == AD_OK && !is_worth(m->c.steps, bytes, chain->tile)) {
-        *m = empty;
+    /* (In a part of an array what others write behind the elements would be lost.) */
+    const int has_short = chain->run_short && ad_is_short(l) && l->strip == 0;
+    const uint32_t which = l->chains.n;
+    int status = AD_OK;
+    if (bytes >= chain->tile)
+        status = add_steps(m, i, l->steps.n, elements);
+    if (status == AD_OK && is_worth(m->c.steps, bytes, chain->tile, has_short)) {
+        status = push_chain(m);
+        if (status == AD_OK && has_short && bytes % chain->tile)
+            status = find_rests(m, which, i, elements, (uint32_t)(bytes - bytes % chain->tile));
+    } else if (status == AD_OK) {
         l->links.n = m->c.from;
-        /* (Of a longer one than that kernels are as fast.  In a part of an array what others write behind the elements would be lost.) */
-        m->c.is_short = chain->run_short && bytes < chain->tile && ad_is_short(l) && l->strip == 0;
-        status = m->c.is_short ? add_steps(m, i, elements) : AD_OK;
-        if (m->c.steps < FEW) {
-            l->links.n = m->c.from;
+        *m = begin_at(m, i, 0);
+        if (has_short && bytes < chain->tile)
+            status = find_short(m, i, l->steps.n, elements);
+        else
             m->c.steps = 1;
-            return status;
-        }
     }
-    keep_made(m);
-    first->kind = AD_CHAIN;
-    first->which = l->chains.n;
-    status = status == AD_OK ? list_moves(m) : status;
-    return status == AD_OK ? AD_PUSH(l->chains, m->c) : status;
+    if (status == AD_OK && l->chains.n > which) {
+        first->kind = AD_CHAIN;
+        first->which = which;
+    }
+    return status;
 }
 
 int ad_find_chains(const ad_plan *t, ad_loop *l)
@@ -295,7 +342,8 @@ int ad_find_chains(const ad_plan *t, ad_loop *l)
     usage *of = count_uses(l);
     int status = of ? AD_OK : AD_NO_MEMORY;
     for (uint32_t i = 0; i < l->steps.n && status == AD_OK;) {
-        maker m = {t, l, of, {.from = l->links.n, .is_f32 = l->steps.at[i].is_f32}, none, none, 0};
+        const maker like = {t, l, of, {.n = 0}, none, none, 0};
+        maker m = begin_at(&like, i, 0);
         status = find_chain(&m, i, longest);
         i += m.c.steps;
     }

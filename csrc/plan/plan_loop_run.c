@@ -94,17 +94,41 @@ static inline void end_total(const runner *r, const ad_loop_step *s, int64_t n, 
     *sum = have + n < AD_SHORT_SUM ? ad_sum_block(from, (int)n, s->is_f32) : ad_sum_rest(seek(r, s->share), from, (int)rest, s->is_f32);
 }
 
-/* Whole tiles through all of it, the rest kernel by kernel; or a short one at once. */
+/* A chain's steps, which know where everything stands. */
+static inline ad_chain_step *enter_chain(const runner *r, const ad_loop_chain *c, int is_short)
+{
+    ad_chain_step *steps = chain_steps(r, c);
+    const ad_loop_move *move = r->l->moves.at + c->move;
+    for (const ad_loop_move *end = move + c->moves; move < end; move++)
+        *(char **)(void *)((char *)steps + move->at) = (char *)seek_in(r, move->stream, is_short) + c->past;
+    return steps;
+}
+
+/* Of n elements of a chain that begins with step s those that no whole tile has: `rest` of them, kernel by kernel or by short chains. */
+static void run_rest(const runner *r, const ad_loop_chain *c, const ad_loop_step *s, int64_t n, int64_t rest, int is_short)
+{
+    const ad_loop_chain *next = r->l->chains.at + c->rest, *last = next + c->rests;
+    const size_t item = s->is_f32 ? 4 : 8;
+    for (uint32_t k = 0; k < c->steps; k++)
+        if (next < last && next->first == k) {
+            ad_chain_of(s->is_f32 ? AD_F32 : AD_F64)->run_short(enter_chain(r, next, is_short), (size_t)rest * item);
+            k += next->steps - 1;
+            next++;
+        } else if (s[k].kind != AD_SUM_ALL) {
+            run_kernel(r, s + k, rest, is_short, (size_t)(n - rest));
+        } else if (!r->ahead) {                             /* (before a later kernel writes where its operand stands) */
+            end_total(r, s + k, n, rest);
+        }
+}
+
+/* Whole tiles through all of it, then what they leave over; or a short one at once. */
 static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_short)
 {
     const ad_loop_chain *c = &r->l->chains.at[s->which];
-    const ad_loop_move *move = r->l->moves.at + c->move;
     const ad_chain *chain = ad_chain_of(s->is_f32 ? AD_F32 : AD_F64);
     const int few = c->totals && have_of(r, s) + n < AD_SHORT_SUM;       /* which are added up otherwise */
     const size_t item = s->is_f32 ? 4 : 8, bytes = few ? 0 : (size_t)n * item & -chain->tile;
-    ad_chain_step *steps = chain_steps(r, c);
-    for (const ad_loop_move *end = move + c->moves; move < end; move++)
-        *(char **)(void *)((char *)steps + move->at) = seek_in(r, move->stream, is_short);
+    ad_chain_step *steps = enter_chain(r, c, is_short);
     if (c->is_short) {
         chain->run_short(steps, (size_t)n * item);
         return;
@@ -114,11 +138,8 @@ static void run_chain(const runner *r, const ad_loop_step *s, int64_t n, int is_
     if (bytes)
         chain->run(steps, bytes);
     const int64_t rest = n - (int64_t)(bytes / item);
-    for (uint32_t k = 0; k < c->steps && rest; k++)
-        if (s[k].kind != AD_SUM_ALL)
-            run_kernel(r, s + k, rest, is_short, bytes / item);
-        else if (!r->ahead)                                 /* (before a later kernel writes where its operand stands) */
-            end_total(r, s + k, n, rest);
+    if (rest)
+        run_rest(r, c, s, n, rest, is_short);
     for (uint32_t k = c->total, left = rest || r->ahead ? 0 : c->totals; left > 0; k++)
         if (s[k].kind == AD_SUM_ALL) {
             end_total(r, s + k, n, 0);
@@ -290,8 +311,10 @@ static void open_streams(const runner *r)
         ad_chain_step *steps = chain_steps(r, c);
         for (uint32_t i = 0; i < c->n; i++) {
             steps[i].run = place[l->links.at[c->from + i].code];
-            for (int k = 0; k < 4; k++)
-                steps[i].at[k] = r->place[l->links.at[c->from + i].at[k]].at;
+            for (int k = 0; k < 4; k++) {
+                char *at = r->place[l->links.at[c->from + i].at[k]].at;
+                steps[i].at[k] = at ? at + c->past : NULL;
+            }
         }
         steps[c->n].run = place[AD_CHAIN_END];
     }
