@@ -259,11 +259,31 @@ static void sink_sums(ad_loop *l)
     }
 }
 
+/* Sums of so few numbers that no chain adds them up come last, in their order, so that what is before and behind them is one chain.  (All or none:
+ * one may be added to another.) */
+static void defer_sums(ad_loop *l)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->totals.n; i++)
+        if (l->totals.at[i].size >= AD_SHORT_SUM)
+            return;
+    for (uint32_t i = 0; i < l->steps.n - n; i++) {
+        const ad_loop_step s = l->steps.at[i];
+        if (s.kind != AD_SUM_ALL)
+            continue;
+        memmove(&l->steps.at[i], &l->steps.at[i + 1], (l->steps.n - 1 - i) * sizeof s);
+        l->steps.at[l->steps.n - 1] = s;
+        n++;
+        i--;
+    }
+}
+
 /* Scratch blocks: numbers and what is read once keep theirs throughout, others give it back after the last step that reads them.  What is kept has a block
  * before its own, for the end of the block before. */
 int ad_loop_give_blocks(const ad_plan *t, ad_loop *l, uint32_t at)
 {
     sink_sums(l);
+    defer_sums(l);
     const int filled = fill_vectors(l);
     if (filled != AD_OK)
         return filled;

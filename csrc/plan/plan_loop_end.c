@@ -15,7 +15,8 @@ static void add_number(ad_value *to, double sum, const ad_value *acc, int is_f32
 
 static void finish_total(const ad_plan *t, const ad_loop *l, const ad_loop_total *total, const uint32_t *bound)
 {
-    const double sum = 0 + ad_sum_blocks((const double *)(const void *)(t->room + l->room_at + total->room), total->size);
+    const double *sums = (const double *)(const void *)(t->room + l->room_at + total->room);
+    const double sum = 0 + (total->size <= AD_SUM_BLOCK ? *sums : ad_sum_blocks(sums, total->size));
     const uint32_t home = total->acc == AD_NONE ? AD_NONE : ad_home(t, bound[total->acc]), out = bound[total->out];
     ad_value acc = {.bits = 0}, value;
     if (home != AD_NONE)
