@@ -240,6 +240,13 @@ def _apply(done, many, one, shapes, n):
         return _batch_of_matrices(row, many, one, shapes, attrs, n)
     if row in INDEXING and one[INDEXING[row]] is not None and not attrs["batch_dims"]:
         return INDEXED[row](many[1 - INDEXING[row]], one[INDEXING[row]], shapes, attrs, n)
+    if row in INDEXING and (of_each := _by_own_indices(row, many, one, attrs, n)) is not None:
+        return of_each
+    if row is ops.tensor_scatter_nd_update:
+        x, indices, updates = [_repeated(o, n) if m is None else m for m, o in zip(many, one)]
+        return row(x, _with_row(indices, n), updates)
+    if row is ops.last_of:
+        return row(_with_row(many[0], n), shape=(n, *attrs["shape"]))
     return _row_by_row(row, many, one, attrs, n)
 
 
@@ -271,6 +278,7 @@ def _batch_of_matrices(row, many, one, shapes, attrs, n):
 
 
 # Rows of numbers at indices that they share; of index vectors, at the places that these have in the dimensions they count through.
+MOST_REPEATED = 1 << 24  # elements
 INDEXING = {ops.gather: 1, ops.gather_nd: 1, ops.ungather: 0, ops.scatter_nd: 0}  # which operand has the indices
 
 
@@ -298,6 +306,26 @@ def _scatter_nd(x, indices, shapes, attrs, n):
     places, depth = _places(indices, attrs["shape"])
     flat = (n, math.prod(attrs["shape"][:depth]), *attrs["shape"][depth:])
     return ops.reshape(ops.ungather(places, x, shape=flat, axis=1, batch_dims=0), shape=(n, *attrs["shape"]))
+
+
+def _by_own_indices(row, many, one, attrs, n):
+    """Each row has indices of its own: the rows are one more batch.  None: a shared array would have to be repeated that has no room for it."""
+    if row is ops.gather and many[0] is None and attrs["axis"] == 0:  # of rows of one matrix (embeddings) those of all at once
+        return ops.gather(one[0], many[1], axis=0, batch_dims=0)
+    if sum([o.shape.num_elements() for m, o in zip(many, one) if m is None]) * n > MOST_REPEATED:
+        return None
+    attrs = {**attrs, "batch_dims": attrs["batch_dims"] + 1}
+    if "axis" in attrs:
+        attrs["axis"] += 1
+    if "shape" in attrs:
+        attrs["shape"] = (n, *attrs["shape"])
+    return row(*[_repeated(o, n) if m is None else m for m, o in zip(many, one)], **attrs)
+
+
+def _with_row(indices, n):
+    """Index vectors that begin with the row."""
+    first = np.arange(n).astype(indices.dtype.as_numpy_dtype).reshape((n,) + (1,) * (indices.ndim - 1))
+    return ops.concat(convert(np.broadcast_to(first, (*indices.shape[:-1], 1))), indices, axis=indices.ndim - 1)
 
 
 INDEXED = {ops.gather: _gather, ops.gather_nd: _gather_nd, ops.ungather: _ungather, ops.scatter_nd: _scatter_nd}

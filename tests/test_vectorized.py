@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import ops
+from autodiff import ops, vectorized
 
 RNG = np.random.default_rng(0)
 X, M = RNG.uniform(0.2, 2.0, (7, 4)), RNG.normal(size=(7, 3, 4))
@@ -345,3 +345,49 @@ def test_a_variable_among_the_results():
     assert type(held) is ad.Tensor and held.numpy().tolist() == [[1, 2]] * 2
     assert scaled.numpy().tolist() == [[3, 8], [5, 12]]
     assert tape.gradient(y, v).numpy().tolist() == [2 * 8, 2 * 2 * 10]
+
+
+# ------------------------------------------------------------------------------------------------- indices of each row's own
+R = np.random.default_rng(0)
+ROWS = 6
+OWN = {"x": R.normal(size=(ROWS, 5, 4)), "u": R.normal(size=(ROWS, 3)), "i": R.integers(0, 4, ROWS), "ij": R.integers(0, 4, (ROWS, 2, 3)),
+       "w": R.integers(0, 7, (ROWS, 4)).astype(np.int32), "b": R.integers(0, 4, (ROWS, 4, 2)), "t": R.integers(0, 4, (ROWS, 5, 2)),
+       "nd": np.stack([R.integers(0, 5, (ROWS, 3)), R.integers(0, 4, (ROWS, 3))], axis=-1)}  # fmt: skip
+TABLE, TABLES = ad.constant(R.normal(size=(7, 3))), ad.constant(R.normal(size=(2, 7, 3)))
+INDEXED = {
+    "x[i]": (("x", "i"), lambda x, i: x[i]),
+    "another axis": (("x", "ij"), lambda x, i: ad.gather(x, i, axis=1)),
+    "embedding": (("w",), lambda i: ad.gather(TABLE, i)),
+    "embedding of another axis": (("w",), lambda i: ad.gather(TABLES, i, axis=1)),
+    "batches": (("x", "b"), lambda x, i: ad.gather(x[:4], i, batch_dims=1)),
+    "batches, shared indices": (("x",), lambda x: ad.gather(x[:4], ad.constant([[0, 1], [1, 2], [3, 3], [0, 0]]), batch_dims=1)),
+    "vectors": (("x", "nd"), lambda x, i: ad.gather_nd(x, i)),
+    "vectors into what is shared": (("nd",), lambda i: ad.gather_nd(TABLE, i % 3)),
+    "scatter": (("u", "nd"), lambda u, i: ad.scatter_nd(i, u, (5, 4))),
+    "update": (("x", "u", "nd"), lambda x, u, i: ad.tensor_scatter_nd_update(x, i, u)),
+    "update at shared places": (("x", "u"), lambda x, u: ad.tensor_scatter_nd_update(x, [[0, 0], [1, 1], [0, 0]], u)),
+    "add": (("x", "u", "nd"), lambda x, u, i: ad.tensor_scatter_nd_add(x, i, u)),
+    "take_along_axis": (("x", "t"), lambda x, i: np.take_along_axis(x, i, axis=1)),
+    "sort": (("x",), lambda x: ad.sort(x, axis=0)),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", INDEXED)
+def test_rows_with_indices_of_their_own_are_one_call(name, monkeypatch):
+    """With gradients, by what is shared too, and no row by itself."""
+    operands, f = INDEXED[name]
+
+    def value_and_gradients(*args):
+        sources = [x for x in args if x.dtype.is_floating] + [TABLE, TABLES]
+        with ad.GradientTape() as tape:
+            tape.watch(sources)
+            y = f(*args)
+            total = ad.reduce_sum(ad.sin(y))
+        return [y, *tape.gradient(total, sources, unconnected_gradients="zero")]
+
+    args = [ad.constant(OWN[k]) for k in operands]
+    wanted = [[t.numpy() for t in value_and_gradients(*[a[k] for a in args])] for k in range(ROWS)]
+    monkeypatch.setattr(vectorized, "_row_by_row", None)
+    for got, each in zip(ad.vectorized_map(lambda row: value_and_gradients(*row), tuple(args)), zip(*wanted)):
+        assert got.numpy().tobytes() == np.stack(each).tobytes()
