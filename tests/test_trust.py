@@ -303,10 +303,10 @@ def test_a_loop_grows_no_memory(name):
         step(x, v)
     gc.collect()
     before = resident()
-    for _ in range(1_000_000):
+    for _ in range(300_000):
         step(x, v)
     gc.collect()
-    assert resident() - before < 1_000_000
+    assert resident() - before < 600_000        # the smallest object has 16 bytes
 
 
 def _tape_in_a_cycle(v):
