@@ -24,7 +24,7 @@ from .dtypes import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .initializers import *  # noqa: F403
 from .ipopt import *  # noqa: F403
-from .linalg import einsum as einsum, eye as eye, matmul as matmul, sqrtm as matrix_square_root, tensordot as tensordot  # noqa: F401
+from .linalg import einsum as einsum, eye as eye, matmul as matmul, tensordot as tensordot
 from .math import *  # noqa: F403
 from .module import *  # noqa: F403
 from .norms import clip_by_global_norm as clip_by_global_norm, clip_by_norm as clip_by_norm, norm as norm
@@ -44,4 +44,5 @@ from .visualize import *  # noqa: F403
 
 # No __getattr__ here: CPython then looks up `ad.exp` as quickly as a global variable, and not in four times that.
 newaxis = None
+matrix_square_root = linalg.sqrtm
 __version__ = "0.1.0"

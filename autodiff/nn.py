@@ -6,9 +6,9 @@ from . import convolutions, errors, ops, random
 from ._core import Tensor, operator, reduce_sum
 from .arguments import axes_of, axis_of, floating, tensors
 from .arguments import tensor as to_tensor
-from .constants import fill, one_hot, zeros_like
+from .constants import fill, zeros_like
 from .convolutions import *  # noqa: F403
-from .indexing import gather, top_k, where  # noqa: F401
+from .indexing import gather, top_k, where
 from .math import (in_top_k, l2_normalize, log_sigmoid, log_softmax, reduce_mean, reduce_variance, sigmoid, softmax, softplus,
                    softsign, tanh, zero_fraction)  # fmt: skip  # noqa: F401
 from .repeating import pad

@@ -79,7 +79,7 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tens
     [0.0, 1.0, 2.0, 0.0, 0.0]
     """
     x = to_tensor(tensor, "pad")
-    edges = _edges(paddings, x)
+    edges = _pairs("pad", "paddings", paddings, x.ndim, x.shape)
     kind = str(mode).upper()
     if kind == "CONSTANT":
         if x.dtype.is_bool:  # masks do not add up, as unview does
@@ -98,18 +98,6 @@ def pad(tensor, paddings, mode="CONSTANT", constant_values=0, name=None) -> Tens
             index = np.pad(np.arange(x.shape[a]), edge, mode=kind.lower())
             x = ops.gather(x, to_tensor(index), axis=a, batch_dims=0)
     return x
-
-
-def _edges(paddings, x):
-    """How many elements before and after, for each dimension of x."""
-    if not (type(paddings) is list and all([type(pair) in (list, tuple) and len(pair) == 2 for pair in paddings]) and len(paddings) == x.ndim):
-        paddings = to_tensor(paddings, "pad").numpy()
-        if paddings.shape != (x.ndim, 2):
-            raise errors.ShapeError(
-                f"pad: paddings must have one pair for each of the {x.ndim} dimensions of {x.shape}, got shape {paddings.shape}"
-            )
-    given = iter(sizes("pad", "paddings", [n for pair in paddings for n in pair]))
-    return list(zip(given, given))
 
 
 def _pad_constant(x, edges, value):
@@ -135,7 +123,7 @@ def space_to_batch(input, block_shape, paddings, name=None) -> Tensor:
     [[1.0, 3.0], [2.0, 4.0]]
     """
     x, block = _blocked("space_to_batch", input, block_shape)
-    x = pad(x, [(0, 0), *_pairs("space_to_batch", "paddings", paddings, block), *[(0, 0)] * (x.ndim - 1 - len(block))])
+    x = pad(x, [(0, 0), *_pairs("space_to_batch", "paddings", paddings, len(block), "block_shape"), *[(0, 0)] * (x.ndim - 1 - len(block))])
     n, m = x.shape[0], len(block)
     places, rest = tuple(x.shape[1 : m + 1]), tuple(x.shape[m + 1 :])
     if any(size % b for size, b in zip(places, block)):
@@ -155,7 +143,7 @@ def batch_to_space(input, block_shape, crops, name=None) -> Tensor:
     [[1.0, 2.0, 3.0]]
     """
     x, block = _blocked("batch_to_space", input, block_shape)
-    ends, m, size = _pairs("batch_to_space", "crops", crops, block), len(block), math.prod(block)
+    ends, m, size = _pairs("batch_to_space", "crops", crops, len(block), "block_shape"), len(block), math.prod(block)
     places, rest = tuple(x.shape[1 : m + 1]), tuple(x.shape[m + 1 :])
     if x.shape[0] % size:
         raise errors.ShapeError(f"batch_to_space: a batch of {x.shape[0]} has no whole blocks of {block}")
@@ -174,9 +162,11 @@ def _blocked(name, input, block_shape):
     return x, block
 
 
-def _pairs(name, what, value, block):
-    pairs = to_tensor(value, name).numpy()
-    if pairs.shape != (len(block), 2):
-        raise errors.ShapeError(f"{name}: {what} must have a pair for each of {len(block)} dimensions, got {errors.shorten(value)}")
-    flat = sizes(name, what, pairs)
+def _pairs(name, what, value, count, whose):
+    """How many before and after, or at either end, for each of so many dimensions of something."""
+    if not (type(value) is list and len(value) == count and all([type(pair) in (list, tuple) and len(pair) == 2 for pair in value])):
+        value = to_tensor(value, name).numpy()
+        if value.shape != (count, 2):
+            raise errors.ShapeError(f"{name}: {what} must have one pair for each of the {count} dimensions of {whose}, got shape {value.shape}")
+    flat = sizes(name, what, [n for pair in value for n in pair])
     return list(zip(flat[::2], flat[1::2]))

@@ -278,7 +278,6 @@ def _batch_of_matrices(row, many, one, shapes, attrs, n):
 
 
 # Rows of numbers at indices that they share; of index vectors, at the places that these have in the dimensions they count through.
-MOST_REPEATED = 1 << 24  # elements
 INDEXING = {ops.gather: 1, ops.gather_nd: 1, ops.ungather: 0, ops.scatter_nd: 0}  # which operand has the indices
 
 
@@ -306,6 +305,9 @@ def _scatter_nd(x, indices, shapes, attrs, n):
     places, depth = _places(indices, attrs["shape"])
     flat = (n, math.prod(attrs["shape"][:depth]), *attrs["shape"][depth:])
     return ops.reshape(ops.ungather(places, x, shape=flat, axis=1, batch_dims=0), shape=(n, *attrs["shape"]))
+
+
+MOST_REPEATED = 1 << 24  # elements of arrays that rows share
 
 
 def _by_own_indices(row, many, one, attrs, n):

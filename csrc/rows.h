@@ -24,8 +24,8 @@ typedef struct {
     void (*log_softmax_vjp)(int64_t rows, int64_t n, const void *g, const void *y, void *acc);
     void (*logsumexp_vjp)(int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*logsumexp_twin)(int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* value and share at once */
-    void (*cross_entropy)(int64_t rows, int64_t n, const void *z, const void *x, const void *g, void *y, void *acc);     /* value, if y, and share of x, if acc; */
-    void (*sparse_cross_entropy)(int64_t rows, int64_t n, const int64_t *at, const void *x, const void *g, void *y, void *acc);        /* z is 1 at one place of each row */
+    /* Of labels z, or of 1 at one place of each row; value, if y, and share of x, if acc. */
+    void (*cross_entropy)(int64_t rows, int64_t n, const void *z, const int64_t *at, const void *x, const void *g, void *y, void *acc);
     void (*measure)(enum ad_measure what, int64_t rows, int64_t n, const void *x, void *y);
     void (*measure_vjp)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, const void *y, void *acc);
     void (*measure_twin)(enum ad_measure what, int64_t rows, int64_t n, const void *g, const void *x, void *y, void *acc);       /* of no length */

@@ -140,13 +140,9 @@ typedef struct {
 static void some_entropies(void *arg, int64_t from, int64_t to)
 {
     const entropies *e = arg;
-    const ad_row_functions *f = ad_rows(e->x->dtype);
-    const void *x = row_at(e->x, from, e->n), *g = e->acc ? row_at(e->g, from, 1) : NULL;
-    void *y = e->y ? row_at(e->y, from, 1) : NULL, *acc = e->acc ? row_at(e->acc, from, e->n) : NULL;
-    if (e->at)
-        f->sparse_cross_entropy(to - from, e->n, e->at + from, x, g, y, acc);
-    else
-        f->cross_entropy(to - from, e->n, row_at(e->z, from, e->n), x, g, y, acc);
+    ad_rows(e->x->dtype)->cross_entropy(to - from, e->n, e->at ? NULL : row_at(e->z, from, e->n), e->at ? e->at + from : NULL, row_at(e->x, from, e->n),
+                                        e->acc ? row_at(e->g, from, 1) : NULL, e->y ? row_at(e->y, from, 1) : NULL,
+                                        e->acc ? row_at(e->acc, from, e->n) : NULL);
 }
 
 static void run_entropies(entropies *e) { ad_share_out(some_entropies, e, e->x->size / e->n, 1, AD_COST_OF_EXP * e->x->size); }

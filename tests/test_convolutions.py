@@ -177,7 +177,7 @@ def test_places_become_parts_of_a_batch_and_back():
         ad.space_to_batch(x, [2, 2], [[0, 0], [0, 0]])
     with pytest.raises(errors.ShapeError, match="batch_to_space: a batch of 2 has no whole blocks of"):
         ad.batch_to_space(x, [2, 2], [[0, 0], [0, 0]])
-    with pytest.raises(errors.ShapeError, match="space_to_batch: paddings must have a pair for each of 2 dimensions"):
+    with pytest.raises(errors.ShapeError, match="space_to_batch: paddings must have one pair for each of the 2 dimensions of block_shape, got shape"):
         ad.space_to_batch(x, [2, 2], [[0, 0]])
 
 

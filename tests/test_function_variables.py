@@ -96,38 +96,41 @@ def followed_calls(decorate, assigns):
     return tape, z, x, v, k
 
 
+def as_written_and_recorded(assigns, ask):
+    """What ask(tape, z, x, v, k) of followed_calls comes to, for each way to decorate their function."""
+    return [ask(*followed_calls(decorate, assigns)) for decorate in WAYS]
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("assigns", [False, True])
 def test_a_jacobian_past_calls_takes_a_variable_as_each_of_them_found_it(assigns):
-    results = []
-    for decorate in WAYS:
-        tape, z, x, v, k = followed_calls(decorate, assigns)
-        results.append(tape.jacobian(z, [x, v]))
+    def jacobian(tape, z, x, v, k):
+        found = tape.jacobian(z, [x, v])
         assert v.numpy() == 100.0 and k.numpy() == (5 if assigns else 3)
-    for expected, found in zip(*results):
+        return found
+
+    for expected, found in zip(*as_written_and_recorded(assigns, jacobian)):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("assigns", [False, True])
 def test_a_gradient_past_calls_that_is_recorded_keeps_what_they_found(assigns):
-    results = []
-    for decorate in WAYS:
-        tape, z, x, v, k = followed_calls(decorate, assigns)
+    def recorded(tape, z, x, v, k):
+        def slopes(u):
+            return tape.gradient(z, (x, v), output_gradients=u)
 
-        def slopes(u, tape=tape, sources=(x, v), z=z):
-            return tape.gradient(z, sources, output_gradients=u)
-
+        results = []
         for ask in (slopes, lambda u: ad.vectorized_map(slopes, ad.stack([u, 2.0 * u]))):
             traced = ad.function(ask)
             v.assign(100.0)
-            first = traced(x)
+            results.append(traced(x))
             v.assign(1000.0)
-            same(traced(x), first)
+            same(traced(x), results[-1])
             assert v.numpy() == 1000.0
-            results.append(first)
-    half = len(results) // 2
-    for expected, found in zip(ad.nest.flatten(results[:half]), ad.nest.flatten(results[half:])):
+        return ad.nest.flatten(results)
+
+    for expected, found in zip(*as_written_and_recorded(assigns, recorded)):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)
 
 
