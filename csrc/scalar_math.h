@@ -4,6 +4,7 @@
 #define AD_SCALAR_MATH_H
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Contraction is decided here, not by the compiler: -ffp-contract=off elsewhere. */

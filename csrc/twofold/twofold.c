@@ -7,18 +7,23 @@
 #include "twofold.h"
 
 extern const ad_twofold_pass ad_twofold_passes_baseline[], ad_twofold_passes_avx2[], ad_twofold_passes_avx512[];
+extern const ad_twofold_pass ad_twofold_specials_baseline[], ad_twofold_specials_avx2[], ad_twofold_specials_avx512[];
 extern const ad_twofold_function ad_twofold_functions_baseline[], ad_twofold_functions_fma[];
-#ifdef __x86_64__
 extern const ad_twofold_others ad_twofold_others_baseline, ad_twofold_others_avx2, ad_twofold_others_avx512;
-#define OTHERS (ad_isa_number() == 2 ? &ad_twofold_others_avx512 : ad_isa_number() ? &ad_twofold_others_avx2 : &ad_twofold_others_baseline)
-#define PASSES (ad_isa_number() == 2 ? ad_twofold_passes_avx512 : ad_isa_number() ? ad_twofold_passes_avx2 : ad_twofold_passes_baseline)
+#ifdef __x86_64__
+#define OF_THIS_ISA(of) (ad_isa_number() == 2 ? of##_avx512 : ad_isa_number() ? of##_avx2 : of##_baseline)
 #define FUNCTIONS (ad_isa_number() ? ad_twofold_functions_fma : ad_twofold_functions_baseline)
 #else
-extern const ad_twofold_others ad_twofold_others_baseline;
-#define OTHERS (&ad_twofold_others_baseline)
-#define PASSES ad_twofold_passes_baseline
+#define OF_THIS_ISA(of) of##_baseline
 #define FUNCTIONS ad_twofold_functions_baseline
 #endif
+
+static const ad_twofold_pass *pass_of(const ad_twofold_pass *passes, const char *name)
+{
+    while (passes->name && strcmp(passes->name, name) != 0)
+        passes++;
+    return passes->name ? passes : NULL;
+}
 
 ad_twofold_row ad_twofold_find(const char *name)
 {
@@ -28,9 +33,11 @@ ad_twofold_row ad_twofold_find(const char *name)
             row.one = *one;
             row.arity = one->unary ? 1 : one->binary ? 2 : 3;
         }
-    for (const ad_twofold_pass *pass = PASSES; pass->name && row.arity && !row.pass.name; pass++)
-        if (strcmp(pass->name, name) == 0)
-            row.pass = *pass;
+    const ad_twofold_pass *pass = pass_of(OF_THIS_ISA(ad_twofold_passes), name);
+    if (!pass)
+        pass = pass_of(OF_THIS_ISA(ad_twofold_specials), name);
+    if (pass && row.arity)
+        row.pass = *pass;
     return row;
 }
 
@@ -129,7 +136,7 @@ int ad_twofold_mark(int select, int64_t n, const ad_twofolds *g, const ad_twofol
         m = part_of(n - at);
         if (m >= LANES) {
             const ad_twofolds a = block_of(g, at, n, own), b = block_of(s, at, n, own + 1);
-            met |= OTHERS->mark((unsigned)(m / LANES), select, a.hi, a.lo, a.r, a.e, b.hi, b.lo, b.r, b.e, y->r + at);
+            met |= OF_THIS_ISA(&ad_twofold_others)->mark((unsigned)(m / LANES), select, a.hi, a.lo, a.r, a.e, b.hi, b.lo, b.r, b.e, y->r + at);
         }
         for (int64_t i = at; i < n && m < LANES; i++) {
             const ad_twofold a = load(g, i), b = load(s, i);
@@ -163,7 +170,7 @@ void ad_twofold_compare(int64_t n, const ad_twofolds *a, const ad_twofolds *b, i
         int64_t left = 1;
         if (m >= LANES) {
             const ad_twofolds x = block_of(a, at, n, own), y = block_of(b, at, n, own + 1);
-            left = OTHERS->compare((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, y.hi, y.lo, y.r, y.e, out + at);
+            left = OF_THIS_ISA(&ad_twofold_others)->compare((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, y.hi, y.lo, y.r, y.e, out + at);
         }
         for (int64_t i = at; i < at + m && left; i++)
             out[i] = compared(load(a, i), load(b, i));
@@ -301,7 +308,7 @@ void ad_twofold_round(int64_t n, const ad_twofolds *in, int single, double *near
         int64_t left = 1;
         if (!single && m >= LANES) {
             const ad_twofolds x = block_of(in, at, n, &own);
-            left = OTHERS->round((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, nearest + at, sure + at);
+            left = OF_THIS_ISA(&ad_twofold_others)->round((unsigned)(m / LANES), x.hi, x.lo, x.r, x.e, nearest + at, sure + at);
         }
         for (int64_t i = at; i < at + m && left; i++)
             sure[i] = round_one(load(in, i), single, nearest + i);

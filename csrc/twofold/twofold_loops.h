@@ -65,13 +65,15 @@ void ad_twofold_round(int64_t n, const ad_twofolds *x, int single, double *neare
     F(neg) F(identity) F(abs) F(square) F(reciprocal) F(sqrt) F(rsqrt) F(cbrt) F(exp) F(exp2) F(expm1) F(log) F(log2) F(log10)    \
     F(log1p) F(log1mexp) F(sigmoid) F(softplus) F(softplus_slope) F(log_sigmoid) F(tanh) F(sech2) F(silu)                 \
     F(exp_minus_square) F(softsign) F(entr) F(logit) F(sin) F(cos) F(tan) F(sinh) F(cosh) F(asinh) F(acosh) F(atanh)      \
-    F(atan) F(asin) F(acos) F(normal_pdf) F(erf) F(erfc) F(erfcx) F(erfcx_slope) F(ndtr) F(log_ndtr) F(gelu) F(lgamma)      \
-    F(digamma) F(trigamma)
+    F(atan) F(asin) F(acos) F(normal_pdf)
+#define AD_SPECIAL_UNARY_ROWS(F)                                                                                          \
+    F(erf) F(erfc) F(erfcx) F(erfcx_slope) F(ndtr) F(log_ndtr) F(gelu) F(lgamma) F(digamma) F(trigamma)
 #define AD_UNARY_ROWS(F)                                                                                                  \
     F(erfinv) F(ndtri) F(bessel_i0) F(bessel_i1) F(bessel_i0e) F(bessel_i1e) F(bessel_gap) F(bessel_i1e_slope)
 #define AD_FAST_BINARY_ROWS(F)                                                                                            \
     F(add) F(sub) F(mul) F(div) F(scale) F(select) F(squared_difference) F(hypot) F(over_hypot) F(sigmoid_of_difference)   \
-    F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2) F(polygamma)
+    F(logaddexp) F(xlogy) F(xlog1py) F(sigmoid_cross_entropy) F(pow) F(atan2)
+#define AD_SPECIAL_BINARY_ROWS(F) F(polygamma)
 #define AD_BINARY_ROWS(F)                                                                                                 \
     F(igamma) F(igammac) F(gamma_pdf) F(igamma_by_a) F(igamma_by_a_twice) F(zeta) F(zeta_slope)
 #define AD_TERNARY_ROWS(F) F(betainc) F(beta_pdf)
