@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from . import nest, ops
-from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, as_constants, copied, held_by, put_back, traced_here, value_of_now
+from ._core import CREATES, GradientTape, Pulled, Tensor, Trace, added, as_constants, copied, hold_apart, put_back, traced_here, value_of_now
 from .errors import ReplayError
 from .variable import Variable
 
@@ -101,17 +101,17 @@ def _slopes(run, name, trace, mask, own, expected):
 
 
 class holding:
-    """Context: variables hold these tensors, and afterwards what they held before: [(variable, tensor)]."""
+    """Context: for this thread variables hold these tensors, [(variable, tensor)], and afterwards what they held before."""
 
     def __init__(self, held):
         self.held = held or []
 
     def __enter__(self):
-        self.before = [(v, held_by(v)) for v, _ in self.held]
-        put_back(self.held)
+        self.before = [(v, hold_apart(v, t)) for v, t in self.held]
 
     def __exit__(self, kind, value, traceback):
-        put_back(self.before)
+        for v, t in self.before:
+            hold_apart(v, t)
 
 
 def as_then(held):

@@ -385,3 +385,39 @@ def test_a_number_of_a_variable_that_another_threads_recording_has_read():
     over.set()
     thread.join()
     assert [float(y) for y in results] == [3.0]
+
+
+@pytest.mark.parametrize("wrapped", [lambda f: f, ad.function])
+def test_a_run_that_is_done_again_has_variables_as_they_were_for_its_own_thread_alone(wrapped):
+    v, x, again, over, runs, found = ad.Variable(2.0), ad.constant(7.0), threading.Event(), threading.Event(), [], []
+
+    @ad.recompute_grad
+    def product(x):
+        runs.append(x)
+        if len(runs) == 2:
+            again.set()
+            over.wait(10)
+        return x * v * v
+
+    @wrapped
+    def slopes(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = product(x)
+        v.assign(3.0)
+        return tape.gradient(y, [x, v])
+
+    def other():
+        found.extend(float(slope) for slope in slopes(x))
+        found.append(float(v))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert again.wait(10)
+    with ad.GradientTape() as tape:
+        y = v * v
+    assert (float(v), float(y), float(tape.gradient(y, v))) == (3.0, 9.0, 6.0)
+    v.assign(5.0)
+    over.set()
+    thread.join()
+    assert found == [4.0, 28.0, 5.0] and float(v) == 5.0

@@ -47,5 +47,5 @@ cdef Tensor broadcast_seed(Tensor seed, Tensor target):
 
 
 cdef Tensor zeros_for(object source):
-    cdef Tensor t = source if type(source) is Tensor else (<VariableCore>source).tensor
+    cdef Tensor t = source if type(source) is Tensor else held_now(<VariableCore>source)
     return filled(t.code, t, 0.0)

@@ -264,7 +264,7 @@ cdef object replayed(list traces, inputs, dict known):
         if trace.outside and any_seen_now(trace.outside):
             return False
         if known is None:
-            values = [(<VariableCore>v).tensor for v in trace.variables]
+            values = [held_now(<VariableCore>v) for v in trace.variables]
         else:
             values = [known[id(v)] for v in trace.variables if id(v) in known]
             if len(values) < len(trace.variables):
@@ -281,12 +281,11 @@ cdef object replayed(list traces, inputs, dict known):
 
 cdef Tensor read_as(VariableCore v, Tensor value):
     """The tensor that a read of v gives to tapes when it holds this value."""
-    cdef Tensor now = v.tensor
-    v.tensor = value
+    cdef Tensor before = put_apart(v, value)
     try:
         return snapshot(v)
     finally:
-        v.tensor = now
+        put_apart(v, before)
 
 
 @cython.final
@@ -308,8 +307,8 @@ cdef class as_constants:
         for v, t in self.held:
             if slot_in(v.root, ad_current) < 0:
                 add_variable(program, v)        # for tapes inside, which may watch it
-            self.before.append((v, v.tensor, stand_as_constant(v, t)))
-            v.tensor = copy_known_to(ad_current, t)
+            places = stand_as_constant(v, t)
+            self.before.append((v, put_apart(v, copy_known_to(ad_current, t)), places))
 
     def __exit__(self, kind, value, traceback):
         cdef Program program = <Program>ad_current.host
@@ -317,7 +316,7 @@ cdef class as_constants:
         added = [<object>program.variables[k] for k in range(self.n_variables, program.n_variables)]
         truncate_variables(program, self.n_variables)
         for v, t, places in self.before:
-            v.tensor = t
+            put_apart(v, t)
             stand_again(v, places)
         for v in added:
             if slot_in(v.root, ad_current) >= 0:
@@ -362,9 +361,9 @@ cdef int stand(VariableCore v, ad_program *p, object root, int64_t last) except 
     return 0
 
 
-def held_by(VariableCore v not None):
-    """What v holds; not to be handed out."""
-    return v.tensor
+def hold_apart(VariableCore v not None, Tensor value):
+    """`put_apart`."""
+    return put_apart(v, value)
 
 
 def value_of_now(Tensor t not None):

@@ -27,7 +27,7 @@ cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:
     cdef ad_tensor *t
     if type(value) is Tensor:
         t = <ad_tensor *><PyObject *>value
-    elif <PyObject *>Py_TYPE(value) is variable_type:
+    elif <PyObject *>Py_TYPE(value) is variable_type and (<VariableCore>value).apart is None:
         t = <ad_tensor *><PyObject *>(<VariableCore>value).tensor
         if p is not NULL and not (t.place.program is p and t.place.generation == p.generation and (<VariableCore>value).trainable
                                   and p.code[t.place.slot].seen & p.accessed == p.accessed):
@@ -42,7 +42,7 @@ cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:
 cdef inline int read_scalar(object value, const ad_program *p, ad_tensor **t) except -1:
     """The same, of a variable that is read now if p has not read it."""
     t[0] = scalar_of(value, p)
-    if t[0] is NULL and p is not NULL and is_variable(value):
+    if t[0] is NULL and p is not NULL and is_variable(value) and (<VariableCore>value).apart is None:
         touch(<VariableCore>value)
         t[0] = <ad_tensor *><PyObject *>(<VariableCore>value).tensor
         if t[0].is_array or t[0].code > AD_F64:

@@ -172,7 +172,7 @@ cdef list seeds_of(list targets, object output_gradients):
                          f"For one target pass a tensor or array, or [value]")
     seeds = []
     for t, g in zip(targets, given):
-        t = t if type(t) is Tensor else (<VariableCore>t).tensor
+        t = t if type(t) is Tensor else held_now(<VariableCore>t)
         if (<Tensor>t).code > AD_F64:
             seeds.append(None)
             continue
@@ -194,7 +194,7 @@ cdef int add_identities(GradientTape tape, object target, object seed, list sour
     cdef Tensor t
     for j in range(len(sources)):
         if sources[j] is target and source_slot(tape, target) < 0:
-            t = target if type(target) is Tensor else (<VariableCore>target).tensor
+            t = target if type(target) is Tensor else held_now(<VariableCore>target)
             if t.code <= AD_F64:
                 one = filled(t.code, t, 1.0) if seed is None else seed
                 results[j] = one if results[j] is None else apply(ops.add, (results[j], one), {})

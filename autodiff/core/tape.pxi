@@ -401,7 +401,7 @@ cdef int watch(GradientTape tape, object x) except -1:
             return warn_of_integers(DTYPES[v.tensor.code].name)
         slot = slot_in(v.root, p)
         if slot < 0 or not p.code[slot].seen & tape.bit:
-            follow(v, p, slot_in(v.tensor, p), slot, tape.bit | bits_that_follow(v, p))
+            follow(v, p, slot_in(held_now(v), p), slot, tape.bit | bits_that_follow(v, p))
         return 0
     t = <Tensor>x
     if t.code > AD_F64:

@@ -107,9 +107,9 @@ cdef class Trace:
         if self.captured is None:
             for k in range(self.program.n_variables):                           # what they hold is theirs
                 v = <object>self.program.variables[k]
-                (<VariableCore>v).tensor = fresh((<VariableCore>v).tensor)
+                put(<VariableCore>v, fresh(held_now(<VariableCore>v)))
         else:                                   # (what it has not assigned, another thread may have)
-            put_back([(v, copy_known_to(self.outer, t if any([v is w for w in self.assigned]) else (<VariableCore>v).tensor)) for v, t in self.started])
+            put_back([(v, copy_known_to(self.outer, t if any([v is w for w in self.assigned]) else held_now(<VariableCore>v))) for v, t in self.started])
         if self.pull is not None:
             leave(self.pull)
             forget(self.pull)
@@ -214,7 +214,7 @@ cdef class Trace:
 
     def variables_after(self):
         """[(variable, the tensor it holds now)] of those that were assigned."""
-        return [(v, (<VariableCore>v).tensor) for v in self.assigned]
+        return [(v, held_now(<VariableCore>v)) for v in self.assigned]
 
     def departs(self, Trace now not None):
         """Where another recording of the function, `now`, departs from this one, in words, or None; both keep their numbers."""
@@ -308,7 +308,7 @@ cdef inline Py_ssize_t give_inputs(Trace trace, PyObject *const *inputs) except 
     for k in range(n):
         ad_plan_give(trace.plan, trace.registers[k], (<Tensor>inputs[k]).value)
     for v in trace.variables:
-        ad_plan_give(trace.plan, trace.registers[n], (<VariableCore>v).tensor.value)
+        ad_plan_give(trace.plan, trace.registers[n], held_now(<VariableCore>v).value)
         n += 1
     return n
 
@@ -469,4 +469,4 @@ cdef bint outcome_is_as_recorded(Trace trace, ad_plan *t) except -1:
 def put_back(list variables not None):
     """Let variables hold these tensors: [(variable, tensor)]."""
     for v, t in variables:
-        (<VariableCore?>v).tensor = <Tensor?>t
+        put(<VariableCore?>v, <Tensor?>t)

@@ -150,7 +150,7 @@ cdef int note_start(ad_program *p, VariableCore v) except -1:
     """A variable is read or assigned for the first time."""
     cdef Trace trace = (<Program>p.host).trace if p.tracing else None
     if trace is not None and trace.captured is not None:
-        trace.started.append((v, v.tensor))
+        trace.started.append((v, held_now(v)))
     return 0
 
 
@@ -241,7 +241,7 @@ def forget_reads(int64_t start):
     for k in range(program.n_variables):
         v = <object>program.variables[k]
         if v.last is None or slot_in(v.last, p) < start:
-            put_or_take(v.tensor, p, read_before(p, slot_in(v.tensor, p), start, True))
+            put_or_take(held_now(v), p, read_before(p, slot_in(held_now(v), p), start, True))
             put_or_take(v.root, p, read_before(p, slot_in(v.root, p), start, False))
 
 

@@ -7,12 +7,14 @@ cdef int64_t assignments = 0                    # to variables, ever: who rememb
 cdef class VariableCore:
     """What autodiff.Variable is made of: its value, how tapes know it, and the operators.
 
-    `tensor` is the value now: never handed out, so that its places are this variable's.  `root` has no value; its place in a
+    `tensor` is the value now: never handed out, so that its places are this variable's.  Where a thread runs something again it has the
+    variable hold what it held then, in `apart`, {thread: tensor} or None, and other threads know nothing of it (`held_now`).  `root` has no value; its place in a
     program is the slot where the variable was first read there, or read again for a further tape; all later reads are aliases
     of that slot, and pass their adjoints on to it.  Nor has `last`, whose place in a trace is the slot of what that assigned last
     (None: no trace has assigned any): another thread may assign meanwhile, and `tensor` is its own then.
     """
     cdef Tensor tensor
+    cdef dict apart
     cdef Tensor root
     cdef Tensor last
     cdef readonly bint trainable
@@ -47,9 +49,9 @@ cdef class VariableCore:
     cpdef Tensor _peek(self):
         """The value as a new tensor that no tape knows."""
         if not tracing_here():
-            return fresh(self.tensor)
+            return fresh(held_now(self))
         meet(self)
-        return trace_copy(self.tensor)
+        return trace_copy(held_now(self))
 
     cpdef str _text(self):
         """The value as repr() shows it."""
@@ -79,7 +81,7 @@ cdef class VariableCore:
 
     def numpy(self):
         """The value now, as a NumPy scalar or a new array."""
-        mark_lost(self.tensor)
+        mark_lost(held_now(self))
         return to_numpy(read_out(self))
 
     def __array__(self, dtype=None, copy=None):
@@ -145,17 +147,43 @@ cdef class VariableCore:
         return apply(row, operands, attrs)
 
 
+cdef inline Tensor held_now(VariableCore v):
+    """What the variable holds for this thread."""
+    return v.tensor if v.apart is None else <Tensor>v.apart.get(<size_t>&ad_current, v.tensor)
+
+
+cdef inline int put(VariableCore v, Tensor value) except -1:
+    """Let it hold that for this thread."""
+    if v.apart is not None and <size_t>&ad_current in v.apart:
+        v.apart[<size_t>&ad_current] = value
+    else:
+        v.tensor = value
+    return 0
+
+
+cdef Tensor put_apart(VariableCore v, Tensor value):
+    """Let it hold that for this thread alone; None: and no longer.  Returns what it held so before."""
+    cdef dict apart = {}                        # (made first: a collection of garbage may let other threads run)
+    if v.apart is None:
+        v.apart = apart
+    before = v.apart.pop(<size_t>&ad_current, None)
+    if value is not None:
+        v.apart[<size_t>&ad_current] = value
+    elif not v.apart:
+        v.apart = None
+    return before
+
+
 cdef inline int hold(VariableCore v, Tensor value) except -1:
     """Let the variable have this value from now on."""
     global assignments
     assignments += 1
-    v.tensor = value
-    return 0
+    return put(v, value)
 
 
 cdef inline int touch(VariableCore v) except -1:
     """Make the variable's value known to every program that records."""
-    cdef Tensor t = v.tensor
+    cdef Tensor t = held_now(v)
     cdef ad_program *p = ad_current
     while p is not NULL:
         if p.tracing or not (t.place.program is p and t.place.generation == p.generation and v.trainable
@@ -169,8 +197,8 @@ cdef int meet(VariableCore v) except -1:
     """Make the variable's value known to all traces, as an assignment wants it: no tape follows a variable that is not read."""
     cdef ad_program *p = ad_current
     while p is not NULL:
-        if p.tracing and (slot_in(v.root, p) < 0 or slot_in(v.tensor, p) < 0):
-            follow(v, p, slot_in(v.tensor, p), slot_in(v.root, p), p.tracing)
+        if p.tracing and (slot_in(v.root, p) < 0 or slot_in(held_now(v), p) < 0):
+            follow(v, p, slot_in(held_now(v), p), slot_in(v.root, p), p.tracing)
         p = p.next
     return 0
 
@@ -178,17 +206,17 @@ cdef int meet(VariableCore v) except -1:
 cdef inline Tensor read(VariableCore v):
     """The variable's value, known to every program that records: for the caller to use, not to hand out."""
     touch(v)
-    return v.tensor
+    return held_now(v)
 
 
 cdef inline Tensor read_out(VariableCore v):
     """The variable's value on its way out to Python: a trace takes note."""
-    return read(v) if tracing_here() else v.tensor
+    return read(v) if tracing_here() else held_now(v)
 
 
 cdef int read_in(VariableCore v, ad_program *p) except -1:
     """Make the value's slot in p seen by all tapes that follow v there."""
-    cdef int64_t slot = slot_in(v.tensor, p), root = slot_in(v.root, p)
+    cdef int64_t slot = slot_in(held_now(v), p), root = slot_in(v.root, p)
     cdef uint64_t bits = bits_that_follow(v, p)
     if root >= 0:
         bits |= p.code[root].seen & p.recording
@@ -200,16 +228,17 @@ cdef int read_in(VariableCore v, ad_program *p) except -1:
 cdef int follow(VariableCore v, ad_program *p, int64_t old, int64_t root, uint64_t bits) except -1:
     """A new slot for the value, seen by `bits`; `old` is the one it has, or -1."""
     cdef uint32_t slot
-    if v.tensor.code > AD_F64:
+    cdef Tensor now = held_now(v)
+    if now.code > AD_F64:
         bits &= p.tracing
         if bits == 0:
             return 0
     if root >= 0:
-        slot = emit(p, AD_ALIAS, v.tensor, <uint32_t>root, <uint32_t>(old if old >= 0 else assigned_in(v, p, root)), 0, bits | p.code[root].seen)
+        slot = emit(p, AD_ALIAS, now, <uint32_t>root, <uint32_t>(old if old >= 0 else assigned_in(v, p, root)), 0, bits | p.code[root].seen)
         if bits & ~p.code[root].seen:           # the first read for a further tape
             put_in(v.root, p, slot)
         return 0
-    slot = emit(p, AD_LEAF, v.tensor, 0, 0, 0, bits)
+    slot = emit(p, AD_LEAF, now, 0, 0, 0, bits)
     put_in(v.root, p, slot)
     note_start(p, v)
     return add_variable(<Program>p.host, v)
