@@ -55,6 +55,10 @@ OTHER = {
     "autodiff": "GradientTape",
     "config": "run_functions_eagerly functions_run_eagerly list_physical_devices set_num_threads get_num_threads",
     "errors": "InvalidArgumentError OpError",
+    "optimizers": "SGD Adam AdamW Adamax Nadam RMSprop Adagrad Adadelta Optimizer",
+    "optimizers.schedules": "CosineDecay ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay",
+    "initializers": "Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotUniform GlorotNormal HeNormal HeUniform LecunNormal "
+                    "LecunUniform Orthogonal Identity",
 }
 
 NAMES = [n for n in ROOT.split()]

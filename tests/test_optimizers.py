@@ -244,6 +244,6 @@ def test_schedules(make, expected):
 
 
 def test_scripts_find_them_under_keras():
-    assert ad.keras.optimizers is ad.optimizers
-    with pytest.raises(AttributeError, match="optimizers alone, no layers"):
+    assert ad.keras.optimizers is ad.optimizers and ad.keras.initializers is ad.initializers
+    with pytest.raises(AttributeError, match="initializers alone, no layers"):
         ad.keras.layers
