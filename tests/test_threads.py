@@ -421,3 +421,34 @@ def test_a_run_that_is_done_again_has_variables_as_they_were_for_its_own_thread_
     over.set()
     thread.join()
     assert found == [4.0, 28.0, 5.0] and float(v) == 5.0
+
+
+def test_a_function_is_replayed_under_a_tape_while_another_thread_records():
+    inside, over, runs, x = threading.Event(), threading.Event(), [], ad.constant(3.0)
+
+    @ad.function
+    def square(x):
+        runs.append(x)
+        return x * x
+
+    @ad.function
+    def long(x):
+        inside.set()
+        over.wait(10)
+        return -x
+
+    def slope():
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = square(x)
+        return float(tape.gradient(y, x))
+
+    slope()
+    before = len(runs)
+    thread = threading.Thread(target=long, args=(x,))
+    thread.start()
+    assert inside.wait(10)
+    assert slope() == 6.0
+    over.set()
+    thread.join()
+    assert len(runs) == before

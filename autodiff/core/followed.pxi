@@ -383,7 +383,7 @@ cdef bint tapes_record() noexcept:
 cpdef bint tapes_are_plain() noexcept:
     """Would tapes that record now be content with the results of a replay?  Precise and stabilising ones want each operation."""
     cdef ad_program *p = ad_current
-    if watchful:
+    if watchful():
         return False
     while p is not NULL:
         if p.stabilising or (p.host is not NULL and (<Program>p.host).precise):

@@ -19,7 +19,7 @@ cdef inline bint is_number(object value) noexcept:
 
 
 cdef inline bint go_the_long_way(const ad_program *p) noexcept:
-    return watchful or (p is not NULL and (p.next is not NULL or p.laws or p.tracing))
+    return watchful() or (p is not NULL and (p.next is not NULL or p.laws or p.tracing))
 
 
 cdef inline ad_tensor *scalar_of(object value, const ad_program *p) noexcept:

@@ -18,6 +18,8 @@ cdef extern from *:
     #endif
     /* The programs that record in this thread, linked by `next`; NULL: nobody does. */
     static AD_THREAD ad_program *ad_current;
+    /* How many want it noted where in the user's program its instructions come from. */
+    static AD_THREAD int ad_noting;
     """
     ctypedef struct Place "ad_place":
         ad_program *program
@@ -26,6 +28,7 @@ cdef extern from *:
         Place *next
 
     ad_program *ad_current
+    int ad_noting
 
 
 # -------------------------------------------------------------------------------------------------------------- programs
@@ -318,7 +321,7 @@ cdef int record(int op, Tensor y, const Operand *x, int n, const int64_t *attr, 
         elif p.tracing:
             capture_operands(p, x, n)
         p = p.next
-    return note_places_of(y) if watchful else 0
+    return note_places_of(y) if watchful() else 0
 
 
 cdef int note_places_of(Tensor y) except -1:

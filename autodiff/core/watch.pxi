@@ -1,9 +1,7 @@
 # What is watched for while somebody asks: results that are not finite (check_numerics), and where in the user's program each
-# instruction was recorded (audit).  Off, it costs the test of one flag.
+# instruction was recorded (audit).  Off, it costs the test of two flags.
 
-cdef bint watchful = False                      # is any of the two on?
 cdef bint checking = False
-cdef int noting = 0                             # how many want places noted
 cdef enum:
     MOST_PLACES = 10000                         # noted in one trace
 
@@ -12,9 +10,8 @@ cdef dict check_limits = {}                     # what enable_check_numerics was
 
 def set_checking(bint on, int stack_height=30, int path_length=50):
     """Shall results that are not finite raise?"""
-    global checking, watchful
+    global checking
     checking = on
-    watchful = checking or noting > 0
     check_limits.update(stack_height=stack_height, path_length=path_length)
 
 
@@ -23,10 +20,14 @@ def get_checking():
 
 
 def note_places(bint on):
-    """Shall instructions be noted with the user's file and line?  As many calls with False end it as with True began it."""
-    global noting, watchful
-    noting += 1 if on else -1
-    watchful = checking or noting > 0
+    """Shall instructions of this thread be noted with the user's file and line?  As many calls with False end it as with True began it."""
+    global ad_noting
+    ad_noting += 1 if on else -1
+
+
+cdef inline bint watchful() noexcept:
+    """Is any of the two on, in this thread?  (What others record is no reason to run a function as written.)"""
+    return checking or ad_noting > 0
 
 
 def place_in_program(GradientTape tape not None, int64_t slot):
