@@ -452,3 +452,63 @@ def test_a_function_is_replayed_under_a_tape_while_another_thread_records():
     over.set()
     thread.join()
     assert len(runs) == before
+
+
+def while_another(work):
+    """(start, end): another thread is inside of `work(wait)` between the two calls."""
+    inside, over = threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        over.wait(10)
+
+    thread = threading.Thread(target=work, args=(wait,))
+
+    def start():
+        thread.start()
+        assert inside.wait(10)
+
+    def end():
+        over.set()
+        thread.join()
+
+    return start, end
+
+
+def test_a_lost_gradient_is_said_while_another_thread_is_in_a_custom_gradient():
+    @ad.custom_gradient
+    def slow(x, wait):
+        wait()
+        return x * 2, lambda g: (g * 2, None)
+
+    x = ad.Variable(3.0)
+    start, end = while_another(lambda wait: slow(ad.constant(1.0), wait))
+    with pytest.warns(ad.errors.LostGradientWarning), ad.GradientTape() as tape:
+        start()
+        y = np.sin(np.asarray(x * x))
+        tape.gradient(ad.constant(y), x)
+    end()
+
+
+def test_numerics_are_checked_while_another_thread_takes_a_gradient():
+    def slow(wait):
+        @ad.custom_gradient
+        def identity(x):
+            return x, lambda g: wait() or g
+
+        x = ad.Variable(1.0)
+        with ad.GradientTape() as tape:
+            y = identity(x)
+        tape.gradient(y, x)
+
+    ad.debugging.enable_check_numerics()
+    try:
+        start, end = while_another(slow)
+        start()
+        with pytest.raises(ad.errors.InvalidArgumentError):
+            ad.math.log(ad.constant(0.0))
+        end()
+        with pytest.raises(ad.errors.InvalidArgumentError):
+            ad.math.log(ad.constant(0.0))
+    finally:
+        ad.debugging.disable_check_numerics()

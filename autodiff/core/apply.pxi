@@ -36,7 +36,7 @@ cdef inline Tensor elementwise(int op, Operand *x, int n):
             check_integers(op, x)
         if ad_cpu.scalar_forward(op, code, x[0].value, x[1].value, x[2].value, &y.value) != AD_OK:
             raise errors.bad_dtype(op_name(op), DTYPES[code].name, (<object>ROWS[op]).takes)
-    if checking:
+    if checking():
         check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
         record(op, y, x, n, NULL, 0)
@@ -185,7 +185,7 @@ cdef Tensor structural(int op, const Operand *x, int n, const int64_t *attr, int
     y = wrap(out)
     if ad_ops[op].matrices:
         raise_pending()
-    if checking:
+    if checking():
         check_result(op, y, x, n)
     if ad_current is not NULL and (ad_ops[op].differentiable or ad_current.tracing):
         record(op, y, x, n, attr, n_attr)

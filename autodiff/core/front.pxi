@@ -387,12 +387,12 @@ cdef class stop_recording:
 cdef class meant:
     """Context: values that leave the tapes inside are meant to; no warning."""
     def __enter__(self):
-        global quiet
-        quiet += 1
+        global ad_quiet
+        ad_quiet += 1
 
     def __exit__(self, kind, value, traceback):
-        global quiet
-        quiet -= 1
+        global ad_quiet
+        ad_quiet -= 1
 
 
 def is_recording():

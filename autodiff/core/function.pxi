@@ -128,7 +128,7 @@ cdef class Replayed:
     cdef object called(self, tuple args, dict kwargs):
         if tracing_here():
             return self.written(*args, **kwargs)
-        if functions_as_written or checking:
+        if functions_as_written or checking():
             return self._run(args, kwargs)
         if ad_current is not NULL and tapes_record():
             return self._follow(args, kwargs)
@@ -300,7 +300,7 @@ cdef PyObject *replayed_call(PyObject *callee, PyObject *const *args, size_t n, 
     cdef Py_ssize_t count = PyVectorcall_NARGS(n)
     cdef tuple named = None if names is NULL else <tuple>names
     result = NOTHING
-    if function.direct and not functions_as_written and not checking:
+    if function.direct and not functions_as_written and not checking():
         if ad_current is NULL:
             result = function.at_once(args, count, named)
         elif not tracing_here():

@@ -212,19 +212,20 @@ cdef int spell_out(Trace trace, ad_plan_sweep *s) except -1:
 cdef tuple formula_at(ad_program *p, int64_t slot, uint64_t bit):
     """(the leaf of a cotangent, a slot or None for each operand's share): the rule of a row done once with numbers that do not matter, as
     those of the recording may be gone; nobody but the program takes note."""
-    global ad_current, checking, in_rule
+    global ad_current, ad_unchecked, in_rule
     cdef ad_program *outer = ad_current
     cdef ad_program *after = p.next
     cdef Program host = <Program>p.host
     cdef Trace trace = host.trace
     cdef uint64_t recording = p.recording, stabilising = p.stabilising
-    cdef bint check = checking, rule = in_rule
+    cdef bint rule = in_rule
     cdef int k, n = ad_operand_count(p, &p.code[slot])
     cdef Tensor y, g
     row = ROWS[p.code[slot].op]
     attrs = attributes_at(p, slot, row)
     followed = [p.code[ad_operand(p, &p.code[slot], k)].seen & bit != 0 for k in range(n)]
-    ad_current, checking, in_rule = NULL, False, True
+    ad_current, in_rule = NULL, True
+    ad_unchecked += 1
     p.next, p.recording, p.stabilising = NULL, p.tracing, 0
     host.trace = None
     try:
@@ -238,7 +239,8 @@ cdef tuple formula_at(ad_program *p, int64_t slot, uint64_t bit):
         shares = [None if share is None else traced_slot(p, fit(p, ad_operand(p, &p.code[slot], k), <Tensor>share, slot)) for k, share in enumerate(shares)]
         return cotangent, shares
     finally:
-        ad_current, checking, in_rule = outer, check, rule
+        ad_current, in_rule = outer, rule
+        ad_unchecked -= 1
         p.next, p.recording, p.stabilising = after, recording, stabilising
         host.trace = trace
 

@@ -20,6 +20,8 @@ cdef extern from *:
     static AD_THREAD ad_program *ad_current;
     /* How many want it noted where in the user's program its instructions come from. */
     static AD_THREAD int ad_noting;
+    /* Inside work whose results somebody else looks at for what is not finite; inside a custom_gradient, whose author answers for the gradient. */
+    static AD_THREAD int ad_unchecked, ad_quiet;
     """
     ctypedef struct Place "ad_place":
         ad_program *program
@@ -28,7 +30,7 @@ cdef extern from *:
         Place *next
 
     ad_program *ad_current
-    int ad_noting
+    int ad_noting, ad_unchecked, ad_quiet
 
 
 # -------------------------------------------------------------------------------------------------------------- programs

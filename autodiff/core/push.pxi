@@ -53,7 +53,7 @@ def push_tangents(GradientTape tape not None, list targets, list sources, list t
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_targets
         else:
-            followed = checking or is_followed(tape, &ends, tangents)
+            followed = checking() or is_followed(tape, &ends, tangents)
             if lanes > 1 and (followed or (p.tracing and p is not ad_current)):
                 return NotImplemented
             results = push_sweep(tape, &ends, tangents, lanes, followed or p.tracing, p.tracing and p is ad_current and not followed)
@@ -73,7 +73,7 @@ def is_swept_in_c(GradientTape tape not None, target):
     """Would a sweep from this target run in C, or in a replay of it, with nobody to follow it and no precise tape to run it again?"""
     cdef int64_t slot
     cdef Tensor t
-    if tape.program is None or tape.precise or checking:
+    if tape.program is None or tape.precise or checking():
         return False
     t = target if type(target) is Tensor else (<VariableCore>target).root
     slot = -1 if t is None else slot_in(t, tape.program.p)

@@ -183,10 +183,10 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds, bint a
     cdef int64_t i, r
     cdef int k
     cdef dict adj = {}
-    global checking
-    cdef bint check = checking
+    global ad_unchecked
+    cdef bint check = checking()
     program.swept += 1
-    checking = False                            # each cotangent is checked as a whole
+    ad_unchecked += 1                           # each cotangent is checked as a whole
     try:
         keep = {ends.sources[k] for k in range(ends.n_sources)}
         for k in range(ends.n_targets):
@@ -225,7 +225,7 @@ cdef list sweep_recorded(GradientTape tape, const Ends *ends, list seeds, bint a
                 adj.pop(i)
         return [adj.get(ends.sources[k]) for k in range(ends.n_sources)]
     finally:
-        checking = check
+        ad_unchecked -= 1
         program.swept -= 1
         give_back(program)
 

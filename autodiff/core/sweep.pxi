@@ -41,7 +41,7 @@ cdef list sweep(GradientTape tape, object targets, list seeds, list sources):
         find_ends(tape, targets if several else None, targets, sources, &ends)
         if ends.top < 0 or ends.lowest > ends.top:
             results = [None] * ends.n_sources
-        elif checking or is_followed(tape, &ends, seeds):
+        elif checking() or is_followed(tape, &ends, seeds):
             results = sweep_recorded(tape, &ends, seeds, False)
         elif tape.program.p.tracing and tape.program.calls:         # what a Python function does must be recorded to be replayed
             results = sweep_recorded(tape, &ends, seeds, tape.program.p is ad_current)
@@ -76,7 +76,7 @@ cdef list sweep_scalars(GradientTape tape, Tensor target, list sources):
     cdef ad_sweep s
     cdef ad_value few[FEW_ADJOINTS]
     cdef list results
-    if p.arrays or p.recording or checking or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
+    if p.arrays or p.recording or checking() or n > 8 or top < 0 or not p.code[top].seen & tape.bit:
         return None
     s.to = top
     for k in range(n):

@@ -232,7 +232,6 @@ cdef int fill_buffer(Tensor t, Py_buffer *buffer, int flags) except -1:
 # ----------------------------------------------------------------------------------------------------------- lost gradients
 cdef int LOST_IGNORE = 0, LOST_WARN = 1, LOST_RAISE = 2
 cdef int lost_gradient = LOST_WARN
-cdef int quiet = 0                              # inside a custom_gradient, whose author answers for the gradient
 
 
 cdef inline void mark_lost(Tensor t) noexcept:
@@ -251,7 +250,7 @@ cdef int lose(Tensor t, str how) except -1:
     if ad_current is NULL or not seen_now(t):
         return 0
     mark_lost(t)
-    if lost_gradient == LOST_IGNORE or quiet:
+    if lost_gradient == LOST_IGNORE or ad_quiet:
         return 0
     text = (f"{how}: the value of a tensor that a GradientTape follows leaves it here, and the gradient with it. Stay with "
             f"tensors (ad.exp, np.exp), or say that it is meant: t.numpy(), ad.stop_gradient(t), or "

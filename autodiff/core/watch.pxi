@@ -1,7 +1,7 @@
 # What is watched for while somebody asks: results that are not finite (check_numerics), and where in the user's program each
 # instruction was recorded (audit).  Off, it costs the test of two flags.
 
-cdef bint checking = False
+cdef bint check_all = False                     # enable_check_numerics, for all threads
 cdef enum:
     MOST_PLACES = 10000                         # noted in one trace
 
@@ -10,13 +10,17 @@ cdef dict check_limits = {}                     # what enable_check_numerics was
 
 def set_checking(bint on, int stack_height=30, int path_length=50):
     """Shall results that are not finite raise?"""
-    global checking
-    checking = on
+    global check_all
+    check_all = on
     check_limits.update(stack_height=stack_height, path_length=path_length)
 
 
 def get_checking():
-    return checking
+    return checking()
+
+
+cdef inline bint checking() noexcept:
+    return check_all and ad_unchecked == 0
 
 
 def note_places(bint on):
@@ -27,7 +31,7 @@ def note_places(bint on):
 
 cdef inline bint watchful() noexcept:
     """Is any of the two on, in this thread?  (What others record is no reason to run a function as written.)"""
-    return checking or ad_noting > 0
+    return checking() or ad_noting > 0
 
 
 def place_in_program(GradientTape tape not None, int64_t slot):
