@@ -55,7 +55,7 @@ class Optimizer:
         self._schedule, self._rate = None, None
         self.learning_rate = learning_rate
         self._known: list[tuple[Variable, tuple[Variable, ...]]] = []
-        self._undecayed: list[Variable] = []
+        self._undecayed: tuple[list[Variable], tuple[str, ...]] = [], ()
 
     @property
     def _kind(self) -> str:
@@ -103,13 +103,11 @@ class Optimizer:
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
         """No weight decay for these variables, nor for those whose names have one of `var_names` in them."""
-        self._undecayed += list(var_list or [])
-        self._undecayed_names = tuple(var_names or ())
-
-    _undecayed_names: tuple[str, ...] = ()
+        self._undecayed = list(var_list or []), tuple(var_names or ())
 
     def _decays(self, v):
-        return self.weight_decay and not any(v is w for w in self._undecayed) and not any(name in v.name for name in self._undecayed_names)
+        variables, names = self._undecayed
+        return self.weight_decay and not any(v is w for w in variables) and not any(name in v.name for name in names)
 
     # ---- steps
     def apply_gradients(self, grads_and_vars: Iterable[Any]) -> Variable:
