@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from . import errors, ops
-from ._core import Tensor
+from ._core import Tensor, unchecked
 from .arguments import floating, integer, integers, sizes, tensors
 from .arguments import tensor as to_tensor
 from .repeating import pad
@@ -306,7 +306,8 @@ def _pooled(name, rank, input, ksize, strides, padding, data_format, pool, dilat
 
 
 def _largest(look, x, axes):
-    return ops.reduce_max(look.of(x, x.dtype.min if x.dtype.is_integer else -math.inf), axes=axes, keepdims=0)
+    seen = unchecked(look.of, x, x.dtype.min if x.dtype.is_integer else -math.inf)      # the padding is in no result
+    return ops.reduce_max(seen, axes=axes, keepdims=0)
 
 
 def _mean(look, x, axes):

@@ -44,6 +44,19 @@ def test_without_a_tape_too(f, op, checking):
         f()
 
 
+@pytest.mark.parametrize("pool", [lambda x: ad.nn.max_pool2d(x, 3, 2, "SAME"), lambda x: ad.nn.pool(x, [2, 2], "MAX", padding="SAME")])
+def test_the_padding_of_a_pool_is_no_result(pool, checking):
+    x = ad.constant(np.random.default_rng(0).normal(size=(1, 4, 5, 1)))
+    with ad.GradientTape() as tape:
+        tape.watch(x)
+        y = ad.reduce_sum(pool(x))
+    assert np.isfinite(tape.gradient(y, x).numpy()).all()
+    with pytest.raises(errors.InvalidArgumentError):
+        pool(ad.constant(np.full((1, 4, 5, 1), np.inf)))
+    with pytest.raises(errors.InvalidArgumentError, match='op "Log"'):                  # the next operation is looked at again
+        ad.math.log(0.0)
+
+
 def test_the_first_cotangent(checking):
     x = ad.Variable([0.0, 4.0])
     with ad.GradientTape(persistent=True) as tape:

@@ -23,6 +23,17 @@ cdef inline bint checking() noexcept:
     return check_all and ad_unchecked == 0
 
 
+def unchecked(f, *args):
+    """f(*args), whose results are not looked at: what follows takes an infinity out again that is put in there."""
+    global checking
+    cdef bint before = checking
+    checking = False
+    try:
+        return f(*args)
+    finally:
+        checking = before
+
+
 def note_places(bint on):
     """Shall instructions of this thread be noted with the user's file and line?  As many calls with False end it as with True began it."""
     global ad_noting
