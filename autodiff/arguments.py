@@ -7,6 +7,8 @@ here names the public function, `name`.
 import math
 import operator
 
+import numpy as np
+
 from . import errors
 from ._core import Tensor, convert, get_floatx, is_tensor
 from .dtypes import as_dtype
@@ -23,7 +25,7 @@ def tensor(x, name="convert_to_tensor", dtype=None, like=None):
 
 
 def tensors(name, *xs):
-    """The operands as tensors: Python's numbers take the dtype of the first that is a tensor, else of the first array; among
+    """The operands as tensors: numbers take the dtype of the first that is a tensor, else Python's that of the first array; among
     themselves one float makes all of them floats."""
     for x in xs:
         if type(x) is not Tensor:
@@ -32,6 +34,7 @@ def tensors(name, *xs):
         return list(xs)
     like = next((x for x in xs if is_tensor(x)), None)
     if like is None:
+        xs = [tensor(x, name) if isinstance(x, np.floating) else x for x in xs]             # they keep their dtype among themselves
         like = next((x for x in xs if hasattr(x, "dtype")), None)
     if like is None and len(xs) > 1:
         like = next((t for t in [tensor(x, name) for x in xs] if t.dtype.is_floating), None)

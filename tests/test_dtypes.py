@@ -106,6 +106,28 @@ def test_numbers_of_numpy_keep_their_dtype_among_numbers(call, dtype):
     assert call().dtype.name == dtype
 
 
+@pytest.mark.parametrize("call", [
+    lambda x, n: x - [n, 1.0], lambda x, n: [n, n] * x, lambda x, n: ad.where(x > n, x, n), lambda x, n: ad.stack([n, x[0]]),
+    lambda x, n: ad.concat([x, [n]], 0), lambda x, n: ad.add_n([x[0], n]), lambda x, n: ad.clip_by_norm(x, n), lambda x, n: ad.linspace(x[0], n, 3),
+    lambda x, n: ad.pad(x, [[1, 1]], constant_values=n), lambda x, n: ad.tensor_scatter_nd_update(x, [[0]], [n]), lambda x, n: ad.constant([x[0], n]),
+    lambda x, n: ad.linalg.matvec([[n, 1.0], [0, n]], x), lambda x, n: ad.math.polyval([n, x], x), lambda x, n: ad.einsum("i,->i", x, n),
+    lambda x, n: ad.nn.batch_normalization(x, n, n, n, n, 1e-3), lambda x, n: ad.Variable(x).assign([n, n]),
+])  # fmt: skip
+def test_numbers_of_numpy_take_the_dtype_of_a_tensor_beside_them(call):
+    """As beside an operator; an array keeps its own."""
+    x, n = ad.constant([1.0, 2.0]), np.float64(0.1)
+    assert call(x, n).dtype.name == "float32"
+    np.testing.assert_array_equal(call(x, n).numpy(), call(x, 0.1).numpy())
+    assert ad.where(x > 0, x, np.array(0.1)).dtype.name == ad.where([True], np.ones(1, np.float32), n).dtype.name == "float64"
+
+
+def test_a_float_of_numpy_is_no_integer_beside_one():
+    with pytest.raises(errors.DtypeError, match="Cannot convert"):
+        ad.where([True], ad.constant([1]), np.float64(0.5))
+    with pytest.raises(errors.DtypeError, match="Cannot convert"):
+        ad.constant([1, 2]) + [np.float64(0.5), 1]
+
+
 @pytest.mark.parametrize("name", ["float32", "float64", "int32", "int64", "bool"])
 def test_what_a_numpy_dtype_is_asked_for(name):
     ours, numpys = ad.as_dtype(name), np.dtype(name)

@@ -141,7 +141,7 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
         t = of_numbers([<PyObject *>value], 1, 0, code, weak)
         return from_python(value, code, weak, name) if t is None else t
     elif isinstance(value, OF_NUMPY):
-        return from_array(value, weak if code < 0 and 0 <= weak < AD_BOOL and value.dtype.kind in "iub" else code, name)
+        return from_array(value, dtype_beside(value, weak, name) if code < 0 <= weak else code, name)
     elif isinstance(value, (list, tuple)):
         t = of_numbers(items_of(value), len(value), 1, code, weak) if type(value) is list or type(value) is tuple else None
         return t if t is not None else packed(value, code, weak, name) if holds_tensors(value, name) else from_python(value, code, weak, name)
@@ -154,6 +154,14 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
     if code >= 0 and t.code != code:
         raise errors.dtype_requested(name, DTYPES[code].name, DTYPES[t.code].name)
     return t
+
+
+cdef int dtype_beside(object value, int weak, str name) except -2:
+    """What an array or number of NumPy takes beside a tensor of dtype `weak`: that, but arrays of floats keep their own (-1)."""
+    cdef bint float_number = value.dtype.kind == "f" and isinstance(value, np.generic)
+    if float_number and weak > AD_F64:
+        raise errors.cannot_convert(name, value, DTYPES[weak].name)
+    return weak if weak < AD_BOOL and (float_number or value.dtype.kind in "iub") else -1
 
 
 cdef bint holds_tensors(object values, str name, int depth=1) except -1:
@@ -244,12 +252,12 @@ cdef Tensor from_python(object value, int code, int weak, str name):
     """Python numbers, or nested lists of them and of NumPy numbers and arrays."""
     if value is None or isinstance(value, (str, bytes, complex, dict, set)):
         raise errors.not_a_tensor(name, value)
-    typed = False                               # NumPy numbers and arrays keep their dtype, Python's take ours
+    typed = False                               # NumPy's arrays keep their dtype, its numbers where no tensor is beside them
     nested = isinstance(value, (list, tuple, range))
     for leaf in () if isinstance(value, range) else leaves_of(value) if nested else (value,):
         if isinstance(leaf, (str, bytes)) or leaf is None:
             raise errors.not_a_tensor(name, leaf)
-        typed = typed or isinstance(leaf, OF_NUMPY)
+        typed = typed or isinstance(leaf, OF_NUMPY if weak < 0 else np.ndarray)
     try:
         array = np.arange(value.start, value.stop, value.step) if isinstance(value, range) else np.array(value)
     except (ValueError, OverflowError) as error:
