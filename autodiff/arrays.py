@@ -186,9 +186,9 @@ def _truth(x):
 def _std(root):
     front = _front(math.reduce_std if root else math.reduce_variance)
 
-    def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **rest):
+    def adaptor(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=0, **rest):
         y = front(a, axis, dtype, out, keepdims, **rest)
-        if not ddof:
+        if not (ddof := ddof or correction):
             return y
         n = convert(a).shape.num_elements() // max(convert(y).shape.num_elements(), 1)    # numbers in each result
         return y * ((n / (n - ddof)) ** (0.5 if root else 1) if n > ddof else np.nan)
@@ -211,8 +211,8 @@ def flat_if_none(a, axis):
 
 
 def _arg(front):
-    def adaptor(a, axis=None, out=None, keepdims=False):
-        if out is not None or keepdims:
+    def adaptor(a, axis=None, out=None):
+        if out is not None:
             raise Refused
         return front(*flat_if_none(a, axis))
 
@@ -421,7 +421,7 @@ FUNCTIONS = {
     np.zeros_like:     _like(constants.zeros_like),
     np.ones_like:      _like(constants.ones_like),
     np.full_like:      _full_like,
-    np.sort:           lambda a, axis=-1, **kw: indexing.sort(*flat_if_none(a, axis)) if not any(kw.values()) else refuse(),
+    np.sort:           lambda a, axis=-1, kind=None, order=None, **kw: indexing.sort(*flat_if_none(a, axis)) if order is None else refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
     np.real:           math.real,
     np.sinc:           math.sinc,

@@ -50,10 +50,10 @@ def _append(arr, values, axis=None):
 
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
     y, x = (as_array(y), None) if x is None else as_arrays(y, x)
-    if not y.ndim or x is not None and x.ndim != 1:
+    if not y.ndim or x is not None and x.ndim not in (1, y.ndim):
         refuse()
     axis = axis_of(axis, y.ndim)
-    steps = dx if x is None else shaping.reshape(_diff(x), [-1] + [1] * (y.ndim - 1 - axis))
+    steps = dx if x is None else _diff(x, axis=axis) if x.ndim == y.ndim else shaping.reshape(_diff(x), [-1] + [1] * (y.ndim - 1 - axis))
     return math.reduce_sum(steps * (_part(y, axis, 1, None) + _part(y, axis, None, -1)) / 2.0, axis)
 
 
@@ -74,6 +74,27 @@ def _average(a, axis=None, weights=None, returned=False, keepdims=False):
 def _columns(tup):
     parts = [as_array(x) for x in tup]
     return shaping.concat([shaping.reshape(x, [-1, 1]) if x.ndim < 2 else x for x in parts], 1)
+
+
+def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """Of vectors with 3 elements along their axes; the other dimensions broadcast."""
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
+    a, b = (np.moveaxis(x, axis_of(k, x.ndim), -1) for x, k in zip(as_arrays(a, b), (axisa, axisb)))
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        refuse()
+    shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+    return np.moveaxis(linalg.cross(shaping.broadcast_to(a, shape), shaping.broadcast_to(b, shape)), -1, axisc)
+
+
+def _arg(name):
+    """The adaptor that there is, with the dimensions kept if that is asked."""
+    adaptor = FUNCTIONS[getattr(np, name)]
+
+    def kept(a, axis=None, out=None, *, keepdims=False):
+        y, rank = adaptor(a, axis, out), np.ndim(a)
+        return y if not keepdims else shaping.reshape(y, [1] * rank) if axis is None else shaping.expand_dims(y, axis_of(axis, rank))
+
+    return kept
 
 
 def _kron(a, b):
@@ -296,8 +317,9 @@ MORE = {
     "trapz":            _trapezoid,             # before NumPy 2
     "average":          _average,
     "column_stack":     _columns,
-    "cross":            lambda a, b, axisa=-1, axisb=-1, axisc=-1, axis=None: linalg.cross(as_array(a), as_array(b))
-                        if as_array(a).shape == as_array(b).shape and (axisa, axisb, axisc, axis) == (-1, -1, -1, None) and as_array(a).shape[-1] == 3 else refuse(),
+    "cross":            _cross,
+    "argmax":           _arg("argmax"),
+    "argmin":           _arg("argmin"),
     "kron":             _kron,
     "triu":             _triangle(np.triu),
     "tril":             _triangle(np.tril),
@@ -318,7 +340,7 @@ MORE = {
     "linalg.matrix_transpose": linalg.matrix_transpose,
     "linalg.matmul":    lambda x1, x2: np.matmul(x1, x2),
     "linalg.outer":     lambda x1, x2: np.outer(x1, x2) if np.ndim(x1) == np.ndim(x2) == 1 else refuse(),
-    "linalg.cross":     lambda x1, x2, *, axis=-1: np.cross(x1, x2) if axis == -1 else refuse(),
+    "linalg.cross":     lambda x1, x2, *, axis=-1: _cross(x1, x2, axis=axis),
     "linalg.tensordot": lambda x1, x2, *, axes=2: np.tensordot(x1, x2, axes),
     "linalg.vecdot":    lambda x1, x2, *, axis=-1: _vecdot(as_array(x1), as_array(x2), axis),
     "linalg.trace":     lambda x, *, offset=0, dtype=None: linalg.trace(x) if offset == 0 and dtype is None else refuse(),

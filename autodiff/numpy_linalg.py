@@ -9,7 +9,7 @@ import numpy as np
 
 from . import indexing, linalg, math, shaping
 from ._core import is_tensor
-from .arrays import FUNCTIONS, as_array, as_arrays, refuse
+from .arrays import FUNCTIONS, as_array, as_arrays, axis_of, refuse
 
 __all__ = ["LINALG"]
 
@@ -72,25 +72,47 @@ def _lstsq(a, b, rcond=None):
     return shaping.reshape(x, [x.shape[0], *b.shape[1:]]), left, rank, s
 
 
-_MATRIX_NORMS = {
-    1: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 0)),
-    np.inf: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), 1)),
-    2: lambda x: math.reduce_max(linalg.svd(x, compute_uv=False)),
-    "nuc": lambda x: math.reduce_sum(linalg.svd(x, compute_uv=False)),
+_MATRIX_NORMS = {                               # of the last two dimensions
+    1: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), -2), -1),
+    -1: lambda x: math.reduce_min(math.reduce_sum(math.abs(x), -2), -1),
+    np.inf: lambda x: math.reduce_max(math.reduce_sum(math.abs(x), -1), -1),
+    -np.inf: lambda x: math.reduce_min(math.reduce_sum(math.abs(x), -1), -1),
+    2: lambda x: math.reduce_max(linalg.svd(x, compute_uv=False), -1),
+    -2: lambda x: math.reduce_min(linalg.svd(x, compute_uv=False), -1),
+    "nuc": lambda x: math.reduce_sum(linalg.svd(x, compute_uv=False), -1),
 }
 
 
 def _norm(x, ord=None, axis=None, keepdims=False):
-    """Other norms of matrices than these few are others in NumPy."""
+    """Norms of matrices are others than those of vectors."""
     x = as_array(x)
-    of_vectors = isinstance(axis, (int, np.integer)) or axis is None and x.ndim == 1
-    if ord is None or not of_vectors and ord == "fro" and (x.ndim if axis is None else len(axis)) == 2:
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    if ord is None or ord == "fro" and len(axes) == 2:
         return linalg.norm(x, "euclidean", axis, keepdims)
-    if ord in _MATRIX_NORMS and x.ndim == 2 and axis in (None, (0, 1), (-2, -1)) and not keepdims and x.dtype.is_floating:
-        return _MATRIX_NORMS[ord](x)
-    if not of_vectors or isinstance(ord, str) or not ord > 0:
+    if len(axes) == 2 and ord in _MATRIX_NORMS and x.dtype.is_floating:
+        y = _MATRIX_NORMS[ord](np.moveaxis(x, axes, (-2, -1)))
+        return _kept(y, x, axes) if keepdims else y
+    if len(axes) == 1 and ord == -np.inf:
+        return math.reduce_min(math.abs(x), axes, keepdims)
+    if len(axes) != 1 or isinstance(ord, str) or not ord > 0:
         refuse()
     return linalg.norm(x, ord, axis, keepdims)
+
+
+def _kept(y, x, axes):
+    """The result y over some axes of x with these as dimensions of size 1."""
+    axes = [axis_of(k, x.ndim) for k in axes]
+    return shaping.reshape(y, [1 if k in axes else size for k, size in enumerate(x.shape)])
+
+
+def _vector_norm(x, *, axis=None, keepdims=False, ord=2):
+    """Of what stands along the axes, as one vector."""
+    x = as_array(x)
+    axes = [axis_of(k, x.ndim) for k in (range(x.ndim) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else axis)]
+    others = [k for k in range(x.ndim) if k not in axes]
+    sizes = [*(x.shape[k] for k in others), numbers.prod(x.shape[k] for k in axes)]
+    y = _norm(shaping.reshape(shaping.transpose(x, others + axes), sizes), ord, -1)
+    return _kept(y, x, axes) if keepdims else y
 
 
 def _solve(a, b):
@@ -161,7 +183,7 @@ LINALG = {
     "linalg.qr":        _qr,
     "linalg.svd":       _svd,
     "linalg.pinv":      _pinv,
-    "linalg.vector_norm": lambda x, *, axis=None, keepdims=False, ord=2: _norm(shaping.reshape(as_array(x), [-1]) if axis is None else x, ord, 0 if axis is None else axis) if not keepdims and not isinstance(axis, tuple) else refuse(),
+    "linalg.vector_norm": _vector_norm,
     "linalg.matrix_norm": lambda x, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims),
     "linalg.lstsq":     _lstsq,
     "linalg.cond":      _cond,

@@ -45,7 +45,15 @@ np.geomspace(2.0, M[0, :2], 3, axis=1)|np.poly(X)|np.poly(X[:1])|np.sum(X, initi
 np.prod(M, where=[[True], [False], [True]], initial=3.0)|np.max(X, initial=1.5)|np.max(M, 0, initial=-9.0, where=B[1] > 0)|np.min(M, axis=1, initial=X[0], where=B[0] > 1)
 np.mean(M, axis=1, where=[True, False, True])|np.std(M, where=B[1] > 0)|np.var(M, 0, ddof=1, where=[[True], [False], [True]])|np.maximum.accumulate(M, axis=1)
 np.minimum.accumulate(X)|np.minimum.accumulate(M)|np.maximum.accumulate(X[::-1])""".replace("\n", "|").split("|")
+CASES += """np.cross(M, M[0])|np.cross(M[0], M)|np.cross(M, M * M, axis=0)|np.cross(M, M[:1], axisa=0, axisc=0)|np.cross(M[:, None], B)|np.linalg.norm(X, -np.inf)
+np.linalg.norm(M, -1)|np.linalg.norm(M, -2)|np.linalg.norm(M[:2], -np.inf)|np.linalg.norm(np.stack([M, M * M]), 2, axis=(1, 2))|np.linalg.norm(np.stack([M, M * M]), 1, (0, 2))
+np.linalg.norm(np.stack([M, M * M]), np.inf, (2, 0), keepdims=True)|np.linalg.norm(M[:2], "nuc", keepdims=True)|np.linalg.norm(M, -np.inf, axis=1, keepdims=True)
+np.sort(M, axis=0, kind="stable")|np.take_along_axis(M, np.argmax(M, 1, keepdims=True), 1)""".replace("\n", "|").split("|")
+CASES += [f"np.{TRAPEZOID}({more})" for more in ("M, M * M, axis=0", "M, M[:1]", "M * M, M")]
 if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
+    CASES += """np.std(M, correction=1)|np.var(M, axis=1, correction=1, keepdims=True)|np.linalg.vector_norm(M, axis=(0, 1))|np.linalg.cross(M, M[1], axis=-1)
+np.linalg.vector_norm(np.stack([M, M * M]), axis=(0, -1), keepdims=True, ord=3)|np.linalg.vector_norm(M, keepdims=True)|np.linalg.matrix_norm(np.stack([M, M * M]), ord="nuc")
+""".replace("\n", "|").strip("|").split("|")
     CASES += """np.cumulative_sum(X)|np.cumulative_sum(M, axis=1, include_initial=True)|np.cumulative_prod(M, axis=0)|np.matrix_transpose(M)|np.linalg.trace(M)
 np.linalg.matrix_transpose(M)|np.linalg.matmul(M, M)|np.linalg.outer(X, X)|np.linalg.cross(M, M * M)|np.linalg.tensordot(M, M, axes=1)
 np.linalg.vecdot(M, M * M)|np.linalg.diagonal(M, offset=1)|np.linalg.svdvals(M)|np.linalg.vector_norm(M)|np.linalg.vector_norm(M, axis=1)
@@ -75,6 +83,14 @@ def test_a_sign_is_copied_in_the_wider_dtype():
     y = np.copysign(ad.constant([1.0, -np.inf, np.nan, 0.0]), np.array([-0.0, 2.0, -1.0, -np.inf]))
     assert y.dtype == "float64"
     np.testing.assert_array_equal(y.numpy(), [-1.0, np.inf, np.nan, -0.0])
+
+
+def test_places_keep_their_dimensions():
+    for name in ("argmax", "argmin"):
+        for axis in (None, 0, -1):
+            y = getattr(np, name)(ad.constant(M), axis, keepdims=True)
+            assert isinstance(y, ad.Tensor)
+            np.testing.assert_array_equal(y.numpy(), getattr(np, name)(M, axis, keepdims=True))
 
 
 def test_an_integer_may_come_first():
