@@ -360,16 +360,8 @@ class Function(Replayed):
           Returns:
             float32 Tensor, shape=(2,)
         """
-        texts = [described(_name(self.python_function), self._parameters(), kind, trace) for kind, traces in self._traces() for trace in traces[::-1]]
+        texts = [described(_name(self.python_function), self.python_function, kind, trace) for kind, traces in self._traces() for trace in traces[::-1]]
         return "\n\n".join(dict.fromkeys(text if verbose else text.partition("\n")[0] for text in texts))
-
-    def _parameters(self):
-        """The names of what it takes by position."""
-        try:
-            parameters = inspect.signature(self.python_function).parameters.values()
-        except (TypeError, ValueError):
-            return []
-        return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
     def __get__(self, instance, owner=None):
         if instance is None:

@@ -1,6 +1,7 @@
 """What a recorded function takes and gives: signatures that arguments are held to, concrete functions, and their text."""
 
 import copy
+import inspect
 
 import numpy as np
 
@@ -109,8 +110,18 @@ class ConcreteFunction:
         return f"<ConcreteFunction {self.name}{shorten(self.structured_input_signature[0], 200)}>"
 
 
-def described(name, parameters, kind, trace):
+def _by_position(func):
+    """The names of what a function takes by position."""
+    try:
+        parameters = inspect.signature(func).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def described(name, function, kind, trace):
     """A recording's signature in TensorFlow's form."""
+    parameters = _by_position(function)
     inputs, outputs = trace.specs()
     rest = iter(inputs)
     args, kwargs = kind

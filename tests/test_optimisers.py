@@ -310,6 +310,18 @@ def test_iminuit_finds_the_gradient():
         np.testing.assert_allclose(np.array(fit.values), solution, atol=tolerance)
 
 
+def test_iminuit_takes_a_function():
+    """Which has its own names of parameters, where Minuit looks for names."""
+    iminuit = pytest.importorskip("iminuit")
+    fit = iminuit.Minuit(ad.function(rosenbrock), START, grad=ad.function(ad.grad(rosenbrock)))
+    fit.migrad()
+    assert fit.valid and fit.ngrad > 0
+    np.testing.assert_allclose(np.array(fit.values), 1, atol=1e-2)
+    fit = iminuit.Minuit(ad.function(lambda a, b: (a - 1) ** 2 + (b - 2) ** 2), a=0.0, b=0.0)
+    fit.migrad()
+    assert fit.valid and fit.parameters == ("a", "b")
+
+
 def test_iminuit_with_numbers_one_by_one():
     iminuit = pytest.importorskip("iminuit")
     noise = 0.05 * np.cos(17.0 * np.arange(40))
