@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from . import constants, indexing, shaping
+from . import constants, errors, indexing, shaping
 from ._core import is_tensor
 from .arrays import FUNCTIONS, Refused, as_array, axis_of, flat_if_none, places_of, refuse
 from .math import cast
@@ -110,7 +110,10 @@ def _block(arrays):
 
 
 def _broadcast_arrays(*args, subok=False):
-    xs = [as_array(x) for x in args]                            # which keep their dtypes
+    try:
+        xs = [as_array(x) for x in args]                        # which keep their dtypes
+    except errors.DtypeError:                                   # Matplotlib's bar has None and strings among them
+        refuse()
     shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
     return type(np.broadcast_arrays(0))([shaping.broadcast_to(x, shape) for x in xs])
 

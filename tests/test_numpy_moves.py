@@ -44,6 +44,11 @@ def test_what_is_broadcast_keeps_its_dtype():
     assert (x.dtype, one.dtype) == ("float32", "int64") and one.numpy().tolist() == [1, 1]
 
 
+def test_what_is_no_number_is_broadcast_by_numpy():
+    x, width, none, text = np.broadcast_arrays(ad.constant([1.5, 2.5]), [0.8], None, "/")
+    assert x.tolist() == [1.5, 2.5] and width.tolist() == [0.8, 0.8] and none.tolist() == [None, None] and text.tolist() == ["/", "/"]
+
+
 def test_nothing_is_filled_up_with_0():
     assert np.resize(ad.zeros(0), 3).numpy().tolist() == [0, 0, 0] and np.resize(ad.ones(2), 0).shape == (0,)
 
