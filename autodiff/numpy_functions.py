@@ -304,6 +304,11 @@ def _gamma(x):
     return indexing.where(math.logical_and(x < 0, math.equal(x, math.floor(x))), np.nan, y)
 
 
+def _of_views(function):
+    """What is asked of memory: of a tensor's own, which np.asarray shows, not of a copy."""
+    return lambda a, b, max_work=None: function(np.asarray(a), np.asarray(b), max_work=max_work)
+
+
 def _larger(pick):
     """fmax and fmin: a number rather than nan."""
     return lambda a, b: indexing.where(math.is_nan(a), b, indexing.where(math.is_nan(b), a, pick(a, b)))
@@ -311,6 +316,8 @@ def _larger(pick):
 
 # fmt: off
 MORE = {
+    "shares_memory":    _of_views(np.shares_memory),
+    "may_share_memory": _of_views(np.may_share_memory),
     "diff":             _diff,
     "append":           _append,
     "trapezoid":        _trapezoid,

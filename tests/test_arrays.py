@@ -219,3 +219,12 @@ def test_where_numpy_has_an_error_so_have_tensors():
             np.vecdot(ad.constant(1.0), ad.constant(1.0))
     with pytest.raises(TypeError):                              # as by the operator, which NumPy does not tell from it
         np.power(ad.constant([1, 2]), 0.5)
+
+
+def test_an_array_shares_the_memory_of_the_tensor_that_it_shows():
+    """scikit-learn asks before it writes."""
+    for x in (ad.constant([1.0, 2.0]), ad.Variable([1.0, 2.0])):
+        shown, copied = np.asarray(x), np.array(x)
+        for shares in (np.shares_memory, np.may_share_memory):
+            assert shares(shown, x) is True and shares(x, shown[1:]) is True and shares(x, x) is True
+            assert shares(copied, x) is False and shares(x, x.numpy()) is False
