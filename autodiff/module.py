@@ -1,8 +1,10 @@
 """Module: an object that knows the variables it holds."""
 
+import re
 from typing import Any
 
 from ._core import VariableCore
+from .conversion import name_scope
 
 __all__ = ["Module"]
 
@@ -48,6 +50,11 @@ class Module:
         """All modules inside this one."""
         return tuple(m for m in _inside(self, Module) if m is not self)
 
+    @property
+    def name_scope(self) -> Any:
+        """A context, for `with self.name_scope:`, without effect: names mean nothing here."""
+        return name_scope(self.name)
+
     @classmethod
     def with_name_scope(cls, method):
         """The method: names mean nothing here."""
@@ -86,4 +93,5 @@ def _leaves(x):
 
 
 def _snake(name):
-    return "".join("_" + c.lower() if c.isupper() and k else c.lower() for k, c in enumerate(name))
+    """MyLayer as my_layer, RNNCell as rnn_cell, MLP as mlp."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<!^)(?=[A-Z][a-z])", "_", name).lower()

@@ -53,3 +53,28 @@ def test_names_are_identifiers():
     with pytest.raises(ValueError) as caught:
         Module("a b")
     assert str(caught.value) == "Module: 'a b' is not a valid module name: module names must be valid Python identifiers"
+
+
+@pytest.mark.parametrize("name, snake", [("MLP", "mlp"), ("RNNCell", "rnn_cell"), ("MyLayer", "my_layer"), ("Dense", "dense"), ("Conv2DBlock", "conv2_d_block"),
+                                         ("my_own", "my_own"), ("LSTM2", "lstm2"), ("_Inner", "__inner")])  # fmt: skip
+def test_a_name_is_made_of_that_of_the_class_as_tensorflow_does(name, snake):
+    assert type(name, (ad.Module,), {})().name == snake
+
+
+def test_layers_made_in_the_name_scope_of_a_module():
+    """The example of tf.Module."""
+
+    class MLP(ad.Module):
+        def __init__(self, sizes, name=None):
+            super().__init__(name=name)
+            with self.name_scope:
+                self.weights = [ad.Variable(ad.ones([m, n])) for m, n in zip(sizes, sizes[1:])]
+
+        @ad.Module.with_name_scope
+        def __call__(self, x):
+            for w in self.weights:
+                x = x @ w
+            return x
+
+    mlp = MLP([2, 3, 1])
+    assert mlp(ad.ones([1, 2])).numpy() == 6 and len(mlp.variables) == 2
