@@ -9,7 +9,7 @@
 """
 
 # To type checkers what comes by a star, or as itself, is public (py.typed).
-from . import arrays, autodiff, config, debugging, distributed, errors, keras, linalg, math, jacobians, nest, nn, numpy_functions, optimizers, random  # noqa: F401
+from . import arrays, autodiff, config, debugging, distributed, dtypes, errors, keras, linalg, math, jacobians, nest, nn, numpy_functions, optimizers, random  # noqa: F401
 from ._core import GradientTape as GradientTape, Tensor as Tensor, get_floatx as floatx, is_tensor as is_tensor
 from ._core import reduce_mean as reduce_mean, reduce_sum as reduce_sum, set_floatx as set_floatx
 from . import testing as test
@@ -45,4 +45,5 @@ from .visualize import *  # noqa: F403
 # No __getattr__ here: CPython then looks up `ad.exp` as quickly as a global variable, and not in four times that.
 newaxis = None
 matrix_square_root = linalg.sqrtm
+vars(dtypes).update(cast=math.cast, saturate_cast=math.saturate_cast)       # tf.dtypes.cast; the module itself is below all that computes
 __version__ = "0.1.0"

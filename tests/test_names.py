@@ -103,6 +103,11 @@ def test_parameters_have_tensorflows_names():
         pass
 
 
+def test_casts_stand_beside_the_dtypes_too():
+    assert ad.dtypes.cast is ad.cast and ad.dtypes.saturate_cast is ad.saturate_cast
+    assert ad.dtypes.cast([1.7], ad.dtypes.int32).numpy().tolist() == [1]
+
+
 def test_there_is_one_cpu_and_no_gpu():
     assert ad.config.list_physical_devices("GPU") == [] and [d.device_type for d in ad.config.list_physical_devices()] == ["CPU"]
     with ad.device("/cpu:0"), ad.name_scope("step"), ad.control_dependencies([]):
