@@ -25,13 +25,12 @@ cdef inline bint checking() noexcept:
 
 def unchecked(f, *args):
     """f(*args), whose results are not looked at: what follows takes an infinity out again that is put in there."""
-    global checking
-    cdef bint before = checking
-    checking = False
+    global ad_unchecked
+    ad_unchecked += 1
     try:
         return f(*args)
     finally:
-        checking = before
+        ad_unchecked -= 1
 
 
 def note_places(bint on):
