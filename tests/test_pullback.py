@@ -471,3 +471,14 @@ def test_a_training_loop_with_the_tape_outside():
             w.assign_sub(0.5 * tape.gradient(value, w))
             losses[-1].append(float(value))
     assert losses[0] == losses[1] and losses[0][-1] < losses[0][0] and len(runs) == 1 + 20
+
+
+def test_an_infinite_argument_may_have_overflowed():
+    x = ad.constant([np.inf, 1.0])
+    slopes = []
+    for f in (ad.math.log, ad.function(ad.math.log), lambda x: ad.math.log(2 * x)):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        slopes.append(tape.gradient(y, x).numpy().tolist())
+    assert slopes[0] == [0.0, 1.0] and slopes[2][1] == slopes[1][1] == 1.0 and np.isnan([slopes[1][0], slopes[2][0]]).all()
