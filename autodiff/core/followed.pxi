@@ -281,6 +281,8 @@ cdef object replayed(list traces, inputs, dict known):
 
 cdef Tensor read_as(VariableCore v, Tensor value):
     """The tensor that a read of v gives to tapes when it holds this value."""
+    if held_now(v) is value:                    # as nearly always: the call has not assigned it
+        return snapshot(v)
     cdef Tensor before = put_apart(v, value)
     try:
         return snapshot(v)

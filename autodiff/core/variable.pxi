@@ -8,10 +8,10 @@ cdef class VariableCore:
     """What autodiff.Variable is made of: its value, how tapes know it, and the operators.
 
     `tensor` is the value now: never handed out, so that its places are this variable's.  Where a thread runs something again it has the
-    variable hold what it held then, in `apart`, {thread: tensor} or None, and other threads know nothing of it (`held_now`).  `root` has no value; its place in a
-    program is the slot where the variable was first read there, or read again for a further tape; all later reads are aliases
-    of that slot, and pass their adjoints on to it.  Nor has `last`, whose place in a trace is the slot of what that assigned last
-    (None: no trace has assigned any): another thread may assign meanwhile, and `tensor` is its own then.
+    variable hold what it held then, in `apart`, {thread: tensor} or None, and other threads know nothing of it (`held_now`).  `root` has
+    no value; its place in a program is the slot where the variable was first read there, or read again for a further tape; all later reads
+    are aliases of that slot, and pass their adjoints on to it.  Nor has `last`, whose place in a trace is the slot of what that assigned
+    last (None: no trace has assigned any): another thread may assign meanwhile, and `tensor` is its own then.
     """
     cdef Tensor tensor
     cdef dict apart

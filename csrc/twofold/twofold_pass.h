@@ -2,7 +2,7 @@
 #ifndef AD_TWOFOLD_PASS_H
 #define AD_TWOFOLD_PASS_H
 
-#include "twofold_loops.h"
+#include "twofold.h"
 
 /* 0 where a fast function has done rightly (twofold_fast.h); an exact 0 is right, as no product underflows. */
 AD_TWO int64_t undone(double h, double r, int64_t e)
