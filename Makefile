@@ -82,7 +82,8 @@ check:
 # The core that is built here, in an environment of its own: what prints as NumPy 2 does, is of kernels alone, or needs other packages, is
 # not tested again.
 OLDEST = .venv-oldest
-AGAIN = packaging types doctests examples benchmarks distributed scalar_math twofold lanes rows structural_kernels visualize
+AGAIN = packaging types doctests examples benchmarks distributed scalar_math twofold twofold_replay onefold precise_rows cross_entropy powers lanes \
+        rows fused_loops structural_kernels visualize
 oldest: build $(OLDEST)/ready
 	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -q -p no:cacheprovider $(AGAIN:%=--ignore=tests/test_%.py) -k "not grows_no_memory" $(TESTS)
 
