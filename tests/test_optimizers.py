@@ -164,6 +164,14 @@ def test_minimize_takes_a_function_or_what_a_tape_has_recorded():
         optimizer.minimize(v * v, [v])
 
 
+def test_a_schedule_that_fails_leaves_all_as_it_was():
+    v, optimizer = ad.Variable(1.0), O.Nadam(lambda step: 1 / 0)
+    before = [x.numpy() for x in optimizer.variables]
+    with pytest.raises(ZeroDivisionError):
+        optimizer.apply_gradients([(1.0, v)])
+    assert float(v) == 1.0 and [x.numpy() for x in optimizer.variables] == before
+
+
 def test_weight_decay_leaves_out_what_it_is_told_to():
     v, bias, other = ad.Variable(1.0), ad.Variable(1.0, name="a_bias"), ad.Variable(1.0)
     optimizer = O.SGD(0.5, weight_decay=0.5)
@@ -202,7 +210,8 @@ def test_what_is_no_gradient_changes_nothing():
     (lambda: O.SGD(0.1, clipnorm=1.0, clipvalue=1.0), "only one of"), (lambda: O.SGD(0.1, clipnorm=0.0), "clipnorm must be positive"),
     (lambda: O.Adam(beta_1=1.0), "beta_1 must be"), (lambda: O.SGD(momentum=2.0), "momentum must be"), (lambda: O.RMSprop(rho=-0.1), "rho"),
     (lambda: O.SGD("fast"), "learning_rate must be"), (lambda: O.SGD([0.1, 0.2]), "learning_rate must be"),
-    (lambda: O.schedules.PiecewiseConstantDecay([1], [1.0]), "one value more")])  # fmt: skip
+    (lambda: O.schedules.PiecewiseConstantDecay([1], [1.0]), "one value more"),
+    (lambda: O.schedules.CosineDecay(0.1, 0), "CosineDecay: decay_steps must be positive")])  # fmt: skip
 def test_what_an_optimizer_refuses(make, text):
     with pytest.raises(ValueError, match=text):
         make()
@@ -225,7 +234,7 @@ def test_one_that_has_travelled_goes_on(carry):
             pair[1].apply_gradients([(3.0 * pair[0] ** 2, pair[0])])
         return float(pair[0])
 
-    pair = (ad.Variable(1.0), O.Adam(0.1))
+    pair = (ad.Variable(1.0), O.Adam(O.schedules.CosineDecay(0.1, 9)))
     go(pair, 3)
     assert go(carry(pair), 3) == go(pair, 3)
 

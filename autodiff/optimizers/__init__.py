@@ -54,7 +54,7 @@ class Optimizer:
         self.iterations = Variable(0, trainable=False, dtype="int64", name="iterations")
         self._schedule, self._rate = None, None
         self.learning_rate = learning_rate
-        self._known: list[tuple[Variable, tuple[Variable, ...]]] = []
+        self._known: dict[int, tuple[Variable, tuple[Variable, ...]]] = {}  # by identity
         self._undecayed: tuple[list[Variable], tuple[str, ...]] = [], ()
 
     @property
@@ -83,20 +83,31 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """The number of steps, the learning rate unless that is a schedule, and what it keeps for each variable."""
         own = [self.iterations] if self._rate is None else [self.iterations, self._rate]
-        return own + [slot for _, slots in self._known for slot in slots]
+        return own + [slot for _, slots in self._known.values() for slot in slots]
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Make what it keeps for these variables.  A step does it for those that it meets for the first time."""
+        """Make what it keeps for these variables.  A step does it for those that it meets for the first time.
+
+        >>> import autodiff as ad
+        >>> optimizer = ad.optimizers.Adam()
+        >>> optimizer.build([ad.Variable([1.0, 2.0], name="v")])
+        >>> [x.name for x in optimizer.variables]
+        ['iterations:0', 'learning_rate:0', 'v_momentum:0', 'v_velocity:0']
+        """
         for v in variables:
             self._slots_of(v)
 
     def _slots_of(self, v):
-        for known, slots in self._known:
-            if known is v:
-                return slots
-        made = tuple(Variable(self._start(v), trainable=False, name=f"{v.name.partition(':')[0]}_{slot}") for slot in self.slots)
-        self._known.append((v, made))
-        return made
+        if id(v) not in self._known:
+            label = v.name.partition(":")[0]
+            self._known[id(v)] = v, tuple(Variable(self._start(v), trainable=False, name=f"{label}_{slot}") for slot in self.slots)
+        return self._known[id(v)][1]
+
+    def __getstate__(self):
+        return {**self.__dict__, "_known": list(self._known.values())}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, _known={id(known[0]): known for known in state["_known"]})
 
     def _start(self, v):
         return zeros(v.shape, v.dtype)
@@ -141,8 +152,17 @@ class Optimizer:
         return self.iterations
 
     def apply(self, grads: Iterable[Any], trainable_variables=None) -> Variable:
-        """`apply_gradients` of gradients and variables; without variables those of `build`, in their order."""
-        variables = [v for v, _ in self._known] if trainable_variables is None else list(trainable_variables)
+        """`apply_gradients` of gradients and variables; without variables those of `build`, in their order.
+
+        Raises ValueError where there are not as many of both.
+
+        >>> import autodiff as ad
+        >>> v, optimizer = ad.Variable(1.0), ad.optimizers.SGD(0.5)
+        >>> step = optimizer.apply([1.0], [v])
+        >>> float(v)
+        0.5
+        """
+        variables = [v for v, _ in self._known.values()] if trainable_variables is None else list(trainable_variables)
         grads = list(grads)
         if len(grads) != len(variables):
             raise ValueError(f"{self._kind}: {len(grads)} gradients for {len(variables)} variables; call build(variables), or give them")
@@ -161,14 +181,15 @@ class Optimizer:
         >>> round(float(v), 2)
         3.0
         """
+        variables = None if callable(var_list) else list(var_list)
         if callable(loss) and not isinstance(loss, (Tensor, Variable)):
             with GradientTape() if tape is None else tape as tape:
-                if not callable(var_list):
-                    tape.watch(var_list)
+                tape.watch(variables or [])
                 loss = loss()
         elif tape is None:
             raise ValueError(f"{self._kind}: minimize needs the tape that recorded the loss, or a function that computes it")
-        variables = list(var_list() if callable(var_list) else var_list)
+        if variables is None:
+            variables = list(var_list())        # which the loss may have made
         return self.apply_gradients(zip(tape.gradient(loss, variables), variables))
 
     def _gradient(self, g, v):
@@ -178,10 +199,10 @@ class Optimizer:
         return g
 
     def _take_step(self, grads, variables):
+        rate, grads = cast(convert(self.learning_rate), "float64"), self._clipped(grads)
         slots = [self._slots_of(v) for v in variables]
-        rate = cast(convert(self.learning_rate), "float64")
         factors = self._begin(rate, cast(self.iterations.value() + 1, "float64"))
-        for v, g, kept in zip(variables, self._clipped(grads), slots):
+        for v, g, kept in zip(variables, grads, slots):
             if self._decays(v):
                 v.assign_sub(v._peek() * cast(rate * self.weight_decay, v.dtype))
             self._update(v, g, [cast(x, v.dtype) for x in factors], *kept)
@@ -214,6 +235,12 @@ def _rate(kind, value):
     if rate is None or tuple(rate.shape) != ():
         raise ValueError(f"{kind}: learning_rate must be a number or a function of the number of steps, got {shorten(value)}")
     return cast(rate, "float64")
+
+
+def _mean(slot, x, beta):
+    """A slot that holds a mean of past x, older ones less by beta each time: what it is with this one."""
+    slot.assign_add((x - slot._peek()) * (1 - beta))
+    return slot._peek()
 
 
 def _fraction(kind, **given):
@@ -272,11 +299,11 @@ class Adam(Optimizer):
         return [rate * ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)]
 
     def _update(self, v, g, factors, m, s, largest=None):
-        m.assign_add((g - m._peek()) * (1 - self.beta_1))
-        s.assign_add((g * g - s._peek()) * (1 - self.beta_2))
+        mean, square = _mean(m, g, self.beta_1), _mean(s, g * g, self.beta_2)
         if largest is not None:
-            largest.assign(ops.maximum(largest._peek(), s._peek()))
-        v.assign_sub(m._peek() * factors[0] / (ops.sqrt((s if largest is None else largest)._peek()) + self.epsilon))
+            largest.assign(ops.maximum(largest._peek(), square))
+            square = largest._peek()
+        v.assign_sub(mean * factors[0] / (ops.sqrt(square) + self.epsilon))
 
 
 class AdamW(Adam):
@@ -311,9 +338,8 @@ class Adamax(Adam):
         return [rate / (1 - self.beta_1**step)]
 
     def _update(self, v, g, factors, m, largest):
-        m.assign_add((g - m._peek()) * (1 - self.beta_1))
         largest.assign(ops.maximum(largest._peek() * self.beta_2, ops.abs(g)))
-        v.assign_sub(m._peek() * factors[0] / (largest._peek() + self.epsilon))
+        v.assign_sub(_mean(m, g, self.beta_1) * factors[0] / (largest._peek() + self.epsilon))
 
 
 class Nadam(Adam):
@@ -342,9 +368,8 @@ class Nadam(Adam):
         return [rate * next_one / (1 - product * next_one), rate * (1 - now) / (1 - product), 1 / (1 - self.beta_2**step)]
 
     def _update(self, v, g, factors, m, s):
-        m.assign_add((g - m._peek()) * (1 - self.beta_1))
-        s.assign_add((g * g - s._peek()) * (1 - self.beta_2))
-        v.assign_sub((m._peek() * factors[0] + g * factors[1]) / (ops.sqrt(s._peek() * factors[2]) + self.epsilon))
+        mean, square = _mean(m, g, self.beta_1), _mean(s, g * g, self.beta_2)
+        v.assign_sub((mean * factors[0] + g * factors[1]) / (ops.sqrt(square * factors[2]) + self.epsilon))
 
 
 class RMSprop(Optimizer):
@@ -365,11 +390,9 @@ class RMSprop(Optimizer):
         self.slots = ("velocity", *["momentum"] * bool(momentum), *["average_gradient"] * bool(centered))
 
     def _update(self, v, g, factors, s, *more):
-        s.assign(s._peek() * self.rho + g * g * (1 - self.rho))
-        under = s._peek() + self.epsilon
+        under = _mean(s, g * g, self.rho) + self.epsilon
         if self.centered:
-            more[-1].assign(more[-1]._peek() * self.rho + g * (1 - self.rho))
-            under = under - more[-1]._peek() ** 2
+            under = under - _mean(more[-1], g, self.rho) ** 2
         move = factors[0] * g * ops.rsqrt(under)
         if self.momentum:
             more[0].assign(more[0]._peek() * self.momentum + move)
@@ -420,9 +443,8 @@ class Adadelta(Optimizer):
         self.rho, self.epsilon = rho, epsilon
 
     def _update(self, v, g, factors, s, moved):
-        s.assign(s._peek() * self.rho + g * g * (1 - self.rho))
-        move = g * ops.sqrt((moved._peek() + self.epsilon) / (s._peek() + self.epsilon))
-        moved.assign(moved._peek() * self.rho + move * move * (1 - self.rho))
+        move = g * ops.sqrt((moved._peek() + self.epsilon) / (_mean(s, g * g, self.rho) + self.epsilon))
+        _mean(moved, move * move, self.rho)
         v.assign_sub(factors[0] * move)
 
 
