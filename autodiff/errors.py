@@ -232,7 +232,7 @@ def bad_index(name, index, axis, size):
 def bad_key(key):
     """Something that does not index a tensor."""
     return TypeError(f"Only integers, slices (`:`), ellipsis (`...`), newaxis (`None`) and scalar int32/int64 tensors are "
-                     f"valid indices, got {shorten(key)}")  # fmt: skip
+                     f"valid indices, and arrays of integers, got {shorten(key)}")  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------------ matrices

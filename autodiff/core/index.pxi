@@ -16,9 +16,10 @@ cdef object index(object source, object key):
             kind_of(source, &x)
             return index_simply(&x, key)
         key = (key,)
-    for k in range(len(key)):
-        if is_mask(key[k]):
-            return index_by_mask(source, key, k)
+    if has_arrays(key):
+        return index_by_arrays(source, key)
+    if len(key) == 1 and is_mask(key[0]):
+        return index_by_mask(source, key[0])
     if tracing_here():
         part = index_by_numbers(source, key)
         if part is not None:
@@ -182,16 +183,21 @@ cdef bint is_everything(object item):
 
 cdef Tensor computed_number(object item):
     """An integer scalar that a replay may find to be another; or None."""
-    cdef ad_program *p = ad_current
     cdef Tensor t
     if type(item) is not Tensor and not isinstance(item, VariableCore):
         return None
     t = item if type(item) is Tensor else read_out(item)
-    while p is not NULL and not t.is_array and (t.code == AD_I32 or t.code == AD_I64):
+    return t if not t.is_array and (t.code == AD_I32 or t.code == AD_I64) and is_computed(t) else None
+
+
+cdef bint is_computed(Tensor t) noexcept:
+    """By a function that is recorded: a replay may find another value."""
+    cdef ad_program *p = ad_current
+    while p is not NULL:
         if is_traced(t, p):
-            return t
+            return True
         p = p.next
-    return None
+    return False
 
 
 # ------------------------------------------------------------------------------------------------------------------ masks
@@ -201,13 +207,10 @@ cdef bint is_mask(object item):
     return isinstance(item, np.ndarray) and item.dtype == bool and item.ndim > 0
 
 
-cdef object index_by_mask(object source, tuple key, int at):
+cdef object index_by_mask(object source, object key):
     """A mask stands for the axes it covers: the elements where it is True, in order, along one axis."""
-    if len(key) > 1:
-        if at != 0 and any(item is not Ellipsis for item in key[:at]) or at + 1 < len(key):
-            raise errors.bad_key(key)
     x = to_tensor(source, -1, -1, "index")
-    mask = to_tensor(key[at], -1, -1, "index")
+    mask = to_tensor(key, -1, -1, "index")
     given, covers = shape_tuple(x), shape_tuple(mask)
     if given[:len(covers)] != covers:
         raise errors.ShapeError(f"index: a mask of shape {covers} for a tensor of shape {given}: expected {given[:len(covers)]}")
