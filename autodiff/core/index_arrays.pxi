@@ -105,10 +105,27 @@ cdef Tensor places_within(Tensor places, int axis, int64_t size):
     if is_computed(places):
         i = apply(ops.cast, (places,), {"dtype": AD_I64})
         return apply(ops.where, (apply(ops.less, (i, 0), {}), apply(ops.add, (i, size), {}), i), {})
-    numbers = np.asarray(places, np.int64)
-    for place in numbers[(numbers < -size) | (numbers >= size)][:1]:
-        raise errors.bad_index("index", place, axis, size)
-    return from_array(np.where(numbers < 0, numbers + size, numbers), -1, "index")
+    return counted_from_start(places if places.code == AD_I64 else apply(ops.cast, (places,), {"dtype": AD_I64}), axis, size)
+
+
+cdef Tensor counted_from_start(Tensor places, int axis, int64_t size):
+    """Of an array of int64 that is not of a replay's choice: itself, or with `size` added to what is below 0."""
+    cdef const int64_t *at
+    cdef int64_t *to
+    cdef int64_t k, below = 0
+    cdef Tensor counted
+    at = <const int64_t *>places.value.array.data
+    for k in range(places.value.array.size):
+        if at[k] < -size or at[k] >= size:
+            raise errors.bad_index("index", at[k], axis, size)
+        below += at[k] < 0
+    if below == 0:
+        return places
+    counted = filled(AD_I64, places, 0)
+    to = <int64_t *>counted.value.array.data
+    for k in range(places.value.array.size):
+        to[k] = at[k] + (size if at[k] < 0 else 0)
+    return counted
 
 
 cdef Tensor side_by_side(list arrays):
