@@ -3,7 +3,6 @@
 import collections
 import functools
 import math as numbers
-import string
 
 import numpy as np
 
@@ -19,7 +18,7 @@ SlogdetResult = collections.namedtuple("SlogdetResult", "sign logabsdet")
 SVDResult = collections.namedtuple("SVDResult", "U S Vh")
 
 
-LABELS = string.ascii_uppercase + string.ascii_lowercase        # of the numbers that NumPy takes in their place, in its order
+LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"         # of the numbers that NumPy takes in their place, in its order
 
 
 def _einsum(*operands, out=None, dtype=None, optimize=False, **rest):
