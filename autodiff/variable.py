@@ -1,5 +1,7 @@
 """Variable: a tensor that can be assigned and that tapes watch by themselves."""
 
+import math
+
 import numpy as np
 
 from . import errors, ops
@@ -112,17 +114,18 @@ class Variable(VariableCore):
     def _assign_at(self, key, value):
         """v[key].assign(value): the part that the key names, which may broadcast."""
         whole, value = self._peek(), convert(value, self.dtype, name="assign")
-        shape = tuple(self.shape)
-        places = np.arange(self.shape.num_elements()).reshape(shape)[key]
-        if np.shape(places) != tuple(value.shape):
+        shape, size = tuple(self.shape), self.shape.num_elements()
+        places = tensor_from_numpy(np.arange(size).reshape(shape))[key]         # a tensor, as a recorded function may compute the key
+        part = tuple(places.shape)
+        if part != tuple(value.shape):
             try:
-                spread = np.broadcast_to(np.arange(value.shape.num_elements()).reshape(tuple(value.shape)), np.shape(places))
+                spread = np.broadcast_to(np.arange(value.shape.num_elements()).reshape(tuple(value.shape)), part)
             except ValueError:
-                raise errors.ShapeError(f"Cannot assign value to a part of variable ' {self.name}': its shape {np.shape(places)} and the "
+                raise errors.ShapeError(f"Cannot assign value to a part of variable ' {self.name}': its shape {part} and the "
                                         f"assigned value shape {value.shape} are incompatible.") from None  # fmt: skip
             value = ops.gather(ops.reshape(value, shape=(value.shape.num_elements(),)), tensor_from_numpy(spread.ravel()), axis=0, batch_dims=0)
-        flat = ops.tensor_scatter_nd_update(ops.reshape(whole, shape=(self.shape.num_elements(),)), tensor_from_numpy(np.reshape(places, (-1, 1))),
-                                            ops.reshape(value, shape=(np.size(places),)))  # fmt: skip
+        count = math.prod(part)
+        flat = ops.tensor_scatter_nd_update(ops.reshape(whole, shape=(size,)), ops.reshape(places, shape=(count, 1)), ops.reshape(value, shape=(count,)))
         return self._set(ops.reshape(flat, shape=shape))
 
     # ---- reading parts

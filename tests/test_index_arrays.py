@@ -1,5 +1,7 @@
 """Indexing by arrays of integers and by masks beside other indices: what NumPy gives, with gradients."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,36 @@ def test_rows_of_a_variable_are_assigned():
     v[:, ad.constant([0, 2])].assign(0.0)
     expected[:, [0, 2]] = 0.0
     assert np.array_equal(v.numpy(), expected)
+    v[:, 3:, []].assign(1.0)                    # no element
+    v[X > 0].assign(ad.constant(-1.0, ad.float64))
+    expected[X > 0] = -1.0
+    assert np.array_equal(v.numpy(), expected)
+    with pytest.raises(ValueError, match=r"its shape \(2, 4\) and the assigned value shape \(3,\) are incompatible"):
+        v[[0, 1], [0, 1]].assign([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("shape, keys, value", [
+    ((5,), [1, 4, -2, 1], 7.0), ((5,), [[0, 1], [3, 4], [2, -5]], [6.0, 8.0]), ((4, 3), [0, 2, -1], [1.0, 2.0, 3.0]),
+    ((4, 3), [[0, 2], [3, 1]], [[5.0], [6.0]]), ((3,), [[True, False, True], [True, True, False]], [3.0, 4.0]),
+], ids=str)  # fmt: skip
+def test_a_replay_assigns_where_an_index_points_now(shape, keys, value):
+    v, expected = ad.Variable(np.zeros(shape)), np.zeros(shape)
+
+    @ad.function
+    def put(key, number):
+        v[key].assign(number)
+        v[key, ...].assign(v[key] + number)
+        return v[key]
+
+    number = ad.constant(value, ad.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")          # that the function runs as written
+        for k, key in enumerate(keys):
+            got = put(ad.constant(key), number + k)
+            expected[key] = np.asarray(value) + k
+            expected[key] += np.asarray(value) + k
+            assert np.array_equal(v.numpy(), expected) and np.array_equal(got.numpy(), expected[key])
+    assert put.experimental_get_tracing_count() == 1
 
 
 def test_each_row_by_its_own_indices():
