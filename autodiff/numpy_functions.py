@@ -11,6 +11,7 @@ import numpy as np
 from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping, stable
 from .arguments import tensors
 from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
+from .numpy_closeness import CLOSENESS
 from .numpy_curves import CURVES
 from .numpy_linalg import LINALG
 from .numpy_moves import MOVES, moved
@@ -191,6 +192,15 @@ def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0)
     return math.pow(base, CURVES["linspace"](start, stop, num, endpoint, False, dtype, axis)) if not np.ndim(base) else refuse()
 
 
+def _round(a, decimals=0, out=None):
+    """10^decimals times as much is rounded, as NumPy does."""
+    a = as_array(a)
+    if out is not None or not isinstance(decimals, (int, np.integer)) or abs(decimals) > 300 or decimals and not a.dtype.is_floating:
+        refuse()
+    power = 10.0 ** abs(int(decimals))
+    return math.round(a) if not decimals else math.round(a * power) / power if decimals > 0 else math.round(a / power) * power
+
+
 def _ptp(a, axis=None, out=None, keepdims=False):
     return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims) if out is None else refuse()
 
@@ -333,6 +343,8 @@ MORE = {
     "pad":              _pad,
     "flipud":           lambda m: shaping.reverse(as_array(m), [0]),
     "fliplr":           lambda m: shaping.reverse(as_array(m), [1]),
+    "round":            _round,
+    "around":           _round,
     "ptp":              _ptp,
     "i0":               lambda x: math.bessel_i0(x),
     "vdot":             _vdot,
@@ -342,7 +354,6 @@ MORE = {
     "cumulative_prod":  _cumulative(math.cumprod, 1),
     "unwrap":           _unwrap,
     "diagflat":         lambda v, k=0: linalg.diag(_flat(as_array(v)), k=k),
-    "around":           FUNCTIONS[np.round],
     "matrix_transpose": linalg.matrix_transpose,
     "linalg.matrix_transpose": linalg.matrix_transpose,
     "linalg.matmul":    lambda x1, x2: np.matmul(x1, x2),
@@ -357,7 +368,7 @@ MORE = {
     "choose":           _choose,
     "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
-    **CURVES, **LINALG, **MOVES, **POLYNOMIALS, **STATISTICS,
+    **CLOSENESS, **CURVES, **LINALG, **MOVES, **POLYNOMIALS, **STATISTICS,
 }
 # fmt: on
 
