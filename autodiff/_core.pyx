@@ -42,6 +42,7 @@ from .tape import explain
 cnp.import_array()
 
 include "core/program.pxi"
+include "core/array_methods.pxi"
 include "core/tensor.pxi"
 include "core/values.pxi"
 include "core/operands.pxi"

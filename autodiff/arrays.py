@@ -368,14 +368,10 @@ def _split(ary, indices_or_sections, axis=0):
 
 
 # fmt: off
+FRONTS = {np.sum: math.reduce_sum, np.mean: math.reduce_mean, np.prod: math.reduce_prod, np.max: math.reduce_max, np.min: math.reduce_min,
+          np.amax: math.reduce_max, np.amin: math.reduce_min}
 FUNCTIONS = {
-    np.sum:            _front(math.reduce_sum),
-    np.mean:           _front(math.reduce_mean),
-    np.prod:           _front(math.reduce_prod),
-    np.max:            _front(math.reduce_max),
-    np.min:            _front(math.reduce_min),
-    np.amax:           _front(math.reduce_max),
-    np.amin:           _front(math.reduce_min),
+    **{function: _front(front) for function, front in FRONTS.items()},
     np.any:            _front(math.reduce_any),
     np.all:            _front(math.reduce_all),
     np.var:            _std(False),
@@ -468,7 +464,7 @@ def _count_holders():
         seen.append(holders_of((a,))[0] - 1)
 
     set_numpy_hooks(lambda function, method, inputs, kwargs: seen.extend(holders_of(inputs)),
-                    lambda func, types, args, kwargs: summed(*args, **kwargs), {})  # fmt: skip
+                    lambda func, types, args, kwargs: summed(*args, **kwargs), {}, {})  # fmt: skip
     np.add(convert(1.0), convert(1.0))
     np.sum(convert(1.0))
     called, operand, argument = seen
@@ -476,4 +472,4 @@ def _count_holders():
 
 
 _count_holders()
-set_numpy_hooks(ufunc, function, UFUNCS)
+set_numpy_hooks(ufunc, function, UFUNCS, {**FRONTS, np.matmul: _matmul})

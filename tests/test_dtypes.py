@@ -121,11 +121,12 @@ def test_numbers_of_numpy_take_the_dtype_of_a_tensor_beside_them(call):
     assert ad.where(x > 0, x, np.array(0.1)).dtype.name == ad.where([True], np.ones(1, np.float32), n).dtype.name == "float64"
 
 
-def test_a_float_of_numpy_is_no_integer_beside_one():
+def test_a_float_of_numpy_makes_float64_of_an_integer():
+    for half in (0.5, np.float64(0.5), np.float32(0.5)):
+        for got in (ad.where([False], ad.constant([1]), half), ad.constant([0]) + [half], ad.constant([1]) - half, half * ad.constant([1])):
+            assert got.dtype == ad.float64 and got.numpy().tolist() == [0.5]
     with pytest.raises(errors.DtypeError, match="Cannot convert"):
-        ad.where([True], ad.constant([1]), np.float64(0.5))
-    with pytest.raises(errors.DtypeError, match="Cannot convert"):
-        ad.constant([1, 2]) + [np.float64(0.5), 1]
+        ad.Variable([1, 2]).assign_add([0.5, 1])
 
 
 @pytest.mark.parametrize("name", ["float32", "float64", "int32", "int64", "bool"])

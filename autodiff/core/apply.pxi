@@ -221,14 +221,15 @@ def apply(row, operands, attrs):
 
 
 cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) except -1:
-    """Every operand as a tensor; numbers take the dtype of the first tensor that is no mask."""
+    """Every operand as a tensor; numbers take the dtype of the tensors that are no masks."""
     cdef int k, code = -1, kind
     cdef int first = 1 if op == AD_OP_where else 0
+    cdef bint united = ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec or ad_ops[op].matrices
     for k in range(n):
         kind = kind_of(operands[k], &x[k])
         if kind == TENSOR:
-            if k >= first and code < 0:
-                code = x[k].code
+            if k >= first:
+                code = x[k].code if code < 0 else wider(code, x[k].code)
         elif kind == OTHER:
             keep[k] = operands[k]
         if kind != TENSOR:
@@ -244,6 +245,8 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
         if x[k].code == 255:
             if k < first:
                 take_number(bool(operands[k]), AD_BOOL, &x[k], op)
+            elif code >= 0 and united:
+                take_beside(operands[k], code, &x[k], op)
             elif code >= 0:
                 take_number(operands[k], code, &x[k], op)
             else:
@@ -254,7 +257,7 @@ cdef int gather_operands(int op, object operands, int n, Operand *x, list keep) 
                     take_number(operands[k], code, &x[k], op)
     if first and x[0].code != AD_BOOL:
         raise errors.bad_dtype(op_name(op), DTYPES[x[0].code].name, ("bool",))
-    if ad_ops[op].kind == AD_ELEMENTWISE or op == AD_OP_concat or op == AD_OP_matmul or op == AD_OP_matvec or ad_ops[op].matrices:
+    if united:
         while len(keep) < n:
             keep.append(None)
         unite(op, x, n, keep)

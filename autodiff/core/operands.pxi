@@ -141,7 +141,7 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
         t = of_numbers([<PyObject *>value], 1, 0, code, weak)
         return from_python(value, code, weak, name) if t is None else t
     elif isinstance(value, OF_NUMPY):
-        return from_array(value, dtype_beside(value, weak, name) if code < 0 <= weak else code, name)
+        return from_array(value, dtype_beside(value, weak) if code < 0 <= weak else code, name)
     elif isinstance(value, (list, tuple)):
         t = of_numbers(items_of(value), len(value), 1, code, weak) if type(value) is list or type(value) is tuple else None
         return t if t is not None else packed(value, code, weak, name) if holds_tensors(value, name) else from_python(value, code, weak, name)
@@ -156,12 +156,12 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
     return t
 
 
-cdef int dtype_beside(object value, int weak, str name) except -2:
-    """What an array or number of NumPy takes beside a tensor of dtype `weak`: that, but arrays of floats keep their own (-1)."""
-    cdef bint float_number = value.dtype.kind == "f" and isinstance(value, np.generic)
-    if float_number and weak > AD_F64:
-        raise errors.cannot_convert(name, value, DTYPES[weak].name)
-    return weak if weak < AD_BOOL and (float_number or value.dtype.kind in "iub") else -1
+cdef int dtype_beside(object value, int weak) except -2:
+    """What an array or number of NumPy takes beside a tensor of dtype `weak`: that, but arrays of floats keep their own (-1), and of
+    integers and truth values a fraction makes float64."""
+    if value.dtype.kind == "f" and isinstance(value, np.generic):
+        return weak if weak <= AD_F64 else AD_F64
+    return weak if weak < AD_BOOL and value.dtype.kind in "iub" else -1
 
 
 cdef bint holds_tensors(object values, str name, int depth=1) except -1:
@@ -203,6 +203,11 @@ def leaves_of(values):
             yield value
 
 
+cdef inline int of_fractions(int weak) noexcept:
+    """The dtype of Python's floats in a list: as by themselves float64 beside integers and truth values."""
+    return floatx if weak < 0 else weak if weak <= AD_F64 else AD_F64
+
+
 cdef int64_t EXACT = 9007199254740992           # 2**53: larger integers may be no double
 
 
@@ -224,7 +229,10 @@ cdef Tensor of_numbers(PyObject *const *items, Py_ssize_t n, int ndim, int code,
             return None
         least, most = min(least, whole), max(most, whole)
     if code < 0:
-        code = weak if weak >= 0 and weak != AD_BOOL else floatx if floats else AD_I32 if INT32_MIN <= least and most <= INT32_MAX else AD_I64
+        if floats:
+            code = of_fractions(weak)
+        else:
+            code = weak if weak >= 0 and weak != AD_BOOL else AD_I32 if INT32_MIN <= least and most <= INT32_MAX else AD_I64
     if n == 0 or code == AD_BOOL or (code <= AD_F64 and (least < -EXACT or most > EXACT)) or (code > AD_F64 and floats) or (
             code == AD_I32 and (least < INT32_MIN or most > INT32_MAX)):
         return None
@@ -270,9 +278,7 @@ cdef Tensor from_python(object value, int code, int weak, str name):
         raise errors.not_a_tensor(name, value)
     if code < 0:
         if array.dtype.kind == "f" and not typed:
-            code = weak if 0 <= weak <= AD_F64 else floatx
-            if weak > AD_F64:
-                raise errors.cannot_convert(name, value, DTYPES[weak].name)
+            code = of_fractions(weak)
         elif array.dtype.kind in "iu" and not typed:
             if weak >= 0 and weak != AD_BOOL:
                 code = weak

@@ -183,12 +183,12 @@ cdef object binary_general(int op, object x, object y):
         if operand[0].code == operand[1].code and (op != AD_OP_div or operand[0].code <= AD_F64):
             return elementwise(op, operand, 2)
     elif kx == TENSOR and ky == NUMBER:
-        take_beside(y, &operand[0], &operand[1], op)
-        if op != AD_OP_div or operand[0].code <= AD_F64:
+        take_beside(y, operand[0].code, &operand[1], op)
+        if operand[0].code <= AD_F64:
             return elementwise(op, operand, 2)
     elif ky == TENSOR and kx == NUMBER:
-        take_beside(x, &operand[1], &operand[0], op)
-        if op != AD_OP_div or operand[0].code <= AD_F64:
+        take_beside(x, operand[1].code, &operand[0], op)
+        if operand[1].code <= AD_F64:
             return elementwise(op, operand, 2)
     else:
         if defers(y if kx == TENSOR else x):
@@ -204,11 +204,14 @@ cdef object binary_general(int op, object x, object y):
     return elementwise(op, operand, 2)
 
 
-cdef inline int take_beside(object number, const Operand *other, Operand *x, int op) except -1:
-    """A number beside a tensor takes its dtype."""
-    if other.code > AD_F64 and isinstance(number, (float, np.floating)):
-        raise errors.cannot_convert(op_name(op), number, DTYPES[other.code].name)
-    return take_number(number, other.code, x, op)
+cdef inline int take_beside(object number, int code, Operand *x, int op) except -1:
+    """A number beside a tensor takes its dtype, if it is of that kind; as in NumPy a fraction makes float64 of integers and truth values, and
+    a whole number int64 of truth values."""
+    if code > AD_F64 and isinstance(number, (float, np.floating)):
+        code = AD_F64
+    elif code == AD_BOOL and not isinstance(number, (bool, np.bool_)):
+        code = AD_I64
+    return take_number(number, code, x, op)
 
 
 cdef bint defers(object value):
@@ -222,26 +225,31 @@ cdef bint defers(object value):
     return not (hasattr(value, "__array__") or hasattr(value, "__ad_tensor__"))
 
 
+cdef inline int wider(int a, int b) noexcept:
+    """The dtype that holds both: float64 of floats, int64 of integers, and what stands beside them of truth values; integers beside floats
+    take theirs, as arrays of integers do."""
+    if a == b or b == AD_BOOL:
+        return a
+    if a == AD_BOOL:
+        return b
+    if (a <= AD_F64) == (b <= AD_F64):
+        return AD_F64 if a <= AD_F64 else AD_I64
+    return a if a <= AD_F64 else b
+
+
 cdef int unite(int op, Operand *x, int n, list keep) except -1:
-    """Bring operands to one dtype: float32 with float64 is float64, integers divide as float64; all else is the caller's
-    to decide."""
+    """Bring operands to one dtype (`wider`); integers divide as float64."""
     cdef int k, first = 1 if op == AD_OP_where else 0
     cdef int code = x[first].code
-    cdef bint alike = True
     for k in range(first + 1, n):
-        alike &= x[k].code == code
-    if alike:
-        if op != AD_OP_div or code <= AD_F64:
-            return 0
+        code = wider(code, x[k].code)
+    if op == AD_OP_div and code > AD_F64:
         if code == AD_BOOL:
             raise errors.bad_dtype(op_name(op), "bool", (<object>ROWS[op]).takes)
-    else:
-        for k in range(first, n):
-            if x[k].code > AD_F64:
-                raise errors.unlike_dtypes(op_name(op), *[DTYPES[x[j].code].name for j in range(first, n)])
+        code = AD_F64
     for k in range(first, n):
-        if x[k].code != AD_F64:
-            keep[k] = cast_operand(&x[k], AD_F64)
+        if x[k].code != code:
+            keep[k] = cast_operand(&x[k], code)
             set_operand(&x[k], <Tensor>keep[k])
     return 0
 
@@ -280,8 +288,16 @@ cdef object compare(object x, object y, int how):
     return binary(COMPARISON[how], x, y)
 
 
+cdef bint is_vector(object x):
+    return x.ndim == 1 if is_tensor(x) or isinstance(x, np.ndarray) else np.ndim(x) == 1 if isinstance(x, (list, tuple)) else False
+
+
 cdef object matmul_operator(object x, object y):
-    cdef int64_t attr[2]
+    """Vectors stand for rows on the left and columns on the right, as NumPy has it in x @ A @ x."""
+    if is_vector(x) or is_vector(y):
+        if not (is_tensor(x) and is_tensor(y)) and defers(y if is_tensor(x) else x):
+            return NotImplemented
+        return numpy_fronts[np.matmul](x, y)
     return matmul(x, y, False, False)
 
 

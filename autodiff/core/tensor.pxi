@@ -74,7 +74,7 @@ cdef extern from *:
 
 
 @cython.final
-cdef class Tensor:
+cdef class Tensor(ArrayMethods):
     """An immutable array of numbers, as tensorflow.Tensor.
 
     dtype   float32, float64, int32, int64 or bool
@@ -276,12 +276,13 @@ cdef class Tensor:
 
 cdef list numpy_hooks = [None, None]            # of autodiff.arrays: what np.exp(t) and np.sum(t) come to
 cdef dict ufunc_rows = {}                       # and the rows of ufuncs
+cdef dict numpy_fronts = {}                     # and what np.sum, np.matmul and their like are for floating numbers
 
 
-def set_numpy_hooks(ufunc, function, dict rows not None):
+def set_numpy_hooks(ufunc, function, dict rows not None, dict fronts not None):
     """Called by autodiff.arrays, which knows NumPy's functions."""
-    global ufunc_rows
-    numpy_hooks[0], numpy_hooks[1], ufunc_rows = ufunc, function, rows
+    global ufunc_rows, numpy_fronts
+    numpy_hooks[0], numpy_hooks[1], ufunc_rows, numpy_fronts = ufunc, function, rows, fronts
 
 
 cdef object of_ufunc(ufunc, method, tuple inputs, dict kwargs):

@@ -4,7 +4,7 @@ cdef int64_t variables_made = 0
 cdef int64_t assignments = 0                    # to variables, ever: who remembers a result may ask whether one has changed
 
 
-cdef class VariableCore:
+cdef class VariableCore(ArrayMethods):
     """What autodiff.Variable is made of: its value, how tapes know it, and the operators.
 
     `tensor` is the value now: never handed out, so that its places are this variable's.  Where a thread runs something again it has the
