@@ -142,8 +142,9 @@ def test_lost_gradients_can_be_errors_or_ignored():
         with ad.GradientTape(), pytest.raises(ad.errors.LostGradientError) as info:
             float(v)
         assert str(info.value) == (
-            "float: the value of a tensor that a GradientTape follows leaves it here, and the gradient with it. Stay with tensors (ad.exp, "
-            "np.exp), or say that it is meant: t.numpy(), ad.stop_gradient(t), or ad.config.lost_gradient = 'ignore'"
+            "float: the value of a tensor that a GradientTape follows leaves it here, and the gradient with it. Stay with tensors (np.exp(t) "
+            "for math.exp(t), np.stack([t, u]) for np.array([t, u]) and for a[0] = t), or say that it is meant: t.numpy(), "
+            "ad.stop_gradient(t), or ad.config.lost_gradient = 'ignore'"
         )
         ad.config.lost_gradient = "ignore"
         with ad.GradientTape(), warnings.catch_warnings():

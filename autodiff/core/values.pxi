@@ -245,6 +245,11 @@ cdef inline void mark_lost(Tensor t) noexcept:
         p = p.next
 
 
+# What is mostly meant by these: ndarray.dot and np.array ask no tensor what it would have.
+cdef dict INSTEAD = {"float": "np.exp(t) for math.exp(t), np.stack([t, u]) for np.array([t, u]) and for a[0] = t",
+                     "the buffer protocol": "a @ t for a.dot(t), np.stack([t, u]) for np.array([t, u])"}
+
+
 cdef int lose(Tensor t, str how) except -1:
     """A value leaves a recording tape by a way that may well be an oversight: say so."""
     if ad_current is NULL or not seen_now(t):
@@ -253,7 +258,7 @@ cdef int lose(Tensor t, str how) except -1:
     if lost_gradient == LOST_IGNORE or ad_quiet:
         return 0
     text = (f"{how}: the value of a tensor that a GradientTape follows leaves it here, and the gradient with it. Stay with "
-            f"tensors (ad.exp, np.exp), or say that it is meant: t.numpy(), ad.stop_gradient(t), or "
+            f"tensors ({INSTEAD.get(how, 'ad.exp, np.exp')}), or say that it is meant: t.numpy(), ad.stop_gradient(t), or "
             f"ad.config.lost_gradient = 'ignore'")
     if lost_gradient == LOST_RAISE:
         raise errors.LostGradientError(text)
