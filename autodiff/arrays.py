@@ -106,18 +106,10 @@ def _without_gradient(xs):
 
 
 def _matmul(a, b):
-    """NumPy's product: vectors stand for rows on the left and columns on the right."""
+    """What a @ b is of tensors."""
     like = a if is_tensor(a) else b
     a, b = (x if isinstance(x, Tensor) else convert(x, like=convert(like)) for x in (a, b))
-    if a.ndim == 1 and b.ndim == 1:
-        if a.shape != b.shape:
-            raise errors.unlike_matrices("matmul", a.shape, b.shape, len(a), len(b))
-        return math.reduce_sum(a * b)
-    if b.ndim == 1:
-        return linalg.matvec(a, b)
-    if a.ndim == 1:
-        return linalg.matvec(b, a, transpose_a=True)
-    return linalg.matmul(a, b)
+    return a @ b
 
 
 def _values(words, values):
@@ -245,11 +237,12 @@ def _clip(a, a_min=None, a_max=None, out=None, **rest):
 def _dot(a, b, out=None):
     if out is not None:
         raise Refused
+    if not (type(a) is type(b) is Tensor):
+        a, b = as_arrays(a, b) if np.ndim(a) and np.ndim(b) else (a, b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
-    a, b = as_arrays(a, b)
     if a.ndim <= 2 and b.ndim <= 2:
-        return _matmul(a, b)
+        return a @ b
     if b.ndim == 1:
         return linalg.tensordot(a, b, 1)
     return linalg.tensordot(a, b, [[a.ndim - 1], [b.ndim - 2]])
@@ -472,4 +465,4 @@ def _count_holders():
 
 
 _count_holders()
-set_numpy_hooks(ufunc, function, UFUNCS, {**FRONTS, np.matmul: _matmul})
+set_numpy_hooks(ufunc, function, UFUNCS, FRONTS)

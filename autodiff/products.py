@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, matrix_product
+from ._core import Tensor, matrix_product, matrix_vector_product
 from .arguments import tensor as to_tensor
 from .arguments import tensors
 from .shaping import transpose
@@ -33,15 +33,7 @@ def matvec(a, b, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_spa
     [3.0, 7.0]
     """
     a, b = tensors("matvec", a, b)
-    if a.ndim < 2:
-        raise errors.low_rank("matvec", a.shape, 2)
-    if b.ndim < 1:
-        raise errors.low_rank("matvec", b.shape, 1)
-    flip = _flip("matvec", transpose_a, adjoint_a, "a")
-    inner = a.shape[-2 if flip else -1]
-    if inner != b.shape[-1]:
-        raise errors.unlike_matrices("matvec", a.shape, b.shape, inner, b.shape[-1])
-    return ops.matvec(a, b, transpose_a=flip)
+    return matrix_vector_product(a, b, _flip("matvec", transpose_a, adjoint_a, "a"))
 
 
 def matrix_transpose(a, name="matrix_transpose", conjugate=False) -> Tensor:

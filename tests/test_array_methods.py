@@ -69,6 +69,12 @@ def test_an_objective_of_numpy_runs_as_it_is():
         assert slope[k] == pytest.approx((objective(x0 + 1e-6 * e) - objective(x0 - 1e-6 * e)) / 2e-6, rel=1e-8)
 
 
+def test_a_number_takes_the_dtype_of_what_it_is_multiplied_by():
+    x = ad.constant([1.0, 2.0])
+    for got in (np.dot(x, 0.1), np.dot(0.1, x), x.dot(0.1), x.dot(np.float64(0.1))):
+        assert got.dtype == ad.float32 and got.numpy().tolist() == (x * 0.1).numpy().tolist()
+
+
 def test_a_branch_on_an_item_is_recorded():
     @ad.function
     def f(x):
@@ -100,7 +106,7 @@ def test_a_value_that_leaves_loses_its_gradient_aloud():
     (lambda x: x.sum(axis=2), ValueError, "reduce_sum: axis 2 is out of range for rank 2: expected -2 to 1"),
     (lambda x: x[:0].max(), ValueError, None), (lambda x: x.sum(0, axis=0), TypeError, None), (lambda x: x.sum(rows=0), TypeError, None),
     (lambda x: x.astype("complex128"), TypeError, None), (lambda x: x.dot(x), ValueError, None), (lambda x: x.fill(0), AttributeError, None),
-    (lambda x: x @ x[0, :2], ValueError, "matvec: (2, 3) @ (2,): the inner sizes 3 and 2 differ"), (lambda x: x[0] @ None, TypeError, None),
+    (lambda x: x @ x[0, :2], ValueError, "matmul: (2, 3) @ (2,): the inner sizes 3 and 2 differ"), (lambda x: x[0] @ None, TypeError, None),
 ])  # fmt: skip
 def test_what_numpy_refuses_is_refused(use, kind, text):
     for x in (ad.constant(X), ad.Variable(X)):

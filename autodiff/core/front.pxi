@@ -165,6 +165,22 @@ def matrix_product(Tensor a not None, Tensor b not None, bint transpose_a, bint 
     return matmul(a, b, transpose_a, transpose_b)
 
 
+def matrix_vector_product(Tensor a not None, Tensor x not None, int64_t transpose_a):
+    cdef Operand operand[3]
+    cdef int64_t inner
+    keep = [None, None, None]
+    set_operand(&operand[0], a)
+    set_operand(&operand[1], x)
+    for k in range(2):
+        if rank_of(&operand[k]) < 2 - k:
+            raise errors.low_rank("matvec", operand_shape(&operand[k]), 2 - k)
+    inner = a.value.array.shape[a.value.array.ndim - 1 - transpose_a]
+    if inner != x.value.array.shape[x.value.array.ndim - 1]:
+        raise errors.unlike_matrices("matvec", shape_tuple(a), shape_tuple(x), inner, x.value.array.shape[x.value.array.ndim - 1])
+    unite(AD_OP_matvec, operand, 2, keep)
+    return structural(AD_OP_matvec, operand, 2, &transpose_a, 1)
+
+
 # ------------------------------------------------------------------------------------------------------------- reductions
 def reduce_sum(input_tensor, axis=None, keepdims=False, name=None):
     """The sum of the elements.

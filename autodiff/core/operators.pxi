@@ -288,20 +288,30 @@ cdef object compare(object x, object y, int how):
     return binary(COMPARISON[how], x, y)
 
 
-cdef bint is_vector(object x):
-    return x.ndim == 1 if is_tensor(x) or isinstance(x, np.ndarray) else np.ndim(x) == 1 if isinstance(x, (list, tuple)) else False
-
-
 cdef object matmul_operator(object x, object y):
-    """Vectors stand for rows on the left and columns on the right, as NumPy has it in x @ A @ x."""
-    if is_vector(x) or is_vector(y):
-        if not (is_tensor(x) and is_tensor(y)) and defers(y if is_tensor(x) else x):
-            return NotImplemented
-        return numpy_fronts[np.matmul](x, y)
-    return matmul(x, y, False, False)
+    return matmul(x, y, False, False, True)
 
 
-cdef object matmul(object x, object y, bint transpose_a, bint transpose_b):
+cdef inline int rank_of(const Operand *x) noexcept:
+    return x.value.array.ndim if x.is_array else 0
+
+
+cdef object vector_product(Operand *x):
+    """x[0] @ x[1], one of them a vector: a row on the left, a column on the right, as NumPy has it in x @ A @ x."""
+    cdef const ad_array *a = x[0].value.array
+    cdef const ad_array *b = x[1].value.array
+    cdef Operand swapped[3]
+    cdef int64_t transpose_a = a.ndim == 1
+    cdef int64_t inner_a = a.shape[a.ndim - 1], inner_b = b.shape[max(b.ndim - 2, 0)]
+    if inner_a != inner_b:
+        raise errors.unlike_matrices("matmul", operand_shape(&x[0]), operand_shape(&x[1]), inner_a, inner_b)
+    if a.ndim == b.ndim:
+        return numpy_fronts[np.sum](elementwise(AD_OP_mul, x, 2))
+    swapped[0], swapped[1] = x[transpose_a], x[1 - transpose_a]
+    return structural(AD_OP_matvec, swapped, 2, &transpose_a, 1)
+
+
+cdef object matmul(object x, object y, bint transpose_a, bint transpose_b, bint vectors=False):
     cdef Operand operand[3]
     cdef int64_t[2] attr = [transpose_a, transpose_b]
     cdef int kx = kind_of(x, &operand[0]), ky = kind_of(y, &operand[1])
@@ -320,8 +330,10 @@ cdef object matmul(object x, object y, bint transpose_a, bint transpose_b):
         keep[1] = beside(y, operand[0].code, AD_OP_matmul)
         set_operand(&operand[1], <Tensor>keep[1])
     unite(AD_OP_matmul, operand, 2, keep)
+    if vectors and min(rank_of(&operand[0]), rank_of(&operand[1])) == 1:
+        return vector_product(operand)
     for k in range(2):
-        if not operand[k].is_array or operand[k].value.array.ndim < 2:
+        if rank_of(&operand[k]) < 2:
             raise errors.low_rank("matmul", operand_shape(&operand[k]), 2, "use ad.linalg.matvec(a, x) or ad.tensordot")
     a, b = operand[0].value.array, operand[1].value.array
     inner_a = a.shape[a.ndim - (2 if transpose_a else 1)]

@@ -276,7 +276,7 @@ cdef class Tensor(ArrayMethods):
 
 cdef list numpy_hooks = [None, None]            # of autodiff.arrays: what np.exp(t) and np.sum(t) come to
 cdef dict ufunc_rows = {}                       # and the rows of ufuncs
-cdef dict numpy_fronts = {}                     # and what np.sum, np.matmul and their like are for floating numbers
+cdef dict numpy_fronts = {}                     # and what np.sum and its like are for floating numbers
 
 
 def set_numpy_hooks(ufunc, function, dict rows not None, dict fronts not None):
