@@ -228,3 +228,43 @@ def test_an_array_shares_the_memory_of_the_tensor_that_it_shows():
         for shares in (np.shares_memory, np.may_share_memory):
             assert shares(shown, x) is True and shares(x, shown[1:]) is True and shares(x, x) is True
             assert shares(copied, x) is False and shares(x, x.numpy()) is False
+
+
+class Column:
+    """As pandas has them: an array to NumPy, with operators that make another of it unless the other operand's priority is higher."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+    def __mul__(self, other):
+        return NotImplemented if getattr(other, "__pandas_priority__", 0) > 3000 else Column(self.values * np.asarray(other))
+
+
+def test_columns_of_a_frame_are_arrays_beside_tensors():
+    group, count, chosen, weight = Column([0, 2, 2]), Column([1, 2, 3]), Column([True, False, True]), Column([0.5, 0.25, 2.0])
+    p = ad.Variable(np.array([1.0, 2.0, 3.0]))
+
+    def total(p):
+        return ad.reduce_sum(count * p[group] - p * count + weight * p + p * chosen) + ad.reduce_sum(p[chosen]) + ad.reduce_sum(p**count)
+
+    for f in (total, ad.function(total)):
+        for _ in range(2):
+            with warnings.catch_warnings(), ad.GradientTape() as tape:
+                warnings.simplefilter("error")              # that a gradient leaves
+                y = f(p)
+            assert float(y) == (16 - 14) + 7 + 4 + 4 + (1 + 4 + 27)
+            assert tape.gradient(y, p).numpy().tolist() == [1 - 1 + 0.5 + 1 + 1 + 1, -2 + 0.25 + 4, 5 - 3 + 2 + 1 + 1 + 27]
+    assert (ad.constant([1.0]) * Column([2])).dtype == "float32" and (ad.constant([1.0]) * Column([2.0])).dtype == "float64"
+    with pytest.raises(TypeError, match="Cannot convert"):
+        ad.constant([1, 2]) * Column([2**40, 1])
+
+
+def test_columns_of_pandas_are_arrays_beside_tensors():
+    pandas = pytest.importorskip("pandas")
+    frame, p = pandas.DataFrame({"group": [0, 2, 2], "x": [1.0, 2.0, 3.0]}), ad.Variable(np.array([1.0, 2.0, 3.0]))
+    with ad.GradientTape() as tape:
+        y = np.sum((frame.x - p[frame.group] * frame.group) ** 2)
+    assert float(y) == 1 + 16 + 9 and tape.gradient(y, p).numpy().tolist() == [0.0, 0.0, 28.0]

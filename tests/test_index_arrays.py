@@ -12,7 +12,7 @@ KEYS = [
     (ROWS, COLS), ([0, 1], [1, 1]), (slice(None), COLS), (Ellipsis, COLS), COLS - 1, [0, -2], [], (COLS - 1, None, 0), (0, slice(None), COLS),
     (slice(1), 1, [0, 3]), (None, [1], slice(None), [1]), ([0], Ellipsis, [1]), (slice(None), [0], Ellipsis, [1]), (slice(None, None, -1), MASK),
     ([1, 0], MASK, [3, 3]), (slice(None), slice(None), [True, False, False, True]), (1, np.ones((3, 4), bool)), (np.int64(1), COLS),
-    (slice(None), [[0, 1], [2, 0]], 1), np.tril_indices(2), np.ix_([1, 0], [2, 0]), (ROWS.astype("i4"), COLS.astype("i1")),
+    (slice(None), [[0, 1], [2, 0]], 1), np.tril_indices(2), np.ix_([1, 0], [2, 0]), (slice(None), range(2)), range(1, -1, -1), ((0, 1), (1, 2)), (ROWS.astype("i4"), COLS.astype("i1")),
 ]  # fmt: skip
 X = np.random.default_rng(1).normal(size=(2, 3, 4))
 

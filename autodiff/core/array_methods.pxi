@@ -50,6 +50,8 @@ cdef class ArrayMethods:
     ad.Tensor([24. 34.], shape=(2,), dtype=float32) 2.5
     """
 
+    __pandas_priority__ = 5000                  # column * tensor is the tensor's to compute, with its gradient
+
     # ---- what it has
     @property
     def T(self):

@@ -16,6 +16,7 @@ cdef object index(object source, object key):
             kind_of(source, &x)
             return index_simply(&x, key)
         key = (key,)
+    key = with_arrays(key)
     if has_arrays(key):
         return index_by_arrays(source, key)
     if len(key) == 1 and is_mask(key[0]):

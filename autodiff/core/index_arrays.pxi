@@ -17,6 +17,20 @@ cdef object index_by_arrays(object source, tuple key):
     return with_axes_moved(y, 0, len(shape_tuple(places)) - 1, to)
 
 
+cdef tuple with_arrays(tuple key):
+    """Tuples and ranges among these as lists, and what is an array to NumPy (a column of pandas) as that."""
+    for item in key:
+        if stands_for_array(item):
+            return tuple([item if not stands_for_array(item) else list(item) if isinstance(item, (tuple, range)) else np.asarray(item) for item in key])
+    return key
+
+
+cdef bint stands_for_array(object item) except -1:
+    if PyLong_CheckExact(item) or type(item) is slice or item is None or type(item) is Tensor or cnp.PyArray_Check(item):
+        return False
+    return isinstance(item, (tuple, range)) or hasattr(item, "__array__") and not isinstance(item, (np.generic, VariableCore, type))
+
+
 cdef bint has_arrays(tuple key) except -1:
     """Is an array of integers among these, or a mask with anything beside it?"""
     for item in key:

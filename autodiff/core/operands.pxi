@@ -148,7 +148,8 @@ cdef Tensor to_tensor(object value, int code, int weak, str name):
     elif hasattr(value, "__ad_tensor__"):
         t = value.__ad_tensor__()
     elif hasattr(value, "__array__") and not isinstance(value, type):
-        return from_array(np.asarray(value), code, name)
+        value = np.asarray(value)
+        return from_array(value, dtype_beside(value, weak) if code < 0 <= weak else code, name)
     else:
         return from_python(value, code, weak, name)
     if code >= 0 and t.code != code:
