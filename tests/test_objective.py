@@ -401,6 +401,9 @@ def test_failures_are_named():
         with pytest.raises(kind) as told:
             bad()
         assert str(told.value) == text
+    with pytest.raises(TypeError, match=r"^objective: .*missing 1 required positional argument: 'n': give what the optimiser will give it, "
+                       r"objective\(f, like=..., args=\(...\)\)$"):  # fmt: skip
+        ad.objective(lambda x, n: x * n, like=1.0)
     assert ad.objective(lambda x: ad.reduce_sum(x * x), like=X0).minimize(jac=True).success
     changing = ad.objective(lambda x: x[0] * x[1] * x[2] if bool(x[0] > 0) else x, like=X0 + 3)
     with pytest.raises(ValueError, match=r"returned shape \(3,\) now, and \(\) at first"):
@@ -503,3 +506,20 @@ def test_data_among_the_arguments_may_change_in_place(n):
     before = traced.evaluations
     traced.grad(x, data, 2.0)
     assert traced.evaluations == before + 1
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_counts_and_masks_among_the_arguments_are_numbers(trace):
+    """As they are to NumPy: counts * eta and (1 - seen) * eta."""
+    def loss(w, x, counts, seen):
+        eta = x @ w
+        return (np.exp(eta) - counts * eta * 0.5 + (1 - seen) * eta).sum()
+
+    rng = np.random.default_rng(3)
+    w, x, counts = rng.normal(size=3), rng.normal(size=(20, 3)), rng.poisson(2.0, 20)
+    seen = counts > 1
+    objective = ad.objective(loss, like=w, trace=trace, args=(x, counts, seen))
+    assert objective.fun(w, x, counts, seen) == pytest.approx(loss(w, x, counts, seen), rel=1e-14)
+    slope = x.T @ (np.exp(x @ w) - 0.5 * counts + (1 - seen))
+    np.testing.assert_allclose(objective.grad(w, x, counts, seen), slope, rtol=1e-12)
+    np.testing.assert_allclose(objective.hess(w, x, counts, seen), (x.T * np.exp(x @ w)) @ x, rtol=1e-12)

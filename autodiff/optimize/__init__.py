@@ -120,6 +120,8 @@ class Objective(Conventions, Evaluations):
         try:
             return self._at(self.x0, args).value
         except (TypeError, AttributeError) as error:
+            if not args and f"{name_of(self._f)}() missing" in str(error):
+                raise TypeError(f"objective: {error}: give what the optimiser will give it, objective(f, like=..., args=(...))") from None
             if not isinstance(like, list) or any(self._form.shapes):
                 raise
             raise TypeError(f"objective: {name_of(self._f)} raises {type(error).__name__} ({error}) for a list of {len(self.x0)} numbers, "
