@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from . import constants, dtypes, errors, indexing, linalg, math, ops, repeating, shaping
-from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
+from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks, traced_here
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
 
@@ -159,15 +159,22 @@ def _front(front):
     def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
         if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
             raise Refused
-        a = _in_dtype(convert(a), dtype)
-        if front is math.reduce_mean and not a.dtype.is_floating:               # whose mean is no integer in NumPy
-            raise Refused
+        a = _counted(front, _in_dtype(convert(a), dtype))
         y = front(_truth(a) if of_truth else a, axis, keepdims)
         if extreme and 0 in a.shape and 0 not in y.shape:       # of nothing there is none in NumPy
             raise Refused
         return y
 
     return adaptor
+
+
+def _counted(front, a):
+    """Truth values are counted, and whole numbers have a mean that is none: both exact, by NumPy, in a recorded function by a replay."""
+    spread = front in (math.reduce_std, math.reduce_variance)
+    fraction = spread or front is math.reduce_mean
+    if a.dtype.is_floating or not (fraction or a.dtype.is_bool and front in (math.reduce_sum, math.reduce_prod)):
+        return a
+    return math.cast(a, "float64" if fraction else "int64") if spread or traced_here() else refuse()
 
 
 def _truth(x):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import dtypes, errors, ops
-from ._core import Tensor, is_tensor, traced_here
+from ._core import Tensor, is_tensor, reduce_sum, traced_here
 from .arguments import axis_of, integer, sizes, tensors
 from .arguments import tensor as to_tensor
 from .shaping import concat, reshape
@@ -278,12 +278,26 @@ def _places_in_order(rows, wanted, side):
     n, m = rows.shape[-1], wanted.shape[-1]
     dtype = dtypes.as_dtype(np.result_type(rows.dtype.as_numpy_dtype, wanted.dtype.as_numpy_dtype))
     rows, wanted = (ops.cast(x, dtype=dtype.code) + 0 for x in (rows, wanted))      # + 0: -0.0 is 0.0
+    if min(n, m) <= FEW:
+        return _places_counted(rows, wanted, side)
     axis, first = rows.ndim - 1, (n if side == "right" else 0)                      # of the values
     order = ops.argsort(ops.concat(*((rows, wanted) if first else (wanted, rows)), axis=axis), axis=axis, descending=0)
     place = ops.argsort(order, axis=axis, descending=0)
     is_value = ops.logical_and(order >= first, order < first + m)
     before = ops.cumsum(ops.cast(ops.logical_not(is_value), dtype=dtypes.int64.code), axis=axis, exclusive=0, reverse=0)
     return ops.gather(before, place[..., first : first + m], axis=axis, batch_dims=axis)
+
+
+FEW = 256                                       # to compare each with each takes less than to sort all of them
+
+
+def _places_counted(rows, wanted, side):
+    """The same for few: how many of the sequence are less than each value, or not more.  NaN counts as largest."""
+    rows, wanted = rows[..., None, :], wanted[..., None]
+    before = ops.less(rows, wanted) if side == "left" else ops.less_equal(rows, wanted)
+    if rows.dtype.is_floating:
+        before = ops.logical_or(before, ops.logical_and(ops.is_nan(wanted), ops.logical_not(ops.is_nan(rows)) if side == "left" else True))
+    return reduce_sum(ops.cast(before, dtype=dtypes.int64.code), axis=-1)
 
 
 def unique(x, out_idx=dtypes.int32, name=None) -> Unique:

@@ -1,8 +1,5 @@
 """NumPy's questions whether numbers are alike, on tensors: in a recorded function `while not np.allclose(x, before)` is a branch like any
 other, which a replay asks of its own numbers.
-
-(What says where numbers stand, np.argsort and its like, is NumPy's own: an array of places may be multiplied by floats, a tensor of them
-may not, and what runs by itself has to run when it is recorded.)
 """
 
 import numpy as np
@@ -15,11 +12,12 @@ __all__ = ["CLOSENESS"]
 
 
 def _isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Of two numbers; an array of answers has NumPy's methods, which a tensor has not, and stays one."""
+    """Of two numbers a branch, of more in a recorded function a tensor of answers."""
     a, b = _as_doubles(a, b)
-    if not traced_here() or a.ndim or b.ndim:
+    if not traced_here():
         return np.isclose(a.numpy(), b.numpy(), rtol, atol, equal_nan)
-    return bool(_are_close(a, b, rtol, atol, equal_nan))
+    close = _are_close(a, b, rtol, atol, equal_nan)
+    return close if close.ndim else bool(close)
 
 
 def _allclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):

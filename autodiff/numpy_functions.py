@@ -15,6 +15,7 @@ from .numpy_closeness import CLOSENESS
 from .numpy_curves import CURVES
 from .numpy_linalg import LINALG
 from .numpy_moves import MOVES, moved
+from .numpy_places import PLACES
 from .numpy_polynomials import POLYNOMIALS
 from .numpy_statistics import STATISTICS
 from .scipy_functions import SCIPY_FUNCTIONS
@@ -368,7 +369,7 @@ MORE = {
     "choose":           _choose,
     "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
-    **CLOSENESS, **CURVES, **LINALG, **MOVES, **POLYNOMIALS, **STATISTICS,
+    **CLOSENESS, **CURVES, **LINALG, **MOVES, **PLACES, **POLYNOMIALS, **STATISTICS,
 }
 # fmt: on
 

@@ -39,7 +39,7 @@ LAYERS = [
     {"norms", "tridiagonal", "convolutions", "initializers"},
     {"linalg"},
     {"debugging", "function", "nn", "arrays", "testing", "vectorized"},
-    {"numpy_closeness", "numpy_curves", "numpy_linalg", "numpy_moves", "numpy_polynomials", "numpy_statistics"},
+    {"numpy_closeness", "numpy_curves", "numpy_linalg", "numpy_moves", "numpy_places", "numpy_polynomials", "numpy_statistics"},
     {"tangents", "jacobians", "numpy_functions", "visualize"},
     {"forward", "sparse", "transforms"},
     {"autodiff"},

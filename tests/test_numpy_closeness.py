@@ -1,5 +1,7 @@
 """np.allclose and its like on tensors: NumPy's answers, also those of a replay; and np.round to decimals."""
 
+import functools
+import types
 import warnings
 
 import numpy as np
@@ -42,14 +44,45 @@ def test_a_loop_until_close_is_recorded():
             np.testing.assert_allclose(root(ad.constant([a, 2 * a], ad.float64)).numpy(), np.sqrt([a, 2 * a]), rtol=1e-15)
 
 
-def test_places_are_numpys_and_go_with_floats():
-    def f(x):
-        return x[np.argsort(x)] * np.argsort(np.argsort(x)) + np.searchsorted([0.0, 1.0], x)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+@pytest.mark.parametrize("case", """x[np.argsort(x)] * np.argsort(np.argsort(x))|np.argsort(x, axis=0)|np.argsort(x.reshape(4, 5), axis=0)|np.argsort(x.reshape(4, 5), axis=None)
+np.argsort(x.reshape(4, 5)) / 2 + 1|np.searchsorted([-1.0, 0.0, 1.0], x)|np.searchsorted(np.sort(x), x.reshape(4, 5), side="right")|np.searchsorted(np.arange(-300, 300), x)
+np.searchsorted(np.sort(x), 0.5) * x|np.sort(x).searchsorted([0, 2])|np.digitize(x, [-2, 0, 1])|np.digitize(x, [1.0, 0.0, -2.0], right=True)|np.digitize(x, [-1, 0, 1], right=True)
+table[np.clip(np.searchsorted(grid, x), 1, 4)] + x|np.argsort(x > 0)|np.isclose(x, 1.0, atol=0.3).sum()|x[np.isclose(x, x[0])].sum()|(x > 0).sum() * x|(x > 0).mean(axis=0)|(x > 0).std() + np.sum(x > 1, axis=0)|np.mean(np.argsort(x) + 1)""".replace("\n", "|").split("|"))
+def test_places_are_numpys_and_are_found_anew_by_a_replay(case, dtype):
+    stable = types.SimpleNamespace(**vars(np))
+    stable.argsort = functools.partial(np.argsort, kind="stable")
 
-    x = np.array([0.5, 2.0, -1.0])
+    def f(x, np=np):
+        return eval(case, {"np": np, "x": x, "grid": np.linspace(-1, 1, 5), "table": ad.constant(np.arange(6.0)) if isinstance(x, ad.Tensor) else np.arange(6.0)})
+
+    recorded, rng = ad.function(f), np.random.default_rng(4)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")         # that it runs as written
-        assert f(ad.constant(x)).numpy().tolist() == ad.function(f)(ad.constant(x)).numpy().tolist() == f(x).tolist()
+        warnings.simplefilter("error", UserWarning)             # that it runs as written
+        for k in range(4):
+            x = rng.normal(size=20).round(k % 2).astype(dtype)
+            if dtype != "int64" and "close" not in case:
+                x[:3] = -0.0, 0.0, np.nan
+            eager, replayed = f(ad.constant(x)), recorded(ad.constant(x))
+            np.testing.assert_allclose(np.asarray(eager), f(x, stable), rtol=1e-6 if dtype == "float32" else 1e-15)
+            assert np.asarray(eager).tobytes() == replayed.numpy().tobytes()
+
+
+def test_a_loss_by_ranks_is_replayed_with_its_gradient():
+    def loss(x, y):
+        order = np.argsort(y)
+        return (x[order] * np.arange(5.0) * (1 + order)).sum()
+
+    recorded, rng = ad.function(ad.value_and_grad(loss)), np.random.default_rng(5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            x, y = rng.normal(size=5), rng.normal(size=5)
+            value, slope = recorded(ad.constant(x), ad.constant(y))
+            order = np.argsort(y)
+            assert float(value) == pytest.approx(loss(x, y), rel=1e-14)
+            np.testing.assert_array_equal(slope.numpy()[order], np.arange(5.0) * (1 + order))
 
 
 def test_rounding_to_decimals_is_followed_as_rounding_is():
