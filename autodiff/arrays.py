@@ -74,7 +74,7 @@ def ufunc(function, method, inputs, kwargs):
         kwargs["out"] = out if len(out) > 1 else out[0]
     if dtype is not None:
         kwargs["dtype"] = _numpys(dtype)
-    words = f"np.{function.__name__}" + (" with out=" if out is not None else "")
+    words = errors.called(function) + (" with out=" if out is not None else "")
     return getattr(function, method)(*_values(words, inputs), **{k: v if k == "out" else _values(words, v) for k, v in kwargs.items()})
 
 
@@ -136,7 +136,7 @@ def function(func, types, args, kwargs):
     if func in QUIET:
         words = None
         return func(*_quiet(args), **{k: _quiet(v) for k, v in kwargs.items()})
-    words = f"np.{func.__name__}"
+    words = errors.called(func)
     if func in WRITERS and is_tensor([*args, *kwargs.values()][0]) or is_tensor(kwargs.get("out")):
         raise TypeError(f"{words}: would write into a tensor, and tensors are immutable; write into t.numpy(), a copy, or assign to a variable")
     return func(*_values(words, args), **{k: _values(words, v) for k, v in kwargs.items()})
@@ -197,9 +197,9 @@ def _std(root):
 
 def _scan(front):
     def adaptor(a, axis=None, dtype=None, out=None):
-        if out is not None or dtype is not None:
+        if out is not None:
             raise Refused
-        return front(*flat_if_none(a, axis))
+        return front(*flat_if_none(_in_dtype(as_array(a), dtype), axis))
 
     return adaptor
 

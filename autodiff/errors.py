@@ -5,6 +5,9 @@ the built-in class a caller would catch as well as from TensorFlow's, whose Inva
 The functions below return an exception; the caller raises it.
 """
 
+import sys
+
+import numpy as np
 from numpy.linalg import LinAlgError
 
 _INF = float("inf")
@@ -227,6 +230,17 @@ def ragged(name):
 def bad_index(name, index, axis, size):
     """An integer index past the end of an axis."""
     return BadIndexError(f"{name}: slice index {index} of dimension {axis} out of bounds: its size is {size}")
+
+
+def called(function):
+    """A function of NumPy's or SciPy's as it is called: np.exp, np.linalg.cond, scipy.special.pdtr."""
+    name = function.__name__
+    if not isinstance(function, np.ufunc):
+        return f"{function.__module__.replace('numpy', 'np', 1)}.{name}"
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    of_scipy = getattr(sys.modules.get("scipy.special._ufuncs"), name, None) is function
+    return f"scipy.special.{name.lstrip('_')}" if of_scipy else name                    # lambertw calls _lambertw
 
 
 def bad_key(key):

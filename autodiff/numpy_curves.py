@@ -152,15 +152,14 @@ def _piecewise(x, condlist, funclist, *args, **kw):
     masks = [as_array(m) for m in masks]
     if any(not m.dtype.is_bool or m.shape != x.shape for m in masks) or len(funclist) not in (len(masks), len(masks) + 1):
         refuse()
-    masks = [m.numpy() for m in masks]
     if len(funclist) > len(masks):
-        masks.append(~np.logical_or.reduce(masks))
+        masks.append(math.logical_not(math.reduce_any(shaping.stack(masks), 0)))
     y = math.cast(np.zeros(tuple(x.shape)), x.dtype)
     for mask, f in zip(masks, funclist):
-        places = np.argwhere(mask)
+        places = indexing.where(mask)           # recorded: as a branch on their number
         if not len(places):
             continue
-        part = f(indexing.boolean_mask(x, mask), *args, **kw) if callable(f) else f
+        part = f(indexing.gather_nd(x, places), *args, **kw) if callable(f) else f
         y = indexing.tensor_scatter_nd_update(y, places, shaping.broadcast_to(math.cast(as_array(part), x.dtype), [len(places)]))
     return y
 

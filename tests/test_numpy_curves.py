@@ -1,5 +1,7 @@
 """NumPy's functions of curves given at points: NumPy's values, dtypes and shapes, and the gradients of differences."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy_agreement import agree_or_raise, check
@@ -26,7 +28,21 @@ np.select([X > 0, X > 1], [X, 1], 2)|np.piecewise(X[0], [X[0] < 0, X[0] > 0], [l
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_what_numpy_gives_with_its_gradient(case):
     new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"                                # before it a float64 number took float32
-    check(case, X, M, {"P": P}, new, "piecewise" not in case)                           # whose functions get as many elements as there are
+    check(case, X, M, {"P": P}, new)
+
+
+def test_pieces_are_recorded_as_a_branch_on_how_many_elements_they_have():
+    def f(x):
+        return np.sum(np.piecewise(x, [x < 0, x > 1], [lambda z: -z, lambda z: z**2, 0.5]) * np.arange(1.0, 5.0))
+
+    slope, ways = ad.function(ad.grad(f)), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")          # that it runs as written
+        for x in ([-1.0, 2.0, 0.5, 3.0], [4.0, -0.5, 5.0, 0.1], [-1.0, -2.0, -3.0, -4.0], [0.1, 0.2, 0.3, 0.4], [3.0, 0.5, -4.0, 2.0]):
+            x = np.array(x)
+            assert slope(x).numpy().tolist() == (np.where(x < 0, -1.0, np.where(x > 1, 2 * x, 0.0)) * [1, 2, 3, 4]).tolist()
+            ways.append(slope.experimental_get_tracing_count())
+    assert ways[0] == ways[1] == 1 and ways[3] == ways[4]
 
 
 def test_the_slope_of_a_polygon_at_its_corners_is_that_behind_them_but_for_the_last():
