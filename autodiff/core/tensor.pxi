@@ -154,7 +154,7 @@ cdef class Tensor(ArrayMethods):
         return 1, 0                             # kDLCPU, the first
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
-        lose(self, "the buffer protocol")
+        lose(self, "np.asarray, or who reads the buffer")
         fill_buffer(self, buffer, flags)
 
     def __releasebuffer__(self, Py_buffer *buffer):

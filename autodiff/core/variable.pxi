@@ -95,7 +95,7 @@ cdef class VariableCore(ArrayMethods):
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         cdef Tensor t = read(self)
-        lose(t, "the buffer protocol")
+        lose(t, "np.asarray, or who reads the buffer")
         fill_buffer(t, buffer, flags)
 
     def __releasebuffer__(self, Py_buffer *buffer):
