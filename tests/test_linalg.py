@@ -47,6 +47,40 @@ def test_matmul_of_integers_and_into_another_dtype():
     same(linalg.matmul([[1.0, 2.0]], [[3.0], [4.0]], output_type="float64"), np.array([[11.0]]))
 
 
+VECTORS = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 2, 3), (3,)), ((3,), (4, 3, 2)), ((1,), (1, 2)), ((0,), (0,)), ((2, 0), (0,))]
+
+
+@pytest.mark.parametrize("left, right", VECTORS, ids=str)
+def test_an_operator_between_matrices_and_vectors_is_numpys(left, right):
+    a, b = (np.random.default_rng(k).normal(size=shape) for k, shape in enumerate((left, right)))
+    wanted, weights = a @ b, np.cos(np.arange(np.size(a @ b))).reshape(np.shape(a @ b))
+    for x, y in [(ad.constant(a), ad.constant(b)), (ad.Variable(a), b), (a, ad.Variable(b)), (ad.constant(a), b.tolist()), (a.tolist(), ad.constant(b))]:
+        got = x @ y
+        assert type(got) is ad.Tensor and got.dtype == "float64" and tuple(got.shape) == np.shape(wanted)
+        np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-14, atol=1e-15)
+    slopes = ad.function(ad.grad(lambda a, b: ad.reduce_sum((a @ b) * weights), argnums=(0, 1)))
+    for _ in range(2):
+        for got, x, at in zip(slopes(a, b), (a, b), range(2)):
+            for k in range(x.size):             # the product is linear in each
+                unit = np.zeros(x.size)
+                unit[k] = 1.0
+                each = [a, b]
+                each[at] = unit.reshape(x.shape)
+                np.testing.assert_allclose(got.numpy().flat[k], np.sum((each[0] @ each[1]) * weights), rtol=1e-13, atol=1e-15)
+
+
+def test_a_list_of_tensors_is_a_vector_to_the_operator():
+    x, y = ad.Variable(2.0), ad.Variable(3.0)
+    with ad.GradientTape() as tape:
+        z = [x, y] @ ad.constant([[1.0], [10.0]]) @ [2.0]
+    assert [float(g) for g in tape.gradient(z, [x, y])] == [2.0, 20.0]
+    assert (ad.constant([1, 2]) @ ad.constant([3, 4])).dtype == "int32"
+    with pytest.raises(errors.ShapeError, match=r"\(3,\) @ \(2,\): the inner sizes 3 and 2 differ"):
+        ad.ones([3]) @ ad.ones([2])
+    with pytest.raises(errors.ShapeError, match=r"^matmul: Shape \(\) must have rank at least 1; use \*$"):
+        ad.constant(2.0) @ ad.ones([2])
+
+
 def test_matvec():
     same(linalg.matvec(M, V[:1].repeat(4)), M @ V[:1].repeat(4))
     same(linalg.matvec(M, V, transpose_a=True), T(M) @ V)

@@ -330,6 +330,8 @@ cdef object matmul(object x, object y, bint transpose_a, bint transpose_b, bint 
         keep[1] = beside(y, operand[0].code, AD_OP_matmul)
         set_operand(&operand[1], <Tensor>keep[1])
     unite(AD_OP_matmul, operand, 2, keep)
+    if vectors and min(rank_of(&operand[0]), rank_of(&operand[1])) == 0:
+        raise errors.low_rank("matmul", (), 1, "use *")
     if vectors and min(rank_of(&operand[0]), rank_of(&operand[1])) == 1:
         return vector_product(operand)
     for k in range(2):
