@@ -134,7 +134,6 @@ def function(func, types, args, kwargs):
         except errors.DtypeError:
             _without_gradient(args)
     if func in QUIET:
-        words = None
         return func(*_quiet(args), **{k: _quiet(v) for k, v in kwargs.items()})
     words = errors.called(func)
     if func in WRITERS and is_tensor([*args, *kwargs.values()][0]) or is_tensor(kwargs.get("out")):

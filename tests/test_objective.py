@@ -383,6 +383,9 @@ def test_failures_are_named():
     squares, matrix = ad.objective(lambda x: x * x, like=X0), ad.objective(lambda a: ad.reduce_sum(ad.exp(a)), like=np.eye(2))
     for bad, kind, text in [
         (lambda: squares.fun({"a": 1.0}), TypeError, "objective: expected a vector of 3 numbers, got {'a': 1.0}"),
+        (lambda: optimize.minimize(ad.objective(lambda x: (x - 1) ** 2, like=np.ones(1)), [1.5], jac=True), ValueError,
+         "objective: expected a vector of 1 numbers, got shape (1, 1); <lambda> returns a vector of one number, and its derivative is a matrix: "
+         "minimize wants a scalar, ad.reduce_sum makes one"),
         (lambda: squares.fun("ab"), TypeError, "objective: expected a vector of 3 numbers, got 'ab'"),
         (lambda: squares.jac(np.array([1j, 1, 2])), TypeError, "objective: expected a vector of 3 numbers, got array([0.+1.j, 1.+0.j, 2.+0.j])"),
         (lambda: squares.jac([[1], [2, 3]]), TypeError, "objective: expected a vector of 3 numbers, got [[1], [2, 3]]"),

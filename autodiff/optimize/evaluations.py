@@ -144,11 +144,16 @@ class Evaluations:
         except (TypeError, ValueError):
             raise TypeError(f"objective: expected a vector of {len(self.x0)} numbers, got {shorten(given)}{self._flattens()}") from None
         if x.size != len(self.x0) or x.ndim > 1:
-            raise ShapeError(f"objective: expected a vector of {len(self.x0)} numbers, got shape {x.shape}{self._flattens()}")
+            raise ShapeError(f"objective: expected a vector of {len(self.x0)} numbers, got shape {x.shape}{self._flattens() or self._is_of_one()}")
         return x.reshape(-1)
 
     def _flattens(self):
         return "" if self._form.shapes == [self._size] else "; obj.flatten(parameters) makes one"
+
+    def _is_of_one(self):
+        """BFGS and CG step along what should be a gradient, and is a Jacobian of one row."""
+        of_one = f"; {name_of(self._f)} returns a vector of one number, and its derivative is a matrix: minimize wants a scalar, ad.reduce_sum makes one"
+        return of_one if self._shape == (1,) else ""
 
     def _rest(self, args, keyed=True):
         """The further arguments as they are now, one object as long as nothing in them changes, also in place; None where that cannot be
