@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from . import constants, dtypes, errors, indexing, linalg, math, ops, repeating, shaping
-from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks, traced_here
+from ._core import Tensor, apply, convert, holders_of, is_tensor, lost, set_numpy_holders, set_numpy_hooks
 
 UFUNCS = {getattr(np, name): row for row in ops.ROWS.values() for name in row.numpy if isinstance(getattr(np, name, None), np.ufunc)}
 
@@ -168,12 +168,12 @@ def _front(front):
 
 
 def _counted(front, a):
-    """Truth values are counted, and whole numbers have a mean that is none: both exact, by NumPy, in a recorded function by a replay."""
-    spread = front in (math.reduce_std, math.reduce_variance)
-    fraction = spread or front is math.reduce_mean
-    if a.dtype.is_floating or not (fraction or a.dtype.is_bool and front in (math.reduce_sum, math.reduce_prod)):
+    """Truth values are counted, and whole numbers have a mean that is none."""
+    if a.dtype.is_floating:
         return a
-    return math.cast(a, "float64" if fraction else "int64") if spread or traced_here() else refuse()
+    if front in (math.reduce_mean, math.reduce_std, math.reduce_variance):
+        return math.cast(a, "float64")
+    return math.cast(a, "int64") if a.dtype.is_bool and front in (math.reduce_sum, math.reduce_prod) else a
 
 
 def _truth(x):

@@ -12,12 +12,10 @@ __all__ = ["CLOSENESS"]
 
 
 def _isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Of two numbers a branch, of more in a recorded function a tensor of answers."""
+    """Of two numbers a branch, of more a tensor of answers."""
     a, b = _as_doubles(a, b)
-    if not traced_here():
-        return np.isclose(a.numpy(), b.numpy(), rtol, atol, equal_nan)
     close = _are_close(a, b, rtol, atol, equal_nan)
-    return close if close.ndim else bool(close)
+    return close if close.ndim else np.bool_(close)
 
 
 def _allclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):

@@ -99,6 +99,13 @@ def test_a_value_that_leaves_loses_its_gradient_aloud():
             leave()
 
 
+def test_an_array_whose_dot_asks_no_tensor_says_what_would():
+    x = ad.constant(X[0])
+    with ad.GradientTape() as tape, pytest.warns(UserWarning, match=r"Stay with tensors \(a @ t for a.dot\(t\)"):
+        tape.watch(x)
+        X.dot(x)
+
+
 @pytest.mark.parametrize("use, kind, text", [
     (lambda x: x.item(), ValueError, "item: can only convert a tensor of one element to a Python number, got shape (2, 3); "
      "expected the element's place too, or take tolist()"),

@@ -247,7 +247,7 @@ cdef inline void mark_lost(Tensor t) noexcept:
 
 # What is mostly meant by these: ndarray.dot and np.array ask no tensor what it would have.
 cdef dict INSTEAD = {"float": "np.exp(t) for math.exp(t), np.stack([t, u]) for np.array([t, u]) and for a[0] = t",
-                     "the buffer protocol": "a @ t for a.dot(t), np.stack([t, u]) for np.array([t, u])"}
+                     "np.asarray, or who reads the buffer": "a @ t for a.dot(t), np.stack([t, u]) for np.array([t, u])"}
 
 
 cdef int lose(Tensor t, str how) except -1:
