@@ -174,6 +174,6 @@ cdef extern from "generated/opcodes.h" nogil:
     enum:
         AD_OP_add, AD_OP_sub, AD_OP_mul, AD_OP_div, AD_OP_floordiv, AD_OP_mod, AD_OP_pow, AD_OP_neg, AD_OP_abs, AD_OP_square
         AD_OP_equal, AD_OP_not_equal, AD_OP_less, AD_OP_less_equal, AD_OP_greater, AD_OP_greater_equal
-        AD_OP_maximum, AD_OP_minimum, AD_OP_logical_and, AD_OP_logical_or, AD_OP_logical_xor, AD_OP_logical_not
+        AD_OP_logical_and, AD_OP_logical_or, AD_OP_logical_xor, AD_OP_logical_not
         AD_OP_where, AD_OP_cast, AD_OP_view, AD_OP_reshape, AD_OP_concat, AD_OP_matmul, AD_OP_matvec
         AD_NOPS, AD_OP_reduce_sum, AD_OP_sum_to, AD_OP_gather_nd, AD_OP_nonzero, AD_OP_scale, AD_OP_reduce_euclidean_norm

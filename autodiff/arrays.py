@@ -30,6 +30,7 @@ SCANS = {np.add: math.cumsum, np.multiply: math.cumprod, np.logaddexp: math.cumu
 REDUCTIONS = {np.add: math.reduce_sum, np.multiply: math.reduce_prod, np.maximum: math.reduce_max, np.minimum: math.reduce_min,
               np.logical_and: math.reduce_all, np.logical_or: math.reduce_any, np.logaddexp: math.reduce_logsumexp}  # fmt: skip
 
+OF_MASKS = {np.add: np.logical_or, np.maximum: np.logical_or, np.multiply: np.logical_and, np.minimum: np.logical_and}
 OF_TRUTH = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}      # of what is not 0
 
 
@@ -46,6 +47,8 @@ def ufunc(function, method, inputs, kwargs):
         try:
             return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
         except errors.DtypeError:
+            if function in OF_MASKS and all(convert(x).dtype.is_bool for x in inputs):
+                return OF_MASKS[function](*inputs)
             if function.nin > 1:                # which may stand for an operator
                 raise
             _without_gradient(inputs)

@@ -12,21 +12,12 @@ TABLE_HASH = ad_table_hash.decode()
 
 
 # ------------------------------------------------------------------------------------------------------------ elementwise
-cdef inline int of_truth_values(int op) noexcept:
-    """What NumPy's arithmetic of truth values is: sums and the larger are `or`, products and the smaller `and`."""
-    if op == AD_OP_add or op == AD_OP_maximum:
-        return AD_OP_logical_or
-    return AD_OP_logical_and if op == AD_OP_mul or op == AD_OP_minimum else op
-
-
 cdef inline Tensor elementwise(int op, Operand *x, int n):
     """The value of an elementwise row on operands of one dtype (where's first is a mask), recorded."""
     cdef Tensor y
     cdef object held = None
     cdef int code = x[n - 1].code
     cdef bint is_array = x[0].is_array
-    if code == AD_BOOL:
-        op = of_truth_values(op)
     if ad_current is not NULL and ad_current.laws:
         held = rewritten(op, x, n)
         if held is not None:

@@ -175,12 +175,17 @@ cdef object binary(int op, object x, object y):
     return after_reading(op, p, x, y)
 
 
+cdef inline int of_truth_values(int op) noexcept:
+    """What NumPy's operators are of truth values: + is `or`, * is `and`."""
+    return AD_OP_logical_or if op == AD_OP_add else AD_OP_logical_and if op == AD_OP_mul else op
+
+
 cdef object binary_general(int op, object x, object y):
     cdef Operand operand[3]
     cdef int kx = kind_of(x, &operand[0]), ky = kind_of(y, &operand[1])
     cdef object keep_x, keep_y
     if kx == TENSOR and ky == TENSOR:
-        if operand[0].code == operand[1].code and (op != AD_OP_div or operand[0].code <= AD_F64):
+        if operand[0].code == operand[1].code and operand[0].code <= AD_F64:
             return elementwise(op, operand, 2)
     elif kx == TENSOR and ky == NUMBER:
         take_beside(y, operand[0].code, &operand[1], op)
@@ -201,7 +206,7 @@ cdef object binary_general(int op, object x, object y):
             set_operand(&operand[0], <Tensor>keep_x)
     keep = [None, None, None]
     unite(op, operand, 2, keep)
-    return elementwise(op, operand, 2)
+    return elementwise(op if operand[0].code != AD_BOOL else of_truth_values(op), operand, 2)
 
 
 cdef inline int take_beside(object number, int code, Operand *x, int op) except -1:
@@ -255,8 +260,15 @@ cdef int unite(int op, Operand *x, int n, list keep) except -1:
 
 
 cdef Tensor cast_operand(const Operand *x, int code):
+    """(Masks as where(x, 1, 0), the same numbers: that row shares a loop with others in a recording.)"""
+    cdef Operand choice[3]
     cdef int64_t attr[1]
     attr[0] = code
+    if x.code == AD_BOOL and x.is_array and code <= AD_F64:
+        choice[0] = x[0]
+        take_number(1, code, &choice[1], AD_OP_where)
+        take_number(0, code, &choice[2], AD_OP_where)
+        return elementwise(AD_OP_where, choice, 3)
     return structural(AD_OP_cast, x, 1, attr, 1)
 
 
