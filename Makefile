@@ -20,7 +20,7 @@ PIP = -m pip install -q --disable-pip-version-check
 # What the core and the demo need; what only tests do; and of that what has no wheel for every platform: what is missing is said, its
 # tests are skipped.
 NEEDS = "setuptools>=77" "cython>=3.1" "numpy>=2" scipy
-TESTED = pytest hypothesis mpmath python-flint distributed matplotlib scikit-learn tqdm emcee mypy
+TESTED = pytest hypothesis mpmath python-flint distributed matplotlib pandas scikit-learn tqdm emcee mypy
 MAY = iminuit nlopt cyipopt-wheels
 PEERS = tensorflow-cpu torch jax autograd casadi numexpr
 BENCH = .venv-bench

@@ -348,3 +348,55 @@ def test_ranges_slices_and_complex_numbers_are_known_again():
     loaded = ad.load_function(f.to_bytes())
     assert float(loaded(x, slice(0, 3), range(2), complex(1, 2))) == 30.0
     assert "where: slice(0, 2, None)" in f.pretty_printed_concrete_signatures()
+
+
+class Frame:
+    """As pandas has them: columns by name, a copy, and whether it equals another."""
+
+    def __init__(self, **columns):
+        self.columns = {name: np.array(column) for name, column in columns.items()}
+
+    def __getitem__(self, name):
+        return self.columns[name]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.stack(list(self.columns.values()), 1).astype(dtype)
+
+    def copy(self):
+        return Frame(**self.columns)
+
+    def equals(self, other):
+        return all(np.array_equal(self[name], other[name], equal_nan=True) for name in self.columns)
+
+
+def test_a_data_frame_that_changes_in_place_is_seen():
+    frame, made = Frame(x=[1.0, 2.0, np.nan], group=[0, 1, 1]), []
+
+    @ad.function
+    def f(p, data, scale=1.0):
+        made.append(None)
+        return ad.reduce_sum(p[data["group"]] * np.nan_to_num(data["x"])) * scale
+
+    p = ad.constant([1.0, 10.0], ad.float64)
+    assert [float(f(p, frame)) for _ in range(3)] == [21.0] * 3 and len(made) == 1
+    frame["x"][1] = 5.0
+    assert [float(f(p, frame)) for _ in range(3)] == [51.0] * 3 and len(made) == 2
+    frame["x"][1] = 2.0                                         # as before: so is the recording
+    assert float(f(p, frame)) == 21.0 and float(f(p, data=frame)) == 21.0 and len(made) == 3
+    frame["group"][:] = 0
+    assert float(f(p, data=frame)) == 3.0 and float(f(p, (frame,)[0], scale=2.0)) == 6.0
+    frame["group"][1:] = 1
+    objective = ad.objective(lambda p, data: np.sum((p[data["group"]] - data["x"][:2].sum()) ** 2), like=np.ones(2), args=(frame,))
+    assert objective.fun(np.ones(2), frame) == 12.0
+    frame["x"][0] = 0.0
+    assert objective.fun(np.ones(2), frame) == 3.0 and objective.grad(np.ones(2), frame).tolist() == [-2.0, -4.0]
+
+
+def test_a_frame_of_pandas_that_changes_in_place_is_seen():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1.0, 2.0, np.nan], "name": ["a", None, "c"]})
+    f = ad.function(lambda p, data: ad.reduce_sum(p * data.x.fillna(0.0)))
+    p = ad.constant([1.0, 10.0, 100.0], ad.float64)
+    assert float(f(p, frame)) == float(f(p, frame)) == 21.0 and f.experimental_get_tracing_count() == 1
+    frame.loc[1, "x"] = 5.0
+    assert float(f(p, frame)) == 51.0

@@ -14,6 +14,29 @@ cdef class Same:
         return type(other) is Same and (<Same>other).value is self.value
 
 
+cdef class Frame(Same):
+    """A data frame or a column as a key: that object, with what stands in it now.  It may change in place, as arrays do, but a function that
+    asks it for a column is given no tensor instead."""
+    cdef object copied
+
+    def __init__(self, value):
+        self.value, self.copied = value, value.copy()
+
+    def __hash__(self):
+        return <Py_ssize_t>(<PyObject *>self.value) >> 4
+
+    def __eq__(self, other):
+        return type(other) is Frame and (<Same>other).value is self.value and bool(self.copied.equals((<Frame>other).copied))
+
+    cdef bint holds(self, x) except -1:
+        return x is self.value and x.equals(self.copied)
+
+
+cdef bint is_frame(x) except -1:
+    """Is it pandas' or xarray's, say?  (Which are not imported for that.)"""
+    return hasattr(x, "__array__") and hasattr(x, "equals") and hasattr(x, "copy") and not isinstance(x, type)
+
+
 cdef frozenset UNCHANGING = frozenset([int, bool, str, bytes, type(None)])
 cdef frozenset WRITTEN = frozenset([complex, range, slice])     # nor do these, but equal ones may differ: range(0, 3, 2) and range(0, 4, 2)
 
@@ -43,7 +66,7 @@ def argument_kind(x, list tensors not None):
         tensors.append(convert(x))
         return Tensor                           # which is what the function is given
     if not has_only_items(x):
-        return Same(x)
+        return Frame(x) if is_frame(x) else Same(x)
     if hasattr(x, "default_factory"):
         return (kind, Same(x.default_factory), *kinds_of(x, tensors))
     return (kind, *kinds_of(x, tensors))
@@ -109,6 +132,8 @@ cdef bint is_of(object kind, object x, list tensors, list lent) except -1:
         return True
     if type(kind) is Same:
         return (<Same>kind).value is x
+    if type(kind) is Frame:
+        return (<Frame>kind).holds(x)
     if type(kind) is str:
         return type(x) is float and x.hex() == kind
     parts = <tuple?>kind
