@@ -44,6 +44,8 @@ def ufunc(function, method, inputs, kwargs):
             inputs = [math.cast(as_array(x), _numpys(dtype)) for x in inputs]
         if function in OF_TRUTH:
             inputs = [_truth(x) for x in inputs]
+        elif function in UFUNCS and not any(convert(x).dtype.is_floating for x in inputs) and not any(loop[0] == "l" for loop in function.types):
+            inputs = [math.cast(as_array(x), "float64") for x in inputs]                # as NumPy has whole numbers before their logarithms
         try:
             return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
         except errors.DtypeError:

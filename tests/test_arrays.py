@@ -203,6 +203,23 @@ def test_nothing_is_written_into_a_variable_by_numpy():
                 write(x)
 
 
+@pytest.mark.parametrize("case", ["np.log1p(k)", "np.hypot(k, m)", "np.arctan2(k, m) + k", "np.logaddexp(k, 2)", "np.sqrt(m) * x", "gammaln(m + 1) - x", "np.exp(m)"])
+def test_whole_numbers_have_logarithms_in_a_recording_too(case):
+    gammaln = pytest.importorskip("scipy.special").gammaln
+
+    def f(x, k, m):
+        return eval(case, {"np": np, "gammaln": gammaln, "x": x, "k": k, "m": m})
+
+    recorded, rng = ad.function(f), np.random.default_rng(6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")                          # that it runs as written
+        for _ in range(2):
+            given = rng.normal(size=4), rng.integers(0, 9, 4), rng.integers(0, 9, 4, dtype=np.int32)
+            eager = f(*[ad.constant(x) for x in given])
+            np.testing.assert_allclose(eager.numpy(), f(*given), rtol=1e-14)
+            assert recorded(*given).numpy().tobytes() == eager.numpy().tobytes() and eager.dtype == f(*given).dtype
+
+
 @pytest.mark.parametrize("case", ["np.exp(k)", "np.sqrt(k)", "np.isnan(k)", "np.isfinite(b)", "np.abs(b)", "np.log1p(k)", "np.reciprocal(k)", "np.invert(k)", "np.deg2rad(k)",
                                   "np.heaviside(k, 0.5)", "np.fmod(k, 0.7)", "np.copysign(k, -1.0)", "np.logical_and(k, x)", "np.logical_not(x)", "np.logical_xor(x, b)",
                                   "np.logical_or(x > 1, k)"])  # fmt: skip
