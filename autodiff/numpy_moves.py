@@ -86,8 +86,8 @@ def _take_along_axis(arr, indices, axis=-1):
 
 
 def _extract(condition, arr):
-    condition = _where_to(condition)
-    return moved(lambda places: np.extract(condition, places), arr)
+    condition, x = (shaping.reshape(as_array(each), [-1]) for each in (condition, arr))
+    return indexing.boolean_mask(x, condition if condition.dtype.is_bool else condition != 0) if condition.shape == x.shape else refuse()
 
 
 def _compress(condition, a, axis=None, out=None):

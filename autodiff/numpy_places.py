@@ -1,4 +1,4 @@
-"""NumPy's functions that say where numbers stand, on tensors: np.argsort, searchsorted and digitize give tensors of places, which a replay
+"""NumPy's functions that say where numbers stand, on tensors: np.argsort, np.nonzero and their like give tensors of places, which a replay
 finds anew.  (Eager calls too: arrays of places would take another dtype beside integers than the tensors that they are in a recording.)
 """
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from . import dtypes, indexing, math, shaping
 from ._core import is_tensor
-from .arrays import as_array, as_arrays, flat_if_none, refuse
+from .arrays import FUNCTIONS, as_array, as_arrays, flat_if_none, refuse
 
 __all__ = ["PLACES"]
 
@@ -38,4 +38,25 @@ def _digitize(x, bins, right=False):
     return refuse()
 
 
-PLACES = {"argsort": _argsort, "searchsorted": _searchsorted, "digitize": _digitize}
+def _argwhere(a):
+    a = as_array(a)
+    return indexing.where(a) if a.ndim else refuse()
+
+
+def _nonzero(a):
+    """A recorded function has a recording for each number of elements that it finds."""
+    places = _argwhere(a)
+    return tuple([places[:, k] for k in range(places.shape[1])])
+
+
+def _flatnonzero(a):
+    return _nonzero(shaping.reshape(as_array(a), [-1]))[0]
+
+
+def _where(condition, *choices):
+    return _chosen(condition, *choices) if choices else _nonzero(condition)
+
+
+_chosen = FUNCTIONS[np.where]
+PLACES = {"argsort": _argsort, "searchsorted": _searchsorted, "digitize": _digitize, "argwhere": _argwhere, "nonzero": _nonzero,
+          "flatnonzero": _flatnonzero, "where": _where}  # fmt: skip

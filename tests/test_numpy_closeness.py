@@ -49,7 +49,7 @@ def test_a_loop_until_close_is_recorded():
 @pytest.mark.parametrize("case", """x[np.argsort(x)] * np.argsort(np.argsort(x))|np.argsort(x, axis=0)|np.argsort(x.reshape(4, 5), axis=0)|np.argsort(x.reshape(4, 5), axis=None)
 np.argsort(x.reshape(4, 5)) / 2 + 1|np.searchsorted([-1.0, 0.0, 1.0], x)|np.searchsorted(np.sort(x), x.reshape(4, 5), side="right")|np.searchsorted(np.arange(-300, 300), x)
 np.searchsorted(np.sort(x), 0.5) * x|np.sort(x).searchsorted([0, 2])|np.digitize(x, [-2, 0, 1])|np.digitize(x, [1.0, 0.0, -2.0], right=True)|np.digitize(x, [-1, 0, 1], right=True)
-table[np.clip(np.searchsorted(grid, x), 1, 4)] + x|np.argsort(x > 0)|np.isclose(x, 1.0, atol=0.3).sum()|x[np.isclose(x, x[0])].sum()|(x > 0).sum() * x|(x > 0).mean(axis=0)|(x > 0).std() + np.sum(x > 1, axis=0)|np.mean(np.argsort(x) + 1)""".replace("\n", "|").split("|"))
+table[np.clip(np.searchsorted(grid, x), 1, 4)] + x|np.argsort(x > 0)|np.isclose(x, 1.0, atol=0.3).sum()|x[np.isclose(x, x[0])].sum()|(x > 0).sum() * x|(x > 0).mean(axis=0)|(x > 0).std() + np.sum(x > 1, axis=0)|np.mean(np.argsort(x) + 1)|x[np.nonzero(x > 0)].sum() + np.nonzero(x > 0)[0].sum() * 2.5|x.reshape(4, 5)[np.where(x.reshape(4, 5) < 0.5)]\nx[np.flatnonzero(x)] * 2|np.argwhere(x.reshape(4, 5) > 0).sum(axis=0)|np.where(x > 0)[0] / 2|np.extract(x > 0, x * x).sum()|x.nonzero()[0] + 1|np.where(x > 0, x, 0)""".replace("\n", "|").split("|"))
 def test_places_are_numpys_and_are_found_anew_by_a_replay(case, dtype):
     stable = types.SimpleNamespace(**vars(np))
     stable.argsort = functools.partial(np.argsort, kind="stable")
