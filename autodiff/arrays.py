@@ -6,6 +6,7 @@ that only NumPy's own function takes, is computed by NumPy on values: nothing of
 following.
 """
 
+import importlib
 import sys
 
 import numpy as np
@@ -47,7 +48,7 @@ def ufunc(function, method, inputs, kwargs):
         elif function in UFUNCS and not any(convert(x).dtype.is_floating for x in inputs) and not any(loop[0] == "l" for loop in function.types):
             inputs = [math.cast(as_array(x), "float64") for x in inputs]                # as NumPy has whole numbers before their logarithms
         try:
-            return _in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
+            return in_dtype(_matmul(*inputs) if function is np.matmul else apply(UFUNCS[function], inputs, {}), dtype)
         except errors.DtypeError:
             if function in OF_MASKS and all(convert(x).dtype.is_bool for x in inputs):
                 return OF_MASKS[function](*inputs)
@@ -68,7 +69,7 @@ def ufunc(function, method, inputs, kwargs):
         return SCANS[function](inputs[0], kwargs.get("axis", 0))
     if plain and method == "reduce" and function in REDUCTIONS and not (function in (np.maximum, np.minimum) and 0 in np.shape(inputs[0])):
         try:
-            return REDUCTIONS[function](_in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))
+            return REDUCTIONS[function](in_dtype(inputs[0], dtype), kwargs.get("axis", 0), kwargs.get("keepdims", False))
         except errors.DtypeError:  # of truth values, say, which NumPy counts; no gradient is lost by that
             _without_gradient(inputs)
     if method == "at":
@@ -99,7 +100,7 @@ def _numpys(dtype):
     return np.dtype(dtype.as_numpy_dtype if isinstance(dtype, dtypes.DType) else dtype)
 
 
-def _in_dtype(x, dtype):
+def in_dtype(x, dtype):
     """x as NumPy has it before it adds up."""
     return x if dtype is None else math.cast(x, _numpys(dtype))
 
@@ -163,7 +164,7 @@ def _front(front):
     def adaptor(a, axis=None, dtype=None, out=None, keepdims=False, **rest):
         if out is not None or any(v is not None and v is not np._NoValue for v in rest.values()):
             raise Refused
-        a = _counted(front, _in_dtype(convert(a), dtype))
+        a = _counted(front, in_dtype(convert(a), dtype))
         y = front(_truth(a) if of_truth else a, axis, keepdims)
         if extreme and 0 in a.shape and 0 not in y.shape:       # of nothing there is none in NumPy
             raise Refused
@@ -203,7 +204,7 @@ def _scan(front):
     def adaptor(a, axis=None, dtype=None, out=None):
         if out is not None:
             raise Refused
-        return front(*flat_if_none(_in_dtype(as_array(a), dtype), axis))
+        return front(*flat_if_none(in_dtype(as_array(a), dtype), axis))
 
     return adaptor
 
@@ -310,7 +311,7 @@ def _reshape(a, shape=None, order="C", newshape=None, **rest):
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     if out is not None:
         raise Refused
-    a = _in_dtype(a, dtype)
+    a = in_dtype(a, dtype)
     if (offset, axis1, axis2) == (0, 0, 1) and np.ndim(a) == 2:
         return linalg.trace(a)
     return math.reduce_sum(np.diagonal(a, offset, axis1, axis2), -1)
@@ -321,22 +322,6 @@ def _take(a, indices, axis=None, out=None, mode="raise"):
         raise Refused
     (a, axis), indices = flat_if_none(a, axis), places_of(indices)
     return indexing.gather(a, indexing.where(indices < 0, indices + a.shape[axis], indices), axis=axis)
-
-
-def _like(front):
-    """An adaptor of zeros_like and ones_like, which keep the shape."""
-
-    def adaptor(a, dtype=None, order="K", subok=True, shape=None, **rest):
-        return _in_dtype(front(a), dtype) if shape is None else refuse()
-
-    return adaptor
-
-
-def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **rest):
-    if shape is not None or np.ndim(fill_value):
-        raise Refused
-    a = _in_dtype(convert(a), dtype)
-    return constants.fill(a.shape, convert(fill_value, like=a))
 
 
 def _flip(m, axis=None):
@@ -418,9 +403,6 @@ FUNCTIONS = {
     np.split:          _split,
     np.array_split:    lambda ary, n, axis=0: refuse(),
     np.take:           _take,
-    np.zeros_like:     _like(constants.zeros_like),
-    np.ones_like:      _like(constants.ones_like),
-    np.full_like:      _full_like,
     np.sort:           lambda a, axis=-1, kind=None, order=None, **kw: indexing.sort(*flat_if_none(a, axis)) if order is None else refuse(),
     np.count_nonzero:  lambda a, axis=None, keepdims=False: math.count_nonzero(a, axis, keepdims),
     np.real:           math.real,
@@ -475,5 +457,16 @@ def _count_holders():
     set_numpy_holders(operand, called, argument, (np.sum, np.mean))
 
 
+def _at_first(hook):
+    """The hook, for the first call: with what numpy_functions.py and its like add to these tables, which a program may never ask for, and whose
+    import takes a tenth of the package's."""
+    def called(*args):
+        importlib.import_module(".numpy_functions", __package__)
+        set_numpy_hooks(ufunc, function, UFUNCS, FRONTS)
+        return hook(*args)
+
+    return called
+
+
 _count_holders()
-set_numpy_hooks(ufunc, function, UFUNCS, FRONTS)
+set_numpy_hooks(_at_first(ufunc), _at_first(function), UFUNCS, FRONTS)

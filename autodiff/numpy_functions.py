@@ -8,9 +8,11 @@ import functools
 
 import numpy as np
 
-from . import constants, custom_gradient, indexing, linalg, math, ops, repeating, shaping, stable
+from . import constants, indexing, linalg, math, ops, repeating, shaping, stable
+from ._core import convert
 from .arguments import tensors
-from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, refuse
+from .arrays import FORMULAS, FUNCTIONS, SPECIAL_FORMULAS, as_array, as_arrays, axis_of, flat_if_none, in_dtype, refuse
+from .custom_gradient import stop_gradient
 from .numpy_closeness import CLOSENESS
 from .numpy_curves import CURVES
 from .numpy_linalg import LINALG
@@ -162,7 +164,7 @@ def _unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     inside = math.mod(jump + half, period) - half
     inside = indexing.where(math.logical_and(math.equal(inside, -half), jump > 0), half, inside)
     steps = indexing.where(math.abs(jump) < least, 0.0, inside - jump)
-    steps = custom_gradient.stop_gradient(math.cumsum(steps, axis % p.ndim))
+    steps = stop_gradient(math.cumsum(steps, axis % p.ndim))
     return shaping.concat([_part(p, axis, None, 1), _part(p, axis, 1, None) + steps], axis)
 
 
@@ -191,6 +193,22 @@ def _choose(a, choices, out=None, mode="raise"):
 
 def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     return math.pow(base, CURVES["linspace"](start, stop, num, endpoint, False, dtype, axis)) if not np.ndim(base) else refuse()
+
+
+def _like(front):
+    """An adaptor of zeros_like and ones_like, which keep the shape."""
+
+    def adaptor(a, dtype=None, order="K", subok=True, shape=None, **rest):
+        return in_dtype(front(a), dtype) if shape is None else refuse()
+
+    return adaptor
+
+
+def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **rest):
+    if shape is not None or np.ndim(fill_value):
+        refuse()
+    a = in_dtype(convert(a), dtype)
+    return constants.fill(a.shape, convert(fill_value, like=a))
 
 
 def _round(a, decimals=0, out=None):
@@ -291,7 +309,7 @@ def _but_of_infinity(y, power, formula, plain, none):
 
 def _fdtr(dfn, dfd, x):
     """By x alone it has a gradient: betainc has none by its parameters, and half of one would be wrong."""
-    dfn, dfd = custom_gradient.stop_gradient(dfn), custom_gradient.stop_gradient(dfd)
+    dfn, dfd = stop_gradient(dfn), stop_gradient(dfd)
     share = indexing.where(math.equal(x, np.inf), 1.0, dfn * x / (dfn * x + dfd))
     return math.betainc(0.5 * dfn, 0.5 * dfd, indexing.where(x < 0, np.nan, share))
 
@@ -369,6 +387,9 @@ MORE = {
     "choose":           _choose,
     "partition":        lambda a, kth, axis=-1, kind="introselect", order=None: _partition(a, kth, axis) if order is None else refuse(),
     "logspace":         _logspace,
+    "zeros_like":       _like(constants.zeros_like),
+    "ones_like":        _like(constants.ones_like),
+    "full_like":        _full_like,
     **CLOSENESS, **CURVES, **LINALG, **MOVES, **PLACES, **POLYNOMIALS, **STATISTICS,
 }
 # fmt: on
