@@ -79,11 +79,11 @@ check:
 	@echo '#include <stdlib.h>' | cc -E - > /dev/null 2>&1 || \
 	  { echo "autodiff: cc finds no stdlib.h. Debian, Ubuntu: apt install libc6-dev; Fedora: dnf install glibc-devel" >&2; exit 1; }
 
-# The core that is built here, in an environment of its own: what prints as NumPy 2 does, is of kernels alone, or needs other packages, is
-# not tested again.
+# The core that is built here, in an environment of its own: what prints as NumPy 2 does, is of kernels, threads and memory alone, or needs
+# other packages, is not tested again.
 OLDEST = .venv-oldest
 AGAIN = packaging types doctests examples benchmarks distributed scalar_math twofold twofold_replay onefold precise_rows cross_entropy powers lanes \
-        rows fused_loops structural_kernels visualize
+        rows fused_loops structural_kernels visualize allocations corpus function_random precise_tapes program_oracle replayed_bits tape_life threads trust
 oldest: build $(OLDEST)/ready
 	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -q -p no:cacheprovider $(AGAIN:%=--ignore=tests/test_%.py) -k "not grows_no_memory" $(TESTS)
 
