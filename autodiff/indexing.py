@@ -278,7 +278,7 @@ def _places_in_order(rows, wanted, side):
     n, m = rows.shape[-1], wanted.shape[-1]
     dtype = dtypes.as_dtype(np.result_type(rows.dtype.as_numpy_dtype, wanted.dtype.as_numpy_dtype))
     rows, wanted = (ops.cast(x, dtype=dtype.code) + 0 for x in (rows, wanted))      # + 0: -0.0 is 0.0
-    if min(n, m) <= FEW:
+    if min(n, m) <= FEW and rows.size * m <= MANY:
         return _places_counted(rows, wanted, side)
     axis, first = rows.ndim - 1, (n if side == "right" else 0)                      # of the values
     order = ops.argsort(ops.concat(*((rows, wanted) if first else (wanted, rows)), axis=axis), axis=axis, descending=0)
@@ -288,7 +288,7 @@ def _places_in_order(rows, wanted, side):
     return ops.gather(before, place[..., first : first + m], axis=axis, batch_dims=axis)
 
 
-FEW = 256                                       # to compare each with each takes less than to sort all of them
+FEW, MANY = 256, 1 << 22                        # to compare each with each takes less than to sort them; but not that many, which take memory
 
 
 def _places_counted(rows, wanted, side):
@@ -297,7 +297,7 @@ def _places_counted(rows, wanted, side):
     before = ops.less(rows, wanted) if side == "left" else ops.less_equal(rows, wanted)
     if rows.dtype.is_floating:
         before = ops.logical_or(before, ops.logical_and(ops.is_nan(wanted), ops.logical_not(ops.is_nan(rows)) if side == "left" else True))
-    return reduce_sum(ops.cast(before, dtype=dtypes.int64.code), axis=-1)
+    return ops.cast(reduce_sum(ops.where(before, np.float64(1), np.float64(0)), axis=-1), dtype=dtypes.int64.code)      # in one loop, and exact
 
 
 def unique(x, out_idx=dtypes.int32, name=None) -> Unique:

@@ -135,7 +135,9 @@ def test_searchsorted_and_unique():
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 2)], ids=str)
-def test_places_are_found_anew_in_every_replay(side, shape):
+@pytest.mark.parametrize("many", [0, 1 << 22], ids=["sorted", "counted"])
+def test_places_are_found_anew_in_every_replay(side, shape, many, monkeypatch):
+    monkeypatch.setattr(indexing, "MANY", many)
     rng = np.random.default_rng(1)
     f = ad.function(lambda rows, x: indexing.searchsorted(rows, x, side=side))
     for n, m in ((0, 3), (5, 0), (7, 9), (50, 100), (300, 400)):
