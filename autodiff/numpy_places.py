@@ -6,7 +6,7 @@ import numpy as np
 
 from . import dtypes, indexing, math, shaping
 from ._core import is_tensor
-from .arrays import FUNCTIONS, as_array, as_arrays, flat_if_none, refuse
+from .arrays import FUNCTIONS, as_array, flat_if_none, refuse
 
 __all__ = ["PLACES"]
 
@@ -20,7 +20,7 @@ def _argsort(a, axis=-1, kind=None, order=None, *, stable=None):
 
 
 def _searchsorted(a, v, side="left", sorter=None):
-    a, v = as_arrays(a, v)
+    a, v = as_array(a), as_array(v)             # each in its own dtype: NumPy compares them in the wider
     if sorter is not None or a.ndim != 1 or side not in ("left", "right"):
         refuse()
     return shaping.reshape(indexing.searchsorted(a, shaping.reshape(v, [-1]), side, dtypes.int64), v.shape)

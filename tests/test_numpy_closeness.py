@@ -90,3 +90,10 @@ def test_rounding_to_decimals_is_followed_as_rounding_is():
     with ad.GradientTape(persistent=True) as tape:
         rounded, whole = np.round(x, 2), ad.round(x)
     assert np.array_equal(*[np.asarray(tape.gradient(y, x, unconnected_gradients="zero")) for y in (rounded, whole)])
+
+
+def test_a_table_of_large_integers_is_not_rounded_to_the_dtype_of_what_is_looked_up():
+    table, x = np.array([2**24, 2**24 + 1]), np.float32([2**24, 2**24 + 2])
+    for search in (lambda x: np.searchsorted(table, x, side="right"), lambda x: np.digitize(x, table)):
+        for got in (search(ad.constant(x)), ad.function(search)(ad.constant(x))):
+            assert got.numpy().tolist() == search(x).tolist() == [1, 2]
