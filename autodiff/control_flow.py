@@ -5,6 +5,9 @@ from typing import Any
 from . import errors, nest, shaping
 from .arguments import function_given, integer
 from .arguments import tensor as to_tensor
+from .constants import zeros
+from .dtypes import DType
+from .shapes import TensorSpec
 from .tensor_array import TensorArray
 
 __all__ = ["case", "cond", "foldl", "foldr", "group", "map_fn", "no_op", "scan", "switch_case", "while_loop"]
@@ -80,13 +83,19 @@ def map_fn(fn, elems, dtype=None, parallel_iterations=None, back_prop=True, swap
            fn_output_signature=None) -> Any:  # fmt: skip
     """fn of each part of `elems` along the first dimension, the results stacked; both may be nested structures.
 
+    Where there are no parts fn is not called: the result has 0 rows, of the dtypes (and the shapes, of a TensorSpec) that
+    fn_output_signature names, else of the dtypes of elems, as in TensorFlow.
+
     >>> import numpy as np
     >>> map_fn(lambda x: x * x, np.array([1.0, 2.0, 3.0])).numpy().tolist()
     [1.0, 4.0, 9.0]
     """
     fn, parts = function_given("map_fn", fn), _parts("map_fn", elems)
     if not parts:
-        raise errors.ShapeError("map_fn: elems has no parts along its first dimension: there is nothing to stack")
+        if not nest.flatten(elems):
+            raise errors.ShapeError("map_fn: elems has no tensors")
+        given = dtype if fn_output_signature is None else fn_output_signature
+        return nest.map_structure(_no_rows, elems if given is None else given)
     return _stacked([fn(part) for part in parts])
 
 
@@ -145,6 +154,13 @@ def _parts(name, elems):
                 f"{name}: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}"
             )
     return [nest.pack_sequence_as(elems, list(row)) for row in zip(*[shaping.unstack(x) for x in leaves])]
+
+
+def _no_rows(kind):
+    """0 rows of what a dtype, a TensorSpec or a tensor says; without a TensorSpec nobody knows the shape of a row."""
+    if isinstance(kind, TensorSpec):
+        return zeros([0, *(kind.shape if kind.shape.is_fully_defined() else [])], kind.dtype)
+    return zeros([0], kind if isinstance(kind, (DType, str, type)) else to_tensor(kind, "map_fn").dtype)
 
 
 def _fold(name, fn, parts, initializer):

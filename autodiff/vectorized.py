@@ -31,7 +31,8 @@ def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
 
     fn      takes one part (a structure like elems, of tensors without the first dimension), returns tensors or a structure of
             them.  It may take gradients (ad.grad, or a tape inside)
-    elems   a tensor or a structure of tensors with the same first dimension, not 0
+    elems   a tensor or a structure of tensors with the same first dimension; one that is 1 goes along
+            with all rows of the others.  Of no rows fn sees a row of zeros, and the result has 0 rows
     fallback_to_while_loop  where fn branches on a value, assigns a variable, or customises a gradient: call it on each part, as
             map_fn does.  False: raise ValueError
     warn    say so by a warning
@@ -49,10 +50,13 @@ def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
     for x in leaves:
         if not x.ndim:
             raise ShapeError("vectorized_map: elements in elems must be 1+ dimensional Tensors, not scalars")
-        if x.shape[0] != leaves[0].shape[0]:
-            raise ShapeError(f"vectorized_map: the first dimensions of elems differ: {leaves[0].shape[0]} and {x.shape[0]}")
-    if not leaves or not leaves[0].shape[0]:
-        raise ShapeError("vectorized_map: elems has no parts along its first dimension: there is nothing to stack")
+    if not leaves:
+        raise ShapeError("vectorized_map: elems has no tensors")
+    n = next((x.shape[0] for x in leaves if x.shape[0] != 1), 1)
+    for x in leaves:
+        if x.shape[0] not in (n, 1):
+            raise ShapeError(f"vectorized_map: the first dimensions of elems differ: {n} and {x.shape[0]}")
+    leaves = [x if x.shape[0] == n else shaping.broadcast_to(x, (n, *x.shape[1:])) for x in leaves]
     try:
         return _at_once(fn, elems, leaves)
     except _Rowwise as why:
@@ -60,11 +64,11 @@ def vectorized_map(fn, elems, fallback_to_while_loop=True, warn=True) -> Any:
             raise ValueError(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it has to be called on each part") from None
         if warn:
             places.warn(f"vectorized_map: {getattr(fn, '__name__', fn)} {why}, so it is called on each part", UserWarning)
-        return map_fn(fn, elems)
+        return map_fn(fn, nest.pack_sequence_as(elems, leaves))
 
 
 def _at_once(fn, elems, leaves):
-    first = [x[0] for x in leaves]
+    first = [x[0] if x.shape[0] else zeros(x.shape[1:], x.dtype) for x in leaves]
     trace = Trace(keeps=True, spelled_out=True)
     with trace:
         own = [trace.input(x) for x in first]

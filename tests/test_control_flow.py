@@ -52,7 +52,7 @@ def test_maps_folds_and_scans():
         (lambda: cf.case([(True, lambda: 1)] * 2, exclusive=True), errors.InvalidArgumentError, "case: 2 conditions hold, at most one may (exclusive=True)"),
         (lambda: cf.map_fn(abs, 1.0), errors.ShapeError, "map_fn: elements in elems must be 1+ dimensional Tensors, not scalars"),
         (lambda: cf.map_fn(abs, (X, X[:2])), errors.ShapeError, "map_fn: the first dimensions of elems differ: 3 and 2"),
-        (lambda: cf.map_fn(abs, X[:0]), errors.ShapeError, "map_fn: elems has no parts along its first dimension: there is nothing to stack"),
+        (lambda: cf.map_fn(abs, []), errors.ShapeError, "map_fn: elems has no tensors"),
         (lambda: cf.foldl(max, X[:0]), errors.ShapeError, "foldl: elems has no parts along its first dimension, and there is no initializer"),
     ],
 )  # fmt: skip
@@ -67,3 +67,14 @@ def test_folds_of_nothing_are_what_they_start_with():
     assert cf.scan(lambda a, x: a + x, X[:0], initializer=1.0).shape == (0,)
     first, second = cf.scan(lambda a, x: a, X[:0], initializer=(np.zeros((2, 3)), 1), reverse=True)
     assert first.shape == (0, 2, 3) and first.dtype == "float64" and second.shape == (0,) and second.dtype == "int32"
+
+
+def test_map_fn_of_no_parts():
+    """A batch without rows was refused; TensorFlow does not call the function, and gives 0 rows of the dtypes of the signature."""
+    ran = []
+    one = cf.map_fn(ran.append, X[:0])
+    assert (one.shape, one.dtype, ran) == ((0,), "float64", [])
+    two = cf.map_fn(ran.append, X[:0], fn_output_signature=(ad.int32, {"a": ad.TensorSpec([4, 5], "float32")}))
+    assert (two[0].shape, two[0].dtype, two[1]["a"].shape, two[1]["a"].dtype) == ((0,), "int32", (0, 4, 5), "float32")
+    assert cf.map_fn(ran.append, (X[:0], np.zeros((0, 2), np.int32)))[1].dtype == "int32"
+    assert ad.function(lambda x: cf.map_fn(abs, x, dtype="float32"))(X[:0]).dtype == "float32"

@@ -170,7 +170,7 @@ def test_what_cannot_be_done_at_once_is_done_row_by_row():
 
 @pytest.mark.parametrize("elems, text", [
     (3.0, "vectorized_map: elements in elems must be 1+ dimensional Tensors, not scalars"),
-    (np.zeros((0, 2)), "vectorized_map: elems has no parts along its first dimension: there is nothing to stack"),
+    ([], "vectorized_map: elems has no tensors"),
     ((X, X[:3]), "vectorized_map: the first dimensions of elems differ: 7 and 3"),
 ])  # fmt: skip
 def test_bad_input(elems, text):
@@ -391,3 +391,32 @@ def test_rows_with_indices_of_their_own_are_one_call(name, monkeypatch):
     monkeypatch.setattr(vectorized, "_row_by_row", None)
     for got, each in zip(ad.vectorized_map(lambda row: value_and_gradients(*row), tuple(args)), zip(*wanted)):
         assert got.numpy().tobytes() == np.stack(each).tobytes()
+
+
+def test_no_rows():
+    """A batch without rows was refused; TensorFlow's result has 0 rows of the shape that the function gives a row."""
+    x = ad.zeros([0, 3])
+    w = ad.Variable(ad.ones([3, 2]))
+    f = lambda r: (ad.reduce_sum(r), ad.linalg.matvec(w, r, transpose_a=True), ad.exp(r)[:2] * 2, ad.ones(4))  # noqa: E731
+    for call in (ad.vectorized_map, ad.function(lambda f, x: ad.vectorized_map(f, x))):
+        for _ in range(2):
+            with ad.GradientTape() as tape:
+                tape.watch(x)
+                y = call(f, x)
+                s = sum(ad.reduce_sum(part) for part in y)
+            assert [part.shape for part in y] == [(0,), (0, 2), (0, 2), (0, 4)]
+            got = tape.gradient(s, [x, w])
+            assert got[0].shape == (0, 3)
+            np.testing.assert_array_equal(got[1].numpy(), np.zeros((3, 2)))
+    assert ad.vectorized_map(ad.grad(lambda r: ad.reduce_sum(r**2)), x).shape == (0, 3)
+
+
+def test_one_row_goes_along_with_all():
+    """elems with 1 in place of the number of rows was refused; it is broadcast, as in TensorFlow."""
+    one, many = ad.constant([[1.0, 2.0]]), ad.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    with ad.GradientTape() as tape:
+        tape.watch([one, many])
+        y = ad.vectorized_map(lambda p: p[0] * p[1], (one, many))
+    np.testing.assert_array_equal(y.numpy(), many.numpy() * [[1, 2]])
+    np.testing.assert_array_equal(tape.gradient(y, one).numpy(), [[9, 12]])
+    assert ad.vectorized_map(lambda p: p[0] + p[1], (one, ad.zeros([0, 2]))).shape == (0, 2)
