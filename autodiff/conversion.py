@@ -3,14 +3,18 @@
 import builtins
 import contextlib
 import sys
+import time
 from typing import Any
 
-from . import errors, ops
-from ._core import Tensor, is_tensor
+import numpy as np
+
+from . import dtypes, errors, ops
+from ._core import Tensor, is_tensor, untraceable
 from .arguments import product, sizes
 from .arguments import tensor as to_tensor
 
-__all__ = ["constant", "control_dependencies", "convert_to_tensor", "device", "executing_eagerly", "get_logger", "get_static_value", "name_scope", "print"]
+__all__ = ["bitcast", "constant", "control_dependencies", "convert_to_tensor", "device", "executing_eagerly", "get_logger", "get_static_value",
+           "init_scope", "name_scope", "print", "timestamp"]  # fmt: skip
 
 
 def constant(value, dtype=None, shape=None, name="Const") -> Tensor:
@@ -104,10 +108,56 @@ def control_dependencies(control_inputs):
     yield
 
 
-@contextlib.contextmanager
-def name_scope(name):
+class name_scope(contextlib.AbstractContextManager):
     """A context without effect: names mean nothing here."""
-    yield name
+
+    def __init__(self, name) -> None:
+        self._name = name
+
+    @property
+    def name(self):
+        return self._name
+
+    def __enter__(self):
+        return self._name
+
+    def __exit__(self, *raised):
+        return None
+
+
+@contextlib.contextmanager
+def init_scope():
+    """A context without effect: there are no graphs to be lifted out of."""
+    yield
+
+
+def timestamp(name=None) -> Tensor:
+    """The seconds since 1970, a float64 scalar; a function that asks for it runs as written.
+
+    >>> timestamp().dtype
+    ad.float64
+    """
+    untraceable("asks for the time")
+    return constant(time.time(), dtypes.float64)
+
+
+def bitcast(input, type, name=None) -> Tensor:
+    """The bytes of a tensor as numbers of another dtype, without gradient; a function that asks for them runs as written.
+
+    Numbers of half the size give a last dimension of 2 more, of twice the size take one of 2 away.  Raises InvalidArgumentError for
+    bools, and where numbers of twice the size find no last dimension of 2.
+
+    >>> bitcast([1.0, 2.0], "int32").numpy().tolist()
+    [1065353216, 1073741824]
+    """
+    x, kind = to_tensor(input, "bitcast"), dtypes.as_dtype(type)
+    if x.dtype.is_bool or kind.is_bool:
+        raise errors.InvalidArgumentError(f"bitcast: numbers are taken and given, no bools; got {x.dtype.name} to {kind.name}")
+    if kind.size > x.dtype.size and (not x.ndim or x.shape[-1] != 2):
+        raise errors.InvalidArgumentError(f"bitcast: Cannot bitcast from {x.dtype.name} to {kind.name}: the last dimension of shape {x.shape} is not 2")
+    untraceable("reads the bytes of a tensor")
+    shape = {1: x.shape, 2: x.shape[:-1]}.get(kind.size // x.dtype.size, (*x.shape, 2))
+    return constant(np.frombuffer(x.numpy().tobytes(), kind.as_numpy_dtype).reshape(tuple(shape)))
 
 
 @contextlib.contextmanager

@@ -57,6 +57,11 @@ class DType:
     def max(self):
         return _bounds(self)[1]
 
+    @property
+    def limits(self):
+        """What images of this dtype hold, as TensorFlow has it: 0 and the largest integer, 0 and 1 of floats, False and True."""
+        return (0, 1) if self.is_floating else (False if self.is_bool else 0, self.max)
+
     def is_compatible_with(self, other) -> builtins.bool:
         return self == other
 

@@ -101,6 +101,13 @@ class TensorShape(tuple):
             return other if self.rank is None else self
         return tuple.__new__(TensorShape, [b if a is None else a for a, b in zip(self, other)])
 
+    def most_specific_compatible_shape(self, other) -> "TensorShape":
+        """The shape that says what both say: None where they differ, unknown where their ranks do."""
+        other = as_shape(other)
+        if self.rank is None or other.rank is None or len(self) != len(other):
+            return _UNKNOWN
+        return tuple.__new__(TensorShape, [a if a == b else None for a, b in zip(self, other)])
+
     def with_rank(self, rank) -> "TensorShape":
         if self.rank is None:
             return tuple.__new__(TensorShape, [None] * rank)

@@ -1,5 +1,7 @@
 """IndexedSlices: some rows of a tensor whose other rows are 0, for scripts that make them or ask for them.  Gradients here are dense."""
 
+import numpy as np
+
 from . import errors, ops
 from ._core import Tensor, convert
 from .arguments import sizes
@@ -53,8 +55,15 @@ def places(rows):
     return ops.reshape(rows.indices, shape=(*rows.indices.shape, 1))
 
 
-def rows_given(name, rows):
+def rows_given(name, rows, batched=False):
     """Where to and what, of IndexedSlices; nothing else is taken, as in TensorFlow."""
     if not isinstance(rows, IndexedSlices):
         raise TypeError(f"{name}: sparse_delta is not IndexedSlices: {errors.shorten(rows)}")
-    return places(rows), rows.values
+    return batched_places(rows) if batched else places(rows), rows.values
+
+
+def batched_places(rows):
+    """The same where all but the last dimension of the indices are those of a batch: each index with its part of the batch before it."""
+    last = places(rows)
+    parts = np.moveaxis(np.indices(tuple(rows.indices.shape))[:-1], 0, -1)
+    return ops.concat(convert(parts.astype(last.dtype.as_numpy_dtype)), last, axis=last.ndim - 1)

@@ -165,6 +165,11 @@ class Variable(VariableCore):
         """Subtract from the rows that IndexedSlices name."""
         return self.scatter_nd_sub(*rows_given("scatter_sub", sparse_delta))
 
+    def batch_scatter_update(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Replace rows of every part of a batch: indices has the leading dimensions of the batch, and then which rows."""
+        indices, updates = rows_given("batch_scatter_update", sparse_delta, batched=True)
+        return self.scatter_nd_update(indices, updates)
+
     def scatter_max(self, sparse_delta, use_locking=False, name=None) -> "Variable":
         """Keep the larger of what stands in the rows that IndexedSlices name and their values."""
         return self._scatter("scatter_max", sparse_delta, ops.maximum)

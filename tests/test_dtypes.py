@@ -60,6 +60,7 @@ def test_kinds_sizes_and_bounds():
     assert [d.size for d in dtypes.DTYPES] == [4, 8, 4, 8, 1]
     assert (dtypes.int32.min, dtypes.int32.max) == (-(2**31), 2**31 - 1)
     assert dtypes.float64.max == np.finfo("f8").max
+    assert [d.limits for d in (dtypes.int32, dtypes.float32, dtypes.bool)] == [(0, 2**31 - 1), (0, 1), (False, True)]  # as in TensorFlow
     assert (dtypes.bool.min, dtypes.bool.max) == (False, True)
 
 

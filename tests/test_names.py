@@ -1,5 +1,6 @@
 """A script that was written for TensorFlow finds its names: those that scripts of this kind use, where TensorFlow has them."""
 
+import numpy as np
 import pytest
 
 import autodiff as ad
@@ -19,6 +20,7 @@ ROOT = """
     py_function numpy_function
     realdiv truncatediv truncatemod saturate_cast reverse_sequence unique_with_counts unravel_index histogram_fixed_width histogram_fixed_width_bins
     space_to_batch space_to_batch_nd batch_to_space matrix_square_root
+    init_scope timestamp bitcast
     cond case switch_case while_loop map_fn foldl foldr scan IndexedSlices Assert TensorArray
     """
 
@@ -112,3 +114,23 @@ def test_there_is_one_cpu_and_no_gpu():
     assert ad.config.list_physical_devices("GPU") == [] and [d.device_type for d in ad.config.list_physical_devices()] == ["CPU"]
     with ad.device("/cpu:0"), ad.name_scope("step"), ad.control_dependencies([]):
         assert float(ad.constant(1.0)) == 1
+
+
+def test_scopes_and_the_time():
+    """init_scope, timestamp and the name of a scope were not there."""
+    with ad.init_scope():
+        assert ad.Module("a").name_scope.name == ad.name_scope("a").name == "a"
+    with pytest.warns(UserWarning, match="asks for the time"):
+        assert ad.function(ad.timestamp)() <= ad.timestamp()
+
+
+def test_bytes_as_numbers_of_another_dtype():
+    """bitcast was not there."""
+    x = np.array([[1.0, 2.0], [3.0, -4.0]], np.float32)
+    np.testing.assert_array_equal(ad.bitcast(x, ad.int32).numpy(), x.view(np.int32))
+    assert ad.bitcast(x, ad.float64).numpy().tolist() == x.view(np.float64)[:, 0].tolist()
+    assert ad.bitcast(np.int64(2**32 + 5), ad.int32).numpy().tolist() == [5, 1]
+    assert ad.bitcast(ad.zeros([0, 2]), ad.int64).shape == (0,)
+    for bad, kind in ((1.0, ad.float64), ([1.0, 2.0, 3.0], ad.int64), ([True], ad.int32)):
+        with pytest.raises(ad.errors.InvalidArgumentError, match="^bitcast: "):
+            ad.bitcast(bad, kind)

@@ -53,6 +53,8 @@ def test_counts():
 def test_compatible_are_those_that_could_be_one():
     assert S.is_compatible_with(PART) and S.is_compatible_with(UNKNOWN) and UNKNOWN.is_compatible_with(S)
     assert not S.is_compatible_with([2]) and not S.is_compatible_with((2, 4))
+    assert TensorShape([2, 3]).most_specific_compatible_shape([2, 4]).as_list() == [2, None]
+    assert TensorShape([2, 3]).most_specific_compatible_shape([2]).rank is None and UNKNOWN.most_specific_compatible_shape(S).rank is None
     assert PART.merge_with([2, None]) == (2, 3) and UNKNOWN.merge_with(S) == S
 
 

@@ -156,3 +156,15 @@ def test_a_subclass_keeps_the_operators_and_may_change_them():
 def test_a_number_takes_a_format():
     v = ad.Variable(2.5, dtype="float64")
     assert f"{v:.3f} {v:8.2e} {v}" == f"2.500 2.50e+00 {v!s}"
+
+
+def test_rows_of_a_batch_are_updated():
+    """batch_scatter_update was not there."""
+    v = ad.Variable(ad.zeros([2, 3, 2]))
+    assert v.batch_scatter_update(ad.IndexedSlices(ad.ones([2, 1, 2]), [[2], [0]])) is v
+    assert v.numpy().tolist() == [[[0, 0], [0, 0], [1, 1]], [[1, 1], [0, 0], [0, 0]]]
+    assert ad.Variable(ad.zeros(3)).batch_scatter_update(ad.IndexedSlices([5.0, 6.0], [2, 0])).numpy().tolist() == [6, 0, 5]
+    step = ad.function(lambda k: v.batch_scatter_update(ad.IndexedSlices(ad.zeros([2, 1, 2]), k)))
+    for k in ([[2], [1]], [[2], [0]]):
+        step(ad.constant(k))
+    assert not v.numpy().any()
