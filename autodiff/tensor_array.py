@@ -125,13 +125,14 @@ class TensorArray:
         return self
 
     def split(self, value, lengths, name=None) -> "TensorArray":
-        """Write pieces of these lengths, cut along the first dimension, to the places from 0 on; infer_shape=False where they differ."""
+        """Write pieces of these lengths, cut along the first dimension, to the places from 0 on.  They may differ
+        in length, as in TensorFlow: infer_shape learns nothing from them."""
         value, lengths = to_tensor(value, "TensorArray.split", self._dtype), integers("TensorArray.split", "lengths", lengths)
         if not value.ndim:
             raise errors.ShapeError("TensorArray.split: Expected value to be at least a vector, but received a scalar")
         if len(lengths) != len(self._tensors) and not self._dynamic_size:
             raise errors.ShapeError(f"TensorArray.split: {len(lengths)} lengths for {len(self._tensors)} places; make it TensorArray(..., dynamic_size=True)")
-        self._replace("split", shaping.split(value, list(lengths), 0))
+        self._replace("split", shaping.split(value, list(lengths), 0), infer_shape=False)
         return self
 
     def close(self, name=None) -> None:
@@ -159,19 +160,19 @@ class TensorArray:
         self._tensors[k] = value
         self._cleared.discard(k)
 
-    def _replace(self, method, parts):
+    def _replace(self, method, parts, infer_shape=True):
         if len(parts) > len(self._tensors) and not self._dynamic_size:
             raise ValueError(f"TensorArray.{method}: Cannot unstack {len(parts)} tensors into a TensorArray of static size {len(self._tensors)}; "
                              "make it TensorArray(..., dynamic_size=True)")  # fmt: skip
-        self._tensors = [self._fitting(method, part) for part in parts]
+        self._tensors = [self._fitting(method, part, infer_shape) for part in parts]
         self._cleared.clear()
 
-    def _fitting(self, method, value):
+    def _fitting(self, method, value, infer_shape=True):
         x = to_tensor(value, f"TensorArray.{method}", self._dtype)
         if not self._shape.is_compatible_with(x.shape):
             advice = "; make it TensorArray(..., infer_shape=False)" if self._infer_shape else ""
             raise errors.ShapeError(f"TensorArray.{method}: Incompatible shape for value ({x.shape}), expected ({self._shape}){advice}")
-        if self._infer_shape:
+        if self._infer_shape and infer_shape:
             self._shape = x.shape
         return x
 

@@ -97,3 +97,16 @@ def test_a_tensor_is_read_once_unless_it_may_be_read_again():
 def test_misuse_says_what_would_do(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_pieces_of_a_split_may_differ_in_length():
+    """The first piece's shape was held against the others; TensorFlow's split does not infer one."""
+    x = ad.Variable([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    with ad.GradientTape() as tape:
+        array = ad.TensorArray(ad.float32, 3, clear_after_read=False).split(x, [1, 2, 3])
+        y = array.concat() * array.read(2)[0]
+    assert array.element_shape.rank is None
+    np.testing.assert_array_equal(y.numpy(), 4 * x.numpy())
+    np.testing.assert_array_equal(tape.gradient(y, x).numpy(), [4, 4, 4, 4 + 21, 4, 4])
+    with pytest.raises(ad.errors.ShapeError, match="expected"):
+        ad.TensorArray(ad.float32, 2, element_shape=[1]).split([1.0, 2.0, 3.0], [1, 2])
