@@ -9,7 +9,7 @@
 """
 
 # To type checkers what comes by a star, or as itself, is public (py.typed).
-from . import arrays, autodiff, config, debugging, distributed, dtypes, errors, keras, linalg, math, jacobians, nest, nn, optimizers, random  # noqa: F401
+from . import arrays, autodiff, bitwise, config, debugging, distributed, dtypes, errors, keras, linalg, math, jacobians, nest, nn, optimizers, random  # noqa: F401
 from ._core import GradientTape as GradientTape, Tensor as Tensor, get_floatx as floatx, is_tensor as is_tensor
 from ._core import reduce_mean as reduce_mean, reduce_sum as reduce_sum, set_floatx as set_floatx
 from . import testing as test

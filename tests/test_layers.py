@@ -32,7 +32,7 @@ LAYERS = [
     {"slices"},
     {"config", "variable"},
     {"shaping", "constants", "custom_gradient", "pullback", "scipy_functions", "segments", "special", "conversion", "module", "stored", "signatures"},
-    {"indexing", "repeating", "counting", "tensor_array", "generators", "python_calls"},
+    {"indexing", "repeating", "counting", "tensor_array", "generators", "python_calls", "bitwise"},
     {"contraction", "math", "products"},
     {"diagonals", "control_flow"},
     {"decompositions", "random"},

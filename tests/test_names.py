@@ -51,6 +51,7 @@ LINALG = "solve inv det norm trace diag diag_part matvec matmul cholesky eye set
 OTHER = {
     "math.special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_k0 bessel_k0e bessel_k1 bessel_k1e bessel_y0 bessel_y1 dawsn expint fresnel_cos fresnel_sin spence",
     "random": "normal uniform set_seed truncated_normal shuffle Generator get_global_generator set_global_generator stateless_truncated_normal split fold_in",
+    "bitwise": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     "nest": "map_structure flatten pack_sequence_as assert_same_structure is_nested",
     "debugging": "check_numerics assert_all_finite assert_equal assert_greater assert_less assert_near assert_shapes assert_type",
     "test": "compute_gradient",
