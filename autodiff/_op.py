@@ -14,7 +14,7 @@ Three kinds of row:
 """
 
 # Attributes that are tuples of integers; every other one is a single integer.
-TUPLES = frozenset(("shape", "strides", "axes"))
+TUPLES = frozenset(("shape", "strides", "axes", "dilations", "before"))
 
 ELEMENTWISE, STRUCTURAL, COMPOSITE = "elementwise", "structural", "composite"
 

@@ -1,14 +1,14 @@
 """ad.nn: convolutions and pools, of one, two or three dimensions: what a window sees as it moves over its input.
 
-All windows at once are one view of the input, in which elements stand as often as windows see them; a convolution is the matrix product of
-these rows and the filters, a pool their largest or their mean.  The view's adjoint adds up, and makes gradients and transposes.
+A convolution is a row of the table (csrc/convolve.c), and so is its adjoint.  So is a mean of windows; for the
+largest of each, all windows at once are one view of the input, in which elements stand as often as windows see them.
 """
 
 import math
 
 import numpy as np
 
-from . import errors, ops
+from . import constants, errors, ops
 from ._core import Tensor, unchecked
 from .arguments import floating, integer, integers, sizes, tensors
 from .arguments import tensor as to_tensor
@@ -32,8 +32,7 @@ def convolution(input, filters, strides=None, padding="VALID", data_format=None,
                  for each dimension of input
     dilations    how far an element of a window is from the next one
 
-    By one matrix product of what the windows see (K. Chellapilla and others, "High performance convolutional neural networks for document
-    processing", 2006); memory is that of the input times the elements of a window.
+    By products of matrices that stand in the input as it is, a line of windows at a time; memory is that of the input with its padding.
 
     Raises ShapeError where the shapes do not fit.
 
@@ -126,7 +125,7 @@ def depthwise_conv2d(input, filter, strides, padding, data_format=None, dilation
                                 f"got shape {tuple(w.shape)}")  # fmt: skip
     height, width, channels, many = w.shape
     look = _Windows("depthwise_conv2d", x.shape[1:-1], (height, width), strides, padding, dilations, last)
-    y = _groups(look, x, reshape(w, (height, width, 1, channels * many)), channels)
+    y = ops.convolve(x, reshape(w, (height, width, 1, channels * many)), shape=look.count, **look.walk(channels))
     return _given_back(reshape(y, (*batch, *look.count, channels * many)), 2, last)
 
 
@@ -185,22 +184,11 @@ def _convolved(name, rank, input, filters, strides, padding, data_format, dilati
                                 f"got shape {tuple(w.shape)}")  # fmt: skip
     kernel = tuple(w.shape[:rank])
     look = _Windows(name, x.shape[1:-1], kernel, strides, padding, dilations, last)
-    if groups > 1:
-        y = _groups(look, x, w, groups)
+    if look.sees_single_places() and groups == 1:
+        y = ops.matmul(reshape(x, (x.shape[0] * math.prod(look.count), x.shape[-1])), reshape(w, tuple(w.shape[-2:])), transpose_a=0, transpose_b=0)
     else:
-        rows = reshape(look.of(x, 0), (x.shape[0] * math.prod(look.count), math.prod(kernel) * x.shape[-1]))
-        y = ops.matmul(rows, reshape(w, (rows.shape[-1], w.shape[-1])), transpose_a=0, transpose_b=0)
+        y = ops.convolve(x, w, shape=look.count, **look.walk(groups))
     return _given_back(reshape(y, (*batch, *look.count, w.shape[-1])), rank, last)
-
-
-def _groups(look, x, w, groups):
-    """Groups of the input's channels, each by filters of its own: (places, channels of the result)."""
-    size, each = math.prod(look.kernel), w.shape[-2]
-    places = x.shape[0] * math.prod(look.count)
-    rows = transpose(reshape(look.of(x, 0), (places, size, groups, each)), [2, 0, 1, 3])
-    filters = transpose(reshape(w, (size * each, groups, w.shape[-1] // groups)), [1, 0, 2])
-    y = ops.matmul(reshape(rows, (groups, places, size * each)), filters, transpose_a=0, transpose_b=0)
-    return reshape(transpose(y, [1, 0, 2]), (places, w.shape[-1]))
 
 
 def _transposed(name, rank, input, filters, output_shape, strides, padding, data_format, dilations):
@@ -221,9 +209,7 @@ def _transposed(name, rank, input, filters, output_shape, strides, padding, data
     look = _Windows(name, wanted, kernel, strides, padding, dilations, last)
     if tuple(x.shape[1:-1]) != look.count:
         raise errors.ShapeError(f"{name}: a convolution of sizes {wanted} has sizes {look.count}, input has {tuple(x.shape[1:-1])}")
-    rows = reshape(x, (x.shape[0] * math.prod(look.count), x.shape[-1]))
-    seen = ops.matmul(rows, reshape(w, (math.prod(kernel) * channels, w.shape[-1])), transpose_a=0, transpose_b=1)
-    y = look.added(reshape(seen, (x.shape[0], *look.count, *kernel, channels)))
+    y = ops.convolve_input(x, w, shape=look.sizes, **look.walk(1))
     return _given_back(reshape(y, (*batch, *y.shape[1:])), rank, last)
 
 
@@ -301,17 +287,20 @@ def _pooled(name, rank, input, ksize, strides, padding, data_format, pool, dilat
     last = _channels_last(name, rank, data_format)
     x, batch = _one_batch(name, rank, x, last)
     look = _Windows(name, x.shape[1:-1], _each(name, "ksize", ksize, rank, last), strides, padding, dilations, last)
-    y = pool(look, x, tuple(range(1 + rank, 1 + 2 * rank)))
+    y = pool(look, x)
     return _given_back(reshape(y, (*batch, *y.shape[1:])), rank, last)
 
 
-def _largest(look, x, axes):
+def _largest(look, x):
     seen = unchecked(look.of, x, x.dtype.min if x.dtype.is_integer else -math.inf)      # the padding is in no result
-    return ops.reduce_max(seen, axes=axes, keepdims=0)
+    rank = len(look.kernel)
+    return ops.reduce_max(seen, axes=tuple(range(1 + rank, 1 + 2 * rank)), keepdims=0)
 
 
-def _mean(look, x, axes):
-    total = ops.reduce_sum(look.of(x, 0), axes=axes, keepdims=0)
+def _mean(look, x):
+    channels = x.shape[-1]
+    ones = constants.ones((*look.kernel, min(channels, 1), channels), dtype=x.dtype)
+    total = ops.convolve(x, ones, shape=look.count, **look.walk(max(channels, 1)))
     return ops.div(total, to_tensor(look.inside()[..., None].astype(x.dtype.as_numpy_dtype)))
 
 
@@ -360,11 +349,13 @@ class _Windows:
             x = pad(x, [(0, 0), *self.edges, (0, 0)], constant_values=fill)
         return ops.view(x, shape=(x.shape[0], *self.count, *self.kernel, x.shape[-1]), strides=self._strides(x.shape), offset=0)
 
-    def added(self, seen):
-        """The adjoint of that: what is seen, added up where it is seen, without the padding."""
-        shape = (seen.shape[0], *self.padded, seen.shape[-1])
-        y = ops.unview(seen, shape=shape, strides=self._strides(shape), offset=0)
-        return y[(slice(None), *[slice(before, before + n) for (before, _), n in zip(self.edges, self.sizes)])]
+    def walk(self, groups):
+        """The attributes of a convolution, but for the sizes of its result."""
+        return {"strides": self.steps, "dilations": self.gaps, "before": tuple([before for before, _ in self.edges]), "groups": groups}
+
+    def sees_single_places(self):
+        """Is what they see the input itself?"""
+        return self.count == self.sizes and set(self.kernel) == {1} and all(edge == (0, 0) for edge in self.edges)
 
     def inside(self):
         """How many elements each window sees that are not padding."""

@@ -121,6 +121,8 @@ class Dependence:
             return self.lines(of, operands, done)
         if row is ops.matmul or row is ops.matvec:
             return self.product(row, of, operands, done)
+        if row.name in ops.CONVOLUTIONS:
+            return self.convolved(row, of, operands, done)
         if row.matrices:
             return self.matrices(of, operands, done)
         return self.whole(of, _size(done.value))
@@ -258,6 +260,30 @@ class Dependence:
             parts.append(self.spread(united, to.ravel().astype(np.int32)))
         return self.join(parts)
 
+    def convolved(self, row, of, operands, done):
+        """y[window, o] is the sum over k of x[window, k] * w[k, o], by group; and an element of x is one of several windows, or of none."""
+        attrs, names = dict(done.attrs), ops.CONVOLUTIONS[row.name]
+        values = dict(zip(names, [*[x.value for x in operands], done.value]))
+        attrs.pop("shape")
+        windows = ops.rows_of_windows(convert(_counted(values["x"]).astype(np.int64) + 1), tuple(values["y"].shape[1:-1]), tuple(values["w"].shape[:-2]), **attrs)
+        ids = {name: np.asarray(ops.columns_of_groups(_numbers(values[name]), attrs["groups"]).numpy()) for name in "wy"}
+        ids["x"] = np.asarray(windows.numpy()) - 1
+        axes, result, parts = {"x": "ik", "w": "ko", "y": "io"}, names[2], []
+        for name, s in zip(names, of):
+            if s is not None:
+                (shared,) = set(axes[name]) & set(axes[result])
+                own, to = (np.moveaxis(ids[each], 1 + axes[each].index(shared), 1) for each in (name, result))
+                held, own = own >= 0, np.ascontiguousarray(own, np.int32)
+                lines = self.unite((_starts(held.sum(axis=2).ravel()), own[held]), s)
+                line = np.broadcast_to(np.arange(to.shape[0] * to.shape[1]).reshape(*to.shape[:2], 1), to.shape)[to >= 0]
+                parts.append(self.collected_from(lines, line, to[to >= 0], _size(done.value)))
+        return self.join(parts)
+
+    def collected_from(self, sets, sources, targets, n):
+        """To each of n elements the sets with the numbers `sources` that have it as their target."""
+        order = np.argsort(targets, kind="stable")
+        return self.unite((_starts(np.bincount(targets, minlength=n)), sources[order].astype(np.int32)), sets)
+
     def met(self, sets, own, factors, k, shape):
         """Lines `own` of elements under constant factors [.., across, inner], not all of which are 0."""
         lines = own.shape[-2]
@@ -267,8 +293,7 @@ class Dependence:
         line = np.arange(lines)[:, None]
         at = tuple([w[None, :] for w in where])
         targets, sources = number[(*at, line, across[None, :])].ravel(), own[(*at, line, inner[None, :])].ravel()
-        order = np.argsort(targets, kind="stable")
-        return self.unite((_starts(np.bincount(targets, minlength=number.size)), sources[order].astype(np.int32)), sets)
+        return self.collected_from(sets, sources, targets, number.size)
 
 
 # ------------------------------------------------------------------------------------------------------- numbers of elements

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .structural import CONVOLUTIONS
+
 __all__ = ["Cost", "Program"]
 
 FORWARD, VJP, ADD, SPREAD, GUARD = range(5)  # kinds of steps, as enum ad_step_kind in csrc/ad.h
@@ -162,6 +164,9 @@ def _operations(s, size, registers):
         columns = 1 if s["op"] == "matvec" else b[-2] if s["attrs"].get("transpose_b") else b[-1]
         rows = math.prod(a) // max(inner, 1)
         return 2 * rows * inner * columns
+    if s["op"] in CONVOLUTIONS and s["kind"] == FORWARD:
+        shapes = dict(zip(CONVOLUTIONS[s["op"]], [registers[r]["shape"] for r in (*s["operands"], s["out"])]))
+        return 2 * math.prod(shapes["y"]) * math.prod(shapes["w"][:-1])
     if s["op"] == "view" and s["kind"] in (FORWARD, VJP):
         return size[s["out"] if s["kind"] == FORWARD else s["g"]]
     return max([size[r] for r in _touched(s)], default=0)

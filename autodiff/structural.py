@@ -4,6 +4,8 @@ A rule gives a gradient of exactly its operand's shape.  `view` reads elements o
 row-major order, and `unview` adds them back: with the three functions below them they serve every rule that moves numbers.
 """
 
+import operator
+
 from ._op import BOOL, FLOATS, INF, NAN, NUMBERS, structural
 from .elementwise import div, equal, exp, exp2, expm1, floor, greater, is_finite, is_nan, log2, maximum, mul, neg, scale, select, sub, where
 
@@ -194,6 +196,70 @@ def matvec_a(g, a, x, y, transpose_a):
     return sum_to(mul(column, row), shape=tuple(a.shape))
 
 
+def all_windows(whole, count, window, strides, dilations, groups):
+    """(shape, strides) of the view of an array of shape `whole`, (batch, sizes.., channels), as (groups, batch, count.., window.., channels of a group)."""
+    batch, *each, channel = steps(whole)
+    own = whole[-1] // groups
+    return (groups, whole[0], *count, *window, own), (own, batch, *map(operator.mul, strides, each), *map(operator.mul, dilations, each), channel)
+
+
+def with_margin(sizes, count, window, strides, dilations, before):
+    """Of an array that all windows fit into, with x in it from `before` on."""
+    return tuple([max(b + n, (c - 1) * s + (k - 1) * d + 1) for n, c, k, s, d, b in zip(sizes, count, window, strides, dilations, before)])
+
+
+def margin(x, sizes, before):
+    shape = (x.shape[0], *sizes, x.shape[-1])
+    return unview(x, shape=shape, strides=steps(shape), offset=begin(shape, before))
+
+
+def begin(whole, before):
+    """Where x begins in an array of shape `whole`, (batch, sizes.., channels)."""
+    return sum(map(operator.mul, before, steps(whole)[1:-1]))
+
+
+def rows_of_windows(x, count, window, strides, dilations, before, groups):
+    """What windows see of x, by group: (groups, windows, elements of one)."""
+    sizes = with_margin(x.shape[1:-1], count, window, strides, dilations, before)
+    shape, own = all_windows((x.shape[0], *sizes, x.shape[-1]), count, window, strides, dilations, groups)
+    seen = view(margin(x, sizes, before), shape=shape, strides=own, offset=0)
+    return reshape(seen, shape=(groups, elements(shape[1 : 2 + len(count)]), elements(shape[2 + len(count) :])))
+
+
+def columns_of_groups(x, groups):
+    """(.., channels) as (groups, all before, channels of a group)."""
+    rows, own = elements(x.shape[:-1]), x.shape[-1] // groups
+    return view(x, shape=(groups, rows, own), strides=(own, x.shape[-1], 1), offset=0)
+
+
+def groups_of_columns(x, shape):
+    """Its inverse."""
+    groups, rows, own = x.shape
+    return reshape(view(x, shape=(rows, groups, own), strides=(own, rows * own, 1), offset=0), shape=tuple(shape))
+
+
+def convolve_value(x, w, shape, strides, dilations, before, groups):
+    rows = rows_of_windows(x, shape, w.shape[:-2], strides, dilations, before, groups)
+    y = matmul(rows, columns_of_groups(w, groups), transpose_a=0, transpose_b=0)
+    return groups_of_columns(y, (x.shape[0], *shape, w.shape[-1]))
+
+
+def convolve_input_value(y, w, shape, strides, dilations, before, groups):
+    count, window = tuple(y.shape[1:-1]), tuple(w.shape[:-2])
+    shares = matmul(columns_of_groups(y, groups), columns_of_groups(w, groups), transpose_a=0, transpose_b=1)
+    sizes, channels = with_margin(shape, count, window, strides, dilations, before), groups * w.shape[-2]
+    whole = (y.shape[0], *sizes, channels)
+    seen, own = all_windows(whole, count, window, strides, dilations, groups)
+    x = unview(reshape(shares, shape=seen), shape=whole, strides=own, offset=0)
+    return view(x, shape=(y.shape[0], *shape, channels), strides=steps(whole), offset=begin(whole, before))
+
+
+def convolve_filters_value(x, y, shape, strides, dilations, before, groups):
+    rows = rows_of_windows(x, tuple(y.shape[1:-1]), shape, strides, dilations, before, groups)
+    w = matmul(rows, columns_of_groups(y, groups), transpose_a=1, transpose_b=0)
+    return groups_of_columns(w, (*shape, x.shape[-1] // groups, y.shape[-1]))
+
+
 def concat_rule(k, g, *operands, axis):
     *xs, y = operands
     return cut(g, axis, sum(x.shape[axis] for x in xs[:k]), xs[k].shape[axis])
@@ -206,6 +272,8 @@ def update_rule(g, x, indices, updates, y):
     wins = last_of(indices, shape=tuple(x.shape[:depth]))
     return where(reshape(wins, shape=(*indices.shape[:-1], *(1,) * rest)), gather_nd(g, indices, batch_dims=0), 0)
 
+
+WINDOWS = "shape strides dilations before groups"
 
 # fmt: off
 # ------------------------------------------------------------------------------------------------------- moving numbers
@@ -249,6 +317,25 @@ log_softmax = structural(vjp=log_softmax_rule, attrs="axis", takes=FLOATS, doc="
 matmul     = structural(vjp=(matmul_a, matmul_b), arity=2, attrs="transpose_a transpose_b", takes=NUMBERS, linear=(0, 1), doc="a @ b, batches broadcast")
 matvec     = structural(vjp=(matvec_a, lambda g, a, x, y, transpose_a: sum_to(matvec(a, g, transpose_a=1 - transpose_a), shape=tuple(x.shape))),
                         arity=2, attrs="transpose_a", takes=NUMBERS, linear=(0, 1), doc="every matrix of a times every vector of x, batches broadcast")
+
+# ---------------------------------------------------------------------------------------------------------- convolutions
+# What the shapes of the operands leave open of x (batch, sizes.., channels), w (window.., channels of a group, channels of y) and
+# y (batch, windows.., channels); `before`: how many zeros stand before x.  The derivatives of each are the other two.
+convolve   = structural(vjp=(lambda g, x, w, y, shape, **how: convolve_input(g, w, shape=tuple(x.shape[1:-1]), **how),
+                             lambda g, x, w, y, shape, **how: convolve_filters(x, g, shape=tuple(w.shape[:-2]), **how)),
+                        value=convolve_value, arity=2, attrs=WINDOWS, takes=NUMBERS, linear=(0, 1), kernel_vjp=False,
+                        doc="y[b, i, o] = the sum over k and c of x[b, i * stride + k * dilation - before, c] * w[k, c, o]")
+convolve_input   = structural(vjp=(lambda g, y, w, x, shape, **how: convolve(g, w, shape=tuple(y.shape[1:-1]), **how),
+                                   lambda g, y, w, x, shape, **how: convolve_filters(g, y, shape=tuple(w.shape[:-2]), **how)),
+                              value=convolve_input_value, arity=2, attrs=WINDOWS, takes=NUMBERS, linear=(0, 1), kernel_vjp=False,
+                              doc="x of y and w: what the windows of a convolution give back to its input")
+convolve_filters = structural(vjp=(lambda g, x, y, w, shape, **how: convolve_input(y, g, shape=tuple(x.shape[1:-1]), **how),
+                                   lambda g, x, y, w, shape, **how: convolve(x, g, shape=tuple(y.shape[1:-1]), **how)),
+                              value=convolve_filters_value, arity=2, attrs=WINDOWS, takes=NUMBERS, linear=(0, 1), kernel_vjp=False,
+                              doc="w of x and y: what they give back to its filters")
+
+# The operands and the result of each: sums of products along what two of them share.
+CONVOLUTIONS = {"convolve": "xwy", "convolve_input": "ywx", "convolve_filters": "xyw"}
 
 # -------------------------------------------------------------------------------------------------------------- indexing
 gather     = structural(vjp=(lambda g, x, indices, y, axis, batch_dims: ungather(indices, g, shape=tuple(x.shape), axis=axis, batch_dims=batch_dims), None),

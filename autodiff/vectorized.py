@@ -240,6 +240,8 @@ def _apply(done, many, one, shapes, n):
         return row(*[_aligned(m, s, rank) if o is None else o for m, o, s in zip(many, one, shapes)], **attrs)
     if row is ops.matvec:
         return _matvec(many, one, shapes, attrs, n)
+    if row.name in ops.CONVOLUTIONS:
+        return _convolution(row, many, one, attrs, n)
     if row.matrices and all(m is None or len(s) >= 2 for m, s in zip(many, shapes)):
         return _batch_of_matrices(row, many, one, shapes, attrs, n)
     if row in INDEXING and one[INDEXING[row]] is not None and not attrs["batch_dims"]:
@@ -272,6 +274,24 @@ def _matvec(many, one, shapes, attrs, n):
     columns = ops.reshape(x, shape=(*x.shape, 1))
     y = ops.matmul(a, columns, transpose_a=attrs["transpose_a"], transpose_b=0)
     return ops.reshape(y, shape=tuple(y.shape[:-1]))
+
+
+def _convolution(row, many, one, attrs, n):
+    """The images of all rows are one batch, where they share the filters; or else each row's channels are groups of their own."""
+    if row is not ops.convolve_filters and many[1] is None:
+        x = many[0]
+        y = row(ops.reshape(x, shape=(n * x.shape[1], *x.shape[2:])), one[1], **attrs)
+        return ops.reshape(y, shape=(n, x.shape[1], *y.shape[1:]))
+    beside = [_rows_as_channels(_repeated(o, n) if m is None else m) for m, o in zip(many, one)]
+    y = row(*beside, **{**attrs, "groups": n * attrs["groups"]})
+    y = ops.reshape(y, shape=(*y.shape[:-1], n, y.shape[-1] // n))
+    return ops.transpose(y, (y.ndim - 2, *range(y.ndim - 2), y.ndim - 1))
+
+
+def _rows_as_channels(x):
+    """(n, .., c) as (.., n * c)."""
+    moved = ops.transpose(x, (*range(1, x.ndim - 1), 0, x.ndim - 1))
+    return ops.reshape(moved, shape=(*moved.shape[:-2], moved.shape[-2] * moved.shape[-1]))
 
 
 def _batch_of_matrices(row, many, one, shapes, attrs, n):

@@ -16,6 +16,14 @@ enum { AD_OUTERS = 8 };
 /* Of a vector by a matrix: more rows than these are summed in chunks of so many. */
 enum { AD_SUMMED_ROWS = 2048 };
 
+/* Products of matrices that are added up: of each a, whose rows or columns lie in order, and its b, a panel.  AD_PARTS at most. */
+enum { AD_PARTS = 32 };
+typedef struct {
+    int count, add;                                         /* add: to what stands in c */
+    int64_t a_row, a_column, row;                           /* row: of c */
+    const void *a[AD_PARTS], *b[AD_PARTS];
+} ad_parts;
+
 /* By dtype; NULL where there is none.  All add to what stands in c or y, which are in row-major order; with `fresh` nothing stands there. */
 typedef struct {
     int (*multiply[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, ad_matrix b, void *c, int fresh);     /* c += a b; AD_OK or AD_NO_MEMORY */
@@ -30,6 +38,14 @@ typedef struct {
     int64_t (*packed[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b);
     void (*pack[AD_NDTYPES])(int64_t n, int64_t k, ad_matrix b, void *to);
     void (*multiply_packed[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, ad_matrix a, const void *packed, void *c, int fresh);
+    /* For convolutions.  How wide the next panel of n columns is, which holds as many of them as it can; b, k x n, packed as one; c, m x n, the
+     * sum of products of m x k and k x n, n being no more than a panel holds. */
+    int64_t (*panel[AD_NDTYPES])(int64_t n);
+    void (*pack_panel[AD_NDTYPES])(int64_t n, int64_t k, const void *b, int64_t row, int64_t column, void *to);
+    void (*sum_parts[AD_NDTYPES])(int64_t m, int64_t n, int64_t k, const ad_parts *p, void *c);
+    /* c[i][j] += a[i][j] * w[j], and w[j] += the sum of a[i][j] * b[i][j] over i; rows of b follow each other. */
+    void (*scale_columns[AD_NDTYPES])(int64_t m, int64_t n, const void *a, int64_t a_row, const void *w, void *c, int64_t c_row);
+    void (*dot_columns[AD_NDTYPES])(int64_t m, int64_t n, const void *a, int64_t a_row, const void *b, void *w);
 } ad_products;
 
 const ad_products *ad_products_here(void);                  /* for the instruction set at hand */

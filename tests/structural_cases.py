@@ -82,6 +82,37 @@ def matvec(a, x, flip):
     return np.matmul(np.swapaxes(a, -1, -2) if flip else a, x[..., None])[..., 0]
 
 
+def seen_by_windows(sizes, count, window, strides, dilations, before, groups):
+    """(window, its place, where that is in x) for all that are inside, and the groups."""
+    for i in np.ndindex(*count):
+        for k in np.ndindex(*window):
+            at = tuple(a * s + b * d - e for a, b, s, d, e in zip(i, k, strides, dilations, before))
+            if all(0 <= p < n for p, n in zip(at, sizes)):
+                for g in range(groups):
+                    yield i, k, at, lambda channels, g=g: slice(g * channels // groups, (g + 1) * channels // groups)
+
+
+def convolve(x, w, shape, *how):
+    y = np.zeros((len(x), *shape, w.shape[-1]), x.dtype)
+    for i, k, at, of in seen_by_windows(x.shape[1:-1], shape, w.shape[:-2], *how):
+        y[(slice(None), *i, of(y.shape[-1]))] += x[(slice(None), *at, of(x.shape[-1]))] @ w[(*k, slice(None), of(y.shape[-1]))]
+    return y
+
+
+def convolve_input(y, w, shape, *how):
+    x = np.zeros((len(y), *shape, w.shape[-2] * how[-1]), y.dtype)
+    for i, k, at, of in seen_by_windows(shape, y.shape[1:-1], w.shape[:-2], *how):
+        x[(slice(None), *at, of(x.shape[-1]))] += y[(slice(None), *i, of(y.shape[-1]))] @ w[(*k, slice(None), of(y.shape[-1]))].T
+    return x
+
+
+def convolve_filters(x, y, shape, *how):
+    w = np.zeros((*shape, x.shape[-1] // how[-1], y.shape[-1]), x.dtype)
+    for i, k, at, of in seen_by_windows(x.shape[1:-1], y.shape[1:-1], shape, *how):
+        w[(*k, slice(None), of(y.shape[-1]))] += x[(slice(None), *at, of(x.shape[-1]))].T @ y[(slice(None), *i, of(y.shape[-1]))]
+    return w
+
+
 def gather(x, indices, axis, batch):
     if batch == 0:
         return np.take(x, indices, axis)
@@ -144,7 +175,7 @@ REFERENCE = dict(
     cumulative_logsumexp=scan(lambda x: logsumexp(x, (-1,), 0), -np.inf), recurrence=recurrence, softmax=softmax, log_softmax=log_softmax,
     softmax_cross_entropy=lambda z, x, axis: -np.sum(z * log_softmax(x, axis), axis),
     sparse_softmax_cross_entropy=lambda labels, x, axis: -np.take_along_axis(log_softmax(x, axis), labels[..., None].astype(int), axis)[..., 0],
-    matmul=matmul, matvec=matvec, gather=gather, ungather=ungather, gather_nd=gather_nd, scatter_nd=scatter_nd,
+    matmul=matmul, matvec=matvec, convolve=convolve, convolve_input=convolve_input, convolve_filters=convolve_filters, gather=gather, ungather=ungather, gather_nd=gather_nd, scatter_nd=scatter_nd,
     tensor_scatter_nd_update=update, nonzero=lambda x: np.argwhere(x))  # fmt: skip
 
 
@@ -214,6 +245,16 @@ def cases():
         for m, n in [(3, 4), (1, 1), (0, 3), (3, 0), (100, 20), (9, 37), (20, 100)]:
             for batch_a, batch_x in [((), ()), ((2,), ()), ((3, 1), (2,)), ((), (2,))]:
                 yield "matvec", ((*batch_a, m, n), (*batch_x, m if flip else n)), (flip,)
+    for n, sizes, window, count, strides, dilations, before in [
+            (2, (9,), (4,), (9,), (1,), (1,), (1,)), (3, (7,), (3,), (3,), (2,), (1,), (0,)), (1, (5,), (2,), (2,), (4,), (3,), (0,)), (2, (3,), (3,), (2,), (9,), (1,), (8,)),
+            (2, (5, 4), (3, 2), (4, 4), (1, 1), (1, 1), (0, 1)), (1, (6, 5), (2, 3), (3, 2), (2, 3), (1, 1), (1, 0)), (2, (6, 7), (3, 2), (3, 7), (1, 1), (2, 3), (1, 2)),
+            (1, (3, 4, 3), (2, 1, 2), (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 0)), (2, (3, 29), (2, 3), (2, 27), (1, 1), (1, 1), (0, 0)), (1, (40, 1), (5, 1), (38, 1), (1, 1), (1, 1), (1, 0)),
+            (2, (0, 3), (2, 2), (1, 3), (1, 1), (1, 1), (1, 1)), (0, (4,), (2,), (3,), (1,), (1,), (0,)), (1, (4,), (2,), (0,), (1,), (1,), (0,)), (1, (2, 2), (2, 2), (3, 3), (1, 1), (1, 1), (2, 2))]:  # fmt: skip
+        for c, o, groups in [(1, 1, 1), (3, 5, 1), (16, 33, 1), (4, 6, 2), (3, 3, 3), (20, 40, 20), (0, 2, 1), (2, 0, 1)][: 8 if n * len(sizes) == 4 else 5]:
+            x, w, y, how = (n, *sizes, c), (*window, c // groups, o), (n, *count, o), (strides, dilations, before, groups)
+            yield "convolve", (x, w), (count, *how)
+            yield "convolve_input", (y, w), (sizes, *how)
+            yield "convolve_filters", (x, y), (window, *how)
     yield from indexing_cases()
 
 
@@ -238,11 +279,12 @@ def indexing_cases():
         yield "nonzero", (shape,), ()
 
 
+CONVOLUTIONS = ("convolve", "convolve_input", "convolve_filters")
 CASES = [pytest.param(*case, id=f"{case[0]}-{i}") for i, case in enumerate(cases())]
 FLOATING = {*SPREADS, "softmax_cross_entropy", "sparse_softmax_cross_entropy", "reduce_logsumexp", "softmax", "log_softmax", "cumulative_logsumexp", "recurrence"}
-NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "argsort", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd"}
+NUMERIC = {"unview", "sum_to", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin", "argsort", "cumsum", "cumprod", "matmul", "matvec", "ungather", "scatter_nd", *CONVOLUTIONS}
 BOOLEAN = {"reduce_any", "reduce_all", "nonzero"}
-DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin", "argsort"}]
+DIFFERENTIABLE = [case for case in CASES if case.values[0] not in BOOLEAN | {"argmax", "argmin", "argsort", *CONVOLUTIONS}]  # (by kernels; convolutions have each other)
 LINEAR = {"view", "unview", "reshape", "sum_to", "reduce_sum", "cumsum", "concat", "gather", "ungather", "gather_nd", "scatter_nd", "tensor_scatter_nd_update"}
 
 

@@ -265,3 +265,97 @@ def test_misuse_is_said(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert text is None or str(caught.value) == text
+
+
+# -------------------------------------------------------------------------------------------------------- the rows beneath them
+GROUPED = [((2, 5, 4, 4), (3, 2, 2, 6), [1, 1], "SAME"), ((1, 6, 5, 4), (2, 2, 2, 2), [2, 1], "VALID")]
+
+
+def depthwise(x, w):
+    return nn.depthwise_conv2d(x, w, 1, "SAME")
+
+
+@pytest.mark.parametrize("f, x, w", [
+    *[(lambda x, w, s=s, p=p: nn.conv2d(x, w, s, p), x, w) for x, w, s, p in GROUPED], (depthwise, (2, 4, 3, 2), (3, 2, 2, 1)), (depthwise, (1, 4, 3, 2), (2, 2, 2, 3)),
+    (lambda x, w: nn.conv1d_transpose(x, w, [2, 8, 2], 2), (2, 4, 3), (3, 2, 3)), (lambda x, w: nn.conv1d(x, w, 1, "SAME"), (2, 6, 2), (3, 2, 3))])  # fmt: skip
+def test_second_derivatives_are_those_of_differences(f, x, w):
+    x, w = RNG.normal(size=x), RNG.normal(size=w)
+    check_gradients(f, x, w)
+    weights, along = RNG.normal(size=f(x, w).shape), [RNG.normal(size=x.shape), RNG.normal(size=w.shape)]
+
+    def slope(x, w):
+        with ad.GradientTape() as tape:
+            tape.watch([x, w])
+            value = ad.reduce_sum(weights * ad.tanh(f(x, w)))
+        gx, gw = tape.gradient(value, [x, w])
+        return ad.reduce_sum(gx * along[0]) + ad.reduce_sum(gw * along[1])
+
+    check_gradients(slope, x, w)
+
+
+@pytest.mark.parametrize("whose", ["x", "w", "xw"])
+@pytest.mark.parametrize("f, x, w", [(lambda x, w: nn.conv2d(x, w, 1, "SAME"), (2, 5, 4, 3), (3, 2, 3, 2)), (lambda x, w: nn.conv2d(x, w, [2, 1], "VALID"), (1, 6, 5, 4), (2, 2, 2, 2)),
+                                     (depthwise, (1, 4, 3, 2), (2, 2, 2, 3)), (lambda x, w: nn.conv1d_transpose(x, w, [2, 8, 2], 2), (2, 4, 3), (3, 2, 3))])  # fmt: skip
+def test_rows_of_images_and_of_filters_are_those_of_a_loop(f, x, w, whose):
+    x, w = (ad.constant(RNG.normal(size=(3, *s) if name in whose else s)) for name, s in (("x", x), ("w", w)))
+
+    def loss(x, w):
+        with ad.GradientTape() as tape:
+            tape.watch([x, w])
+            y = ad.reduce_sum(ad.sin(f(x, w)))
+        return y, tape.gradient(y, [x, w])
+
+    each = lambda k: (x[k] if "x" in whose else x, w[k] if "w" in whose else w)
+    rows = ad.vectorized_map(lambda k: loss(*k), (x, w)) if whose == "xw" else ad.vectorized_map(lambda k: loss(k, w), x) if whose == "x" else ad.vectorized_map(lambda k: loss(x, k), w)
+    for k in range(3):
+        y, (gx, gw) = loss(*each(k))
+        for got, expected in ((rows[0], y), (rows[1][0], gx), (rows[1][1], gw)):
+            np.testing.assert_allclose(got[k].numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("f", [lambda x: nn.conv1d(x[None, :, None], np.ones((3, 1, 2)), 2, "SAME"), lambda x: nn.conv1d(np.ones((1, 9, 2)), ad.reshape(x, (3, 2, 2)), 1, "VALID")[:, :4],
+                               lambda x: nn.conv1d_transpose(x[None, :, None], np.ones((3, 1, 1)), [1, 24, 1], 2),
+                               lambda x: nn.depthwise_conv2d(ad.reshape(x, (1, 3, 2, 2)), np.ones((2, 1, 2, 1)), [1, 1, 1, 1], "VALID")])  # fmt: skip
+def test_the_pattern_is_that_of_the_jacobian(f):
+    x = np.arange(1.0, 13)
+    flat = lambda x: ad.sin(ad.reshape(f(x), (-1,)))
+    dense = ad.jacobian(flat)(x).numpy()
+    sparse = ad.sparse_jacobian(flat, like=x)(x)
+    np.testing.assert_allclose(sparse.toarray(), dense, rtol=1e-12, atol=1e-14)
+    assert sparse.nnz == np.count_nonzero(dense)
+
+
+def test_results_are_the_same_bits_with_any_number_of_threads():
+    x, w = RNG.normal(size=(9, 20, 20, 12)).astype("f"), RNG.normal(size=(3, 3, 12, 20)).astype("f")
+
+    def all_of_it():
+        with ad.GradientTape() as tape:
+            images, filters = ad.constant(x), ad.constant(w)
+            tape.watch([images, filters])
+            y = ad.reduce_sum(ad.sin(nn.conv2d(images, filters, 1, "SAME"))) + ad.reduce_sum(ad.sin(nn.conv2d(images, filters, 2, "VALID")))
+        return [a.numpy().tobytes() for a in (y, *tape.gradient(y, [images, filters]))]
+
+    before = ad.config.get_num_threads()
+    try:
+        found = []
+        for n in (1, 2, 3):
+            ad.config.set_num_threads(n)
+            found.append(all_of_it())
+    finally:
+        ad.config.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_cost_counts_the_products():
+    f = ad.function(lambda x, w: nn.conv2d(x, w, 1, "VALID"))
+    assert f.cost(np.ones((2, 5, 6, 3)), np.ones((2, 3, 3, 4))).operations == 2 * (2 * 4 * 4 * 4) * (2 * 3 * 3)
+
+
+def test_a_precise_gradient_is_that_of_its_definition():
+    """The terms cancel to their last digits."""
+    x = np.array([1e16, 1.0, -1e16, 3.0]).reshape(1, 4, 1)
+    w = ad.constant(np.ones((3, 1, 1)))
+    with ad.GradientTape(precise=True) as tape:
+        tape.watch(w)
+        y = ad.reduce_sum(ad.exp(nn.conv1d(x, w, 1, "VALID")[0, :1]))
+    np.testing.assert_allclose(tape.gradient(y, w).numpy().ravel(), np.exp(1.0) * x.ravel()[:3], rtol=1e-15)

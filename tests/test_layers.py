@@ -13,12 +13,12 @@ PACKAGE = os.path.join(ROOT, "autodiff")
 
 # Lowest first; a module may import those of lower layers and of its own line, above it in no case.
 LAYERS = [
-    {"errors", "_op", "_series", "places", "programs", "folding", "travelling", "stabilise.expansions"},
+    {"errors", "_op", "_series", "places", "folding", "travelling", "stabilise.expansions"},
     {"elementwise"},
     {"structural"},
     {"formulas"},
     {"dtypes", "ops", "tape", "arithmetic"},
-    {"passes"},
+    {"passes", "programs"},
     {"shapes", "nest"},
     {"_core"},
     {"entries", "pattern"},

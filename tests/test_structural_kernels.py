@@ -12,10 +12,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from structural_cases import CASES, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
+from structural_cases import CASES, CONVOLUTIONS, DIFFERENTIABLE, DTYPES, LINEAR, REFERENCE, fill, takes
 
 CSRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "csrc")
-FILES = "memory view move index update sum reduce norm arg sort scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec matmul_baseline matmul_avx2 matmul_avx512".split()
+FILES = "memory view move index update sum reduce norm arg sort scan softmax rows_baseline rows_avx2 rows_avx512 matmul matvec convolve convolve_lines matmul_baseline matmul_avx2 matmul_avx512".split()
 FLAGS = "-std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wno-unused-function -shared -fPIC -pthread".split()
 ISAS = {"avx2": "-mavx2 -mfma".split(), "avx512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split()}
 ISAS = ISAS if platform.machine() == "x86_64" else {}
@@ -405,7 +405,15 @@ REFUSED = [("view", [X], ((2,), (6,), 0), BAD_INDEX), ("view", [X], ((2,), (-1,)
            ("matvec", [X, X[0]], (1,), BAD_SHAPE), ("gather", [X, I + 2], (0, 0), BAD_INDEX), ("gather", [X, I - 1], (0, 0), BAD_INDEX),
            ("gather", [X, X], (0, 0), BAD_DTYPE), ("gather_nd", [X, I + 2], (0,), BAD_INDEX), ("gather_nd", [X, np.zeros((1, 3), int)], (0,), BAD_SHAPE),
            ("scatter_nd", [I, X], ((2, 3), 0), BAD_SHAPE), ("ungather", [I, X], ((2, 3), 0, 0), BAD_SHAPE),
-           ("tensor_scatter_nd_update", [X, I, np.zeros(2)], (), BAD_SHAPE), ("recurrence", [X, X[0]], (0, 1, 0), BAD_SHAPE)]  # fmt: skip
+           ("tensor_scatter_nd_update", [X, I, np.zeros(2)], (), BAD_SHAPE), ("recurrence", [X, X[0]], (0, 1, 0), BAD_SHAPE),
+           *[("convolve", operands, ((2,), *attrs), status) for operands, attrs, status in [
+               ([X[None], X[None, :2, :2]], ((1,), (1,), (0,), 1), BAD_SHAPE), ([X[None], X], ((1,), (1,), (0,), 1), BAD_SHAPE),
+               ([X[None], X[None].astype("f")], ((1,), (1,), (0,), 1), BAD_DTYPE), ([X[None], np.zeros((1, 3, 2))], ((0,), (1,), (0,), 1), BAD_SHAPE),
+               ([X[None], np.zeros((1, 3, 2))], ((1,), (1,), (-1,), 1), BAD_SHAPE), ([X[None], np.zeros((1, 3, 2))], ((1, 1), (1,), (0,), 1), BAD_SHAPE),
+               ([X[None], np.zeros((1, 3, 2))], ((1,), (1,), (0,), 0), BAD_SHAPE), ([X[None], np.zeros((1, 3, 2))], ((2**62,), (1,), (0,), 1), NO_MEMORY),
+               ([X[None], np.zeros((2, 3, 2))], ((2**62,), (2**62,), (0,), 1), NO_MEMORY), ([X, X], ((1,), (1,), (0,), 1), BAD_SHAPE)]],
+           ("convolve_input", [np.zeros((1, 2, 2)), np.zeros((2, 2**20, 2))], ((3,), (1,), (1,), (0,), 2**60), NO_MEMORY),
+           ("convolve_filters", [X[None], np.zeros((2, 2, 2))], ((1,), (1,), (1,), (0,), 1), BAD_SHAPE)]  # fmt: skip
 
 
 @pytest.mark.parametrize("row, operands, attrs, status", REFUSED)
@@ -420,7 +428,7 @@ def instruction_sets():
     return ["baseline"] + ["avx2"] * ({"avx2", "fma"} <= flags) + ["avx512"] * ({"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
 
 
-BY_ISA = ("matmul", "matvec", "softmax", "log_softmax", "reduce_logsumexp", "reduce_max", "reduce_min")
+BY_ISA = ("matmul", "matvec", "softmax", "log_softmax", "reduce_logsumexp", "reduce_max", "reduce_min", *CONVOLUTIONS)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
