@@ -231,8 +231,10 @@ def roll(input, shift, axis, name=None) -> Tensor:
         raise errors.ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     for n, a in zip(shifts, axes):
         a = axis_of("roll", a, x.ndim)
-        size = max(x.shape[a], 1)
-        x = ops.gather(x, to_tensor((np.arange(x.shape[a]) - n % size) % size), axis=a, batch_dims=0)
+        first = x.shape[a] - n % max(x.shape[a], 1)
+        before = (np.s_[:],) * a
+        if first < x.shape[a]:
+            x = ops.concat(x[(*before, np.s_[first:])], x[(*before, np.s_[:first])], axis=a)
     return x
 
 
