@@ -102,26 +102,43 @@ static ad_array *zero_image_like(const convolution *s, int64_t channels, const i
 
 static void release(convolution *s)
 {
-    ad_array *const held[] = {s->wide, s->filters, s->sums};
-    for (int i = 0; i < 3; i++)
+    ad_array *const held[] = {s->wide, s->places, s->filters, s->sums};
+    for (int i = 0; i < 4; i++)
         if (held[i])
             ad_array_release(held[i]);
 }
 
 /* ------------------------------------------------------------------------------------------------- the margin */
-/* Is x as it is all that windows see? */
-static int has_no_margin(const convolution *s)
+/* Do windows see x and no more? */
+static int needs_no_margin(const convolution *s)
 {
     int none = s->channels == s->c;
     for (int i = 0; i < AD_WINDOW_DIMS; i++)
-        none &= s->before[i] == 0 && s->seen[i] == s->size[i];
+        none &= s->before[i] == 0 && s->seen[i] <= s->size[i];
     return none;
+}
+
+/* s->wide: x itself, or room for what is seen of it; and s->places. */
+static int make_wide(convolution *s, ad_array *x)
+{
+    const int same = needs_no_margin(s);
+    memcpy(s->span, same ? s->size : s->seen, sizeof s->span);
+    s->wide = same ? ad_array_hold(x) : zero_image_like(s, s->channels, s->seen);
+    s->places = ad_array_new(AD_I64, 1, &s->k);
+    if (s->wide == NULL || s->places == NULL)
+        return AD_NO_MEMORY;
+    int64_t *at = s->places->data;
+    for (int64_t i = 0; i < s->window[0]; i++)
+        for (int64_t j = 0; j < s->window[1]; j++)
+            for (int64_t k = 0; k < s->window[2]; k++)
+                *at++ = ((i * s->dilation[0] * s->span[1] + j * s->dilation[1]) * s->span[2] + k * s->dilation[2]) * s->channels;
+    return AD_OK;
 }
 
 /* For each run of x along the last dimension that a window sees: where it stands in x and in `wide`, in places, and how many they are. */
 static void each_run(const convolution *s, void (*run)(const convolution *s, int64_t at, int64_t wide, int64_t places, const ad_array *x), const ad_array *x)
 {
-    int64_t end[AD_WINDOW_DIMS];                                      /* in x; nothing but the margin is seen where it is not above 0 */
+    int64_t end[AD_WINDOW_DIMS];                            /* in x; nothing but the margin is seen where it is not above 0 */
     for (int i = 0; i < AD_WINDOW_DIMS; i++)
         end[i] = s->seen[i] - s->before[i] < s->size[i] ? s->seen[i] - s->before[i] : s->size[i];
     for (int64_t b = 0; b < s->n && end[2] > 0; b++)
@@ -161,17 +178,13 @@ static void take_run(const convolution *s, int64_t at, int64_t wide, int64_t pla
         })
 }
 
+/* x with its margin, to s->wide. */
 static int widen(convolution *s, ad_array *x)
 {
-    if (has_no_margin(s)) {
-        s->wide = ad_array_hold(x);
-        return AD_OK;
-    }
-    s->wide = zero_image_like(s, s->channels, s->seen);
-    if (s->wide == NULL)
-        return AD_NO_MEMORY;
-    each_run(s, put_run, x);
-    return AD_OK;
+    const int status = make_wide(s, x);
+    if (status == AD_OK && s->wide != x)
+        each_run(s, put_run, x);
+    return status;
 }
 
 /* The sums of all pieces, in order, to w. */
@@ -290,13 +303,13 @@ static int turn_round(const convolution *s, convolution *t)
 /* The shares of lines, added up where they are seen. */
 static int add_up_input(convolution *s, const ad_array *y, const ad_array *w, ad_array *x)
 {
-    s->wide = has_no_margin(s) ? ad_array_hold(x) : image_like(s, s->channels, s->seen);
-    const int status = s->wide ? ad_turn_filters(s, w) : AD_NO_MEMORY;
+    int status = make_wide(s, x);
+    if (status == AD_OK)
+        status = ad_turn_filters(s, w);
     if (status != AD_OK)
         return status;
     s->from = y->data;
     ad_zero(x);
-    ad_zero(s->wide);
     ad_share_out(convolve_input_images, s, s->n, 1, cost_of(s));
     if (s->wide != x)
         each_run(s, take_run, x);

@@ -11,11 +11,13 @@ typedef struct {
     int dtype, rank, apart;                                 /* apart: a group has one channel of x, and `wide` has it for each of y's */
     int64_t n, lines, groups, c, o, k;                      /* images; lines of an image; groups; channels of x and y; places of a window */
     int64_t size[AD_WINDOW_DIMS], count[AD_WINDOW_DIMS], window[AD_WINDOW_DIMS], stride[AD_WINDOW_DIMS], dilation[AD_WINDOW_DIMS], before[AD_WINDOW_DIMS];
-    int64_t seen[AD_WINDOW_DIMS], channels;                           /* of `wide`, x with its margin: from the first place that a window sees to the last */
+    int64_t seen[AD_WINDOW_DIMS];                           /* from the first place that a window sees to the last */
+    int64_t span[AD_WINDOW_DIMS], channels;                 /* of `wide` */
     int64_t across;                                         /* places of a window that are one matrix */
-    ad_array *wide, *filters, *sums;                        /* filters: as lines want them; sums: of pieces of the images */
-    const char *from;                                       /* what makes the result: lines of y, or filters as they are */
-    char *to;
+    ad_array *wide, *places;                                /* x, with a margin where it needs one; where the places of the first window are in it */
+    ad_array *filters, *sums;                               /* filters: as lines want them; sums: of pieces of the images */
+    const char *from;                                       /* lines of y that are given, or */
+    char *to;                                               /* that are made */
     int64_t pieces;
     int status;
 } convolution;
@@ -30,8 +32,8 @@ int ad_turn_filters(convolution *s, const ad_array *w);
 int ad_is_worth_turning(const convolution *s);              /* ad_lay_out_filters, and not ad_turn_filters, for the adjoint of s */
 
 void ad_convolve_line(const convolution *s, const ad_products *p, int64_t line);
-/* What a line of y gives to what its windows see.  part: room for what they see at the places that are one matrix,
- * in panels. */
+/* What a line of y gives to what its windows see.  part: room for what they see at the places that are one matrix, in
+ * panels. */
 void ad_convolve_input_line(const convolution *s, const ad_products *p, int64_t line, char *part);
 /* What lines, AD_PARTS at most, give to the filters.  packed: room for a panel of them. */
 void ad_convolve_filters_lines(const convolution *s, const ad_products *p, int64_t line, int64_t count, char *packed, char *sum);

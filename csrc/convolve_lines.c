@@ -71,7 +71,7 @@ int ad_turn_filters(convolution *s, const ad_array *w)
     return AD_OK;
 }
 
-/* (An adjoint has columns of x's channels, few at times, of which a panel would be mostly empty.) */
+/* (An adjoint has columns of x's channels, often few, of which a panel would be mostly empty.) */
 int ad_is_worth_turning(const convolution *s)
 {
     const int64_t c = s->c / s->groups;
@@ -79,21 +79,23 @@ int ad_is_worth_turning(const convolution *s)
 }
 
 /* ------------------------------------------------------------------------------------------------- lines */
-/* Where the first window of a line sees the place k of a window. */
-static char *seen_at(const convolution *s, int64_t line, int64_t k)
+/* What the first window of a line sees first; and where its place k is from there, in bytes. */
+static char *seen_first(const convolution *s, int64_t line)
 {
-    const int64_t b = line / s->lines, at = line % s->lines, k2 = k % s->window[2], k1 = k / s->window[2] % s->window[1], k0 = k / s->window[2] / s->window[1];
-    const int64_t i = at / s->count[1] * s->stride[0] + k0 * s->dilation[0], j = at % s->count[1] * s->stride[1] + k1 * s->dilation[1];
-    return (char *)s->wide->data + (size_t)((((b * s->seen[0] + i) * s->seen[1] + j) * s->seen[2] + k2 * s->dilation[2]) * s->channels) * ad_itemsize(s->dtype);
+    const int64_t b = line / s->lines, at = line % s->lines, i = at / s->count[1] * s->stride[0], j = at % s->count[1] * s->stride[1];
+    return (char *)s->wide->data + (size_t)(((b * s->span[0] + i) * s->span[1] + j) * s->span[2] * s->channels) * ad_itemsize(s->dtype);
 }
+
+static size_t place(const convolution *s, int64_t k) { return (size_t)((const int64_t *)s->places->data)[k] * ad_itemsize(s->dtype); }
 
 /* One channel at a time. */
 static void scale_line(const convolution *s, const ad_products *p, int64_t line, char *to)
 {
     const size_t item = ad_itemsize(s->dtype);
+    const char *seen = seen_first(s, line);
     memset(to, 0, (size_t)(s->count[2] * s->o) * item);
     for (int64_t k = 0; k < s->k; k++)
-        p->scale_columns[s->dtype](s->count[2], s->o, seen_at(s, line, k), s->stride[2] * s->channels, (const char *)s->filters->data + (size_t)(k * s->o) * item,
+        p->scale_columns[s->dtype](s->count[2], s->o, seen + place(s, k), s->stride[2] * s->channels, (const char *)s->filters->data + (size_t)(k * s->o) * item,
                                    to, s->o);
 }
 
@@ -102,7 +104,7 @@ void ad_convolve_line(const convolution *s, const ad_products *p, int64_t line)
     const size_t item = ad_itemsize(s->dtype);
     const int64_t c = s->c / s->groups, o = s->o / s->groups, terms = s->across * c;
     char *to = s->to + (size_t)(line * s->count[2] * s->o) * item;
-    const char *filters = s->filters->data;
+    const char *filters = s->filters->data, *seen = seen_first(s, line);
     if (s->apart) {
         scale_line(s, p, line, to);
         return;
@@ -113,7 +115,7 @@ void ad_convolve_line(const convolution *s, const ad_products *p, int64_t line)
             ad_parts parts = {.a_row = s->stride[2] * s->channels, .a_column = 1, .row = s->o};
             for (int64_t k = 0; k < s->k;) {
                 for (parts.count = 0; parts.count < AD_PARTS && k < s->k; parts.count++, k += s->across, filters += (size_t)(terms * width) * item) {
-                    parts.a[parts.count] = seen_at(s, line, k) + (size_t)(g * c) * item;
+                    parts.a[parts.count] = seen + place(s, k) + (size_t)(g * c) * item;
                     parts.b[parts.count] = filters;
                 }
                 p->sum_parts[s->dtype](s->count[2], o - j < width ? o - j : width, terms, &parts, to + (size_t)(g * o + j) * item);
@@ -128,8 +130,9 @@ void ad_convolve_input_line(const convolution *s, const ad_products *p, int64_t 
     const int64_t c = s->c / s->groups, o = s->o / s->groups, step = s->stride[2] * s->channels, places = s->count[2], columns = s->across * c;
     const int64_t wide = ad_in_panels(s->dtype, columns);   /* of zeros beyond the edge too: to write part of a vector takes longer */
     const char *from = s->from + (size_t)(line * places * s->o) * item, *w = s->filters->data;
+    char *seen = seen_first(s, line);
     for (int64_t k = 0; k < s->k && s->apart; k++)
-        p->scale_columns[s->dtype](places, s->o, from, s->o, w + (size_t)(k * s->o) * item, seen_at(s, line, k), step);
+        p->scale_columns[s->dtype](places, s->o, from, s->o, w + (size_t)(k * s->o) * item, seen + place(s, k), step);
     for (int64_t g = 0; g < s->groups && !s->apart; g++)
         for (int64_t k = 0; k < s->k; k += s->across) {
             ad_parts parts = {.count = 1, .a_row = s->o, .a_column = 1, .row = wide, .a = {from + (size_t)(g * o) * item}};
@@ -139,9 +142,9 @@ void ad_convolve_input_line(const convolution *s, const ad_products *p, int64_t 
                 p->sum_parts[s->dtype](places, width, o, &parts, part + (size_t)j * item);
             }
             AD_BY_NUMBER(s->dtype,                          /* (place by place, so that no sum waits for the one before) */
-                for (int64_t place = 0; place < columns; place += c) {
-                    T *to = (T *)seen_at(s, line, k) + g * c + place;
-                    const T *share = (const T *)part + place;
+                for (int64_t first = 0; first < columns; first += c) {
+                    T *to = (T *)(seen + place(s, k)) + g * c + first;
+                    const T *share = (const T *)part + first;
                     for (int64_t i = 0; i < places; i++, to += step, share += wide)
                         for (int64_t l = 0; l < c; l++)
                             to[l] += share[l];
@@ -153,8 +156,9 @@ void ad_convolve_input_line(const convolution *s, const ad_products *p, int64_t 
 static void dot_line(const convolution *s, const ad_products *p, int64_t line, char *sum)
 {
     const size_t item = ad_itemsize(s->dtype);
+    const char *seen = seen_first(s, line);
     for (int64_t k = 0; k < s->k; k++)
-        p->dot_columns[s->dtype](s->count[2], s->o, seen_at(s, line, k), s->stride[2] * s->channels, s->from + (size_t)(line * s->count[2] * s->o) * item,
+        p->dot_columns[s->dtype](s->count[2], s->o, seen + place(s, k), s->stride[2] * s->channels, s->from + (size_t)(line * s->count[2] * s->o) * item,
                                  sum + (size_t)(k * s->o) * item);
 }
 
@@ -163,6 +167,9 @@ void ad_convolve_filters_lines(const convolution *s, const ad_products *p, int64
 {
     const size_t item = ad_itemsize(s->dtype);
     const int64_t c = s->c / s->groups, o = s->o / s->groups, places = s->count[2];
+    const char *seen[AD_PARTS];
+    for (int64_t t = 0; t < count; t++)
+        seen[t] = seen_first(s, line + t);
     for (int64_t t = 0; t < count && s->apart; t++)
         dot_line(s, p, line + t, sum);
     for (int64_t g = 0; g < s->groups && !s->apart; g++)
@@ -177,7 +184,7 @@ void ad_convolve_filters_lines(const convolution *s, const ad_products *p, int64
             }
             for (int64_t k = 0; k < s->k; k += s->across) {
                 for (int64_t t = 0; t < count; t++)
-                    parts.a[t] = seen_at(s, line + t, k) + (size_t)(g * c) * item;
+                    parts.a[t] = seen[t] + place(s, k) + (size_t)(g * c) * item;
                 p->sum_parts[s->dtype](s->across * c, n, places, &parts, sum + (size_t)((g * s->k + k) * c * o + j) * item);
             }
         }
