@@ -8,11 +8,6 @@ void ad_release_places(ad_places *p)
         ad_array_release(p->own);
 }
 
-static inline int64_t index_at(const ad_array *indices, int64_t i)
-{
-    return indices->dtype == AD_I64 ? ((const int64_t *)indices->data)[i] : ((const int32_t *)indices->data)[i];
-}
-
 static int own_memory(ad_places *p)
 {
     const int64_t size = p->batches * p->m;
@@ -30,6 +25,35 @@ static int same_batches(const ad_array *indices, int ndim, const int64_t *shape,
     return batch_dims == 0 || memcmp(indices->shape, shape, (size_t)batch_dims * sizeof *shape) == 0;
 }
 
+/* All are told at the end whether one is outside: a loop that may stop is several times as long. */
+#define BY_INDEX(dtype, ...)                                  \
+    if ((dtype) == AD_I64) {                                  \
+        typedef int64_t T;                                    \
+        __VA_ARGS__                                           \
+    } else {                                                  \
+        typedef int32_t T;                                    \
+        __VA_ARGS__                                           \
+    }
+
+/* Of p->n elements; as they are, where they are int64. */
+static int take_indices(ad_places *p, const ad_array *indices)
+{
+    int outside = 0;
+    BY_INDEX(indices->dtype,
+        for (int64_t i = 0; i < indices->size; i++)
+            outside |= (uint64_t)(int64_t)((const T *)indices->data)[i] >= (uint64_t)p->n;)
+    if (outside)
+        return AD_BAD_INDEX;
+    p->at = indices->data;
+    if (indices->dtype == AD_I64)
+        return AD_OK;
+    if (own_memory(p) != AD_OK)
+        return AD_NO_MEMORY;
+    for (int64_t i = 0; i < indices->size; i++)
+        ((int64_t *)p->own->data)[i] = ((const int32_t *)indices->data)[i];
+    return AD_OK;
+}
+
 int ad_axis_places(ad_places *p, const ad_array *indices, int ndim, const int64_t *shape, int64_t axis, int64_t batch_dims)
 {
     p->own = NULL;
@@ -42,19 +66,7 @@ int ad_axis_places(ad_places *p, const ad_array *indices, int ndim, const int64_
     p->n = shape[axis];
     p->m = ad_product(indices->shape + batch_dims, (int)(indices->ndim - batch_dims));
     p->inner = ad_product(shape + axis + 1, (int)(ndim - axis - 1));
-    for (int64_t i = 0; i < indices->size; i++) {
-        const int64_t at = index_at(indices, i);
-        if (at < 0 || at >= p->n)
-            return AD_BAD_INDEX;
-    }
-    p->at = indices->data;
-    if (indices->dtype == AD_I64)
-        return AD_OK;
-    if (own_memory(p) != AD_OK)
-        return AD_NO_MEMORY;
-    for (int64_t i = 0; i < indices->size; i++)
-        ((int64_t *)p->own->data)[i] = index_at(indices, i);
-    return AD_OK;
+    return take_indices(p, indices);
 }
 
 /* Places of the index vectors that are the last dimension of `indices`. */
@@ -76,21 +88,25 @@ int ad_vector_places(ad_places *p, const ad_array *indices, int ndim, const int6
     p->n = ad_product(shape + batch_dims, (int)depth);
     p->m = ad_product(indices->shape + batch_dims, (int)(indices->ndim - 1 - batch_dims));
     p->inner = ad_product(shape + batch_dims + depth, (int)(ndim - batch_dims - depth));
+    if (depth == 1)
+        return take_indices(p, indices);
     if (own_memory(p) != AD_OK)
         return AD_NO_MEMORY;
-    int64_t *at = p->own->data;
-    for (int64_t v = 0; v < p->batches * p->m; v++) {
-        at[v] = 0;
-        for (int64_t d = 0; d < depth; d++) {
-            const int64_t i = index_at(indices, v * depth + d), size = shape[batch_dims + d];
-            if (i < 0 || i >= size) {
-                ad_release_places(p);
-                return AD_BAD_INDEX;
-            }
-            at[v] = at[v] * size + i;
-        }
+    uint64_t *at = p->own->data;                            /* (an index that is outside may be any) */
+    int outside = 0;
+    memset(at, 0, (size_t)(p->batches * p->m) * sizeof *at);
+    for (int64_t d = 0; d < depth; d++) {
+        const uint64_t size = (uint64_t)shape[batch_dims + d];
+        BY_INDEX(indices->dtype,
+            for (int64_t v = 0; v < p->batches * p->m; v++) {
+                const uint64_t i = (uint64_t)(int64_t)((const T *)indices->data)[v * depth + d];
+                outside |= i >= size;
+                at[v] = at[v] * size + i;
+            })
     }
-    return AD_OK;
+    if (outside)
+        ad_release_places(p);
+    return outside ? AD_BAD_INDEX : AD_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------- loops */
