@@ -36,10 +36,40 @@ static int hand_over(int status, ad_array *acc, ad_array *share)
 static ad_array *room(ad_array *acc, int fresh) { return fresh ? acc : ad_array_new(acc->dtype, acc->ndim, acc->shape); }
 
 /* ------------------------------------------------------------------------------------------------- cumsum, cumprod */
+/* Along the last axis: several lines side by side, as each sum waits for the one before. */
+enum { LINES = 4 };
+#define DEFINE_LINES(T, SUM, name, op, none, first)                                         \
+    static inline __attribute__((always_inline)) void name##_some_##T(const int lines, const T *x, T *y, const scan *s, int exclusive) \
+    {                                                                                       \
+        SUM so_far[LINES];                                                                  \
+        int64_t p = s->start;                                                               \
+        for (int l = 0; l < lines; l++)                                                     \
+            y[l * s->n + p] = (T)(so_far[l] = exclusive ? none : first x[l * s->n + p]);    \
+        for (int64_t j = 1; j < s->n; j++) {                                                \
+            const int64_t from = exclusive ? p : p + s->move;                               \
+            p += s->move;                                                                   \
+            for (int l = 0; l < lines; l++)                                                 \
+                y[l * s->n + p] = (T)(so_far[l] = so_far[l] op x[l * s->n + from]);         \
+        }                                                                                   \
+    }                                                                                       \
+    static void name##_lines_##T(const T *x, T *y, const scan *s, int exclusive)            \
+    {                                                                                       \
+        int64_t o = 0;                                                                      \
+        for (; o + LINES <= s->outer; o += LINES)                                           \
+            name##_some_##T(LINES, x + o * s->n, y + o * s->n, s, exclusive);               \
+        for (; o < s->outer; o++)                                                           \
+            name##_some_##T(1, x + o * s->n, y + o * s->n, s, exclusive);                   \
+    }
+
 /* Element p of a block is where the scan stands, p - move where it came from. */
 #define DEFINE_SCAN(T, name, op, none)                                                      \
+    DEFINE_LINES(T, T, name, op, none, )                                                    \
     static void name##_##T(const void *x_, void *y_, const scan *s, int exclusive)          \
     {                                                                                       \
+        if (s->inner == 1 && s->n) {                                                        \
+            name##_lines_##T(x_, y_, s, exclusive);                                         \
+            return;                                                                         \
+        }                                                                                   \
         for (int64_t o = 0; o < s->outer && s->n; o++) {                                    \
             const T *x = (const T *)x_ + o * s->n * s->inner;                               \
             T *y = (T *)y_ + o * s->n * s->inner;                                           \
@@ -62,9 +92,14 @@ DEFINE_SCANS(uint64_t)
 
 /* float32 is summed in double, for as many lines side by side as fit: by itself a sum of a million tenths is wrong by a hundredth. */
 enum { AT_ONCE = 256 };
+DEFINE_LINES(float, double, sums, +, 0, 0 +)
 static void sums_float(const void *x_, void *y_, const scan *s, int exclusive)
 {
     double sum[AT_ONCE];
+    if (s->inner == 1 && s->n) {
+        sums_lines_float(x_, y_, s, exclusive);
+        return;
+    }
     for (int64_t o = 0; o < s->outer && s->n; o++)
         for (int64_t c = 0; c < s->inner; c += AT_ONCE) {
             const int64_t wide = s->inner - c < AT_ONCE ? s->inner - c : AT_ONCE, at = o * s->n * s->inner + s->start + c;
