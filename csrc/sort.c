@@ -44,15 +44,11 @@ static void insert_each(entry *x, int64_t n)
     }
 }
 
-/* Where the sorted entries are: in x or in `other`, which has room for as many.  A digit that all have is passed over: a float has half of
+/* To x or to `other`, which has room for as many: where they are is returned.  A digit that all have is passed over: a float has half of
  * a double's. */
-static entry *sort(entry *x, entry *other, int64_t n)
+static entry *sort_by_digits(entry *x, entry *other, int64_t n)
 {
     int64_t count[DIGITS][VALUES] = {{0}};
-    if (n <= FEW) {
-        insert_each(x, n);
-        return x;
-    }
     for (int64_t i = 0; i < n; i++)
         for (int d = 0; d < DIGITS; d++)
             count[d][x[i].key >> 8 * d & 0xFF]++;
@@ -71,6 +67,15 @@ static entry *sort(entry *x, entry *other, int64_t n)
         other = x;
         x = sorted;
     }
+    return x;
+}
+
+/* (The counts of digits take longer to clear than few entries to sort.) */
+static const entry *sort(entry *x, entry *other, int64_t n)
+{
+    if (n > FEW)
+        return sort_by_digits(x, other, n);
+    insert_each(x, n);
     return x;
 }
 
