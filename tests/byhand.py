@@ -343,6 +343,28 @@ def deep_network(w1, w2, w3, x, y):
     return (residual * residual).mean(), (x.T @ ga, a.T @ gh, h.T @ g)
 
 
+def _seen(x):
+    """What windows of 3 x 3 see: (windows, 9 * channels)."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, 9 * x.shape[-1])
+
+
+def convolutions(w1, w2, images):
+    n, size = len(images), images.shape[1]
+    seen = _seen(images)
+    hidden = np.tanh(seen @ w1.reshape(-1, 8)).reshape(n, size - 2, size - 2, 8)
+    seen_there = _seen(hidden)
+    out = seen_there @ w2.reshape(-1, 8)
+    g = 2 / out.size * out
+    shares = (g @ w2.reshape(-1, 8).T).reshape(n, size - 4, size - 4, 3, 3, 8)
+    g_hidden = np.zeros_like(hidden)
+    for i in range(3):
+        for j in range(3):
+            g_hidden[:, i : i + size - 4, j : j + size - 4] += shares[:, :, :, i, j]
+    g_hidden *= 1 - hidden * hidden
+    return (out * out).mean(), ((seen.T @ g_hidden.reshape(-1, 8)).reshape(w1.shape), (seen_there.T @ g).reshape(w2.shape))
+
+
 def log_sum_exp_of_rows(x):
     top = x.max(axis=1, keepdims=True)
     e = np.exp(x - top)

@@ -358,6 +358,18 @@ def deep_network(ad, w1, w2, w3, x, y):
     return ad.reduce_mean(residual * residual)
 
 
+def _images(n, r):
+    return r.normal(size=(3, 3, 4, 8)) / 6, r.normal(size=(3, 3, 8, 8)) / 8, r.normal(size=(n, 12, 12, 4))
+
+
+@case(_images, wrt=2, sizes=(2, 64))
+def convolutions(ad, w1, w2, images):
+    """two layers of 8 filters of 3 x 3 over n images of 12 x 12 with 4 channels, mean square"""
+    hidden = ad.tanh(ad.nn.conv2d(images, w1, strides=1, padding="VALID"))
+    out = ad.nn.conv2d(hidden, w2, strides=1, padding="VALID")
+    return ad.reduce_mean(out * out)
+
+
 @case(lambda n, r: (3 * r.normal(size=(n, 10)),), sizes=(10, 1_000))
 def log_sum_exp_of_rows(ad, x):
     """log of the sum of 10 exponentials, summed over n rows"""

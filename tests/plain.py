@@ -14,14 +14,21 @@ from scipy import special
 STEP = 1e-30
 
 
-def names(np, *, erfc, lgamma, logsumexp, softmax, softplus, norm, where=None):
+def conv2d(x, w, strides, padding):
+    """Windows that move by 1 and stay inside, one place of theirs at a time."""
+    assert (strides, padding) == (1, "VALID")
+    height, width = x.shape[1] - w.shape[0] + 1, x.shape[2] - w.shape[1] + 1
+    return sum(x[:, i : i + height, j : j + width] @ w[i, j] for i in range(w.shape[0]) for j in range(w.shape[1]))
+
+
+def names(np, *, erfc, lgamma, logsumexp, softmax, softplus, norm, where=None, conv2d=conv2d):
     """The corpus's names over a module like NumPy; what NumPy lacks is given one by one."""
     ad = SimpleNamespace(
         exp=np.exp, sqrt=np.sqrt, sin=np.sin, cos=np.cos, tanh=np.tanh, log=np.log, log1p=np.log1p,
         erfc=erfc, lgamma=lgamma, softplus=softplus, softmax=softmax, norm=norm, where=where or np.where,
         reduce_sum=np.sum, reduce_mean=np.mean, reduce_prod=np.prod, reduce_logsumexp=logsumexp, cumsum=np.cumsum,
         concat=lambda xs, axis: np.concatenate(xs, axis), expand_dims=np.expand_dims, gather=lambda x, i: x[i],
-        matmul=lambda a, b, transpose_b=False: a @ (b.T if transpose_b else b), matvec=lambda a, x: a @ x,
+        matmul=lambda a, b, transpose_b=False: a @ (b.T if transpose_b else b), matvec=lambda a, x: a @ x, conv2d=conv2d,
     )  # fmt: skip
     ad.math = ad.nn = ad.linalg = ad
     return ad

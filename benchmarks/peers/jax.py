@@ -9,9 +9,14 @@ jax.config.update("jax_enable_x64", True)
 
 VERSION = f"JAX {jax.__version__}"
 
+
+def _conv2d(x, w, strides, padding):
+    return jax.lax.conv_general_dilated(x, w, (strides, strides), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
 names = plain.names(
     jnp, erfc=jax.scipy.special.erfc, lgamma=jax.scipy.special.gammaln, logsumexp=jax.scipy.special.logsumexp,
-    softmax=jax.nn.softmax, softplus=jax.nn.softplus, norm=jnp.linalg.norm,
+    softmax=jax.nn.softmax, softplus=jax.nn.softplus, norm=jnp.linalg.norm, conv2d=_conv2d,
 )  # fmt: skip
 
 

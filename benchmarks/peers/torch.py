@@ -7,6 +7,12 @@ import torch
 
 VERSION = f"PyTorch {torch.__version__}"
 
+
+def _conv2d(x, w, strides, padding):
+    """Its own layout has the channels first."""
+    return torch.nn.functional.conv2d(x.movedim(-1, 1), w.permute(3, 2, 0, 1), stride=strides, padding=padding.lower()).movedim(1, -1)
+
+
 names = SimpleNamespace(
     exp=torch.exp, sqrt=torch.sqrt, sin=torch.sin, cos=torch.cos, tanh=torch.tanh, log=torch.log, log1p=torch.log1p,
     erfc=torch.special.erfc, lgamma=torch.lgamma, softplus=torch.nn.functional.softplus, where=torch.where,
@@ -14,7 +20,7 @@ names = SimpleNamespace(
     reduce_sum=torch.sum, reduce_mean=torch.mean, reduce_prod=torch.prod,
     reduce_logsumexp=lambda x, axis=0: torch.logsumexp(x, axis), cumsum=lambda x: torch.cumsum(x, 0),
     concat=lambda xs, axis: torch.cat(xs, axis), expand_dims=torch.unsqueeze, gather=lambda x, i: x[i],
-    matmul=lambda a, b, transpose_b=False: a @ (b.T if transpose_b else b), matvec=torch.mv,
+    matmul=lambda a, b, transpose_b=False: a @ (b.T if transpose_b else b), matvec=torch.mv, conv2d=_conv2d,
 )  # fmt: skip
 names.math = names.nn = names.linalg = names
 
