@@ -65,8 +65,8 @@ def right_shift(x, y, name=None) -> Tensor:
 
 
 def _places(y):
-    """C does not say what a shift by the width of the integers is."""
-    return np.clip(y, 0, 8 * y.dtype.itemsize - 1)
+    """C does not say what a shift by the width of the integers is.  (An old NumPy makes int64 of one int32.)"""
+    return np.clip(y, 0, 8 * y.dtype.itemsize - 1).astype(y.dtype)
 
 
 def _of_bits(name, f, *xs):
