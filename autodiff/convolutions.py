@@ -126,7 +126,7 @@ def depthwise_conv2d(input, filter, strides, padding, data_format=None, dilation
     height, width, channels, many = w.shape
     look = _Windows("depthwise_conv2d", x.shape[1:-1], (height, width), strides, padding, dilations, last)
     y = ops.convolve(x, reshape(w, (height, width, 1, channels * many)), shape=look.count, **look.walk(channels))
-    return _given_back(reshape(y, (*batch, *look.count, channels * many)), 2, last)
+    return _given_back(_as(y, (*batch, *look.count, channels * many)), 2, last)
 
 
 def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None, name=None) -> Tensor:
@@ -178,17 +178,16 @@ def _convolved(name, rank, input, filters, strides, padding, data_format, dilati
     x, w = tensors(name, input, filters)
     last = _channels_last(name, rank, data_format)
     x, batch = _one_batch(name, rank, x, last)
-    groups = x.shape[-1] // w.shape[-2] if w.ndim == rank + 2 and w.shape[-2] else 0
-    if not groups or groups * w.shape[-2] != x.shape[-1] or w.shape[-1] % groups or groups > 1 and not grouped:
-        raise errors.ShapeError(f"{name}: filters must have {rank} dimensions, then {x.shape[-1]} channels of the input and those of the result; "
-                                f"got shape {tuple(w.shape)}")  # fmt: skip
-    kernel = tuple(w.shape[:rank])
-    look = _Windows(name, x.shape[1:-1], kernel, strides, padding, dilations, last)
+    given, kernel = tuple(x.shape), tuple(w.shape)
+    groups = given[-1] // kernel[-2] if w.ndim == rank + 2 and kernel[-2] else 0
+    if not groups or groups * kernel[-2] != given[-1] or kernel[-1] % groups or groups > 1 and not grouped:
+        raise errors.ShapeError(f"{name}: filters must have {rank} dimensions, then {given[-1]} channels of the input and those of the result; got shape {kernel}")
+    look = _Windows(name, given[1:-1], kernel[:-2], strides, padding, dilations, last)
     if look.sees_single_places() and groups == 1:
-        y = ops.matmul(reshape(x, (x.shape[0] * math.prod(look.count), x.shape[-1])), reshape(w, tuple(w.shape[-2:])), transpose_a=0, transpose_b=0)
+        y = ops.matmul(reshape(x, (math.prod(given[:-1]), given[-1])), reshape(w, kernel[-2:]), transpose_a=0, transpose_b=0)
     else:
         y = ops.convolve(x, w, shape=look.count, **look.walk(groups))
-    return _given_back(reshape(y, (*batch, *look.count, w.shape[-1])), rank, last)
+    return _given_back(_as(y, (*batch, *look.count, kernel[-1])), rank, last)
 
 
 def _transposed(name, rank, input, filters, output_shape, strides, padding, data_format, dilations):
@@ -210,7 +209,7 @@ def _transposed(name, rank, input, filters, output_shape, strides, padding, data
     if tuple(x.shape[1:-1]) != look.count:
         raise errors.ShapeError(f"{name}: a convolution of sizes {wanted} has sizes {look.count}, input has {tuple(x.shape[1:-1])}")
     y = ops.convolve_input(x, w, shape=look.sizes, **look.walk(1))
-    return _given_back(reshape(y, (*batch, *y.shape[1:])), rank, last)
+    return _given_back(_as(y, (*batch, *y.shape[1:])), rank, last)
 
 
 # ------------------------------------------------------------------------------------------------------------------- pools
@@ -288,7 +287,7 @@ def _pooled(name, rank, input, ksize, strides, padding, data_format, pool, dilat
     x, batch = _one_batch(name, rank, x, last)
     look = _Windows(name, x.shape[1:-1], _each(name, "ksize", ksize, rank, last), strides, padding, dilations, last)
     y = pool(look, x)
-    return _given_back(reshape(y, (*batch, *y.shape[1:])), rank, last)
+    return _given_back(_as(y, (*batch, *y.shape[1:])), rank, last)
 
 
 def _largest(look, x):
@@ -301,6 +300,8 @@ def _mean(look, x):
     channels = x.shape[-1]
     ones = constants.ones((*look.kernel, min(channels, 1), channels), dtype=x.dtype)
     total = ops.convolve(x, ones, shape=look.count, **look.walk(max(channels, 1)))
+    if look.has_no_edges():
+        return total / math.prod(look.kernel)
     return ops.div(total, to_tensor(look.inside()[..., None].astype(x.dtype.as_numpy_dtype)))
 
 
@@ -345,7 +346,7 @@ class _Windows:
 
     def of(self, x, fill):
         """What they see of x (batch, sizes.., channels): (batch, windows.., window.., channels)."""
-        if any(edge != (0, 0) for edge in self.edges):
+        if not self.has_no_edges():
             x = pad(x, [(0, 0), *self.edges, (0, 0)], constant_values=fill)
         return ops.view(x, shape=(x.shape[0], *self.count, *self.kernel, x.shape[-1]), strides=self._strides(x.shape), offset=0)
 
@@ -355,7 +356,10 @@ class _Windows:
 
     def sees_single_places(self):
         """Is what they see the input itself?"""
-        return self.count == self.sizes and set(self.kernel) == {1} and all(edge == (0, 0) for edge in self.edges)
+        return self.count == self.sizes and set(self.kernel) == {1} and self.has_no_edges()
+
+    def has_no_edges(self):
+        return all(edge == (0, 0) for edge in self.edges)
 
     def inside(self):
         """How many elements each window sees that are not padding."""
@@ -412,9 +416,14 @@ def _one_batch(name, rank, x, last):
     """x as (batch, sizes.., channels), and the shape of its batch."""
     if x.ndim < rank + 2:
         raise errors.low_rank(name, x.shape, rank + 2, "a batch, sizes and channels")
-    batch = tuple(x.shape[: x.ndim - rank - 1])
-    x = reshape(x, (math.prod(batch), *x.shape[len(batch) :]))
+    shape = tuple(x.shape)
+    batch = shape[: x.ndim - rank - 1]
+    x = _as(x, (math.prod(batch), *shape[len(batch) :]))
     return x if last else transpose(x, [0, *range(2, rank + 2), 1]), batch
+
+
+def _as(x, shape):
+    return x if tuple(x.shape) == shape else reshape(x, shape)
 
 
 def _given_back(y, rank, last):
