@@ -168,14 +168,16 @@ static void add_totals(ad_array *acc, int fresh, const void *total)
     }
 }
 
-static int sum_uniform(ad_array *acc, int fresh, const ad_array *x, int64_t count)
+/* (In the order of an array that is written out: who has the numbers themselves, as a gradient that is recorded has, gets the same bits.) */
+static int sum_uniform(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced)
 {
-    AD_BY_NUMBER(acc->dtype,
-        const T sum = (T)count * *(const T *)x->data;
-        T *to = acc->data;
-        for (int64_t i = 0; i < acc->size; i++)
-            to[i] = sum + (fresh ? 0 : to[i]);)
-    return AD_OK;
+    ad_array *whole = ad_array_new(x->dtype, ndim, shape);
+    if (whole == NULL)
+        return AD_NO_MEMORY;
+    AD_BY_NUMBER(x->dtype, for (int64_t i = 0; i < whole->size; i++) ((T *)whole->data)[i] = *(const T *)x->data;)
+    const int status = ad_sum_into(acc, fresh, whole, ndim, shape, reduced);
+    ad_array_release(whole);
+    return status;
 }
 
 int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int64_t *shape, const uint8_t *reduced)
@@ -188,7 +190,7 @@ int ad_sum_into(ad_array *acc, int fresh, const ad_array *x, int ndim, const int
         return AD_OK;
     }
     if (x->uniform)
-        return sum_uniform(acc, fresh, x, size / acc->size);
+        return sum_uniform(acc, fresh, x, ndim, shape, reduced);
     const groups g = merge(ndim, shape, reduced);
     if (fresh && ad_itemsize(acc->dtype) == 8) {
         ad_zero(acc);

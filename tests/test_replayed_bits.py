@@ -279,3 +279,38 @@ def test_long_sums_over_rows_of_narrow_matrices(f, rows):
             rng = np.random.default_rng(k)
             a, x = ad.constant(rng.normal(size=(rows, columns))), ad.constant(rng.normal(size=rows))
             same(f(a, x), replayed(a, x))
+
+
+@pytest.mark.parametrize("view", [lambda u: u[:, None], lambda u: ad.broadcast_to(u, [1, 1]), lambda u: u[::-1], lambda u: u[0]],
+                         ids=["dimension", "broadcast", "reversed", "number"])  # fmt: skip
+@pytest.mark.parametrize("accumulated", [False, True])
+def test_the_share_of_a_view_of_one_element_keeps_the_sign_of_a_zero(view, accumulated):
+    """It was added to a 0, as shares of elements of longer arrays are."""
+    def slope(u, x):
+        with ad.GradientTape() as tape:
+            tape.watch(u)
+            y = view(u) * x + (u * x if accumulated else 0.0)
+        return tape.gradient(y, u)
+
+    replayed = ad.function(slope)
+    for x in ([-0.0], [-0.0], [0.0], [2.0]):
+        same(slope(ad.constant([2.0]), ad.constant(x)), replayed(ad.constant([2.0]), ad.constant(x)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 3, 17, 100, 3000])
+@pytest.mark.parametrize("total", [lambda w, n: ad.reduce_sum(ad.broadcast_to(w, [n])), lambda w, n: ad.reduce_sum(ad.tile(ad.broadcast_to(w, [n, 2]), [1, 3]))],
+                         ids=["broadcast", "tile"])  # fmt: skip
+def test_a_cotangent_of_one_number_is_summed_as_the_numbers_that_a_recorded_sweep_has(total, n, dtype):
+    """A custom gradient has the sweep recorded, step by step, and nothing told there that all the numbers are one."""
+    def slope(w, x):
+        with ad.GradientTape() as tape:
+            tape.watch([w, x])
+            y = ad.sin(total(w, n) * 0.3)
+            own_softplus(x)
+        return tape.gradient(y, w)
+
+    replayed = ad.function(slope)
+    for w in (0.6, 0.3, 0.7):
+        w, x = ad.constant(w, dtype), ad.constant(1.0, dtype)
+        same(slope(w, x), replayed(w, x))

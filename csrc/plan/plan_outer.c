@@ -27,13 +27,14 @@ static int is_outer(const ad_plan *t, const ad_step *s)
     return out && x && g && out->ndim == 2 && x->ndim == 1 && g->ndim == 1;
 }
 
-/* (An array of one number is one.) */
+/* (An array of one number is one.  Of an array of one number it is the share as it is, not added to 0: it may be -0.) */
 int ad_is_share_of_element(const ad_plan *t, const ad_step *s)
 {
     if (s->kind != AD_VJP || s->op != AD_OP_view || s->dtype > AD_F64)
         return 0;
     const ad_array *one = t->registers.at[s->g].is_array ? own_array(t, s->g) : NULL;
-    return (one ? one->size == 1 : !t->registers.at[s->g].is_array) && own_array(t, s->out) && (s->acc == AD_NONE || own_array(t, s->acc));
+    const ad_array *out = own_array(t, s->out);
+    return (one ? one->size == 1 : !t->registers.at[s->g].is_array) && out && out->size > 1 && (s->acc == AD_NONE || own_array(t, s->acc));
 }
 
 /* Of how many steps like this one is a group, at most? */
