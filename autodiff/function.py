@@ -87,9 +87,9 @@ class Function(Replayed):
                 raise TypeError(f"function: {_name(func)} is {kind}, whose steps cannot be replayed; call a plain function from it")
         if not callable(func):
             raise TypeError(f"function: expected a function, got {shorten(func)}")
+        functools.update_wrapper(self, func)  # (first: it takes along all attributes of func, which may be another Function)
         self._held = holding(func)
         super().__init__(func, not check, holding(stabilised(func)) if stabilize else self._held)
-        functools.update_wrapper(self, func)
         self.input_signature, self.stabilize, self.check = input_signature, stabilize, check
         self._bound = {}  # by the identity of an instance, as one may be equal to another: (a weak reference, its method)
         self._created = self.has_warned = False

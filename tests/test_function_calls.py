@@ -179,3 +179,20 @@ def test_threads_that_call_with_other_kinds():
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_a_function_of_a_function_is_one():
+    """It took along what the inner one keeps for itself: as a method it was called without its instance."""
+    class Line:
+        slope = 2.0
+
+        @ad.function
+        @ad.function
+        def at(self, x, scale=1.0):
+            return self.slope * x * scale
+
+    line, x = Line(), ad.constant(3.0)
+    for _ in range(2):
+        assert [float(line.at(x)), float(line.at(x, scale=ad.constant(2.0))), float(line.at(x=x))] == [6, 12, 6]
+    naive = ad.function(lambda x: ad.math.log(1.0 + ad.exp(x)))
+    assert float(naive(ad.constant(-40.0))) == 0 and float(ad.function(naive, stabilize=True)(ad.constant(-40.0))) > 0
