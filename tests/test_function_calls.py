@@ -196,3 +196,35 @@ def test_a_function_of_a_function_is_one():
         assert [float(line.at(x)), float(line.at(x, scale=ad.constant(2.0))), float(line.at(x=x))] == [6, 12, 6]
     naive = ad.function(lambda x: ad.math.log(1.0 + ad.exp(x)))
     assert float(naive(ad.constant(-40.0))) == 0 and float(ad.function(naive, stabilize=True)(ad.constant(-40.0))) > 0
+
+
+CAUGHT = {"assertion": lambda x: ad.debugging.assert_less(x, ad.constant(1.0)), "integer division": lambda x: 7 // ad.cast(x, "int32"),
+          "integer divisions": lambda x: 7 % ad.cast([x, 2.0], "int32"), "integer power": lambda x: 2 ** (1 - ad.cast(x, "int32")),
+          "gather": lambda x: ad.gather(ad.constant([1.0, 2.0, 3.0]), ad.cast(x, "int32")), "cholesky": lambda x: ad.linalg.cholesky(x[None, None] - 1.0),
+          "solve": lambda x: ad.linalg.solve(x[None, None], ad.ones([1, 1])), "sqrtm": lambda x: ad.linalg.sqrtm(x[None, None] - 1.0),
+          "inside another function": ad.function(lambda x: ad.linalg.inv(x[None, None])), "Python": lambda x: [1.0, 2.0, 3.0][int(x)]}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("fails", CAUGHT.values(), ids=CAUGHT)
+@pytest.mark.parametrize("taped", [False, True])
+def test_an_error_that_is_caught_is_a_way(fails, taped):
+    """What failed in the recording was not in it, and it was replayed for arguments with which nothing fails."""
+    def f(x):
+        try:
+            return x + ad.reduce_sum(ad.cast(fails(x) if fails(x) is not None else 0.0, "float32"))
+        except (ValueError, ArithmeticError, IndexError):
+            return x * 100.0
+
+    def told(f, x):
+        x = ad.constant(x)
+        with ad.GradientTape() as tape:
+            if taped:
+                tape.watch(x)
+            y = f(x)
+        return float(y), taped and float(tape.gradient(y, x))
+
+    for order in ([0.0, 5.0, 0.0, 2.0, 5.0], [5.0, 0.0, 2.0, 0.0], [2.0, 5.0, 0.0, 2.0]):
+        recorded = ad.function(f)
+        for x in order:
+            assert told(recorded, x) == pytest.approx(told(f, x), rel=1e-6, abs=0)

@@ -50,6 +50,8 @@ cdef int check_integers(int op, const Operand *x) except -1:
     cdef const ad_array *array = x[1].value.array
     if not (power or op == AD_OP_floordiv or op == AD_OP_mod):
         return 0
+    if tracing_here() and not spelled_out_here():       # rows of a vectorized_map are checked when all are computed
+        guard_integers(ops.greater_equal if power else ops.not_equal, operand_tensor(&x[1]))    # also where they fail, which may be caught
     for i in range(array.size if x[1].is_array else 1):
         if not x[1].is_array:
             b = x[1].value.i32 if x[1].code == AD_I32 else x[1].value.i64
@@ -59,8 +61,6 @@ cdef int check_integers(int op, const Operand *x) except -1:
             raise errors.InvalidArgumentError("pow: Integers to negative integer powers are not allowed; make the base a float")
         if not power and b == 0:
             raise errors.DivisionError(f"{op_name(op)}: Integer division by zero; use floats for inf and nan")
-    if tracing_here() and not spelled_out_here():       # rows of a vectorized_map are checked when all are computed
-        guard_integers(ops.greater_equal if power else ops.not_equal, operand_tensor(&x[1]))
     return 0
 
 
@@ -136,6 +136,8 @@ cdef object raise_status(int status, int op, const Operand *x, int n):
         raise MemoryError(f"{name}: no memory for the result of operands of shapes {errors.join_words(shapes, 'and')}")
     if status == AD_BAD_DTYPE:
         raise errors.bad_dtype(name, errors.join_words([DTYPES[x[k].code].name for k in range(n)], "and"), (<object>ROWS[op]).takes)
+    if tracing_here() and (status == AD_BAD_INDEX or status == AD_NO_DECOMPOSITION):
+        note_failure(name, [operand_tensor(&x[k]) for k in range(n)])
     if status == AD_BAD_INDEX:
         raise errors.BadIndexError(f"{name}: an index is out of range for shape {shapes[0]}")
     if status == AD_BAD_RANK:

@@ -83,6 +83,17 @@ cdef int leave_trace(Tensor t) except -1:
     return 0
 
 
+cdef int note_failure(str name, list operands) except -1:
+    """An operation fails because of its operands' values.  Who catches that goes a way on which no guard stands: a replay would go it
+    whatever they are."""
+    cdef ad_program *p = ad_current
+    while p is not NULL:
+        if p.tracing and any([is_traced(<Tensor>t, p) for t in operands]):
+            abandon_in(p, f"goes on where {name} has failed{place_of_user()}")
+        p = p.next
+    return 0
+
+
 cdef bint guarded_truth(Tensor t) except -1:
     """bool(t) of a scalar."""
     cdef ad_program *p = ad_current
