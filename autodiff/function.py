@@ -150,6 +150,11 @@ class Function(Replayed):
             self._say("is called with ever new numbers or objects: make them tensors")
             return self._as_written(args, kwargs, tensors)
         trace, result, _ = self._trace(args, kwargs, tensors)
+        self._keep_way(kind, trace)
+        return result
+
+    def _keep_way(self, kind, trace):
+        """A recording for such arguments, or why there is none."""
         if trace.reason is None:
             if self._keep(kind, trace) > MOST_WAYS:
                 self.kinds[kind] = f"has gone more than {MOST_WAYS} ways by values taken to Python{trace.first_branch}"
@@ -159,7 +164,6 @@ class Function(Replayed):
         else:
             self.kinds[kind] = trace.reason
             self._say(trace.reason)
-        return result
 
     def _creates(self):
         if self._created:
@@ -197,8 +201,6 @@ class Function(Replayed):
     def _compare(self, args, kwargs, kind, tensors):
         """The result of a run as written; ReplayError if a replay comes to something else."""
         now, result, before = self._trace(args, kwargs, tensors)
-        if now.reason is not None:
-            raise ReplayError(f"function: {_name(self.python_function)} {now.reason} now, and did not when it was recorded")
         after = now.variables_after()
         put_back(before)
         try:
@@ -206,8 +208,10 @@ class Function(Replayed):
         finally:
             put_back(after)
         if replayed is None:  # a way that was not taken before
-            self._keep(kind, now)
+            self._keep_way(kind, now)
             return result
+        if now.reason is not None:
+            raise ReplayError(f"function: {_name(self.python_function)} {now.reason} now, and did not when it was recorded")
         departs = self.kinds[kind][0].departs(now)
         if departs is None and not same(replayed[0], result):
             departs = "its results have other bits"

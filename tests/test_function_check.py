@@ -126,3 +126,19 @@ def test_what_the_first_row_is_among_what_all_rows_share_is_nothing_frozen(f):
     drawn(x)
     with pytest.raises(ad.errors.ReplayError, match="does otherwise as written than its replay"):
         drawn(x)
+
+
+@pytest.mark.parametrize("step", [lambda x: x + 0.0 * ad.random.normal([]), lambda x: x + 0.0 * float(x[None].numpy()[0])], ids=["draws", "looks"])
+def test_a_new_way_that_cannot_be_recorded_is_no_departure_from_another(step):
+    """The function runs as written from then on, as it does without check; what it did before was right."""
+    count = ad.Variable(0.0)
+
+    @ad.function(check=True)
+    def f(x):
+        count.assign_add(1.0)
+        return step(x) if x > 0 else x * 2.0
+
+    assert [float(f(ad.constant(x))) for x in (-1.0, -2.0)] == [-2, -4]
+    with pytest.warns(UserWarning, match="runs as written"):
+        assert float(f(ad.constant(1.0))) == 1
+    assert [float(f(ad.constant(x))) for x in (-1.0, 2.0)] == [-2, 2] and float(count) == 5
