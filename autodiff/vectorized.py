@@ -241,7 +241,7 @@ def _apply(done, many, one, shapes, n):
     if row is ops.matvec:
         return _matvec(many, one, shapes, attrs, n)
     if row.name in ops.CONVOLUTIONS:
-        return _convolution(row, many, one, attrs, n)
+        return _convolution(row, many, one, attrs, n, done.value.shape)
     if row.matrices and all(m is None or len(s) >= 2 for m, s in zip(many, shapes)):
         return _batch_of_matrices(row, many, one, shapes, attrs, n)
     if row in INDEXING and one[INDEXING[row]] is not None and not attrs["batch_dims"]:
@@ -276,8 +276,10 @@ def _matvec(many, one, shapes, attrs, n):
     return ops.reshape(y, shape=tuple(y.shape[:-1]))
 
 
-def _convolution(row, many, one, attrs, n):
+def _convolution(row, many, one, attrs, n, shape):
     """The images of all rows are one batch, where they share the filters; or else each row's channels are groups of their own."""
+    if n == 0:  # of no rows there are no groups
+        return ops.reshape(next(m for m in many if m is not None), shape=(0, *shape))
     if row is not ops.convolve_filters and many[1] is None:
         x = many[0]
         y = row(ops.reshape(x, shape=(n * x.shape[1], *x.shape[2:])), one[1], **attrs)

@@ -313,6 +313,13 @@ def test_rows_of_images_and_of_filters_are_those_of_a_loop(f, x, w, whose):
             np.testing.assert_allclose(got[k].numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
 
 
+def test_of_no_rows_there_are_none():
+    x, w = np.ones((1, 5, 2)), np.ones((3, 2, 4))
+    assert ad.vectorized_map(lambda x: nn.conv1d(x, w), np.zeros((0, *x.shape))).shape == (0, 1, 3, 4)
+    assert ad.vectorized_map(lambda w: nn.conv1d(x, w), np.zeros((0, *w.shape))).shape == (0, 1, 3, 4)
+    assert ad.vectorized_map(lambda k: nn.conv1d(*k), (np.zeros((0, *x.shape)), np.zeros((0, *w.shape)))).shape == (0, 1, 3, 4)
+
+
 @pytest.mark.parametrize("f", [lambda x: nn.conv1d(x[None, :, None], np.ones((3, 1, 2)), 2, "SAME"), lambda x: nn.conv1d(np.ones((1, 9, 2)), ad.reshape(x, (3, 2, 2)), 1, "VALID")[:, :4],
                                lambda x: nn.conv1d_transpose(x[None, :, None], np.ones((3, 1, 1)), [1, 24, 1], 2),
                                lambda x: nn.depthwise_conv2d(ad.reshape(x, (1, 3, 2, 2)), np.ones((2, 1, 2, 1)), [1, 1, 1, 1], "VALID")])  # fmt: skip
